@@ -1,0 +1,36 @@
+/* A reader of assigned partitions on the loop: no consumer group, no committed offsets. */
+#ifndef KAFKA_CONSUMER_H
+#define KAFKA_CONSUMER_H
+
+#include "core/buf.h"
+
+#include <ev.h>
+
+struct kafka_consumer;
+
+struct kafka_consumer_handlers {
+    /* time_ms: LogAppendTime. key, value: borrowed for the call. */
+    void (*record)(void *owner, int32_t partition, int64_t offset, int64_t time_ms, struct bytes key, struct bytes value);
+    /* The partition has been read up to the end that was seen when it was assigned (also when it was empty). */
+    void (*caught_up)(void *owner, int32_t partition);
+    /* Something after which records may be missing or repeated: offset reset, topic gone or re-made, leader changed. */
+    void (*doubt)(void *owner, int32_t partition, const char *why); /* partition -1: all */
+    /* Records of this turn have all been handed over: a good moment to flush. */
+    void (*turn)(void *owner);
+};
+
+/* -> 0, or -EINVAL with the reason in ret_error */
+int kafka_consumer_new(struct ev_loop *loop, const char *brokers, const char *name, const char *topic,
+                       const struct kafka_consumer_handlers *handlers, void *owner,
+                       struct kafka_consumer **ret_consumer, struct buf *ret_error);
+void kafka_consumer_free(struct kafka_consumer *c);
+/* Replaces the assignment. A partition that is new starts at the earlier of (end - tail_records) and the first record
+ * younger than tail_ms; never at "end" unknown. Looked up without blocking the loop (a thread of its own), tried
+ * again until Kafka answers. */
+void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, size_t n, int64_t tail_records,
+                           int64_t tail_ms);
+void kafka_consumer_pause(struct kafka_consumer *c, bool paused); /* back-pressure */
+bool kafka_consumer_reachable(const struct kafka_consumer *c);
+int64_t kafka_consumer_lag(const struct kafka_consumer *c); /* records behind the ends last seen, all partitions; -1 unknown */
+
+#endif

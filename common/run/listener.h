@@ -1,0 +1,23 @@
+/* Accepts on a TCP ("host:port", ":port", port 0 allowed) or Unix ("/path") address. */
+#ifndef RUN_LISTENER_H
+#define RUN_LISTENER_H
+
+#include "core/buf.h"
+
+#include <ev.h>
+
+struct listener;
+
+/* fd is the callee's. peer: text of the remote address, "" for Unix. */
+typedef void listener_accepted(void *owner, int fd, const char *peer);
+
+/* A Unix socket file left behind by a dead process is replaced; one that answers is -EADDRINUSE.
+ * -> 0, or -errno with the reason in ret_error */
+int listener_new(struct ev_loop *loop, const char *address, int backlog, listener_accepted *accepted, void *owner,
+                 struct listener **ret_listener, struct buf *ret_error);
+void listener_free(struct listener *l); /* removes its Unix socket file */
+int listener_fd(const struct listener *l);
+int listener_port(const struct listener *l); /* 0 for Unix */
+void listener_pause(struct listener *l, bool paused);
+
+#endif

@@ -1,0 +1,5 @@
+#include "wire/messages.h"
+
+#include <errno.h>
+
+WIRE_MESSAGES(WIRE_DEFINE)

@@ -1,0 +1,303 @@
+/* Every message between our processes: one field table each. README.md of this folder tells who sends what when.
+ *
+ * On a link a frame is: u32 length of what follows, u8 type (the enums below), body. In Kafka the value of a record
+ * is a `record` body alone. Stamps end in _us: µs since 1970 on the stamping host's clock; 0: not passed.
+ * Channels are always in full form, `tenant/name`. Statuses are protocol error codes, 0 is success. */
+#ifndef WIRE_MESSAGES_H
+#define WIRE_MESSAGES_H
+
+#include "wire/codec.h"
+
+#define WIRE_VERSION 1 /* of all tables; a peer with another one is refused in the hello */
+
+enum record_kind { RECORD_MESSAGE = 1, RECORD_STUB = 2, RECORD_EPHEMERAL = 3 };
+enum data_format { FORMAT_JSON = 0, FORMAT_BINARY = 1 };
+
+/* What a subscriber gets, wherever it travels (Kafka value, worker to gateway, in a range). */
+#define PUBLICATION_FIELDS(F)                                                                                \
+    F(u64, epoch, "generation of the message log")                                                           \
+    F(u64, seq, "sequence number in the channel, from 1; 0: ephemeral")                                      \
+    F(u64, id, "global id (id.h)")                                                                           \
+    F(u64, time_ms, "database's clock at commit, ms since 1970")                                             \
+    F(u8, format, "enum data_format of data")                                                                \
+    F(str, data, "payload, verbatim")                                                                        \
+    F(str, tags, "JSON object of strings without id and after, or empty")                                    \
+    F(str, info, "publisher's ClientInfo as a JSON object, or empty")                                        \
+    F(str, after, "what it answers: channel@seq, parted by one space; or empty")                             \
+    F(u64, committed_us, "commit, from the WAL; 0 when read from the table")                                 \
+    F(u64, relayed_us, "handed to Kafka by the relay")                                                       \
+    F(u64, consumed_us, "taken from Kafka by the worker")                                                    \
+    F(u64, sent_us, "written to the gateway's link by the worker")
+
+/* Value of a Kafka record; its key is the channel. */
+#define RECORD_FIELDS(F)                                                                                     \
+    F(u8, version, "WIRE_VERSION")                                                                           \
+    F(u8, kind, "enum record_kind; a stub has empty data, tags, info: the worker reads the row")             \
+    F(str, publication, "one publication")
+
+/* ---- gateway <-> sequencer, TCP; the gateway connects */
+enum seq_type { SEQ_HELLO = 1, SEQ_WELCOME = 2, SEQ_PUBLISH = 3, SEQ_RESULT = 4, SEQ_BEAT = 5 };
+
+#define SEQ_HELLO_FIELDS(F)                                                                                  \
+    F(u32, version, "WIRE_VERSION")                                                                          \
+    F(str, gateway, "name for logs: cell and slot")                                                          \
+    F(u64, origin, "random, drawn at this gateway process's start; scope of counter")
+#define SEQ_WELCOME_FIELDS(F)                                                                                \
+    F(u32, version, "WIRE_VERSION")                                                                          \
+    F(str, sequencer, "name for logs")                                                                       \
+    F(u64, epoch, "of the message log")                                                                      \
+    F(u64, shards, "bit n: it leads shard n now; sent again whenever that changes, 0 when it lost PostgreSQL")
+#define SEQ_PUBLISH_FIELDS(F)                                                                                \
+    F(u64, counter, "ascending per origin from 1; a repeat has the first one's")                             \
+    F(u8, retry, "1: may have been sent before")                                                             \
+    F(u64, shown, "highest id written on the publisher's connection; the new id is above it")                \
+    F(str, channel, "full form")                                                                             \
+    F(u8, format, "enum data_format")                                                                        \
+    F(str, data, "payload")                                                                                  \
+    F(str, tags, "JSON object of strings, or empty")                                                         \
+    F(str, info, "ClientInfo as JSON, or empty")                                                             \
+    F(str, after, "references, or empty")                                                                    \
+    F(str, key, "idempotency key, or empty")                                                                 \
+    F(u64, received_us, "publish read by the gateway")
+#define SEQ_RESULT_FIELDS(F)                                                                                 \
+    F(u64, counter, "of the publish")                                                                        \
+    F(u32, code, "0, or a protocol error code (100 temporary, 107, 111)")                                    \
+    F(u8, repeated, "1: that publish had been committed before; seq and id are the first one's")             \
+    F(u64, epoch, "")                                                                                        \
+    F(u64, seq, "")                                                                                          \
+    F(u64, id, "")                                                                                           \
+    F(str, text, "why, when code is not 0")
+#define SEQ_BEAT_FIELDS(F) F(u64, sent_us, "every 500 ms each way; silent for 1.5 s means gone")
+
+/* ---- gateway <-> worker, Unix socket; the gateway connects */
+enum fan_type {
+    FAN_HELLO = 1,
+    FAN_SUBSCRIBE = 2,
+    FAN_UNSUBSCRIBE = 3,
+    FAN_READ = 4,
+    FAN_ASK_HEAD = 5,
+    FAN_PRESENCE_SET = 6,
+    FAN_PRESENCE_CLEAR = 7,
+    FAN_ASK_PRESENCE = 8,
+    FAN_SYNCED = 9,
+    FAN_BEAT = 10,
+    FAN_WELCOME = 20,
+    FAN_SUBSCRIBED = 21,
+    FAN_PUBLICATION = 22,
+    FAN_RANGE = 23,
+    FAN_HEAD = 24,
+    FAN_PRESENCE = 25,
+    FAN_NOT_MINE = 26,
+    FAN_JOIN = 27,
+    FAN_LEAVE = 28,
+};
+
+#define FAN_HELLO_FIELDS(F)                                                                                  \
+    F(u32, version, "WIRE_VERSION")                                                                          \
+    F(str, gateway, "name for logs")                                                                         \
+    F(u64, origin, "as in seq_hello; presence of an older origin of the same name is dropped")               \
+    F(u64, generation, "of the partition map that the gateway goes by")
+#define FAN_SUBSCRIBE_FIELDS(F)                                                                              \
+    F(str, channel, "")                                                                                      \
+    F(u8, from_head, "1: from the head on; 0: what follows (epoch, since)")                                  \
+    F(u64, epoch, "")                                                                                        \
+    F(u64, since, "seq; publications above it are sent")
+#define FAN_UNSUBSCRIBE_FIELDS(F) F(str, channel, "")
+#define FAN_READ_FIELDS(F)                                                                                   \
+    F(u64, request, "the gateway's number for the answer")                                                   \
+    F(str, channel, "")                                                                                      \
+    F(u64, epoch, "0: whichever is current; another one than current: status 112")                           \
+    F(u64, since, "forward: seq above it; reverse: seq below it, 0 = from the head down")                    \
+    F(u64, until, "forward only: seq up to it; 0 = to the head")                                             \
+    F(u32, limit, "publications at most; 0: only epoch and head")                                            \
+    F(u8, reverse, "")
+#define FAN_ASK_HEAD_FIELDS(F)                                                                               \
+    F(u64, request, "")                                                                                      \
+    F(str, channel, "")                                                                                      \
+    F(u64, at_least, "a head below it is not believed before PostgreSQL was asked")
+#define FAN_PRESENCE_SET_FIELDS(F)                                                                           \
+    F(str, channel, "")                                                                                      \
+    F(str, client, "")                                                                                       \
+    F(str, user, "")                                                                                         \
+    F(str, info, "ClientInfo as a JSON object")                                                              \
+    F(u8, silent, "1: tell nobody (re-sent after a reconnect, or join/leave off)")
+#define FAN_PRESENCE_CLEAR_FIELDS(F)                                                                         \
+    F(str, channel, "")                                                                                      \
+    F(str, client, "")                                                                                       \
+    F(u8, silent, "")
+#define FAN_ASK_PRESENCE_FIELDS(F)                                                                           \
+    F(u64, request, "")                                                                                      \
+    F(str, channel, "")                                                                                      \
+    F(u8, counts_only, "")
+#define FAN_SYNCED_FIELDS(F) F(u64, generation, "all interest and presence of this gateway have been sent")
+#define FAN_BEAT_FIELDS(F) F(u64, sent_us, "every second each way")
+#define FAN_WELCOME_FIELDS(F)                                                                                \
+    F(u32, version, "WIRE_VERSION")                                                                          \
+    F(u32, worker, "slot")                                                                                   \
+    F(u64, generation, "of the worker's map")                                                                \
+    F(u8, caught_up, "1: all its partitions have been read up to the end seen at start; sent again when it turns 1")
+#define FAN_SUBSCRIBED_FIELDS(F)                                                                             \
+    F(str, channel, "")                                                                                      \
+    F(u32, status, "0, or 112: (epoch, since) can't be continued; the cursor then stands at the head")       \
+    F(u64, epoch, "")                                                                                        \
+    F(u64, seq, "where the cursor stands: seq + 1 comes next")
+#define FAN_PUBLICATION_FIELDS(F)                                                                            \
+    F(str, channel, "")                                                                                      \
+    F(str, publication, "one publication")
+#define FAN_RANGE_FIELDS(F)                                                                                  \
+    F(u64, request, "")                                                                                      \
+    F(u32, status, "0; 100 PostgreSQL is away; 112 epoch differs")                                           \
+    F(u64, epoch, "")                                                                                        \
+    F(u64, head, "seq of the newest")                                                                        \
+    F(u8, more, "1: limit or size cut it short")                                                             \
+    F(str, publications, "list of publication, ascending (descending when reverse)")
+#define FAN_HEAD_FIELDS(F)                                                                                   \
+    F(u64, request, "")                                                                                      \
+    F(u32, status, "0, or 100")                                                                              \
+    F(u64, epoch, "")                                                                                        \
+    F(u64, head, "")
+#define FAN_PRESENCE_FIELDS(F)                                                                               \
+    F(u64, request, "")                                                                                      \
+    F(u32, status, "")                                                                                       \
+    F(u8, complete, "0: not every gateway has told its presence since the worker started")                   \
+    F(u32, clients, "")                                                                                      \
+    F(u32, users, "distinct")                                                                                \
+    F(str, entries, "list of presence_entry, unless counts_only")
+#define PRESENCE_ENTRY_FIELDS(F)                                                                             \
+    F(str, client, "")                                                                                       \
+    F(str, info, "ClientInfo as a JSON object")
+#define FAN_NOT_MINE_FIELDS(F)                                                                               \
+    F(str, channel, "")                                                                                      \
+    F(u64, generation, "of the worker's map; a gateway with an older one waits for the supervisor's")
+#define FAN_JOIN_FIELDS(F)                                                                                   \
+    F(str, channel, "")                                                                                      \
+    F(str, info, "ClientInfo as a JSON object")
+#define FAN_LEAVE_FIELDS(F) FAN_JOIN_FIELDS(F)
+
+/* ---- supervisor <-> its children, inherited socket pair (CTL_FD). Accepted connections come over a second one
+ * (ACCEPT_FD, SOCK_SEQPACKET): one descriptor a message, whose bytes are a ctl_accepted body. */
+#define CTL_FD 3
+#define ACCEPT_FD 4
+enum ctl_type {
+    CTL_HELLO = 1,
+    CTL_STATUS = 2,
+    CTL_METRICS = 3,
+    CTL_CONFIG = 4,
+    CTL_MAP = 5,
+    CTL_DRAIN = 6,
+    CTL_CANARY = 7,
+    CTL_CANARY_SEEN = 8,
+    CTL_CALL = 9,
+    CTL_ANSWER = 10,
+    CTL_RESULT = 11,
+};
+
+#define CTL_ACCEPTED_FIELDS(F)                                                                               \
+    F(str, peer, "address of the client, text")                                                              \
+    F(u64, accepted_us, "")
+#define CTL_HELLO_FIELDS(F)                                                                                  \
+    F(u32, version, "WIRE_VERSION")                                                                          \
+    F(u32, pid, "")                                                                                          \
+    F(u32, port, "gateway: its own loopback port; worker: 0")                                                \
+    F(u64, origin, "gateway: as in seq_hello")
+#define CTL_STATUS_FIELDS(F)                                                                                 \
+    F(u32, connections, "gateway: open now")                                                                 \
+    F(u32, capacity, "gateway: most that it can hold")                                                       \
+    F(u64, adopted, "gateway: descriptors taken over ACCEPT_FD since its start")                             \
+    F(u8, ready, "worker: caught up; gateway: configured, sequencer and all workers linked")                 \
+    F(u8, draining, "")                                                                                      \
+    F(str, why, "what it waits for, when not ready")
+#define CTL_METRICS_FIELDS(F) F(str, metrics, "list of metric: everything that the process counts")
+#define METRIC_FIELDS(F)                                                                                     \
+    F(u8, kind, "enum metric_kind (run/metrics.h)")                                                          \
+    F(str, name, "without the cellcast_ prefix")                                                             \
+    F(str, labels, "extra labels, `a=\"b\",c=\"d\"`, or empty")                                              \
+    F(str, help, "")                                                                                         \
+    F(u64, value, "counter, gauge; histogram: count")                                                        \
+    F(u64, sum_us, "histogram")                                                                              \
+    F(str, cells, "histogram: list of metric_cell, only those above 0")
+#define METRIC_CELL_FIELDS(F)                                                                                \
+    F(u32, cell, "index into struct histogram::cells")                                                       \
+    F(u64, count, "")
+#define CTL_CONFIG_FIELDS(F)                                                                                 \
+    F(u64, version, "grows with every change")                                                               \
+    F(str, json, "what cellcast.config() returns: tenants, namespaces, api_keys")
+#define CTL_MAP_FIELDS(F)                                                                                    \
+    F(u64, generation, "grows with every change")                                                            \
+    F(u32, partitions, "of the cell's topic")                                                                \
+    F(str, owners, "partitions times u32: worker slot")                                                      \
+    F(str, workers, "list of ctl_worker")
+#define CTL_WORKER_FIELDS(F)                                                                                 \
+    F(u32, slot, "")                                                                                         \
+    F(str, path, "its Unix socket")
+#define CTL_DRAIN_FIELDS(F) F(u32, seconds, "everybody is to be gone by then")
+#define CTL_CANARY_FIELDS(F)                                                                                 \
+    F(str, channel, "cellcast/canary-CELL-N, or empty")                                                      \
+    F(str, data, "payload to publish; empty: only listen")                                                   \
+    F(str, listen, "list of ctl_channel: what this gateway is to listen to from now on; empty: unchanged")
+#define CTL_CHANNEL_FIELDS(F) F(str, channel, "")
+#define CTL_CANARY_SEEN_FIELDS(F)                                                                            \
+    F(str, channel, "")                                                                                      \
+    F(str, publication, "as it arrived, all stamps in it")                                                   \
+    F(u64, seen_us, "")
+#define CTL_CALL_FIELDS(F)                                                                                   \
+    F(u64, request, "the caller's number; the supervisor puts its own before passing it on")                 \
+    F(str, method, "disconnect, unsubscribe, channels, info")                                                \
+    F(str, tenant, "of the API key; empty: all tenants")                                                     \
+    F(str, body, "JSON, as the HTTP API took it")
+#define CTL_ANSWER_FIELDS(F)                                                                                 \
+    F(u64, request, "")                                                                                      \
+    F(str, body, "JSON")
+#define CTL_RESULT_FIELDS(F)                                                                                 \
+    F(u64, request, "")                                                                                      \
+    F(u32, asked, "gateways that were asked")                                                                \
+    F(str, answers, "list of ctl_answer; fewer than asked when one did not answer in 2 s")
+
+#define WIRE_MESSAGES(M)                                                                                     \
+    M(publication, PUBLICATION_FIELDS)                                                                       \
+    M(record, RECORD_FIELDS)                                                                                 \
+    M(seq_hello, SEQ_HELLO_FIELDS)                                                                           \
+    M(seq_welcome, SEQ_WELCOME_FIELDS)                                                                       \
+    M(seq_publish, SEQ_PUBLISH_FIELDS)                                                                       \
+    M(seq_result, SEQ_RESULT_FIELDS)                                                                         \
+    M(seq_beat, SEQ_BEAT_FIELDS)                                                                             \
+    M(fan_hello, FAN_HELLO_FIELDS)                                                                           \
+    M(fan_subscribe, FAN_SUBSCRIBE_FIELDS)                                                                   \
+    M(fan_unsubscribe, FAN_UNSUBSCRIBE_FIELDS)                                                               \
+    M(fan_read, FAN_READ_FIELDS)                                                                             \
+    M(fan_ask_head, FAN_ASK_HEAD_FIELDS)                                                                     \
+    M(fan_presence_set, FAN_PRESENCE_SET_FIELDS)                                                             \
+    M(fan_presence_clear, FAN_PRESENCE_CLEAR_FIELDS)                                                         \
+    M(fan_ask_presence, FAN_ASK_PRESENCE_FIELDS)                                                             \
+    M(fan_synced, FAN_SYNCED_FIELDS)                                                                         \
+    M(fan_beat, FAN_BEAT_FIELDS)                                                                             \
+    M(fan_welcome, FAN_WELCOME_FIELDS)                                                                       \
+    M(fan_subscribed, FAN_SUBSCRIBED_FIELDS)                                                                 \
+    M(fan_publication, FAN_PUBLICATION_FIELDS)                                                               \
+    M(fan_range, FAN_RANGE_FIELDS)                                                                           \
+    M(fan_head, FAN_HEAD_FIELDS)                                                                             \
+    M(fan_presence, FAN_PRESENCE_FIELDS)                                                                     \
+    M(presence_entry, PRESENCE_ENTRY_FIELDS)                                                                 \
+    M(fan_not_mine, FAN_NOT_MINE_FIELDS)                                                                     \
+    M(fan_join, FAN_JOIN_FIELDS)                                                                             \
+    M(fan_leave, FAN_LEAVE_FIELDS)                                                                           \
+    M(ctl_accepted, CTL_ACCEPTED_FIELDS)                                                                     \
+    M(ctl_hello, CTL_HELLO_FIELDS)                                                                           \
+    M(ctl_status, CTL_STATUS_FIELDS)                                                                         \
+    M(ctl_metrics, CTL_METRICS_FIELDS)                                                                       \
+    M(metric, METRIC_FIELDS)                                                                                 \
+    M(metric_cell, METRIC_CELL_FIELDS)                                                                       \
+    M(ctl_config, CTL_CONFIG_FIELDS)                                                                         \
+    M(ctl_map, CTL_MAP_FIELDS)                                                                               \
+    M(ctl_worker, CTL_WORKER_FIELDS)                                                                         \
+    M(ctl_drain, CTL_DRAIN_FIELDS)                                                                           \
+    M(ctl_canary, CTL_CANARY_FIELDS)                                                                         \
+    M(ctl_channel, CTL_CHANNEL_FIELDS)                                                                       \
+    M(ctl_canary_seen, CTL_CANARY_SEEN_FIELDS)                                                               \
+    M(ctl_call, CTL_CALL_FIELDS)                                                                             \
+    M(ctl_answer, CTL_ANSWER_FIELDS)                                                                         \
+    M(ctl_result, CTL_RESULT_FIELDS)
+
+WIRE_MESSAGES(WIRE_DECLARE)
+
+#endif

@@ -1,0 +1,61 @@
+/* What a client's command and an HTTP API call both ask of the cluster. Every operation is asynchronous: `done` is called
+ * exactly once, from the loop, never from inside the call, whatever fails (a lost link, a timeout: code 100). An operation
+ * whose asker has gone is forgotten with ops_cancel; the publish itself goes on. Implemented in flow.c. */
+#ifndef GATEWAY_OPS_H
+#define GATEWAY_OPS_H
+
+#include "core/bytes.h"
+#include "wire/messages.h"
+
+struct gateway;
+
+struct ops_publish {
+    struct bytes channel; /* full form; permission has been checked */
+    uint8_t format;       /* enum data_format */
+    struct bytes data;    /* validated; at most DATA_MAX */
+    struct bytes tags;    /* JSON object of strings, or empty */
+    struct bytes info;    /* ClientInfo JSON, or empty */
+    struct bytes after;   /* references, or empty */
+    struct bytes key;     /* idempotency key, or empty */
+    uint64_t shown;       /* highest id written on the asker's connection; 0: none */
+};
+
+/* code: 0 or a protocol error code; text: why. Bytes are borrowed for the call. */
+struct ops_published {
+    uint32_t code;
+    struct bytes text;
+    uint64_t epoch, seq, id;
+};
+struct ops_range {
+    uint32_t code;
+    uint64_t epoch, head;
+    bool more;
+    struct bytes publications; /* list of publication (wire_next_publication) */
+};
+struct ops_presence {
+    uint32_t code;
+    uint32_t clients, users;
+    struct bytes entries; /* list of presence_entry */
+};
+struct ops_called {
+    uint32_t asked;
+    struct bytes answers; /* list of ctl_answer */
+};
+
+typedef void ops_published_fn(void *ctx, const struct ops_published *answer);
+typedef void ops_range_fn(void *ctx, const struct ops_range *answer);
+typedef void ops_presence_fn(void *ctx, const struct ops_presence *answer);
+typedef void ops_called_fn(void *ctx, const struct ops_called *answer);
+
+/* Each returns a ticket (> 0) for ops_cancel. */
+uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_published_fn *done, void *ctx);
+/* as fan_read of messages.h */
+uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint64_t since, uint32_t limit, bool reverse,
+                  ops_range_fn *done, void *ctx);
+uint64_t ops_presence(struct gateway *g, struct bytes channel, bool counts_only, ops_presence_fn *done, void *ctx);
+/* Asks every gateway of the cell, this one too (through the supervisor). method, body: as ctl_call. */
+uint64_t ops_call(struct gateway *g, struct bytes method, struct bytes tenant, struct bytes body, ops_called_fn *done,
+                  void *ctx);
+void ops_cancel(struct gateway *g, uint64_t ticket); /* 0 and finished ones are fine */
+
+#endif
