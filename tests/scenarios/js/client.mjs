@@ -1,0 +1,48 @@
+// Drives the unmodified npm package `centrifuge`: one JSON command a line on standard input, one JSON event a line on
+// standard output. {"op":"connect","url":…,"options":{…}} {"op":"subscribe","channel":…,"options":{…}}
+// {"op":"publish"|"history"|"presence"|"presence_stats","channel":…, …,"tag":…} {"op":"unsubscribe"|"disconnect"}
+import readline from 'node:readline';
+import { Centrifuge } from 'centrifuge';
+import WebSocket from 'ws';
+
+const emit = event => process.stdout.write(JSON.stringify(event) + '\n');
+let client;
+const subscriptions = new Map();
+
+function connect({ url, options = {} }) {
+  client = new Centrifuge(url, { websocket: WebSocket, ...options });
+  for (const name of ['connecting', 'connected', 'disconnected', 'error'])
+    client.on(name, ctx => emit({ event: name, ...ctx }));
+  client.on('publication', ctx => emit({ event: 'server_publication', ...ctx }));
+  client.connect();
+}
+
+function subscribe({ channel, options = {} }) {
+  const sub = client.newSubscription(channel, options);
+  subscriptions.set(channel, sub);
+  for (const name of ['subscribing', 'subscribed', 'unsubscribed', 'publication', 'join', 'leave', 'error'])
+    sub.on(name, ctx => emit({ event: name, at: Date.now(), ...ctx }));
+  sub.subscribe();
+}
+
+const calls = {
+  publish: c => client.publish(c.channel, c.data),
+  history: c => client.history(c.channel, c.options ?? { limit: 100 }),
+  presence: c => client.presence(c.channel),
+  presence_stats: c => client.presenceStats(c.channel),
+  rpc: c => client.rpc(c.method, c.data),
+};
+
+function handle(command) {
+  if (command.op === 'connect') return connect(command);
+  if (command.op === 'subscribe') return subscribe(command);
+  if (command.op === 'unsubscribe') return subscriptions.get(command.channel).unsubscribe();
+  if (command.op === 'disconnect') return client.disconnect();
+  if (command.op === 'reconnect') return client.connect();
+  if (command.op === 'exit') return process.exit(0);
+  calls[command.op](command).then(
+    result => emit({ event: 'result', tag: command.tag, result }),
+    error => emit({ event: 'result', tag: command.tag, error: { code: error.code, message: error.message } }));
+}
+
+readline.createInterface({ input: process.stdin }).on('line', line => handle(JSON.parse(line)));

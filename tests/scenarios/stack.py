@@ -1,0 +1,259 @@
+"""A whole Cellcast of its own for the scenarios: PostgreSQL, Kafka, sequencer, relay and a cell, all real processes on
+ports of their own. Sequencer and relay run under deploy/keep, as under a service manager, so that they come back by themselves."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+import psycopg
+import requests
+
+REPO = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("CELLCAST_BUILD", REPO / "build"))
+KEY = "test-key"
+SECRET = "test-secret"
+
+OPEN = {
+    name: True
+    for name in (
+        "presence join_leave allow_subscribe_for_client allow_subscribe_for_anonymous allow_publish_for_client "
+        "allow_publish_for_anonymous allow_history_for_client allow_history_for_anonymous allow_presence_for_client "
+        "allow_presence_for_anonymous"
+    ).split()
+}
+
+CONFIGURATION = {
+    "cells": [{"name": "a", "partitions": 16}],
+    "tenants": [
+        {
+            "name": "default",
+            "cells": ["a"],
+            "options": {
+                "token_hmac_secret_key": SECRET,
+                "allow_anonymous_connect_without_token": True,
+                "allowed_origins": ["http://localhost", "http://localhost:*"],
+            },
+            "namespaces": [
+                {"name": "", "options": OPEN},
+                {"name": "closed", "options": {}},
+                {"name": "quiet", "options": dict(OPEN, presence=False, join_leave=False, history_limit=0)},
+                {"name": "members", "options": {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True,
+                                                "allow_history_for_subscriber": True, "presence": True,
+                                                "allow_presence_for_subscriber": True}},
+            ],
+        },
+        {
+            "name": "acme",
+            "cells": ["a"],
+            "options": {"token_hmac_secret_key": "acme-secret", "allow_anonymous_connect_without_token": False},
+            "namespaces": [{"name": "", "options": OPEN}],
+        },
+    ],
+    "api_keys": [{"key": KEY, "tenant": None}, {"key": "acme-key", "tenant": "acme"}],
+}
+
+
+def free_ports(n):
+    """n ports in a row that nobody listens on; below the ephemeral range, so that no client takes one meanwhile."""
+    base = 12000 + os.getpid() % 400 * 40
+    while True:
+        held = []
+        try:
+            for port in range(base, base + n):
+                s = socket.socket()
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+                held.append(s)
+            return base
+        except OSError:
+            base = base + n if base < 30000 else 12000
+        finally:
+            for s in held:
+                s.close()
+
+
+def wait_until(check, seconds=20, what="condition", every=0.05):
+    end = time.monotonic() + seconds
+    last = None
+    while time.monotonic() < end:
+        try:
+            if value := check():
+                return value
+        except Exception as error:  # asked again until the time is up
+            last = error
+        time.sleep(every)
+    raise AssertionError(f"{what}: not within {seconds} s ({last})")
+
+
+class Stack:
+    def __init__(self, gateways=3, workers=2, cell="a"):
+        self.gateways, self.workers, self.cell = gateways, workers, cell
+        # PostgreSQL refuses to run as root and then runs as another user, who must reach its folder.
+        self.home = Path(tempfile.mkdtemp(prefix="cellcast-test-", dir="/var/tmp"))
+        self.home.chmod(0o755)
+        self.log = self.home / "log"
+        self.run = self.home / "run"
+        self.log.mkdir()
+        self.run.mkdir()
+        base = free_ports(40)
+        (self.port, self.admin_port, self.sequencer_port, self.sequencer_admin, self.relay_admin, self.pg_port,
+         self.kafka_port) = range(base, base + 7)  # Kafka's controller: base + 7
+        self.slot_base = base + 10
+        self.pg = f"postgresql://cellcast@127.0.0.1:{self.pg_port}/cellcast"
+        self.kafka = f"127.0.0.1:{self.kafka_port}"
+        self.kept = {}
+
+    # -- starting and stopping
+
+    def start(self):
+        self.start_postgres()
+        self.start_kafka()
+        self.migrate()
+        self.configure(CONFIGURATION)
+        self.start_sequencer()
+        self.start_relay()
+        self.start_cell()
+        self.wait_ready()
+        return self
+
+    def tool(self, *words, env=None, check=True):
+        done = subprocess.run([str(w) for w in words], env={**os.environ, **(env or {})}, capture_output=True, text=True)
+        if check and done.returncode:
+            raise RuntimeError(f"{words[0]} {words[1:]}: {done.returncode}\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def start_postgres(self):
+        self.tool(REPO / "deploy/postgres/server", "start", self.pg_port, self.home / "postgres")
+
+    def stop_postgres(self, mode="immediate"):
+        self.tool(REPO / "deploy/postgres/server", "stop", self.pg_port, self.home / "postgres", env={"PG_STOP_MODE": mode})
+
+    def start_kafka(self):
+        libs = self.tool(REPO / "deploy/kafka/get").stdout.strip()
+        self.tool(REPO / "deploy/kafka/start", self.kafka_port, self.home / "kafka", env={"KAFKA_LIBS": libs})
+
+    def kill_kafka(self, how=signal.SIGKILL):
+        os.kill(int((self.home / "kafka/kafka.pid").read_text()), how)
+
+    def migrate(self):
+        self.tool(BUILD / "sequencer/cellcast-sequencer", "--migrate", f"--postgres={self.pg}")
+
+    def configure(self, configuration):
+        path = self.home / "configuration.json"
+        path.write_text(json.dumps(configuration))
+        return self.tool(BUILD / "supervisor/cellcastctl", f"--postgres={self.pg}", "apply", path)
+
+    def keep(self, name, *command):
+        log = open(self.log / f"{name}.log", "ab")
+        self.kept[name] = subprocess.Popen(
+            [str(REPO / "deploy/keep"), name, str(self.run), *map(str, command)], stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, start_new_session=True)
+        log.close()
+
+    def start_sequencer(self, *more):
+        self.keep("sequencer", BUILD / "sequencer/cellcast-sequencer", f"--postgres={self.pg}",
+                  f"--listen=127.0.0.1:{self.sequencer_port}", f"--admin=127.0.0.1:{self.sequencer_admin}", *more)
+
+    def start_relay(self, *more):
+        self.keep("relay", BUILD / "sequencer/relay/cellcast-relay", f"--postgres={self.pg}", f"--kafka={self.kafka}",
+                  f"--admin=127.0.0.1:{self.relay_admin}", *more)
+
+    def start_cell(self, *more):
+        self.keep("cell", BUILD / "supervisor/cellcast-supervisor", f"--cell={self.cell}", f"--gateways={self.gateways}",
+                  f"--workers={self.workers}", f"--listen=127.0.0.1:{self.port}", f"--admin=127.0.0.1:{self.admin_port}",
+                  f"--slot-port-base={self.slot_base}", f"--run-dir={self.run}", f"--postgres={self.pg}",
+                  f"--kafka={self.kafka}", f"--sequencer=127.0.0.1:{self.sequencer_port}", *more)
+
+    def end(self, name, how=signal.SIGTERM, seconds=20):
+        """Ends a kept process and its keeper."""
+        keeper = self.kept.pop(name)
+        keeper.send_signal(how)
+        try:
+            return keeper.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill(name)
+            keeper.kill()
+            keeper.wait()
+            raise
+
+    def stop(self):
+        for name in ("cell", "relay", "sequencer"):
+            if name in self.kept:
+                self.end(name)
+        self.tool(REPO / "deploy/kafka/stop", self.home / "kafka", check=False)
+        self.stop_postgres("fast")
+        if not os.environ.get("CELLCAST_KEEP_HOME"):
+            shutil.rmtree(self.home, ignore_errors=True)
+
+    # -- looking
+
+    def status(self):
+        return requests.get(f"http://127.0.0.1:{self.admin_port}/status", timeout=5).json()
+
+    def is_ready(self):
+        return requests.get(f"http://127.0.0.1:{self.admin_port}/ready", timeout=5).status_code == 200
+
+    def wait_ready(self, seconds=60):
+        try:
+            wait_until(self.is_ready, seconds, "the cell is ready")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.last_words()}") from None
+
+    def last_words(self):
+        return "\n".join(f"--- {p.name}\n" + "\n".join(p.read_text(errors="replace").splitlines()[-15:])
+                         for p in sorted(self.log.glob("*.log")))
+
+    def metrics(self):
+        return requests.get(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=5).text
+
+    def pid(self, name):
+        """sequencer, relay, cell (the supervisor), gateway-1, worker-2, …"""
+        if name in ("sequencer", "relay", "cell"):
+            return int((self.run / f"{name}.pid").read_text())
+        role, slot = name.rsplit("-", 1)
+        for process in self.status()["processes"]:
+            if process["role"] == role and process["slot"] == int(slot):
+                return process["pid"]
+        raise KeyError(name)
+
+    def kill(self, name, how=signal.SIGKILL):
+        os.kill(self.pid(name), how)
+
+    def wait_back(self, name, old_pid, seconds=20):
+        wait_until(lambda: self.pid(name) not in (0, old_pid), seconds, f"{name} runs again")
+
+    # -- using
+
+    def ws(self, gateway=None, tenant=None):
+        """URL of the cell's public port, or of one gateway's own."""
+        port = self.port if gateway is None else self.slot_base + gateway
+        path = "/connection/websocket" if tenant is None else f"/t/{tenant}/connection/websocket"
+        return f"ws://127.0.0.1:{port}{path}"
+
+    def http(self, path="/api", gateway=None):
+        return f"http://127.0.0.1:{self.port if gateway is None else self.slot_base + gateway}{path}"
+
+    def api(self, method, body, key=KEY, gateway=None, **how):
+        return requests.post(self.http(f"/api/{method}", gateway), data=body if isinstance(body, (str, bytes)) else json.dumps(body),
+                             headers={"X-API-Key": key, **how.pop("headers", {})}, timeout=10, **how)
+
+    def publish(self, channel, data, **fields):
+        answer = self.api("publish", {"channel": channel, "data": data, **fields}).json()
+        if "error" in answer:
+            raise RuntimeError(answer["error"])
+        return answer["result"]
+
+    def sql(self, **options):
+        return psycopg.connect(self.pg, **options)
+
+    def rows(self, channel):
+        """What was committed to a channel: [(seq, id, data)] in order of seq."""
+        with self.sql() as db:
+            return db.execute("select seq, id, convert_from(data, 'UTF8') from cellcast.message where channel = %s "
+                              "order by epoch, seq", (channel,)).fetchall()

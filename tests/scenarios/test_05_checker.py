@@ -1,0 +1,52 @@
+"""The checker catches each violation that it is there for."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
+from checker import Observed, Published, check  # noqa: E402
+
+ROWS = [(1, 10, '"a"'), (2, 20, '"b"'), (3, 30, '"c"')]
+
+
+def published(extra=(), rolled=()):
+    p = Published()
+    for offset, data in enumerate("abc", 1):
+        p.acknowledged("ch", data, offset)
+    for data in extra:
+        p.acknowledged("ch", data, None)
+    for data in rolled:
+        p.rolled_back("ch", data)
+    return p
+
+
+def kinds(found):
+    return {f.split(":")[0] for f in found}
+
+
+def test_a_clean_run_has_no_violation():
+    assert check(published(), {"ch": ROWS}, [Observed("ch", [1, 2, 3], list("abc"), [(False, False), (True, True)]),
+                                             Observed("ch", [2, 3], list("bc"))]) == []
+
+
+@pytest.mark.parametrize("offsets, data, kind", [
+    ([1, 2, 2, 3], "abbc", "repeat"), ([1, 3, 2], "acb", "disorder"), ([1, 3], "ac", "hole"), ([1, 2], "ab", "loss"),
+    ([1, 2, 3, 4], "abcd", "ghost"), ([1, 2, 3], "axc", "wrong"), ([], "", "loss"),
+])
+def test_each_violation_of_a_subscriber_is_seen(offsets, data, kind):
+    assert kind in kinds(check(published(), {"ch": ROWS}, [Observed("ch", offsets, list(data))]))
+
+
+@pytest.mark.parametrize("rows, how, kind", [
+    (ROWS[:2], {}, "loss"), (ROWS, {"rolled": ["b"]}, "ghost"), (ROWS + [(4, 40, '"z"')], {}, "ghost"),
+    ([ROWS[0], ROWS[2]], {}, "hole"), (ROWS + [(4, 40, '"a"')], {}, "repeat"), ([(1, 10, '"a"'), (2, 5, '"b"'), (3, 30, '"c"')], {}, "disorder"),
+    (ROWS, {"extra": ["q"]}, "loss"), ([(1, 10, '"b"'), (2, 20, '"a"'), (3, 30, '"c"')], {}, "wrong"),
+])
+def test_each_violation_of_the_log_is_seen(rows, how, kind):
+    assert kind in kinds(check(published(**how), {"ch": rows}, []))
+
+
+def test_a_recovery_that_was_refused_is_seen():
+    assert "recovery" in kinds(check(published(), {"ch": ROWS}, [Observed("ch", [1, 2, 3], list("abc"), [(True, False)])]))

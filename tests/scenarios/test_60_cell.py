@@ -1,0 +1,98 @@
+"""The cell as its operator sees it: who gets a connection, what is counted, how it ends."""
+
+import asyncio
+import shutil
+import subprocess
+
+import pytest
+import requests
+
+from sdk import Person, Raw
+from stack import BUILD, wait_until
+
+
+async def test_connections_are_spread_over_the_gateways(stack):
+    raws = [await Raw.open(stack.ws()) for _ in range(30)]
+    for raw in raws:
+        await raw.connect()
+
+    def spread():
+        counts = [p["connections"] for p in stack.status()["processes"] if p["role"] == "gateway"]
+        return len(counts) == stack.gateways and min(counts) >= 8
+    wait_until(spread, 5, "each gateway has its share")
+    for raw in raws:
+        await raw.close()
+
+
+def test_metrics_are_well_formed_and_tell_the_path(stack):
+    pages = {"cell": stack.metrics()}
+    for name, port in (("sequencer", stack.sequencer_admin), ("relay", stack.relay_admin)):
+        pages[name] = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+    promtool = shutil.which("promtool")
+    assert promtool, "promtool is in Debian's package prometheus"
+    for name, page in pages.items():
+        done = subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, text=True)
+        assert done.returncode == 0, (name, done.stdout, done.stderr)
+    for part in ('cellcast_gateway_connections{', 'process="gateway-1"', 'process="worker-2"', 'cell="a"', "cellcast_supervisor_"):
+        assert part in pages["cell"], part
+    assert "cellcast_sequencer_" in pages["sequencer"] and "cellcast_relay_" in pages["relay"]
+
+
+def test_health_and_ready_answer_everywhere(stack):
+    for port in (stack.admin_port, stack.sequencer_admin, stack.relay_admin):
+        assert requests.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200
+        assert requests.get(f"http://127.0.0.1:{port}/ready", timeout=5).status_code == 200
+    for gateway in range(1, stack.gateways + 1):
+        assert requests.get(stack.http("/health", gateway), timeout=5).json() == {}
+        assert requests.get(stack.http("/ready", gateway), timeout=5).status_code == 200
+    assert requests.get(stack.http("/nothing"), timeout=5).status_code == 404
+
+
+def test_a_migration_that_was_applied_is_not_applied_again(stack):
+    done = subprocess.run([str(BUILD / "sequencer/cellcast-sequencer"), "--migrate", f"--postgres={stack.pg}"], capture_output=True, text=True)
+    assert done.returncode == 0
+
+
+async def test_the_configuration_is_live(stack, channel):
+    from stack import CONFIGURATION, OPEN
+    import copy
+
+    raw = await Raw.open(stack.ws())
+    await raw.connect()
+    assert (await raw.ask({"id": 2, "subscribe": {"channel": "fresh:x"}}))["error"]["code"] == 102
+    changed = copy.deepcopy(CONFIGURATION)
+    changed["tenants"][0]["namespaces"].append({"name": "fresh", "options": OPEN})
+    stack.configure(changed)
+    for id in range(3, 100):
+        reply = await raw.ask({"id": id, "subscribe": {"channel": "fresh:x"}})
+        if "subscribe" in reply:
+            break
+        await asyncio.sleep(0.1)
+    assert "subscribe" in reply
+    stack.configure(CONFIGURATION)
+    await raw.close()
+
+
+async def test_an_idle_relay_holds_no_wal_back(stack):
+    with stack.sql(autocommit=True) as db:
+        db.execute("create table if not exists noise (t text)")
+        db.execute("insert into noise select repeat('x', 100) from generate_series(1, 50000)")
+        target = db.execute("select pg_current_wal_lsn()::text").fetchone()[0]
+        wait_until(lambda: db.execute("select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots "
+                                      "where slot_name = 'cellcast_relay'", (target,)).fetchone()[0], 30, "the slot has moved on")
+
+
+async def test_sigterm_drains_and_clients_come_back(stack, channel):
+    person = await Person(stack.ws(), min_reconnect_delay=0.05, max_reconnect_delay=0.5).connect()
+    recorder = await person.subscribe(channel)
+    stack.publish(channel, 1)
+    await recorder.wait_for(1)
+    assert await asyncio.to_thread(stack.end, "cell", seconds=30) == 0
+    with stack.sql() as db:
+        db.execute("select cellcast.publish(%s, '2')", (channel,))
+    stack.start_cell()
+    await asyncio.to_thread(stack.wait_ready)
+    stack.publish(channel, 3)
+    await recorder.wait_for(3, 30)
+    assert recorder.publications == [1, 2, 3]
+    await person.close()
