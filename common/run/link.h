@@ -31,7 +31,7 @@ void link_end(struct link *l);
 size_t link_pending(const struct link *l);  /* bytes not yet taken by the kernel */
 void link_pause(struct link *l, bool paused); /* stops reading: back-pressure on the peer */
 int link_fd(const struct link *l);
-int64_t link_heard_ns(const struct link *l); /* loop clock (ns) when the last byte came */
+int64_t link_heard_ns(const struct link *l); /* when the last byte came, on the clock of clock_mono_ns() */
 
 /* wire body into a frame:  LINK_SEND(l, SEQ_RESULT, seq_result, &message) */
 #define LINK_SEND(l, TYPE, name, message)                                                                    \

@@ -1,0 +1,21 @@
+/* The text of one option's value, in both directions. Namespace and tenant options read theirs with it too. */
+#ifndef RUN_OPTION_VALUE_H
+#define RUN_OPTION_VALUE_H
+
+#include "run/options.h"
+
+/* Without a range. -> 0, or -EINVAL, -ERANGE (more than int64_t) */
+int option_parse_int(struct bytes text, int64_t *ret_value);
+int option_parse_size(struct bytes text, int64_t *ret_bytes);
+int option_parse_duration(struct bytes text, int64_t *ret_ms);
+int option_parse_bool(struct bytes text, bool *ret_value);
+
+/* Puts the value into the options struct. text must live as long as the options: TEXT keeps the pointer.
+ * -> 0, or -EINVAL (not such a value, or outside of min and max) */
+int option_store(const struct option_spec *spec, void *options, const char *text);
+void option_append_expected(const struct option_spec *spec, struct buf *into); /* "a number from 1 to 5" */
+void option_append_value(const struct option_spec *spec, const void *options, struct buf *into); /* as JSON */
+void option_append_duration(int64_t ms, struct buf *into); /* "4s": the largest unit that says it exactly */
+void option_append_size(int64_t bytes, struct buf *into);  /* "16k", the same */
+
+#endif
