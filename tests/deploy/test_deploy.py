@@ -1,0 +1,61 @@
+"""The deployment files say what they are meant to say, and every link of the documents leads somewhere."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("CELLCAST_BUILD", REPO / "build"))
+
+
+def run(*words, **how):
+    return subprocess.run([str(w) for w in words], capture_output=True, text=True, cwd=REPO, timeout=60, **how)
+
+
+def test_the_compose_file_is_valid_and_its_flags_scale_the_cell():
+    done = run("docker-compose", "-f", "deploy/docker-compose.yml", "config", env={**os.environ, "CELL_GATEWAYS": "7", "CELL_WORKERS": "4"})
+    assert done.returncode == 0, done.stderr
+    assert "--gateways=7" in done.stdout and "--workers=4" in done.stdout
+
+
+def test_the_balancer_configuration_is_valid():
+    done = run(shutil.which("haproxy") or "/usr/sbin/haproxy", "-c", "-f", "deploy/haproxy/haproxy.cfg")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_prometheus_configuration_is_valid():
+    done = run("promtool", "check", "config", "deploy/prometheus/prometheus.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_scripts_are_well_formed():
+    for script in ("deploy/local", "deploy/packages", "deploy/keep", "deploy/test-clients", "deploy/kafka/get", "deploy/kafka/start",
+                   "deploy/kafka/stop", "deploy/postgres/server", "tests/run", "tests/fuzz/run", ".ci/run"):
+        done = run("bash", "-n", script)
+        assert done.returncode == 0 and os.access(REPO / script, os.X_OK), (script, done.stderr)
+
+
+def test_every_flag_of_the_deployment_exists():
+    text = (REPO / "deploy/local").read_text() + (REPO / "deploy/docker-compose.yml").read_text()
+    programs = {"cellcast-sequencer": "sequencer", "cellcast-relay": "sequencer/relay", "cellcast-supervisor": "supervisor"}
+    helps = "".join(run(BUILD / folder / name, "--help").stdout for name, folder in programs.items())
+    for flag in set(re.findall(r"(?<=\s)--[a-z-]+(?==)", text)):
+        assert flag in helps, flag
+
+
+@pytest.mark.parametrize("page", sorted(str(p.relative_to(REPO)) for p in REPO.rglob("*.md")
+                                        if not {"node_modules", ".venv"} & set(p.parts) and "build" not in p.parts[len(REPO.parts)]))
+def test_links_of_the_documents_lead_somewhere(page):
+    folder = (REPO / page).parent
+    for target in re.findall(r"\]\(([^)#\s]+)", (REPO / page).read_text()):
+        if not re.match(r"[a-z]+:", target):
+            assert (folder / target).exists(), f"{page}: {target}"
+
+
+def test_the_local_configuration_is_json():
+    assert json.loads((REPO / "deploy/local.json").read_text())["tenants"][0]["name"] == "default"
