@@ -19,10 +19,19 @@
 #include "core/buf.h"
 #include "core/histogram.h"
 
-enum metric_kind { METRIC_COUNTER = 1, METRIC_GAUGE = 2, METRIC_HISTOGRAM = 3 };
+/* The last two hold µs and are shown in seconds: a lag, an age, a time spent. */
+enum metric_kind {
+    METRIC_COUNTER = 1,
+    METRIC_GAUGE = 2,
+    METRIC_HISTOGRAM = 3,
+    METRIC_COUNTER_US = 4, /* its name ends in _seconds_total */
+    METRIC_GAUGE_US = 5,   /* its name ends in _seconds */
+};
 #define METRIC_CTYPE_COUNTER uint64_t
 #define METRIC_CTYPE_GAUGE int64_t
 #define METRIC_CTYPE_HISTOGRAM struct histogram
+#define METRIC_CTYPE_COUNTER_US uint64_t
+#define METRIC_CTYPE_GAUGE_US int64_t
 
 struct metric_spec {
     enum metric_kind kind;
@@ -32,7 +41,8 @@ struct metric_spec {
 };
 
 /* Appends a list of `metric` wire records (messages.h); names become COMPONENT_NAME. Includes process_* metrics
- * (resident bytes, CPU seconds, open descriptors, start time) of the calling process. */
+ * (resident bytes, CPU seconds, open descriptors, start time) of the calling process, without COMPONENT.
+ * Asserts what promtool would find fault with: a counter, and nothing else, ends in _total, a duration in _seconds. */
 void metrics_snapshot(const char *component, const struct metric_spec *specs, size_t n_specs, const void *metrics,
                       struct buf *into);
 
