@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define PRINT_GUESS 63 /* bytes; what is longer is formatted twice */
+
 void buf_init(struct buf *b)
 {
     *b = (struct buf){0};
@@ -75,14 +77,17 @@ void buf_append_u64(struct buf *b, uint64_t v)
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
     va_list ap;
+    buf_reserve(b, PRINT_GUESS);
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(b->p + b->n, PRINT_GUESS + 1, fmt, ap);
     va_end(ap);
     assert(n >= 0);
-    buf_reserve(b, (size_t)n);
-    va_start(ap, fmt);
-    vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);
-    va_end(ap);
+    if (n > PRINT_GUESS) {
+        buf_reserve(b, (size_t)n);
+        va_start(ap, fmt);
+        vsnprintf(b->p + b->n, (size_t)n + 1, fmt, ap);
+        va_end(ap);
+    }
     b->n += (size_t)n;
 }
 
