@@ -1,0 +1,61 @@
+"""Drives the stack that tests/compose has brought up."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+
+import requests
+
+from sdk import Person
+from stack import wait_until
+
+COMPOSE = ["docker-compose", "-f", "deploy/docker-compose.yml"]
+PORT = int(os.environ["CELLCAST_PORT"])
+
+
+def compose(*words):
+    return subprocess.run([*COMPOSE, *words], capture_output=True, text=True, check=True).stdout
+
+
+def container(service):
+    return compose("ps", "-q", service).strip()
+
+
+def inspect(service, what):
+    return subprocess.run(["docker", "inspect", "-f", what, container(service)], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def publish(data):
+    compose("exec", "-T", "postgres", "psql", "-h", "/tmp", "-U", "cellcast", "-qAt", "-c", f"select cellcast.publish('news', '{data}')")
+
+
+async def main():
+    wait_until(lambda: inspect("cell-a", "{{.State.Health.Status}}") == "healthy", 120, "cell-a is healthy", every=1)
+    wait_until(lambda: requests.get(f"http://127.0.0.1:{PORT}/health", timeout=2).status_code == 200, 30, "the balancer leads to the cell", every=0.5)
+    print("healthy")
+    person = await Person(f"ws://127.0.0.1:{PORT}/connection/websocket", min_reconnect_delay=0.1, max_reconnect_delay=1).connect()
+    recorder = await person.subscribe("news")
+    publish(1)
+    await recorder.wait_for(1, 30)
+    print("a publish from SQL was seen by the SDK on the published port")
+    for n, service in enumerate(("sequencer", "relay", "cell-a"), 2):
+        before = inspect(service, "{{.State.Pid}}")
+        os.kill(int(before), signal.SIGKILL)
+        wait_until(lambda: inspect(service, "{{.State.Pid}}") not in ("0", before), 60, f"{service} runs again", every=0.5)
+        publish(n)
+        began = time.monotonic()
+        await recorder.wait_for(n, 90)
+        print(f"{service} was killed and healed, its message came {time.monotonic() - began:.1f} s after it ran again")
+    assert recorder.publications == [1, 2, 3, 4] and recorder.offsets == [1, 2, 3, 4], recorder.publications
+
+    def targets_up():
+        answer = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/query", params={"query": "up"}, timeout=5).json()
+        return [r["value"][1] for r in answer["data"]["result"]] == ["1"] * 3
+    wait_until(targets_up, 60, "Prometheus scrapes cell, sequencer and relay", every=1)
+    print("Prometheus scrapes all three")
+    await person.close()
+
+
+asyncio.run(main())
