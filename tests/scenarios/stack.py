@@ -92,7 +92,8 @@ def wait_until(check, seconds=20, what="condition", every=0.05):
 
 
 class Stack:
-    def __init__(self, gateways=3, workers=2, cell="a"):
+    def __init__(self, gateways=3, workers=2, cell="a", kafka_profile="test"):
+        self.kafka_profile = kafka_profile
         self.gateways, self.workers, self.cell = gateways, workers, cell
         # PostgreSQL refuses to run as root and then runs as another user, who must reach its folder.
         self.home = Path(tempfile.mkdtemp(prefix="cellcast-test-", dir="/var/tmp"))
@@ -136,7 +137,7 @@ class Stack:
 
     def start_kafka(self):
         libs = self.tool(REPO / "deploy/kafka/get").stdout.strip()
-        self.tool(REPO / "deploy/kafka/start", self.kafka_port, self.home / "kafka", env={"KAFKA_LIBS": libs})
+        self.tool(REPO / "deploy/kafka/start", self.kafka_port, self.home / "kafka", env={"KAFKA_LIBS": libs, "KAFKA_PROFILE": self.kafka_profile})
 
     def kill_kafka(self, how=signal.SIGKILL):
         os.kill(int((self.home / "kafka/kafka.pid").read_text()), how)
