@@ -7,20 +7,25 @@
 #define COLUMN 34 /* where the help begins */
 #define WIDTH 96
 
-/* Appends words, broken so that no line passes WIDTH; *at is the column that was reached. */
-static void append_wrapped(struct buf *into, const char *text, size_t *at)
+/* Appends a piece that is not to be broken, on a new line if it would pass WIDTH; *at is the column that was reached. */
+static void append_piece(struct buf *into, const char *text, size_t n, size_t *at)
+{
+    if (*at > COLUMN && *at + 1 + n > WIDTH) {
+        buf_printf(into, "\n%*s", COLUMN, "");
+        *at = COLUMN;
+    } else if (*at > COLUMN) {
+        buf_append_char(into, ' ');
+        ++*at;
+    }
+    buf_append(into, text, n);
+    *at += n;
+}
+
+static void append_words(struct buf *into, const char *text, size_t *at)
 {
     while (*text) {
         size_t n = strcspn(text, " ");
-        if (*at > COLUMN && *at + 1 + n > WIDTH) {
-            buf_printf(into, "\n%*s", COLUMN, "");
-            *at = COLUMN;
-        } else if (*at > COLUMN) {
-            buf_append_char(into, ' ');
-            ++*at;
-        }
-        buf_append(into, text, n);
-        *at += n;
+        append_piece(into, text, n, at);
         text += n + (text[n] == ' ');
     }
 }
@@ -63,7 +68,7 @@ static void append_row(const struct option_spec *spec, bool builtin, struct buf 
     struct buf tail;
     size_t at = COLUMN;
     append_flag(spec, into);
-    append_wrapped(into, spec->help, &at);
+    append_words(into, spec->help, &at);
     buf_init(&tail);
     if (spec->type == OPTION_TEXT && spec->min > 0 && !spec->dflt[0])
         buf_append_str(&tail, "(needed)");
@@ -74,7 +79,7 @@ static void append_row(const struct option_spec *spec, bool builtin, struct buf 
         buf_append_char(&tail, ')');
     }
     if (tail.n)
-        append_wrapped(into, tail.p, &at);
+        append_piece(into, tail.p, tail.n, &at);
     buf_append_char(into, '\n');
     buf_fini(&tail);
 }

@@ -44,10 +44,16 @@ static int parse_with_unit(struct bytes text, const struct unit *units, size_t n
     if (error < 0)
         return error;
     struct bytes unit = bytes_of(text.p + digits, text.n - digits);
-    for (size_t i = 0; i < n_units; i++)
+    size_t i;
+    for (i = 0; i < n_units; i++)
         if (bytes_is(unit, units[i].name))
-            return __builtin_mul_overflow(v, units[i].factor, ret_value) ? -ERANGE : 0;
-    return -EINVAL;
+            break;
+    if (i == n_units)
+        return -EINVAL;
+    if (__builtin_mul_overflow(v, units[i].factor, &v))
+        return -ERANGE;
+    *ret_value = v;
+    return 0;
 }
 
 int option_parse_size(struct bytes text, int64_t *ret_bytes)
