@@ -1,0 +1,450 @@
+#include "kafka/consumer.h"
+
+#include "core/clock.h"
+#include "kafka/conf.h"
+#include "kafka/lookup.h"
+#include "kafka/task.h"
+#include "kafka/wake.h"
+#include "run/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define TURN_RECORDS 500 /* handed over per turn of the loop */
+#define UNPLACED (-1)
+#define DOUBT_ALL_NS NS_PER_S /* between two doubts about all partitions */
+
+/* With the default queued.min.messages the client stops fetching for a second at a time once 100,000 wait. */
+static const char *const settings[][2] = {
+    {"enable.auto.commit", "false"},
+    {"enable.auto.offset.store", "false"},
+    {"auto.offset.reset", "error"},
+    {"enable.partition.eof", "true"},
+    {"allow.auto.create.topics", "false"},
+    {"topic.metadata.propagation.max.ms", "1000"}, /* how long a topic that is gone goes unsaid */
+    {"fetch.error.backoff.ms", "20"},
+    {"queued.min.messages", "10000000"},
+    {"queued.max.messages.kbytes", "65536"},
+    {NULL, NULL},
+};
+
+struct partition {
+    int32_t number;
+    uint64_t birth;  /* one for each time that it was assigned or lost its place */
+    int64_t next;    /* offset of the next record, UNPLACED while it is looked up */
+    int64_t end;     /* seen when it was placed */
+    bool caught_up;  /* and told */
+};
+
+struct kafka_consumer {
+    struct ev_loop *loop;
+    const struct kafka_consumer_handlers *handlers;
+    void *owner;
+    char *name, *topic;
+    rd_kafka_t *rk;
+    struct wake wake;
+    struct partition *partitions;
+    size_t n;
+    uint64_t births;
+    int64_t tail_records, tail_ms;
+    bool stale;  /* librdkafka reads other partitions or positions than ours */
+    bool paused;
+    bool reachable;
+    struct task task;
+    struct lookup lookup; /* the thread's while the task runs */
+    char said[256];       /* the last failure of a lookup that was logged */
+    char trouble[256];    /* an error about no partition of this turn, "" when none */
+    bool all_down;        /* and it was about every broker */
+    int64_t doubted_ns;   /* the last doubt about all */
+    bool handed;          /* something in this turn */
+    bool freed;           /* inside of a callback */
+    unsigned depth;       /* frames of ours on the stack that call the owner */
+};
+
+static void destroy(struct kafka_consumer *c)
+{
+    atomic_store(&c->lookup.cancelled, true);
+    task_fini(&c->task);
+    wake_fini(&c->wake);
+    rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    free(c->lookup.places);
+    free(c->partitions);
+    free(c->topic);
+    free(c->name);
+    free(c);
+}
+
+static void leave(struct kafka_consumer *c)
+{
+    assert(c->depth > 0);
+    if (--c->depth == 0 && c->freed)
+        destroy(c);
+}
+
+static struct partition *find(struct kafka_consumer *c, int32_t number)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->partitions[i].number == number)
+            return &c->partitions[i];
+    return NULL;
+}
+
+static size_t count_unplaced(const struct kafka_consumer *c)
+{
+    size_t unplaced = 0;
+    for (size_t i = 0; i < c->n; i++)
+        unplaced += c->partitions[i].next == UNPLACED;
+    return unplaced;
+}
+
+static void unplace(struct kafka_consumer *c, struct partition *p)
+{
+    p->birth = ++c->births;
+    p->next = UNPLACED;
+    p->caught_up = false;
+    c->stale = true;
+}
+
+static void doubt_all(struct kafka_consumer *c, const char *why)
+{
+    c->doubted_ns = clock_mono_ns();
+    c->handlers->doubt(c->owner, -1, why);
+}
+
+/* ---- places */
+
+/* On the loop, before the thread: what is asked. */
+static void before_lookup(void *owner)
+{
+    struct kafka_consumer *c = owner;
+    struct lookup *l = &c->lookup;
+    free(l->places);
+    l->places = calloc(c->n + 1, sizeof *l->places);
+    assert(l->places);
+    l->n = 0;
+    l->tail_records = c->tail_records;
+    l->tail_ms = c->tail_ms;
+    l->now_ms = clock_real_ns() / NS_PER_MS;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->partitions[i].next == UNPLACED)
+            l->places[l->n++] = (struct place){.partition = c->partitions[i].number, .birth = c->partitions[i].birth};
+}
+
+static void set_reachable(struct kafka_consumer *c, bool reachable)
+{
+    if (c->reachable == reachable)
+        return;
+    c->reachable = reachable;
+    if (reachable)
+        log_info("kafka_reachable", "name=%s topic=%s", c->name, c->topic);
+    else
+        log_warn("kafka_unreachable", "name=%s topic=%s", c->name, c->topic);
+}
+
+static void log_failure(struct kafka_consumer *c, uint32_t retry_ms)
+{
+    if (strcmp(c->said, c->lookup.why) == 0)
+        return;
+    snprintf(c->said, sizeof c->said, "%s", c->lookup.why);
+    log_warn("kafka_lookup", "name=%s topic=%s partitions=%zu retry_ms=%u why=\"%s\"", c->name, c->topic, c->lookup.n,
+             retry_ms, c->said);
+}
+
+static void take_places(struct kafka_consumer *c)
+{
+    for (size_t i = 0; i < c->lookup.n; i++) {
+        const struct place *found = &c->lookup.places[i];
+        struct partition *p = find(c, found->partition);
+        /* of another birth: given away meanwhile, its end seen too early */
+        if (!found->found || !p || p->birth != found->birth)
+            continue;
+        p->next = found->start;
+        p->end = found->end;
+        c->stale = true;
+        log_debug("kafka_place", "topic=%s partition=%d start=%" PRId64 " end=%" PRId64, c->topic, p->number, p->next,
+                  p->end);
+    }
+}
+
+static void looked_up(void *owner, bool fine)
+{
+    struct kafka_consumer *c = owner;
+    bool back = c->lookup.answered && !c->reachable && c->doubted_ns != 0;
+    c->depth++;
+    if (c->lookup.answered)
+        set_reachable(c, true);
+    if (fine) {
+        c->said[0] = 0;
+        take_places(c);
+        if (count_unplaced(c) > 0)
+            task_start(&c->task);
+    } else {
+        log_failure(c, task_again(&c->task));
+    }
+    if (back)
+        doubt_all(c, "Kafka answers again");
+    if (!c->freed && !c->paused)
+        wake_again(&c->wake);
+    leave(c);
+}
+
+/* Partitions that stay go on behind the last record that was handed over: librdkafka drops what it has fetched. */
+static void assign(struct kafka_consumer *c)
+{
+    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->n);
+    for (size_t i = 0; i < c->n; i++)
+        if (c->partitions[i].next != UNPLACED)
+            rd_kafka_topic_partition_list_add(list, c->topic, c->partitions[i].number)->offset = c->partitions[i].next;
+    rd_kafka_resp_err_t err = rd_kafka_assign(c->rk, list->cnt > 0 ? list : NULL);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        log_error("kafka_assign", "name=%s topic=%s partitions=%d why=\"%s\"", c->name, c->topic, list->cnt,
+                  rd_kafka_err2str(err));
+    c->stale = err != RD_KAFKA_RESP_ERR_NO_ERROR;
+    rd_kafka_topic_partition_list_destroy(list);
+}
+
+/* ---- records */
+
+static void look_whether_caught_up(struct kafka_consumer *c, struct partition *p)
+{
+    if (p->caught_up || p->next == UNPLACED || p->next < p->end)
+        return;
+    p->caught_up = true;
+    c->handed = true;
+    c->handlers->caught_up(c->owner, p->number);
+}
+
+static void take_record(struct kafka_consumer *c, struct partition *p, const rd_kafka_message_t *m)
+{
+    rd_kafka_timestamp_type_t type;
+    p->next = m->offset + 1;
+    c->handed = true;
+    c->handlers->record(c->owner, m->partition, m->offset, rd_kafka_message_timestamp(m, &type),
+                        bytes_of(m->key, m->key_len), bytes_of(m->payload, m->len));
+}
+
+/* The place is lost, or what is read there cannot be trusted: looked up anew, later each time while it goes on so. */
+static void take_partition_error(struct kafka_consumer *c, struct partition *p, const rd_kafka_message_t *m)
+{
+    const char *why = m->len > 0 ? m->payload : rd_kafka_err2str(m->err);
+    log_warn("kafka_partition", "name=%s topic=%s partition=%d next=%" PRId64 " why=\"%s\"", c->name, c->topic,
+             p->number, p->next, why);
+    unplace(c, p);
+    task_again(&c->task);
+    c->handed = true;
+    c->handlers->doubt(c->owner, m->partition, why);
+}
+
+static void take_message(struct kafka_consumer *c, const rd_kafka_message_t *m)
+{
+    struct partition *p = m->rkt ? find(c, m->partition) : NULL;
+    if (!p || p->next == UNPLACED)
+        return;
+    if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+        if (m->offset > p->next)
+            p->next = m->offset; /* the last offsets held no record (control batches) */
+        set_reachable(c, true);
+        backoff_reset(&c->task.backoff);
+    } else if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        take_partition_error(c, p, m);
+        return;
+    } else if (m->offset >= p->next) {
+        take_record(c, p, m);
+        if (c->freed)
+            return;
+        p = find(c, m->partition);
+    }
+    if (p)
+        look_whether_caught_up(c, p);
+}
+
+/* From inside of librdkafka: kept until it has returned. */
+static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
+{
+    struct kafka_consumer *c = opaque;
+    c->all_down |= err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    snprintf(c->trouble, sizeof c->trouble, "%s", reason);
+}
+
+static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
+{
+    kafka_log(rd_kafka_name(rk), level, text);
+}
+
+static void take_trouble(struct kafka_consumer *c)
+{
+    if (!c->trouble[0])
+        return;
+    char why[sizeof c->trouble];
+    memcpy(why, c->trouble, sizeof why);
+    c->trouble[0] = 0;
+    if (c->all_down) {
+        c->all_down = false;
+        set_reachable(c, false);
+        task_again(&c->task);
+    }
+    if (c->doubted_ns == 0 || clock_mono_ns() - c->doubted_ns > DOUBT_ALL_NS)
+        doubt_all(c, why);
+}
+
+static void tell_empty_ones(struct kafka_consumer *c)
+{
+    for (size_t i = 0; i < c->n && !c->freed; i++)
+        look_whether_caught_up(c, &c->partitions[i]);
+}
+
+static void woken(void *owner)
+{
+    struct kafka_consumer *c = owner;
+    rd_kafka_message_t *batch[TURN_RECORDS];
+    c->depth++;
+    c->handed = false;
+    if (c->stale)
+        assign(c);
+    ssize_t n = rd_kafka_consume_batch_queue(c->wake.queue, 0, batch, TURN_RECORDS);
+    for (ssize_t i = 0; i < n; i++) {
+        if (!c->freed)
+            take_message(c, batch[i]);
+        rd_kafka_message_destroy(batch[i]);
+    }
+    if (!c->freed)
+        take_trouble(c);
+    tell_empty_ones(c);
+    if (!c->freed && c->handed)
+        c->handlers->turn(c->owner);
+    if (!c->freed && !c->paused && (n == TURN_RECORDS || c->stale))
+        wake_again(&c->wake);
+    leave(c);
+}
+
+/* ---- the owner's side */
+
+static rd_kafka_t *new_client(struct kafka_consumer *c, const char *brokers, struct buf *ret_error)
+{
+    char why[256];
+    rd_kafka_conf_t *conf = kafka_conf_new(brokers, c->name, settings, ret_error);
+    if (!conf)
+        return NULL;
+    /* assign() wants a group, though none is joined */
+    rd_kafka_conf_set(conf, "group.id", c->name, NULL, 0);
+    rd_kafka_conf_set_opaque(conf, c);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
+    if (!rk) {
+        rd_kafka_conf_destroy(conf);
+        buf_append_str(ret_error, why);
+        return NULL;
+    }
+    rd_kafka_set_log_queue(rk, NULL);
+    rd_kafka_poll_set_consumer(rk);
+    return rk;
+}
+
+static void free_unborn(struct kafka_consumer *c)
+{
+    free(c->topic);
+    free(c->name);
+    free(c);
+}
+
+int kafka_consumer_new(struct ev_loop *loop, const char *brokers, const char *name, const char *topic,
+                       const struct kafka_consumer_handlers *handlers, void *owner,
+                       struct kafka_consumer **ret_consumer, struct buf *ret_error)
+{
+    struct kafka_consumer *c = calloc(1, sizeof *c);
+    assert(c);
+    c->loop = loop;
+    c->handlers = handlers;
+    c->owner = owner;
+    c->name = strdup(name);
+    c->topic = strdup(topic);
+    assert(c->name && c->topic);
+    c->rk = new_client(c, brokers, ret_error);
+    if (!c->rk) {
+        free_unborn(c);
+        return -EINVAL;
+    }
+    if (wake_init(&c->wake, loop, rd_kafka_queue_get_consumer(c->rk), woken, c) < 0) {
+        buf_append_str(ret_error, "no descriptor left");
+        rd_kafka_destroy(c->rk);
+        free_unborn(c);
+        return -EINVAL;
+    }
+    c->lookup.rk = c->rk;
+    c->lookup.topic = c->topic;
+    task_init(&c->task, loop, lookup_run, &c->lookup, before_lookup, looked_up, c);
+    task_start(&c->task);
+    *ret_consumer = c;
+    return 0;
+}
+
+void kafka_consumer_free(struct kafka_consumer *c)
+{
+    if (!c || c->freed)
+        return;
+    c->depth++;
+    c->freed = true;
+    wake_stop(&c->wake);
+    leave(c);
+}
+
+void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, size_t n, int64_t tail_records,
+                           int64_t tail_ms)
+{
+    struct partition *fresh = calloc(n + 1, sizeof *fresh);
+    assert(fresh);
+    for (size_t i = 0; i < n; i++) {
+        const struct partition *stays = find(c, partitions[i]);
+        if (stays)
+            fresh[i] = *stays;
+        else
+            fresh[i] = (struct partition){.number = partitions[i], .birth = ++c->births, .next = UNPLACED};
+    }
+    free(c->partitions);
+    c->partitions = fresh;
+    c->n = n;
+    c->tail_records = tail_records;
+    c->tail_ms = tail_ms;
+    c->stale = true;
+    if (count_unplaced(c) > 0)
+        task_start(&c->task);
+    if (!c->paused)
+        wake_again(&c->wake);
+}
+
+void kafka_consumer_pause(struct kafka_consumer *c, bool paused)
+{
+    if (c->paused == paused || c->freed)
+        return;
+    c->paused = paused;
+    if (paused)
+        wake_stop(&c->wake);
+    else
+        wake_again(&c->wake);
+}
+
+bool kafka_consumer_reachable(const struct kafka_consumer *c)
+{
+    return c->reachable;
+}
+
+int64_t kafka_consumer_lag(const struct kafka_consumer *c)
+{
+    int64_t lag = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        const struct partition *p = &c->partitions[i];
+        int64_t low = 0, high = 0;
+        if (p->next == UNPLACED)
+            return -1;
+        /* as of the last fetch: asks nobody */
+        if (rd_kafka_get_watermark_offsets(c->rk, c->topic, p->number, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+            high < p->end)
+            high = p->end;
+        lag += high > p->next ? high - p->next : 0;
+    }
+    return lag;
+}

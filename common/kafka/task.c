@@ -1,0 +1,80 @@
+#include "kafka/task.h"
+
+#include "core/random.h"
+
+#include <assert.h>
+#include <signal.h>
+
+static void *run(void *arg)
+{
+    struct task *t = arg;
+    t->fine = t->work(t->arg);
+    ev_async_send(t->loop, &t->ended);
+    return NULL;
+}
+
+static void on_start(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct task *t = w->data;
+    sigset_t all, before;
+    t->prepare(t->owner);
+    /* signals are the loop's */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&t->thread, NULL, run, t);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    t->running = error == 0;
+    if (error != 0)
+        task_again(t);
+}
+
+static void on_ended(struct ev_loop *loop, ev_async *w, int events)
+{
+    struct task *t = w->data;
+    if (!t->running)
+        return;
+    pthread_join(t->thread, NULL);
+    t->running = false;
+    t->done(t->owner, t->fine);
+}
+
+void task_init(struct task *t, struct ev_loop *loop, bool (*work)(void *arg), void *arg, void (*prepare)(void *owner),
+               void (*done)(void *owner, bool fine), void *owner)
+{
+    *t = (struct task){.loop = loop, .work = work, .arg = arg, .prepare = prepare, .done = done, .owner = owner};
+    backoff_init(&t->backoff, 50, 2000);
+    ev_async_init(&t->ended, on_ended);
+    ev_timer_init(&t->start, on_start, 0, 0);
+    t->ended.data = t->start.data = t;
+    ev_async_start(loop, &t->ended);
+}
+
+void task_fini(struct task *t)
+{
+    if (t->running)
+        pthread_join(t->thread, NULL);
+    t->running = false;
+    ev_async_stop(t->loop, &t->ended);
+    ev_timer_stop(t->loop, &t->start);
+}
+
+static void start_after(struct task *t, uint32_t ms)
+{
+    ev_timer_set(&t->start, ms / 1000.0, 0);
+    ev_timer_start(t->loop, &t->start);
+}
+
+void task_start(struct task *t)
+{
+    if (!t->running && !ev_is_active(&t->start))
+        start_after(t, 0);
+}
+
+uint32_t task_again(struct task *t)
+{
+    if (t->running || ev_is_active(&t->start))
+        return 0;
+    uint32_t ms = backoff_next(&t->backoff, random_u64());
+    start_after(t, ms);
+    return ms;
+}
