@@ -93,6 +93,6 @@ uint32_t call_merge_count(uint32_t asked, struct bytes answers, uint64_t *ret_co
 uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker, uint32_t asked,
                              struct bytes answers, struct buf *into);
 /* Appends {"nodes":[…]} with those that answered: who is missing is what info is asked for. -> 0, 100 (nobody) */
-uint32_t call_merge_info(uint32_t asked, struct bytes answers, struct buf *into);
+uint32_t call_merge_info(struct bytes answers, struct buf *into);
 
 #endif

@@ -96,9 +96,9 @@ struct config_channel {
 
 /* What stands before the first slash is the tenant if it is registered, otherwise the slash belongs to the name.
  * asker: the connection's or key's tenant, whose channels alone it may use; NULL: a key for all tenants, for which a
- * name without a tenant is the default tenant's.
- * -> 0, 107 (empty, too long, not printable ASCII), 103 (another tenant's), 102 (no such namespace, or no tenant
- * `default`); on an error `ret` is undefined */
+ * name without a tenant is the default tenant's. Only its name is looked at: it may be of an older configuration.
+ * -> 0, 107 (empty, too long, not printable ASCII), 103 (another tenant's), 102 (no such namespace, or the
+ * tenant is gone); on an error `ret` is undefined */
 uint32_t config_resolve(const struct config *c, const struct config_tenant *asker, struct bytes spelling,
                         struct config_channel *ret);
 

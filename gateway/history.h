@@ -9,7 +9,8 @@
 #include "config.h"
 #include "ops.h"
 
-#define HISTORY_PAGE_MAX 300 /* publications of one answer; protocol.md 3 */
+#define HISTORY_PAGE_MAX 300       /* publications of one answer; protocol.md 3 */
+#define HISTORY_BYTES_MAX (4 << 20) /* of one answer: what comes behind it takes another call */
 
 struct history_query {
     int64_t limit;  /* as the caller said; 0: only the position; below 0 or above HISTORY_PAGE_MAX: HISTORY_PAGE_MAX */

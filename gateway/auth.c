@@ -1,0 +1,348 @@
+#include "auth.h"
+
+#include "base64.h"
+#include "core/json.h"
+
+#include <errno.h>
+#include <math.h>
+#include <openssl/crypto.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+
+#define HEADER_MAX 1024 /* bytes of a token's header, encoded */
+#define NUMBER_MAX 32   /* characters of a number that is a date */
+
+/* A token taken apart. Nothing in it is true before its signature was checked with the key of the tenant it names. */
+struct token {
+    struct bytes signed_part; /* header.payload, as it came */
+    struct bytes signature;   /* encoded */
+    const EVP_MD *digest;     /* what `alg` chose */
+    struct buf payload;       /* decoded, checked to be a JSON object */
+};
+
+/* The claims that are used, as slices of the payload; texts are decoded where they are compared. */
+struct claims {
+    struct buf texts; /* decoded user, tenant, channel, client, one behind the other */
+    struct bytes user, tenant, channel, client, b64info;
+    struct bytes info; /* JSON */
+    bool has_tenant, has_channel, has_client, has_expire_at, has_exp, has_nbf, server_subs;
+    int64_t exp, expire_at, nbf;
+};
+
+/* One row per answer, one column per use: {error, disconnect}. protocol.md 4, 4.1, 6.6, 12.2. */
+static const struct auth_verdict verdicts[][4] = {
+    /*                       connect      refresh      subscribe    sub_refresh */
+    [AUTH_OK] =             {{0, 0},      {0, 0},      {0, 0},      {0, 0}},
+    [AUTH_EXPIRED] =        {{109, 0},    {0, 3005},   {109, 0},    {109, 0}},
+    [AUTH_OVER] =           {{110, 0},    {0, 3005},   {110, 0},    {110, 0}},
+    [AUTH_INVALID] =        {{0, 3500},   {0, 3500},   {103, 0},    {0, 3500}},
+    [AUTH_WRONG_KIND] =     {{0, 3500},   {0, 3500},   {103, 0},    {0, 3500}},
+    [AUTH_MISMATCH] =       {{0, 3500},   {0, 3500},   {0, 3500},   {0, 3500}},
+    [AUTH_NO_CREDENTIALS] = {{0, 3501},   {0, 3501},   {103, 0},    {107, 0}},
+    [AUTH_ELSEWHERE] =      {{100, 0},    {100, 0},    {100, 0},    {100, 0}},
+};
+
+struct auth_verdict auth_verdict(enum auth_use use, enum auth_answer answer)
+{
+    return verdicts[answer][use];
+}
+
+void auth_init(struct auth *a)
+{
+    *a = (struct auth){0};
+}
+
+void auth_fini(struct auth *a)
+{
+    buf_fini(&a->memory);
+    *a = (struct auth){0};
+}
+
+uint32_t auth_ttl(int64_t expire_at, int64_t now)
+{
+    if (expire_at == 0)
+        return 0;
+    int64_t left = expire_at - now;
+    if (left < 1)
+        return 1;
+    return (uint32_t)(left < AUTH_TTL_MAX ? left : AUTH_TTL_MAX);
+}
+
+/* ---- the token's form */
+
+static const EVP_MD *read_digest(struct bytes header)
+{
+    struct bytes alg = json_member(header, "alg");
+    /* crit: extensions that must be understood; b64, zip: another payload than the one that stands there */
+    if (json_member(header, "crit").n || json_member(header, "b64").n || json_member(header, "zip").n)
+        return NULL;
+    if (bytes_is(alg, "\"HS256\""))
+        return EVP_sha256();
+    if (bytes_is(alg, "\"HS384\""))
+        return EVP_sha384();
+    return bytes_is(alg, "\"HS512\"") ? EVP_sha512() : NULL;
+}
+
+static int decode_object(struct bytes part, struct buf *into)
+{
+    if (base64url_decode(part, into) < 0 || json_check(buf_bytes(into), JSON_DEPTH_MAX, NULL) < 0)
+        return -EBADMSG;
+    return json_type(buf_bytes(into)) == JSON_OBJECT ? 0 : -EBADMSG;
+}
+
+/* Takes the text up to the next dot off the front; without a dot, all of it. */
+static struct bytes next_part(struct bytes *rest)
+{
+    const char *dot = rest->n ? memchr(rest->p, '.', rest->n) : NULL;
+    struct bytes part = bytes_of(rest->p, dot ? (size_t)(dot - rest->p) : rest->n);
+    size_t used = part.n + (dot ? 1 : 0);
+    *rest = bytes_of(rest->p + used, rest->n - used);
+    return part;
+}
+
+static int token_split(struct token *t, struct bytes text)
+{
+    struct bytes rest = text, header, payload;
+    struct buf decoded;
+    if (text.n > AUTH_TOKEN_MAX)
+        return -EBADMSG;
+    header = next_part(&rest);
+    payload = next_part(&rest);
+    t->signature = rest;
+    t->signed_part = bytes_of(text.p, header.n + 1 + payload.n);
+    if (header.n > HEADER_MAX || rest.n == 0)
+        return -EBADMSG;
+    buf_init(&decoded);
+    t->digest = decode_object(header, &decoded) == 0 ? read_digest(buf_bytes(&decoded)) : NULL;
+    buf_fini(&decoded);
+    return t->digest ? decode_object(payload, &t->payload) : -EBADMSG;
+}
+
+static bool token_is_signed(const struct token *t, struct bytes key)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    struct buf given;
+    if (key.n == 0)
+        return false;
+    buf_init(&given);
+    bool ok = base64url_decode(t->signature, &given) == 0 &&
+              HMAC(t->digest, key.p, (int)key.n, (const unsigned char *)t->signed_part.p, t->signed_part.n, digest, &n) &&
+              given.n == n && CRYPTO_memcmp(given.p, digest, n) == 0;
+    buf_fini(&given);
+    return ok;
+}
+
+/* ---- the claims */
+
+static bool is_absent(struct bytes value)
+{
+    enum json_type type = json_type(value);
+    return type == JSON_NONE || type == JSON_NULL;
+}
+
+/* Seconds since 1970; libraries write whole numbers, some write fractions (RFC 7519 allows both), which are cut off. */
+static int read_date(struct bytes payload, const char *name, bool *ret_there, int64_t *ret)
+{
+    char text[NUMBER_MAX + 1];
+    struct bytes value = json_member(payload, name);
+    if (is_absent(value))
+        return 0;
+    if (json_type(value) != JSON_NUMBER || value.n > NUMBER_MAX)
+        return -EBADMSG;
+    memcpy(text, value.p, value.n);
+    text[value.n] = 0;
+    double seconds = strtod(text, NULL);
+    if (!(seconds >= 0 && seconds <= 9007199254740991.0))
+        return -EBADMSG;
+    *ret_there = true;
+    *ret = (int64_t)floor(seconds);
+    return 0;
+}
+
+/* Decoded text, appended to c->texts. Slices are set when all are in, since appending moves them. */
+static int read_text(struct claims *c, struct bytes payload, const char *name, bool *ret_there, struct bytes *ret)
+{
+    struct bytes value = json_member(payload, name);
+    size_t start = c->texts.n;
+    if (is_absent(value))
+        return 0;
+    if (json_string(value, &c->texts) < 0)
+        return -EBADMSG;
+    if (ret_there)
+        *ret_there = true;
+    *ret = bytes_of(c->texts.p + start, c->texts.n - start);
+    return 0;
+}
+
+static bool has_some(struct bytes value)
+{
+    struct json_iter it;
+    struct bytes key, item;
+    json_object_each(&it, value, &key, &item)
+        return true;
+    json_array_each(&it, value, &item)
+        return true;
+    return false;
+}
+
+static int read_claims(struct claims *c, struct bytes payload)
+{
+    buf_reserve(&c->texts, payload.n); /* a decoded text is never longer, so that slices stay */
+    c->info = json_member(payload, "info");
+    c->info = is_absent(c->info) ? bytes_of(NULL, 0) : c->info;
+    c->server_subs = has_some(json_member(payload, "channels")) || has_some(json_member(payload, "subs"));
+    if (read_text(c, payload, "sub", NULL, &c->user) < 0 ||
+        read_text(c, payload, "tenant", &c->has_tenant, &c->tenant) < 0 ||
+        read_text(c, payload, "channel", &c->has_channel, &c->channel) < 0 ||
+        read_text(c, payload, "client", &c->has_client, &c->client) < 0 ||
+        read_text(c, payload, "b64info", NULL, &c->b64info) < 0)
+        return -EBADMSG;
+    if (read_date(payload, "exp", &c->has_exp, &c->exp) < 0 ||
+        read_date(payload, "expire_at", &c->has_expire_at, &c->expire_at) < 0 ||
+        read_date(payload, "nbf", &c->has_nbf, &c->nbf) < 0)
+        return -EBADMSG;
+    return 0;
+}
+
+static enum auth_answer judge_dates(const struct claims *c, int64_t now)
+{
+    if ((c->has_exp && now >= c->exp) || (c->has_nbf && now < c->nbf))
+        return AUTH_EXPIRED;
+    return c->has_expire_at && c->expire_at && c->expire_at < now ? AUTH_OVER : AUTH_OK;
+}
+
+/* What the token says about its bearer, copied to where it may stay. b64info is JSON here too: presence shows it to
+ * JSON clients. */
+static int fill(struct auth *ret, struct bytes tenant, const struct claims *c)
+{
+    struct buf memory, decoded;
+    struct bytes info = c->info;
+    int error = 0;
+    buf_init(&memory);
+    buf_init(&decoded);
+    if (c->b64info.n) {
+        error = base64_decode(c->b64info, &decoded);
+        if (error == 0)
+            error = json_check(buf_bytes(&decoded), JSON_DEPTH_MAX, NULL);
+        info = json_trim(buf_bytes(&decoded));
+    }
+    if (error == 0) {
+        buf_append_bytes(&memory, tenant);
+        buf_append_bytes(&memory, c->user);
+        json_append_line(&memory, info);
+        buf_fini(&ret->memory);
+        ret->tenant = bytes_of(memory.p, tenant.n);
+        ret->user = bytes_of(memory.p + tenant.n, c->user.n);
+        ret->info = bytes_of(memory.p + tenant.n + c->user.n, info.n);
+        ret->expire_at = c->has_expire_at ? c->expire_at : c->has_exp ? c->exp : 0;
+        ret->server_subs = c->server_subs;
+        ret->memory = memory;
+    } else {
+        buf_fini(&memory);
+    }
+    buf_fini(&decoded);
+    return error;
+}
+
+/* ---- the uses */
+
+struct asker {
+    const struct config *config;
+    struct bytes tenant;                  /* of the path, or of the connection; empty: default */
+    bool tenant_is_fixed;                 /* the claim may not name another */
+    const struct config_channel *channel; /* subscription tokens; else NULL */
+    const struct bytes *user;             /* who it has to be for; NULL: anybody */
+    struct bytes client;
+};
+
+static const struct config_tenant *asked_tenant(const struct asker *a)
+{
+    return config_tenant(a->config, a->tenant.n ? a->tenant : BYTES(CONFIG_DEFAULT_TENANT));
+}
+
+static enum auth_answer judge_bearer(const struct asker *a, const struct config_tenant *tenant, const struct claims *c)
+{
+    struct config_channel named;
+    if (c->has_channel != (a->channel != NULL))
+        return AUTH_WRONG_KIND;
+    if (c->has_tenant && !bytes_equal(c->tenant, tenant->name))
+        return AUTH_MISMATCH;
+    if (a->user && !bytes_equal(*a->user, c->user))
+        return AUTH_MISMATCH;
+    if (!a->channel)
+        return AUTH_OK;
+    if (config_resolve(a->config, tenant, c->channel, &named) || !bytes_equal(named.full, a->channel->full))
+        return AUTH_MISMATCH;
+    return c->has_client && c->client.n && !bytes_equal(c->client, a->client) ? AUTH_MISMATCH : AUTH_OK;
+}
+
+static enum auth_answer judge(const struct asker *a, const struct token *t, int64_t now, struct claims *c,
+                              struct auth *ret)
+{
+    if (read_claims(c, buf_bytes(&t->payload)) < 0)
+        return AUTH_INVALID;
+    /* The claim only says whose key to check with; a fixed tenant's key is checked whatever it says. */
+    bool follow = c->has_tenant && !a->tenant_is_fixed;
+    const struct config_tenant *tenant = follow ? config_tenant(a->config, c->tenant) : asked_tenant(a);
+    if (!tenant || !token_is_signed(t, tenant->options.token_hmac_secret_key))
+        return AUTH_INVALID;
+    enum auth_answer answer = judge_dates(c, now);
+    if (answer == AUTH_OK)
+        answer = judge_bearer(a, tenant, c);
+    if (answer != AUTH_OK)
+        return answer;
+    if (!tenant->here)
+        return AUTH_ELSEWHERE;
+    return fill(ret, tenant->name, c) < 0 ? AUTH_INVALID : AUTH_OK;
+}
+
+static enum auth_answer check(const struct asker *a, struct bytes text, int64_t now, struct auth *ret)
+{
+    struct token token = {0};
+    struct claims claims = {0};
+    enum auth_answer answer = AUTH_INVALID;
+    if (token_split(&token, text) == 0)
+        answer = judge(a, &token, now, &claims, ret);
+    buf_fini(&token.payload);
+    buf_fini(&claims.texts);
+    return answer;
+}
+
+static enum auth_answer enter_without_token(const struct asker *a, struct auth *ret)
+{
+    const struct config_tenant *tenant = asked_tenant(a);
+    const struct claims nobody = {0};
+    if (!tenant || !tenant->options.allow_anonymous_connect_without_token)
+        return AUTH_NO_CREDENTIALS;
+    if (!tenant->here)
+        return AUTH_ELSEWHERE;
+    fill(ret, tenant->name, &nobody);
+    return AUTH_OK;
+}
+
+enum auth_answer auth_connect(const struct config *config, struct bytes path_tenant, struct bytes token, int64_t now,
+                              struct auth *ret)
+{
+    struct asker a = {.config = config, .tenant = path_tenant};
+    return token.n ? check(&a, token, now, ret) : enter_without_token(&a, ret);
+}
+
+enum auth_answer auth_refresh(const struct config *config, struct bytes tenant, struct bytes user, struct bytes token,
+                              int64_t now, struct auth *ret)
+{
+    struct asker a = {.config = config, .tenant = tenant, .tenant_is_fixed = true, .user = &user};
+    return token.n ? check(&a, token, now, ret) : AUTH_NO_CREDENTIALS;
+}
+
+enum auth_answer auth_subscribe(const struct config *config, const struct config_channel *channel, struct bytes user,
+                                struct bytes client, struct bytes token, int64_t now, struct auth *ret)
+{
+    struct asker a = {.config = config,
+                      .tenant = channel->tenant->name,
+                      .tenant_is_fixed = true,
+                      .channel = channel,
+                      .user = &user,
+                      .client = client};
+    return token.n ? check(&a, token, now, ret) : AUTH_NO_CREDENTIALS;
+}

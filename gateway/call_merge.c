@@ -1,0 +1,166 @@
+/* Many gateways' answers made into one: declared in call.h. */
+#include "call.h"
+
+#include "core/json.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+/* The next answer that can be used. -> 1, 0 at the end, -1 when one is broken or says that it failed */
+static int next_answer(struct bytes *answers, struct bytes *ret_body)
+{
+    struct ctl_answer answer;
+    int more = wire_next_ctl_answer(answers, &answer);
+    if (more <= 0)
+        return more;
+    if (json_check(answer.body, JSON_DEPTH_MAX, NULL) < 0 || json_type(answer.body) != JSON_OBJECT ||
+        json_member(answer.body, "error").n)
+        return -1;
+    *ret_body = answer.body;
+    return 1;
+}
+
+uint32_t call_merge_count(uint32_t asked, struct bytes answers, uint64_t *ret_count)
+{
+    struct bytes body;
+    uint64_t sum = 0, count;
+    uint32_t seen = 0;
+    int more;
+    while ((more = next_answer(&answers, &body)) > 0) {
+        if (!json_u64(json_member(body, "count"), &count))
+            return 100;
+        sum += count;
+        seen++;
+    }
+    if (more < 0 || seen == 0 || seen < asked)
+        return 100;
+    *ret_count = sum;
+    return 0;
+}
+
+struct row {
+    struct map_node by_key; /* struct rows::map */
+    struct row *next;       /* in order of appearance */
+    struct bytes key;       /* the name as JSON, quotes and escapes included: one encoder wrote them all */
+    uint64_t num_clients;
+};
+
+struct rows {
+    struct map map; /* struct row::by_key */
+    struct row *first, **last;
+    size_t bytes;
+};
+
+static bool add_row(struct rows *rows, struct bytes key, uint64_t num_clients)
+{
+    struct row *row = map_find_bytes(&rows->map, key, struct row, by_key, key);
+    if (row) {
+        row->num_clients += num_clients;
+        return true;
+    }
+    rows->bytes += key.n;
+    if (rows->bytes > CALL_MERGED_MAX)
+        return false;
+    row = calloc(1, sizeof *row);
+    assert(row);
+    row->key = key;
+    row->num_clients = num_clients;
+    map_insert(&rows->map, &row->by_key, hash_bytes(key));
+    *rows->last = row;
+    rows->last = &row->next;
+    return true;
+}
+
+/* -> 0, 100, 106 */
+static uint32_t add_answer(struct rows *rows, struct bytes body)
+{
+    struct json_iter it;
+    struct bytes channels = json_member(body, "channels"), key, value;
+    uint64_t num_clients;
+    if (json_type(json_member(body, "full")) == JSON_TRUE)
+        return 106;
+    if (json_type(channels) != JSON_OBJECT)
+        return 100;
+    json_object_each(&it, channels, &key, &value)
+    {
+        if (!json_u64(json_member(value, "num_clients"), &num_clients))
+            return 100;
+        if (!add_row(rows, key, num_clients))
+            return 106;
+    }
+    return 0;
+}
+
+static uint32_t add_answers(struct rows *rows, uint32_t asked, struct bytes answers)
+{
+    struct bytes body;
+    uint32_t seen = 0, code;
+    int more;
+    while ((more = next_answer(&answers, &body)) > 0) {
+        code = add_answer(rows, body);
+        if (code)
+            return code;
+        seen++;
+    }
+    return more < 0 || seen == 0 || seen < asked ? 100 : 0;
+}
+
+static void print_rows(const struct rows *rows, const struct config *config, const struct config_tenant *asker,
+                       struct buf *into)
+{
+    struct buf name;
+    buf_init(&name);
+    buf_append_str(into, "{\"channels\":{");
+    for (const struct row *row = rows->first; row; row = row->next) {
+        buf_clear(&name);
+        if (json_string(row->key, &name) < 0)
+            continue;
+        if (row != rows->first)
+            buf_append_char(into, ',');
+        json_append_string(into, config_spelling(config, asker, buf_bytes(&name)));
+        buf_append_str(into, ":{\"num_clients\":");
+        buf_append_u64(into, row->num_clients);
+        buf_append_char(into, '}');
+    }
+    buf_append_str(into, "}}");
+    buf_fini(&name);
+}
+
+uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker, uint32_t asked,
+                             struct bytes answers, struct buf *into)
+{
+    struct rows rows = {0};
+    rows.last = &rows.first;
+    map_init(&rows.map);
+    uint32_t code = add_answers(&rows, asked, answers);
+    if (code == 0)
+        print_rows(&rows, config, asker, into);
+    for (struct row *row = rows.first, *next; row; row = next) {
+        next = row->next;
+        free(row);
+    }
+    map_fini(&rows.map);
+    return code;
+}
+
+uint32_t call_merge_info(struct bytes answers, struct buf *into)
+{
+    struct ctl_answer answer;
+    size_t start = into->n, nodes = 0;
+    buf_append_str(into, "{\"nodes\":");
+    while (wire_next_ctl_answer(&answers, &answer) > 0) {
+        if (json_check(answer.body, JSON_DEPTH_MAX, NULL) < 0)
+            continue;
+        struct bytes node = json_member(answer.body, "node");
+        if (json_type(node) != JSON_OBJECT)
+            continue;
+        buf_append_char(into, nodes++ ? ',' : '[');
+        json_append_line(into, node);
+    }
+    if (nodes == 0) {
+        into->n = start;
+        return 100;
+    }
+    buf_append_str(into, "]}");
+    return 0;
+}

@@ -1,0 +1,275 @@
+#include "config.h"
+
+#include "config_options.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+struct config {
+    unsigned refs;
+    uint64_t version;
+    json_t *root;          /* owns every text that a slice points to */
+    struct map tenants;    /* struct config_tenant::by_name */
+    struct map namespaces; /* struct config_namespace::by_name */
+    struct map api_keys;   /* struct config_api_key::by_sha256 */
+};
+
+/* Under construction: where it stands, for the reason. */
+struct reader {
+    struct config *config;
+    struct bytes cell;
+    struct buf *why;
+};
+
+static struct bytes text_member(json_t *object, const char *name)
+{
+    json_t *value = json_object_get(object, name);
+    return json_is_string(value) ? bytes_of(json_string_value(value), json_string_length(value)) : bytes_of(NULL, 0);
+}
+
+static int refuse(struct reader *r, const char *what, struct bytes which, const char *reason)
+{
+    buf_printf(r->why, "%s \"%.*s\": %s", what, BYTES_FMT(which), reason);
+    return -EBADMSG;
+}
+
+static bool namespace_name_valid(struct bytes name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        if (!ok)
+            return false;
+    }
+    return name.n != 1 && name.n <= CHANNEL_MAX;
+}
+
+static bool is_here(struct bytes cell, struct texts cells)
+{
+    for (size_t i = 0; i < cells.n; i++)
+        if (bytes_equal(cells.items[i], cell))
+            return true;
+    return cell.n == 0;
+}
+
+static int read_tenant(struct reader *r, json_t *from)
+{
+    struct bytes name = text_member(from, "name");
+    struct texts cells;
+    if (!tenant_name_valid(name))
+        return refuse(r, "tenant", name, "a name is 1 to 32 of a-z, 0-9 and -");
+    if (config_tenant(r->config, name))
+        return refuse(r, "tenant", name, "is there twice");
+    if (texts_read(&cells, json_object_get(from, "cells")) < 0)
+        return refuse(r, "tenant", name, "cells must be an array of strings");
+    struct config_tenant *t = calloc(1, sizeof *t);
+    assert(t);
+    t->name = name;
+    t->here = is_here(r->cell, cells);
+    texts_fini(&cells);
+    size_t before = r->why->n;
+    if (tenant_options_read(&t->options, json_object_get(from, "options"), r->why) < 0) {
+        free(t);
+        buf_printf(r->why, " (tenant \"%.*s\")", BYTES_FMT(name));
+        return -EBADMSG;
+    }
+    if (r->why->n > before)
+        buf_printf(r->why, "  (tenant \"%.*s\")\n", BYTES_FMT(name));
+    map_insert(&r->config->tenants, &t->by_name, hash_bytes(name));
+    return 0;
+}
+
+/* tenant/name, in memory of its own: no text of the JSON holds it. */
+static struct bytes full_key(struct bytes tenant, struct bytes name)
+{
+    struct buf key;
+    buf_init(&key);
+    buf_append_bytes(&key, tenant);
+    buf_append_char(&key, '/');
+    buf_append_bytes(&key, name);
+    size_t n = key.n;
+    return bytes_of(buf_take(&key), n);
+}
+
+static void namespace_free(struct config_namespace *ns)
+{
+    namespace_options_fini(&ns->options);
+    free((char *)ns->key.p);
+    free(ns);
+}
+
+static int read_namespace(struct reader *r, json_t *from)
+{
+    struct bytes name = text_member(from, "name");
+    const struct config_tenant *tenant = config_tenant(r->config, text_member(from, "tenant"));
+    if (!tenant)
+        return refuse(r, "namespace", name, "of a tenant that is not registered");
+    if (!json_is_string(json_object_get(from, "name")) || !namespace_name_valid(name))
+        return refuse(r, "namespace", name, "a name is empty, or two and more of a-z, A-Z, 0-9, - and _");
+    if (config_namespace(r->config, tenant->name, name))
+        return refuse(r, "namespace", name, "is there twice");
+    struct config_namespace *ns = calloc(1, sizeof *ns);
+    assert(ns);
+    ns->tenant = tenant;
+    ns->name = name;
+    ns->key = full_key(tenant->name, name);
+    size_t before = r->why->n;
+    int error = namespace_options_read(&ns->options, json_object_get(from, "options"), r->why);
+    if (error == 0 && !bytes_is(ns->options.format, "json") && !bytes_is(ns->options.format, "binary")) {
+        buf_append_str(r->why, "option format must be json or binary");
+        error = -EBADMSG;
+    }
+    if (r->why->n > before)
+        buf_printf(r->why, " (namespace \"%.*s\")%s", BYTES_FMT(ns->key), error < 0 ? "" : "\n");
+    if (error < 0) {
+        namespace_free(ns);
+        return error;
+    }
+    ns->format = bytes_is(ns->options.format, "binary") ? FORMAT_BINARY : FORMAT_JSON;
+    map_insert(&r->config->namespaces, &ns->by_name, hash_bytes(ns->key));
+    return 0;
+}
+
+static const struct config_api_key *find_api_key(const struct config *c, struct bytes sha256)
+{
+    return map_find_bytes(&c->api_keys, sha256, struct config_api_key, by_sha256, sha256);
+}
+
+static int read_api_key(struct reader *r, json_t *from)
+{
+    struct bytes sha256 = text_member(from, "sha256");
+    json_t *tenant = json_object_get(from, "tenant");
+    bool hex = sha256.n == 64;
+    for (size_t i = 0; i < sha256.n; i++)
+        hex = hex && strchr("0123456789abcdef", sha256.p[i]);
+    if (!hex)
+        return refuse(r, "api key", sha256, "sha256 is 64 lower-case hexadecimal digits");
+    if (find_api_key(r->config, sha256))
+        return refuse(r, "api key", sha256, "is there twice");
+    bool all = !tenant || json_is_null(tenant);
+    const struct config_tenant *of = all ? NULL : config_tenant(r->config, text_member(from, "tenant"));
+    if (!all && !of)
+        return refuse(r, "api key", sha256, "of a tenant that is not registered");
+    struct config_api_key *key = calloc(1, sizeof *key);
+    assert(key);
+    key->sha256 = sha256;
+    key->tenant = of;
+    map_insert(&r->config->api_keys, &key->by_sha256, hash_bytes(sha256));
+    return 0;
+}
+
+/* An array that is not there is empty: json_agg over no rows is null. */
+static int read_each(struct reader *r, const char *name, int (*read)(struct reader *r, json_t *from))
+{
+    json_t *array = json_object_get(r->config->root, name), *item;
+    size_t i;
+    if (array && !json_is_null(array) && !json_is_array(array))
+        return refuse(r, "member", bytes_str(name), "must be an array");
+    json_array_foreach(array, i, item)
+    {
+        if (!json_is_object(item))
+            return refuse(r, "member", bytes_str(name), "must hold objects");
+        int error = read(r, item);
+        if (error < 0)
+            return error;
+    }
+    return 0;
+}
+
+int config_parse(struct bytes json, uint64_t version, struct bytes cell, struct config **ret_config,
+                 struct buf *ret_why)
+{
+    json_error_t error;
+    json_t *root = json_loadb(json.p ? json.p : "", json.n, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(root)) {
+        buf_printf(ret_why, "no JSON object: %s at byte %d", root ? "another type" : error.text, error.position);
+        json_decref(root);
+        return -EBADMSG;
+    }
+    struct config *c = calloc(1, sizeof *c);
+    assert(c);
+    c->refs = 1;
+    c->version = version;
+    c->root = root;
+    map_init(&c->tenants);
+    map_init(&c->namespaces);
+    map_init(&c->api_keys);
+    struct reader r = {c, cell, ret_why};
+    if (read_each(&r, "tenants", read_tenant) < 0 || read_each(&r, "namespaces", read_namespace) < 0 ||
+        read_each(&r, "api_keys", read_api_key) < 0) {
+        config_unref(c);
+        return -EBADMSG;
+    }
+    *ret_config = c;
+    return 0;
+}
+
+struct config *config_ref(const struct config *c)
+{
+    struct config *mine = (struct config *)c;
+    mine->refs++;
+    return mine;
+}
+
+struct config *config_unref(const struct config *c)
+{
+    struct config *mine = (struct config *)c;
+    if (!mine || --mine->refs > 0)
+        return NULL;
+    struct config_namespace *ns;
+    struct config_api_key *key;
+    struct config_tenant *tenant;
+    map_for_each(ns, &mine->namespaces, by_name)
+        namespace_free(ns);
+    map_for_each(key, &mine->api_keys, by_sha256)
+        free(key);
+    map_for_each(tenant, &mine->tenants, by_name)
+    {
+        tenant_options_fini(&tenant->options);
+        free(tenant);
+    }
+    map_fini(&mine->namespaces);
+    map_fini(&mine->api_keys);
+    map_fini(&mine->tenants);
+    json_decref(mine->root);
+    free(mine);
+    return NULL;
+}
+
+uint64_t config_version(const struct config *c)
+{
+    return c->version;
+}
+
+const struct config_tenant *config_tenant(const struct config *c, struct bytes name)
+{
+    return map_find_bytes(&c->tenants, name, struct config_tenant, by_name, name);
+}
+
+const struct config_namespace *config_namespace(const struct config *c, struct bytes tenant, struct bytes name)
+{
+    char text[CONFIG_FULL_MAX];
+    if (tenant.n > TENANT_MAX || name.n > CHANNEL_MAX)
+        return NULL;
+    memcpy(text, tenant.n ? tenant.p : "", tenant.n);
+    text[tenant.n] = '/';
+    memcpy(text + tenant.n + 1, name.n ? name.p : "", name.n);
+    return map_find_bytes(&c->namespaces, bytes_of(text, tenant.n + 1 + name.n), struct config_namespace, by_name,
+                          key);
+}
+
+const struct config_api_key *config_api_key(const struct config *c, struct bytes plain)
+{
+    static const char hex[] = "0123456789abcdef";
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    char text[64];
+    if (plain.n == 0 || !EVP_Digest(plain.p, plain.n, digest, NULL, EVP_sha256(), NULL))
+        return NULL;
+    for (size_t i = 0; i < 32; i++) {
+        text[2 * i] = hex[digest[i] >> 4];
+        text[2 * i + 1] = hex[digest[i] & 15];
+    }
+    return find_api_key(c, bytes_of(text, sizeof text));
+}
