@@ -17,15 +17,16 @@ struct common_options {
     const char *config;
 };
 
-#define COMMON(flag, type, field, help)                                                                                \
-    {                                                                                                                  \
-        flag, type, offsetof(struct common_options, field), type == OPTION_BOOL ? "false" : "", 0, 4096, "", help      \
+#define COMMON(flag, type, field, dflt, unit, help)                                                          \
+    {                                                                                                        \
+        flag, OPTION_##type, offsetof(struct common_options, field), dflt, 0, 4096, unit, help               \
     }
 static const struct option_spec common_specs[N_COMMON] = {
-    [HELP] = COMMON("help", OPTION_BOOL, help, "prints this page"),
-    [VERSION] = COMMON("version", OPTION_BOOL, version, "prints the version"),
-    [CONFIG] = COMMON("config", OPTION_TEXT, config, "JSON file of options: an object of \"name\": value"),
-    [PRINT_CONFIG] = COMMON("print-config", OPTION_BOOL, print_config, "prints what would be in force, as such a file"),
+    [HELP] = COMMON("help", BOOL, help, "false", "", "prints this page"),
+    [VERSION] = COMMON("version", BOOL, version, "false", "", "prints the version"),
+    [CONFIG] = COMMON("config", TEXT, config, "", "FILE", "JSON file of options: an object of \"name\": value"),
+    [PRINT_CONFIG] =
+        COMMON("print-config", BOOL, print_config, "false", "", "prints what would be in force, as such a file"),
 };
 
 enum source { NOBODY, FLAG, ENVIRONMENT, FILE_OF_CONFIG, DEFAULT };
