@@ -1,0 +1,51 @@
+/* The children of the cell, its partition map, and what they are all told.
+ *
+ * A slot once made stays (DOWN after scaling down), so that its counts go on. Slots 1…wanted of a role are wanted.
+ * A worker enters the map when the cell starts, or with its first ctl_hello after scaling up (until then nobody would
+ * answer for its partitions), and leaves it when scaling down, before it is told to go. */
+#ifndef SUPERVISOR_CELL_H
+#define SUPERVISOR_CELL_H
+
+#include "child.h"
+#include "options.h"
+#include "plan.h"
+
+#define CELL_WORKER_DRAIN_MS 1000 /* a worker has nothing to finish: gateways resume elsewhere by seq */
+
+struct cell {
+    struct ev_loop *loop;
+    const struct supervisor_options *options;
+    const struct child_handlers *handlers;
+    void *owner;
+    struct crew {
+        struct child *at[SLOTS_MAX]; /* slot - 1 */
+        unsigned made, wanted;
+    } crews[ROLE_COUNT];
+    struct plan plan;
+    uint32_t partitions; /* of the configuration; 0: not known */
+    bool started;        /* children are wanted: there is a configuration, and the cell does not stop */
+};
+
+void cell_init(struct cell *cell, struct ev_loop *loop, const struct supervisor_options *options,
+               const struct child_handlers *handlers, void *owner);
+void cell_fini(struct cell *cell); /* kills what runs */
+/* Starts everything that is wanted, with a topic of so many partitions. Called again: a new partition count. */
+void cell_start(struct cell *cell, uint32_t partitions);
+/* Wanted from now on; 0 leaves a role as it is. Those beyond are drained. */
+void cell_scale(struct cell *cell, unsigned gateways, unsigned workers);
+/* A child's ctl_hello: it is told the map; a new worker gets its share. */
+void cell_greeted(struct cell *cell, struct child *c);
+
+/* Walks: slots of both roles, gateways first. -> NULL behind the last */
+struct child *cell_at(const struct cell *cell, unsigned index);
+struct child *cell_gateway(const struct cell *cell, unsigned index);
+struct child *cell_worker(const struct cell *cell, unsigned index);
+bool cell_all_down(const struct cell *cell, enum child_role role);
+void cell_send_all(struct cell *cell, enum child_role role, enum ctl_type type, struct bytes body);
+void cell_worker_path(const struct cell *cell, unsigned slot, char *ret_path, size_t size);
+
+#define cell_each(c, cell) (unsigned each_ = 0; (c = cell_at(cell, each_)); each_++)
+#define cell_each_gateway(c, cell) (unsigned each_ = 0; (c = cell_gateway(cell, each_)); each_++)
+#define cell_each_worker(c, cell) (unsigned each_ = 0; (c = cell_worker(cell, each_)); each_++)
+
+#endif

@@ -1,0 +1,25 @@
+/* The configuration as text: what the supervisor itself reads of it, and the last copy on disk. No PostgreSQL. */
+#ifndef SUPERVISOR_CONFIG_COPY_H
+#define SUPERVISOR_CONFIG_COPY_H
+
+#include "core/buf.h"
+
+#define CONFIG_MAX (7 << 20) /* bytes; it has to fit into a frame */
+#define TOPIC_MAX 249        /* bytes; Kafka's limit */
+
+struct config_facts {
+    uint64_t version;
+    char topic[TOPIC_MAX + 1];
+    uint32_t partitions;
+};
+
+/* json: what cellcast.config() returned. -> 0, -ENOENT when it knows no such cell, -EBADMSG when it is no
+ * configuration; with the reason in ret_error */
+int config_read(struct bytes json, const char *cell, struct config_facts *ret_facts,
+                struct buf *ret_error);
+/* Written beside it and renamed, so that a crash leaves the old or the new one. -> 0, -errno */
+int config_save(const char *path, struct bytes json);
+/* Appends the file. -> 0, -ENOENT, -EFBIG, -errno */
+int config_load(const char *path, struct buf *into);
+
+#endif

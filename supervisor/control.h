@@ -1,0 +1,26 @@
+/* Calls between gateways (disconnect, unsubscribe, channels, info): what one gateway asks, every gateway of the cell
+ * answers, itself too; the asker gets all answers at once, or after --call-timeout those that have come. */
+#ifndef SUPERVISOR_CONTROL_H
+#define SUPERVISOR_CONTROL_H
+
+#include "cell.h"
+#include "core/map.h"
+#include "metrics.h"
+
+#define ANSWERS_MAX (4 << 20) /* bytes of all answers to one call; what goes beyond is missing */
+
+struct control {
+    struct cell *cell;
+    struct supervisor_metrics *metrics;
+    struct map calls;       /* struct call::by_request */
+    uint64_t last_request;  /* our own numbers: those of two gateways may be the same */
+};
+
+void control_init(struct control *k, struct cell *cell, struct supervisor_metrics *metrics);
+void control_fini(struct control *k);
+int control_call(struct control *k, struct child *asker, struct bytes body);    /* ctl_call -> 0, -EBADMSG */
+int control_answer(struct control *k, struct child *gateway, struct bytes body); /* ctl_answer -> 0, -EBADMSG */
+/* Its process has gone: nobody waits for its answers, and its own calls are forgotten. */
+void control_gone(struct control *k, const struct child *gateway);
+
+#endif

@@ -1,0 +1,29 @@
+#include "headroom.h"
+
+int64_t headroom_of(const struct headroom *h)
+{
+    int64_t in_flight = (int64_t)(h->passed - h->adopted);
+    return (int64_t)h->capacity - (int64_t)h->connections - in_flight;
+}
+
+static int most(const struct headroom *all, size_t n, size_t first, enum child_state state)
+{
+    int best = -1;
+    int64_t best_room = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct headroom *h = &all[(first + i) % n];
+        if (h->state != state || h->full || headroom_of(h) <= best_room)
+            continue;
+        best = (int)((first + i) % n);
+        best_room = headroom_of(h);
+    }
+    return best;
+}
+
+int headroom_pick(const struct headroom *all, size_t n, size_t first)
+{
+    for (size_t i = 0; i < n; i++)
+        if (all[i].state == CHILD_UP)
+            return most(all, n, first, CHILD_UP);
+    return most(all, n, first, CHILD_WAITING);
+}

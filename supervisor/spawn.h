@@ -1,0 +1,20 @@
+/* fork and exec of a child with its inherited sockets: CTL_FD a stream, ACCEPT_FD (gateways) a SOCK_SEQPACKET. All
+ * other descriptors are closed, standard input is /dev/null, and it dies by SIGKILL with the supervisor. */
+#ifndef SUPERVISOR_SPAWN_H
+#define SUPERVISOR_SPAWN_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct spawned {
+    pid_t pid;
+    int ctl_fd;    /* our ends, close-on-exec, non-blocking */
+    int accept_fd; /* -1 without with_accept */
+};
+
+/* A program that can't be executed is a process that says so on standard error and exits with 127.
+ * -> 0, or -errno (EMFILE, EAGAIN, ENOMEM) */
+int spawn(const char *path, char *const argv[], char *const env[], bool with_accept,
+          struct spawned *ret);
+
+#endif

@@ -1,0 +1,302 @@
+#include "supervisor.h"
+
+#include "command.h"
+#include "core/clock.h"
+#include "run/log.h"
+#include "run_dir.h"
+#include "status.h"
+#include "watch.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* ---- what a child says and does */
+
+static struct command *on_command(void *owner, const struct child *c)
+{
+    struct supervisor *s = owner;
+    return command_new(&s->options, s->programs[c->role], c->role, c->slot, s->topic, environ);
+}
+
+static void send_config(struct supervisor *s, struct child *c)
+{
+    struct ctl_config m = {.version = s->config.facts.version,
+                           .json = buf_bytes(&s->config.json)};
+    struct buf body;
+    if (s->config.source == CONFIG_NONE)
+        return;
+    buf_init(&body);
+    wire_put_ctl_config(&body, &m);
+    child_send(c, CTL_CONFIG, buf_bytes(&body));
+    buf_fini(&body);
+}
+
+static void on_greeted(void *owner, struct child *c)
+{
+    struct supervisor *s = owner;
+    send_config(s, c);
+    cell_greeted(&s->cell, c);
+    canary_replan(&s->canary);
+    if (c->role == ROLE_GATEWAY)
+        canary_greeted(&s->canary, c);
+}
+
+static void on_reported(void *owner, struct child *c)
+{
+    struct supervisor *s = owner;
+    acceptor_consider(&s->acceptor);
+}
+
+static void on_moved(void *owner, struct child *c, enum child_state from)
+{
+    struct supervisor *s = owner;
+    log_line(c->state == CHILD_WAITING ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "child_moved",
+             "child=%s from=%s to=%s%s%.*s", c->name, child_state_name(from),
+             child_state_name(c->state), c->why.n ? " why=" : "", BYTES_FMT(buf_bytes(&c->why)));
+    if (c->state == CHILD_ENDING)
+        s->metrics.faults_total++;
+    if (c->role == ROLE_GATEWAY && c->pid == 0)
+        control_gone(&s->control, c);
+    acceptor_consider(&s->acceptor);
+    drain_moved(&s->drain, c);
+}
+
+static int on_frame(void *owner, struct child *c, uint8_t type, struct bytes body)
+{
+    struct supervisor *s = owner;
+    if (c->role != ROLE_GATEWAY)
+        return -EBADMSG;
+    switch (type) {
+    case CTL_CANARY_SEEN:
+        return canary_seen(&s->canary, c, body, clock_mono_ns());
+    case CTL_CALL:
+        return control_call(&s->control, c, body);
+    case CTL_ANSWER:
+        return control_answer(&s->control, c, body);
+    default:
+        return -EBADMSG;
+    }
+}
+
+static const struct child_handlers child_handlers = {
+    .command = on_command,
+    .greeted = on_greeted,
+    .reported = on_reported,
+    .moved = on_moved,
+    .frame = on_frame,
+};
+
+/* ---- the configuration */
+
+static void on_config(void *owner)
+{
+    struct supervisor *s = owner;
+    struct child *c;
+    bool other_topic = s->topic[0] && strcmp(s->topic, s->config.facts.topic) != 0;
+    snprintf(s->topic, sizeof s->topic, "%s", s->config.facts.topic);
+    s->metrics.config_changes_total++;
+    for cell_each (c, &s->cell)
+        send_config(s, c);
+    if (s->drain.state != DRAIN_RUNNING)
+        return;
+    cell_start(&s->cell, s->config.facts.partitions);
+    canary_replan(&s->canary);
+    if (other_topic)
+        drain_roll_role(&s->drain, ROLE_WORKER);
+}
+
+int supervisor_scale(struct supervisor *s, unsigned gateways, unsigned workers)
+{
+    if (s->drain.state != DRAIN_RUNNING)
+        return -EBUSY;
+    cell_scale(&s->cell, gateways, workers);
+    canary_replan(&s->canary);
+    if (s->ready)
+        canary_spare(&s->canary, clock_mono_ns());
+    log_info("scaled", "gateways=%u workers=%u", s->cell.crews[ROLE_GATEWAY].wanted,
+             s->cell.crews[ROLE_WORKER].wanted);
+    return 0;
+}
+
+/* ---- each second */
+
+static void say_spared(struct supervisor *s, enum watch_verdict verdict)
+{
+    static const char *const why[] = {
+        [WATCH_ONE_BY_ONE] = "another child is being replaced",
+        [WATCH_SHARED] = "most are: it is not theirs alone",
+        [WATCH_AWAY] = "PostgreSQL or Kafka is away",
+    };
+    bool spared = verdict != WATCH_NONE && verdict != WATCH_KILL;
+    if (spared && !s->watch_said)
+        log_warn("silent_spared", "children are silent and not killed: %s", why[verdict]);
+    s->watch_said = spared;
+}
+
+static void watch_children(struct supervisor *s, int64_t now_ns)
+{
+    struct watched all[2 * SLOTS_MAX];
+    size_t n = 0, worst;
+    struct child *c;
+    for cell_each (c, &s->cell) {
+        bool runs = c->state == CHILD_STARTING || c->state == CHILD_UP || c->state == CHILD_WAITING;
+        c->silent += runs;
+        all[n++] = (struct watched){.runs = runs, .greeted = c->greeted, .silent = c->silent,
+                                    .ending = c->state == CHILD_ENDING || c->faulted};
+    }
+    bool away = config_postgres_away(&s->config, now_ns) || !kafka_watch_up(s->kafka);
+    enum watch_verdict verdict =
+        watch_judge(all, n, (unsigned)((s->options.silence + 999) / 1000), away, &worst);
+    say_spared(s, verdict);
+    if (verdict != WATCH_KILL)
+        return;
+    c = cell_at(&s->cell, (unsigned)worst);
+    log_error("child_silent", "child=%s pid=%d seconds=%u it is killed and started again", c->name,
+              (int)c->pid, c->silent);
+    child_event(c, CHILD_ON_FAULT);
+}
+
+static void say_ready(struct supervisor *s, int64_t now_ns)
+{
+    struct buf why;
+    buf_init(&why);
+    bool ready = status_ready(s, now_ns, &why);
+    if (ready && !s->ready)
+        log_info("ready", "every gateway sees the canaries of every worker");
+    if (!ready && s->ready)
+        log_warn("not_ready", "why=[%.*s]", BYTES_FMT(buf_bytes(&why)));
+    s->ready = ready;
+    s->metrics.ready = ready;
+    buf_fini(&why);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct supervisor *s = w->data;
+    int64_t now_ns = clock_mono_ns();
+    watch_children(s, now_ns);
+    canary_spare_replaced(&s->canary, now_ns);
+    say_ready(s, now_ns);
+}
+
+/* ---- signals */
+
+static void on_stop(void *owner)
+{
+    struct supervisor *s = owner;
+    drain_stop(&s->drain);
+}
+
+static void on_hup(void *owner)
+{
+    struct supervisor *s = owner;
+    log_info("roll", "SIGHUP: children=%u are replaced one by one", drain_roll(&s->drain));
+}
+
+static void on_stopped(void *owner)
+{
+    struct supervisor *s = owner;
+    log_info("stopped", "every child has ended");
+    ev_break(s->process.loop, EVBREAK_ALL);
+}
+
+/* ---- life */
+
+static int find_programs(struct supervisor *s, const char *self, struct buf *ret_error)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = 0;
+    for (int role = 0; role < ROLE_COUNT; role++) {
+        int error = command_find(s->options.bin_dir, n > 0 ? path : self, (enum child_role)role,
+                                 &s->programs[role], ret_error);
+        if (error < 0)
+            return error;
+    }
+    return 0;
+}
+
+static int check_options(const struct supervisor_options *o, struct buf *ret_error)
+{
+    if (!tenant_name_valid(bytes_str(o->cell))) {
+        buf_printf(ret_error, "--cell=%s: a name of [a-z0-9-], 32 at most", o->cell);
+        return -EINVAL;
+    }
+    if (o->slot_port_base + SLOTS_MAX > 65535) {
+        buf_printf(ret_error, "--slot-port-base=%lld: %d ports above it must exist",
+                   (long long)o->slot_port_base, SLOTS_MAX);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+/* What must be there before anything is started. */
+static int take_what_is_needed(struct supervisor *s, const char *self, struct buf *ret_error)
+{
+    int error = check_options(&s->options, ret_error);
+    if (error == 0)
+        error = find_programs(s, self, ret_error);
+    if (error < 0)
+        return error;
+    s->lock_fd = run_dir_take(s->options.run_dir, ret_error);
+    if (s->lock_fd < 0)
+        return s->lock_fd;
+    error = acceptor_init(&s->acceptor, &s->cell, &s->metrics, ret_error);
+    if (error < 0)
+        return error;
+    return admin_new(s->process.loop, s->options.admin, status_handle, s, &s->admin, ret_error);
+}
+
+int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_error)
+{
+    s->lock_fd = -1;
+    s->started_ns = clock_mono_ns();
+    process_init(&s->process, false, on_stop, on_hup, s);
+    cell_init(&s->cell, s->process.loop, &s->options, &child_handlers, s);
+    drain_init(&s->drain, &s->cell, &s->acceptor, on_stopped, s);
+    control_init(&s->control, &s->cell, &s->metrics);
+    s->acceptor.held = -1;
+    ev_timer_init(&s->tick, on_tick, 1., 1.);
+    s->tick.data = s;
+    int error = take_what_is_needed(s, self, ret_error);
+    if (error < 0)
+        return error;
+    s->kafka = kafka_watch_new(s->options.kafka);
+    canary_init(&s->canary, &s->cell, &s->config, s->kafka, &s->metrics);
+    config_init(&s->config, s->process.loop, s->options.postgres, s->options.run_dir,
+                s->options.cell, on_config, s);
+    ev_timer_start(s->process.loop, &s->tick);
+    return 0;
+}
+
+void supervisor_run(struct supervisor *s)
+{
+    log_info("started", "cell=%s listen=%s admin=%s gateways=%lld workers=%lld", s->options.cell,
+             s->options.listen, s->options.admin, (long long)s->options.gateways,
+             (long long)s->options.workers);
+    ev_run(s->process.loop, 0);
+}
+
+void supervisor_fini(struct supervisor *s)
+{
+    ev_timer_stop(s->process.loop, &s->tick);
+    if (s->canary.cell) {
+        config_fini(&s->config);
+        canary_fini(&s->canary);
+    }
+    kafka_watch_free(s->kafka);
+    admin_free(s->admin);
+    if (s->acceptor.cell)
+        acceptor_fini(&s->acceptor);
+    drain_fini(&s->drain);
+    control_fini(&s->control);
+    cell_fini(&s->cell);
+    for (int role = 0; role < ROLE_COUNT; role++)
+        free(s->programs[role]);
+    if (s->lock_fd >= 0)
+        close(s->lock_fd);
+    process_fini(&s->process);
+}

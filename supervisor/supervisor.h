@@ -1,0 +1,46 @@
+/* The supervisor: what it owns, and what happens when. Its parts do not know each other; supervisor.c is where a
+ * child's word, a new configuration or the tick of a second are handed to each of them, in order. */
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+#include "accept.h"
+#include "canary.h"
+#include "cell.h"
+#include "config.h"
+#include "control.h"
+#include "drain.h"
+#include "kafka_watch.h"
+#include "metrics.h"
+#include "options.h"
+#include "run/admin.h"
+#include "run/process.h"
+
+struct supervisor {
+    struct process process;
+    struct supervisor_options options;
+    struct supervisor_metrics metrics;
+    char *programs[ROLE_COUNT]; /* paths */
+    int lock_fd;                /* RUNDIR/supervisor.lock; -1: not held */
+    struct cell cell;
+    struct acceptor acceptor;
+    struct control control;
+    struct config config;
+    struct kafka_watch *kafka;
+    struct canary canary;
+    struct drain drain;
+    struct admin *admin;
+    ev_timer tick;      /* 1 s */
+    int64_t started_ns; /* monotonic */
+    bool ready;         /* as last said */
+    bool watch_said;    /* that a silent child is spared, once until it is over */
+    char topic[TOPIC_MAX + 1]; /* that the workers were started with */
+};
+
+/* self: argv[0]. The options are filled. -> 0, or -errno with the reason in ret_error */
+int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_error);
+void supervisor_run(struct supervisor *s); /* until it has stopped */
+void supervisor_fini(struct supervisor *s);
+/* 0: as it is. -> 0, -EBUSY while stopping */
+int supervisor_scale(struct supervisor *s, unsigned gateways, unsigned workers);
+
+#endif
