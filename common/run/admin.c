@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,6 +33,7 @@ struct admin {
 /* One request; the memory is libwebsockets', zeroed with the connection. */
 struct exchange {
     bool post, under_way;
+    bool refused; /* whatever its body is, it is not read: the connection ends with the answer */
     char path[PATH_MAX_BYTES];
     struct buf query, request, body;
     size_t sent; /* of body */
@@ -90,15 +93,36 @@ static int ask_owner(struct admin *a, struct lws *wsi, struct exchange *x)
     return answer_head(wsi, x, status, type);
 }
 
+/* -> HTTP status of the fault, or 0 */
+static int check_length(struct lws *wsi)
+{
+    char text[24];
+    uint64_t length;
+    if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0)
+        return HTTP_STATUS_LENGTH_REQUIRED;
+    if (!bytes_u64(bytes_str(text), &length))
+        return HTTP_STATUS_BAD_REQUEST;
+    return length > REQUEST_MAX ? HTTP_STATUS_REQ_ENTITY_TOO_LARGE : 0;
+}
+
+static int refuse(struct lws *wsi, struct exchange *x, int status, const char *what)
+{
+    x->refused = true;
+    return fault(wsi, x, status, what);
+}
+
 static int on_request(struct admin *a, struct lws *wsi, struct exchange *x, struct bytes path)
 {
     exchange_clear(x);
     x->under_way = true;
     x->post = lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0;
     if (!x->post && lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
-        return fault(wsi, x, HTTP_STATUS_METHOD_NOT_ALLOWED, "GET or POST");
+        return refuse(wsi, x, HTTP_STATUS_METHOD_NOT_ALLOWED, "GET or POST");
     if (path.n >= sizeof x->path)
-        return fault(wsi, x, HTTP_STATUS_REQ_URI_TOO_LONG, "path too long");
+        return refuse(wsi, x, HTTP_STATUS_REQ_URI_TOO_LONG, "path too long");
+    int status = x->post ? check_length(wsi) : 0;
+    if (status)
+        return refuse(wsi, x, status, "a POST says its Content-Length, 65536 at most");
     memcpy(x->path, path.p, path.n);
     x->path[path.n] = 0;
     take_query(wsi, &x->query);
@@ -108,6 +132,8 @@ static int on_request(struct admin *a, struct lws *wsi, struct exchange *x, stru
 
 static int on_body(struct exchange *x, struct bytes part)
 {
+    if (x->refused)
+        return 0;
     if (x->request.n + part.n > REQUEST_MAX)
         return -1;
     buf_append_bytes(&x->request, part);
@@ -133,8 +159,9 @@ static int on_writable(struct lws *wsi, struct exchange *x)
         lws_callback_on_writable(wsi);
         return 0;
     }
+    bool refused = x->refused;
     exchange_clear(x);
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    return refused || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n)
@@ -147,7 +174,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_HTTP_BODY:
         return on_body(x, bytes_of(in, n));
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        return x->under_way ? ask_owner(a, wsi, x) : 0;
+        return x->under_way && !x->refused ? ask_owner(a, wsi, x) : 0;
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return on_writable(wsi, x);
     case LWS_CALLBACK_CLOSED_HTTP:
@@ -173,10 +200,13 @@ static const struct lws_protocols protocols[] = {
 static void on_accepted(void *owner, int fd, const char *peer)
 {
     struct admin *a = owner;
+    int one = 1;
     if (a->connections >= CONNECTIONS_MAX) {
         close(fd);
         return;
     }
+    /* Head and body are two writes: the second would wait for the peer's delayed acknowledgement. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     a->connections++;
     lws_adopt_socket_vhost(a->vhost, fd);
 }
