@@ -1,0 +1,189 @@
+#include "topics.h"
+
+#include "core/clock.h"
+#include "kafka/producer.h"
+#include "run/log.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define RETRY_NS (500 * NS_PER_MS)
+
+enum wish { WISH_NONE, WISH_OPEN, WISH_GRANTED };
+
+struct topics {
+    struct ev_loop *loop;
+    topics_made *made;
+    void *owner;
+    const char *brokers;
+    int replication;
+    int64_t retention_ms;
+    ev_async granted;
+    /* Below: shared with the thread, under `lock`. Freed by whoever leaves last. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool ending;
+    struct topics_wish {
+        enum wish state;
+        uint64_t number; /* of the wish; a result of an older one is dropped */
+        int64_t due_ns;  /* monotonic */
+        char topic[CELL_TOPIC_MAX + 1];
+        int32_t partitions;
+    } wishes[MESSAGE_CELLS_MAX];
+    uint64_t last_number;
+    char why[256]; /* of the last failure, to be logged from the loop; "" when it has been */
+};
+
+/* -> a wish that is due, or NULL; *ret_due_ns: when the next one is */
+static struct topics_wish *first_due(struct topics *t, int64_t now, int64_t *ret_due_ns)
+{
+    *ret_due_ns = INT64_MAX;
+    for (unsigned n = 0; n < MESSAGE_CELLS_MAX; n++) {
+        struct topics_wish *w = &t->wishes[n];
+        if (w->state != WISH_OPEN)
+            continue;
+        if (w->due_ns <= now)
+            return w;
+        if (w->due_ns < *ret_due_ns)
+            *ret_due_ns = w->due_ns;
+    }
+    return NULL;
+}
+
+static void wait_until(struct topics *t, int64_t due_ns)
+{
+    struct timespec at = {due_ns / NS_PER_S, due_ns % NS_PER_S};
+    if (due_ns == INT64_MAX)
+        pthread_cond_wait(&t->changed, &t->lock);
+    else
+        pthread_cond_timedwait(&t->changed, &t->lock, &at);
+}
+
+/* Called and returns with the lock held; lets go of it while Kafka is asked. */
+static void try_wish(struct topics *t, struct topics_wish *w)
+{
+    struct topics_wish asked = *w;
+    struct buf error;
+    buf_init(&error);
+    pthread_mutex_unlock(&t->lock);
+    int made = kafka_topic_make(t->brokers, asked.topic, asked.partitions, t->replication, t->retention_ms, &error);
+    pthread_mutex_lock(&t->lock);
+    if (w->state == WISH_OPEN && w->number == asked.number) {
+        if (made >= 0) {
+            w->state = WISH_GRANTED;
+        } else {
+            w->due_ns = clock_mono_ns() + RETRY_NS;
+            snprintf(t->why, sizeof t->why, "topic=%.80s: %.150s", asked.topic, error.p ? error.p : "no reason given");
+        }
+        if (!t->ending)
+            ev_async_send(t->loop, &t->granted);
+    }
+    buf_fini(&error);
+}
+
+static void *run(void *arg)
+{
+    struct topics *t = arg;
+    pthread_mutex_lock(&t->lock);
+    while (!t->ending) {
+        int64_t due_ns;
+        struct topics_wish *w = first_due(t, clock_mono_ns(), &due_ns);
+        if (w)
+            try_wish(t, w);
+        else
+            wait_until(t, due_ns);
+    }
+    pthread_mutex_unlock(&t->lock);
+    pthread_mutex_destroy(&t->lock);
+    pthread_cond_destroy(&t->changed);
+    free(t);
+    return NULL;
+}
+
+static void on_granted(struct ev_loop *loop, ev_async *async, int events)
+{
+    struct topics *t = async->data;
+    for (unsigned n = 0; n < MESSAGE_CELLS_MAX; n++) {
+        pthread_mutex_lock(&t->lock);
+        struct topics_wish granted = t->wishes[n];
+        if (granted.state == WISH_GRANTED)
+            t->wishes[n].state = WISH_NONE;
+        pthread_mutex_unlock(&t->lock);
+        if (granted.state == WISH_GRANTED)
+            t->made(t->owner, n, granted.topic, granted.partitions);
+    }
+    char why[sizeof t->why];
+    pthread_mutex_lock(&t->lock);
+    memcpy(why, t->why, sizeof why);
+    t->why[0] = 0;
+    pthread_mutex_unlock(&t->lock);
+    if (why[0])
+        log_warn("topic_not_made", "%s; tried again each %lld ms", why, RETRY_NS / NS_PER_MS);
+}
+
+struct topics *topics_new(struct ev_loop *loop, const char *brokers, int replication, int64_t retention_ms,
+                          topics_made *made, void *owner)
+{
+    struct topics *t = calloc(1, sizeof *t);
+    pthread_condattr_t clock;
+    pthread_attr_t detached;
+    pthread_t thread;
+    sigset_t all, before;
+    assert(t);
+    t->loop = loop;
+    t->made = made;
+    t->owner = owner;
+    t->brokers = brokers;
+    t->replication = replication;
+    t->retention_ms = retention_ms;
+    ev_async_init(&t->granted, on_granted);
+    t->granted.data = t;
+    ev_async_start(loop, &t->granted);
+    pthread_mutex_init(&t->lock, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&t->changed, &clock);
+    pthread_condattr_destroy(&clock);
+    pthread_attr_init(&detached);
+    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
+    int error = pthread_create(&thread, &detached, run, t);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    assert(error == 0);
+    pthread_attr_destroy(&detached);
+    return t;
+}
+
+void topics_free(struct topics *t)
+{
+    if (!t)
+        return;
+    ev_async_stop(t->loop, &t->granted);
+    pthread_mutex_lock(&t->lock);
+    t->ending = true;
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void topics_want(struct topics *t, unsigned cell, const char *topic, int32_t partitions)
+{
+    assert(cell < MESSAGE_CELLS_MAX);
+    pthread_mutex_lock(&t->lock);
+    struct topics_wish *w = &t->wishes[cell];
+    *w = (struct topics_wish){.state = WISH_OPEN, .number = ++t->last_number, .partitions = partitions};
+    snprintf(w->topic, sizeof w->topic, "%s", topic);
+    pthread_cond_signal(&t->changed);
+    pthread_mutex_unlock(&t->lock);
+}
+
+void topics_forget(struct topics *t, unsigned cell)
+{
+    assert(cell < MESSAGE_CELLS_MAX);
+    pthread_mutex_lock(&t->lock);
+    t->wishes[cell].state = WISH_NONE;
+    pthread_mutex_unlock(&t->lock);
+}
