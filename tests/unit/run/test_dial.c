@@ -89,7 +89,8 @@ START_TEST(it_connects_from_the_loop_and_frames_go_both_ways)
 {
     struct seen s = {0};
     char have[16];
-    s.dial = dial_new(loop, peer_address(), 10, 100, 0, &handlers, &s);
+    const char *address = peer_address();
+    s.dial = dial_new(loop, address, 10, 100, 0, &handlers, &s);
     ck_assert_uint_eq(s.ups, 0);
     ck_assert(loop_until(loop, s.ups == 1 && n_peer_fds == 1));
     send(peer_fds[0], "\1\0\0\0\7", 5, 0);
@@ -105,7 +106,8 @@ END_TEST
 START_TEST(a_link_that_goes_down_is_made_again)
 {
     struct seen s = {0};
-    s.dial = dial_new(loop, peer_address(), 1, 5, 0, &handlers, &s);
+    const char *address = peer_address();
+    s.dial = dial_new(loop, address, 1, 5, 0, &handlers, &s);
     for (unsigned i = 1; i <= 5; i++) {
         ck_assert(loop_until(loop, s.ups == i && n_peer_fds == i));
         shutdown(peer_fds[i - 1], SHUT_RDWR);
@@ -122,6 +124,7 @@ START_TEST(it_waits_for_a_peer_that_is_not_there_yet)
     struct seen s = {0};
     char path[64];
     struct buf why = {0};
+    loop = ev_default_loop(EVBACKEND_EPOLL);
     snprintf(path, sizeof path, "/tmp/cellcast-dial-%d.sock", (int)getpid());
     s.dial = dial_new(loop, path, 5, 20, 0, &handlers, &s);
     ck_assert_str_eq(dial_address(s.dial), path);
@@ -138,7 +141,8 @@ END_TEST
 START_TEST(a_peer_that_accepts_and_closes_is_not_asked_ever_faster)
 {
     struct seen s = {0};
-    s.dial = dial_new(loop, peer_address(), 20, 40, 0, &handlers, &s);
+    const char *address = peer_address();
+    s.dial = dial_new(loop, address, 20, 40, 0, &handlers, &s);
     int64_t end = clock_mono_ns() + 300 * NS_PER_MS;
     while (clock_mono_ns() < end) {
         ck_assert(loop_until(loop, n_peer_fds > 0 || clock_mono_ns() >= end));
@@ -155,7 +159,8 @@ END_TEST
 START_TEST(silence_for_three_beats_is_death)
 {
     struct seen s = {0};
-    s.dial = dial_new(loop, peer_address(), 10, 10, 30, &handlers, &s);
+    const char *address = peer_address();
+    s.dial = dial_new(loop, address, 10, 10, 30, &handlers, &s);
     ck_assert(loop_until(loop, s.ups == 1 && n_peer_fds == 1));
     for (int i = 0; i < 10; i++) {
         send(peer_fds[0], "\1\0\0\0\7", 5, 0);
@@ -175,7 +180,8 @@ END_TEST
 START_TEST(bytes_that_we_were_too_late_to_read_are_no_silence)
 {
     struct seen s = {0};
-    s.dial = dial_new(loop, peer_address(), 10, 10, 20, &handlers, &s);
+    const char *address = peer_address();
+    s.dial = dial_new(loop, address, 10, 10, 20, &handlers, &s);
     ck_assert(loop_until(loop, s.ups == 1 && n_peer_fds == 1));
     send(peer_fds[0], "\1\0\0\0\7", 5, 0);
     usleep(200000); /* as if the process had been stopped */
@@ -190,7 +196,8 @@ END_TEST
 START_TEST(an_owner_that_resets_hears_down_from_the_loop_and_no_frame_after)
 {
     struct seen s = {.reset_in_frame = true};
-    s.dial = dial_new(loop, peer_address(), 10, 10, 0, &handlers, &s);
+    const char *address = peer_address();
+    s.dial = dial_new(loop, address, 10, 10, 0, &handlers, &s);
     ck_assert(loop_until(loop, s.ups == 1 && n_peer_fds == 1));
     send(peer_fds[0], "\1\0\0\0\7\1\0\0\0\7\1\0\0\0\7", 15, 0);
     ck_assert(loop_until(loop, s.downs == 1));
