@@ -8,8 +8,11 @@
 void pg_one_line(char *into, size_t size, const char *text)
 {
     size_t n = 0;
-    for (; *text && n + 1 < size; text++)
-        into[n++] = *text == '\n' || *text == '\r' || *text == '\t' ? ' ' : *text;
+    for (; *text && n + 1 < size; text++) {
+        char c = *text == '\n' || *text == '\r' || *text == '\t' ? ' ' : *text;
+        if (c != ' ' || (n > 0 && into[n - 1] != ' '))
+            into[n++] = c;
+    }
     while (n > 0 && into[n - 1] == ' ')
         n--;
     into[n] = 0;
