@@ -30,7 +30,7 @@ static int pick(struct acceptor *a)
             .passed = g->passed,
         };
     }
-    return headroom_pick(all, crew->made, crew->made ? a->turn++ % crew->made : 0);
+    return headroom_pick(all, crew->made, a->turn);
 }
 
 /* -> 0, or -errno: it did not take it */
@@ -71,8 +71,10 @@ static bool place(struct acceptor *a, int fd, struct bytes body)
     while ((at = pick(a)) >= 0) {
         struct child *g = a->cell->crews[ROLE_GATEWAY].at[at];
         int error = pass(g, fd, body);
-        if (error == 0)
+        if (error == 0) {
+            a->turn = (size_t)at + 1;
             return true;
+        }
         g->accept_full = true; /* EAGAIN; or it has just died, and its end will be told */
         log_debug("pass_failed", "child=%s error=%d", g->name, error);
         look_again(a);

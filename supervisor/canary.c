@@ -305,12 +305,12 @@ static void put_why(const struct canary *c, uint32_t worker, const struct child 
     const struct child *w = cell_worker(c->cell, worker - 1);
     const char *because;
     struct hop_evidence e = {
-        .publisher = f->published,
+        .no_publisher = !f->published,
         .others_see = others_see,
         .others_seen = others_seen(c, worker, now_ns),
         .postgres_away = config_postgres_away(c->config, now_ns),
         .kafka_away = !kafka_watch_up(c->kafka),
-        .worker_ready = w && w->state == CHILD_UP,
+        .worker_unready = !w || w->state != CHILD_UP,
         .table_known = f->known && !config_postgres_away(c->config, now_ns),
         .committed = f->committed,
         .relayed = f->relayed,

@@ -11,7 +11,7 @@ static enum hop behind_relay(const struct hop_evidence *e, const char **ret_why)
 {
     if (e->kafka_away)
         return say(HOP_KAFKA, "no broker takes connections", ret_why);
-    if (!e->worker_ready)
+    if (e->worker_unready)
         return say(HOP_WORKER, "the worker is not ready", ret_why);
     if (e->others_seen)
         return say(HOP_WORKER, "canaries of other workers arrive", ret_why);
@@ -24,7 +24,7 @@ static enum hop without_table(const struct hop_evidence *e, const char **ret_why
         return say(HOP_COMMIT, "PostgreSQL does not answer", ret_why);
     if (e->kafka_away)
         return say(HOP_KAFKA, "no broker takes connections", ret_why);
-    if (!e->worker_ready)
+    if (e->worker_unready)
         return say(HOP_WORKER, "the worker is not ready", ret_why);
     if (e->others_seen)
         return say(HOP_WORKER, "canaries of other workers arrive", ret_why);
@@ -35,7 +35,7 @@ enum hop hop_stuck(const struct hop_evidence *e, const char **ret_why)
 {
     if (e->others_see)
         return say(HOP_GATEWAY, "other gateways see it", ret_why);
-    if (!e->publisher)
+    if (e->no_publisher)
         return say(HOP_PUBLISH, "no gateway is there to publish it", ret_why);
     if (!e->table_known)
         return without_table(e, ret_why);

@@ -16,12 +16,12 @@
 enum hop { HOPS(HOP_ENUM) HOP_COUNT };
 
 struct hop_evidence {
-    bool publisher;       /* a gateway was there to publish it */
+    bool no_publisher;    /* no gateway was there to publish it */
     bool others_see;      /* another gateway sees the canaries of this worker */
     bool others_seen;     /* this or another gateway sees the canaries of another worker */
     bool postgres_away;
     bool kafka_away;
-    bool worker_ready;    /* it says so */
+    bool worker_unready;  /* it says so, or does not run */
     bool table_known;     /* PostgreSQL was asked about this very canary and answered: */
     bool committed;       /*   it stands in the table */
     bool relayed;         /*   relay_progress is at or past it */

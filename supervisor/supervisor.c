@@ -274,9 +274,9 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
 
 void supervisor_run(struct supervisor *s)
 {
-    log_info("started", "cell=%s listen=%s admin=%s gateways=%lld workers=%lld", s->options.cell,
-             s->options.listen, s->options.admin, (long long)s->options.gateways,
-             (long long)s->options.workers);
+    log_info("started", "cell=%s port=%d admin_port=%d gateways=%lld workers=%lld",
+             s->options.cell, acceptor_port(&s->acceptor), admin_port(s->admin),
+             (long long)s->options.gateways, (long long)s->options.workers);
     ev_run(s->process.loop, 0);
 }
 

@@ -1,0 +1,353 @@
+/* The real supervisor with fake children; what PostgreSQL and Kafka have to do with is in tests/scenarios. */
+#include "cell_run.h"
+
+#include "unit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define START(...) cell_run_start(&r, (const char *const[]){__VA_ARGS__ __VA_OPT__(, ) NULL})
+#define is_ready() (http(&r, "GET", "/ready") == 200)
+#define is_up(child) says(&r, "/status", "\"name\":\"" child "\"") && state_of(child, "up")
+
+static struct cell_run r;
+
+static bool state_of(const char *child, const char *state)
+{
+    char name[64], want[64];
+    snprintf(name, sizeof name, "\"name\":\"%s\"", child);
+    snprintf(want, sizeof want, "\"state\":\"%s\"", state);
+    if (!says(&r, "/status", name))
+        return false;
+    const char *at = strstr(r.answer.p, name), *found = strstr(at, want), *end = strchr(at, '}');
+    return found && found < end;
+}
+
+static void setup(void)
+{
+    cell_run_prepare(&r);
+}
+
+static void teardown(void)
+{
+    cell_run_end(&r);
+}
+
+START_TEST(children_get_configuration_and_map_and_the_cell_is_ready_when_canaries_arrive)
+{
+    setup();
+    START("--gateways=3", "--workers=2");
+    wait_until(&r, is_ready());
+    ck_assert_uint_eq(told(&r, "gateway-3", "config 7 {\"version\":7"), 1);
+    ck_assert_uint_ge(told(&r, "gateway-1", "map "), 1);
+    ck_assert_uint_ge(told(&r, "worker-2", "map "), 1);
+    ck_assert(says(&r, "/status", "\"source\":\"copy\""));
+    ck_assert(says(&r, "/status", "\"owners\":[1,2,1,2,1,2,1,2]") || says(&r, "/status", "\"owners\":[1,"));
+    ck_assert(says(&r, "/metrics", "cellcast_supervisor_canary_whole_seconds_bucket{cell=\"a\",process=\"supervisor\""));
+    ck_assert(says(&r, "/metrics", "cellcast_supervisor_child_up{cell=\"a\",process=\"worker-2\"} 1"));
+    ck_assert_int_eq(http(&r, "GET", "/health"), 200);
+    ck_assert_int_eq(http(&r, "GET", "/nothing"), 404);
+    teardown();
+}
+END_TEST
+
+START_TEST(without_a_configuration_nothing_is_started_and_ready_says_what_is_missing)
+{
+    setup();
+    cell_run_start_bare(&r, (const char *const[]){NULL});
+    wait_until(&r, says(&r, "/ready", "there is no configuration: PostgreSQL is away: "));
+    ck_assert_int_eq(http(&r, "GET", "/ready"), 503);
+    ck_assert(says(&r, "/status", "\"processes\":[]"));
+    teardown();
+}
+END_TEST
+
+START_TEST(what_dies_is_started_again_with_its_reason_and_is_counted)
+{
+    setup();
+    START("--gateways=2");
+    wait_until(&r, is_ready());
+    pid_t before = pid_of(&r, "gateway-2");
+    kill(before, SIGSEGV);
+    wait_until(&r, pid_of(&r, "gateway-2") != before && is_up("gateway-2"));
+    ck_assert(says(&r, "/status", "\"last_end\":\"signal 11"));
+    ck_assert(says(&r, "/metrics", "child_restarts_total{cell=\"a\",process=\"gateway-2\"} 1"));
+    ck_assert(says(&r, "/metrics", "child_restarts_total{cell=\"a\",process=\"gateway-1\"} 0"));
+    wait_until(&r, is_ready());
+    teardown();
+}
+END_TEST
+
+START_TEST(one_that_speaks_nonsense_or_another_version_is_killed_and_started_again)
+{
+    setup();
+    START("--gateways=2");
+    wait_until(&r, is_up("gateway-1") && is_up("gateway-2"));
+    order(&r, "gateway-1", "garbage");
+    wait_until(&r, logged(&r, "event=child_fault child=gateway-1"));
+    order(&r, "gateway-1", "version");
+    wait_until(&r, logged(&r, "another WIRE_VERSION"));
+    order(&r, "gateway-1", "");
+    wait_until(&r, is_up("gateway-1"));
+    ck_assert(!logged(&r, "child_fault child=gateway-2"));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_silent_child_is_spared_while_postgresql_is_away)
+{
+    setup();
+    START("--gateways=2", "--silence=2s");
+    wait_until(&r, is_up("gateway-1"));
+    order(&r, "gateway-1", "silent");
+    wait_until(&r, logged(&r, "event=silent_spared"));
+    ck_assert(!logged(&r, "event=child_silent"));
+    teardown();
+}
+END_TEST
+
+START_TEST(connections_go_to_the_gateways_in_turn_and_never_to_one_that_is_not_ready)
+{
+    char who[64];
+    unsigned seen[4] = {0}, slot;
+    setup();
+    START("--gateways=3");
+    wait_until(&r, is_up("gateway-1") && is_up("gateway-2") && is_up("gateway-3"));
+    order(&r, "gateway-2", "unready");
+    wait_until(&r, state_of("gateway-2", "waiting"));
+    for (int i = 0; i < 30; i++) {
+        dial_in(&r, "hello", who, sizeof who);
+        ck_assert_int_eq(sscanf(who, "gateway-%u", &slot), 1);
+        seen[slot]++;
+    }
+    ck_assert_uint_eq(seen[2], 0);
+    ck_assert_uint_ge(seen[1], 5);
+    ck_assert_uint_ge(seen[3], 5);
+    teardown();
+}
+END_TEST
+
+START_TEST(connections_wait_in_the_kernel_until_a_gateway_is_ready)
+{
+    char text[64] = "";
+    setup();
+    order(&r, "gateway-1", "unready");
+    START("--gateways=1");
+    wait_until(&r, pid_of(&r, "gateway-1") != 0);
+    int early[20];
+    for (int i = 0; i < 20; i++)
+        early[i] = dial_only(&r, "hello");
+    usleep(200000);
+    ck_assert(says(&r, "/status", "\"accepting\":false"));
+    ck_assert(says(&r, "/metrics", "accepted_total{cell=\"a\",process=\"supervisor\"} 0"));
+    order(&r, "gateway-1", "");
+    for (int i = 0; i < 20; i++) {
+        ck_assert_int_gt(read(early[i], text, sizeof text - 1), 0);
+        ck_assert_str_eq(text, "gateway-1\n");
+        close(early[i]);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(more_connections_than_a_gateway_can_hold_wait_for_the_next_one)
+{
+    char text[64] = "";
+    int all[12], answered = 0;
+    setup();
+    START("--gateways=1", "--gateway-option=capacity=5");
+    wait_until(&r, is_up("gateway-1"));
+    for (int i = 0; i < 12; i++)
+        all[i] = dial_only(&r, "hello"); /* the fake one closes each and has room again */
+    for (int i = 0; i < 12; i++) {
+        answered += read(all[i], text, sizeof text - 1) > 0;
+        close(all[i]);
+    }
+    ck_assert_int_eq(answered, 12);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_call_reaches_every_gateway_and_its_answers_the_asker)
+{
+    char text[256];
+    setup();
+    START("--gateways=3", "--call-timeout=300ms");
+    wait_until(&r, is_up("gateway-1") && is_up("gateway-2") && is_up("gateway-3"));
+    dial_in(&r, "call", text, sizeof text);
+    ck_assert_msg(strncmp(text, "asked 3 ", 8) == 0, "%s", text);
+    for (int i = 1; i <= 3; i++) {
+        char part[32];
+        snprintf(part, sizeof part, "gateway-%d:info", i);
+        ck_assert_msg(strstr(text, part) != NULL, "%s", text);
+    }
+    order(&r, "gateway-2", "mute");
+    usleep(100000);
+    dial_in(&r, "call", text, sizeof text);
+    ck_assert_msg(strncmp(text, "asked 3 ", 8) == 0 && !strstr(text, "gateway-2"), "%s", text);
+    ck_assert(says(&r, "/metrics", "calls_late_total{cell=\"a\",process=\"supervisor\"} 1"));
+    teardown();
+}
+END_TEST
+
+START_TEST(ready_names_the_gateway_that_sees_no_canaries)
+{
+    setup();
+    START("--gateways=2", "--canary-patience=1s");
+    wait_until(&r, is_ready());
+    order(&r, "gateway-2", "blind");
+    wait_until(&r, says(&r, "/ready", "{\"hop\":\"gateway\",\"text\":\"canary of worker-1 does not reach gateway-2"));
+    ck_assert_int_eq(http(&r, "GET", "/ready"), 503);
+    ck_assert(!strstr(r.answer.p, "gateway-1"));
+    order(&r, "gateway-2", "");
+    wait_until(&r, is_ready());
+    teardown();
+}
+END_TEST
+
+START_TEST(sigterm_drains_gateways_then_workers_and_exits_with_0)
+{
+    setup();
+    START("--gateways=2", "--drain=3s");
+    wait_until(&r, is_ready());
+    kill(r.pid, SIGTERM);
+    ck_assert_int_eq(cell_run_wait(&r), 0);
+    ck_assert_uint_eq(told(&r, "gateway-1", "drain 3"), 1);
+    ck_assert_uint_eq(told(&r, "gateway-2", "drain 3"), 1);
+    ck_assert_uint_eq(told(&r, "worker-1", "drain 1"), 1);
+    teardown();
+}
+END_TEST
+
+START_TEST(one_that_does_not_leave_is_killed_after_its_time)
+{
+    setup();
+    order(&r, "gateway-1", "stubborn");
+    START("--gateways=1", "--drain=100ms");
+    wait_until(&r, is_ready());
+    kill(r.pid, SIGTERM);
+    ck_assert_int_eq(cell_run_wait(&r), 0);
+    ck_assert(logged(&r, "how=\"signal 9"));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_second_signal_ends_everything_at_once)
+{
+    setup();
+    order(&r, "gateway-1", "stubborn");
+    START("--gateways=1", "--drain=1h");
+    wait_until(&r, is_ready());
+    pid_t child = pid_of(&r, "gateway-1");
+    kill(r.pid, SIGTERM);
+    wait_until(&r, told(&r, "gateway-1", "drain") == 1);
+    kill(r.pid, SIGTERM);
+    ck_assert_int_eq(cell_run_wait(&r), 1);
+    wait_until(&r, kill(child, 0) < 0 && errno == ESRCH);
+    teardown();
+}
+END_TEST
+
+START_TEST(children_end_with_a_supervisor_that_is_killed)
+{
+    setup();
+    START("--gateways=1");
+    wait_until(&r, is_up("gateway-1") && is_up("worker-1"));
+    pid_t gateway = pid_of(&r, "gateway-1"), worker = pid_of(&r, "worker-1");
+    kill(r.pid, SIGKILL);
+    ck_assert_int_eq(cell_run_wait(&r), -SIGKILL);
+    wait_until(&r, kill(gateway, 0) < 0 && kill(worker, 0) < 0);
+    teardown();
+}
+END_TEST
+
+START_TEST(sighup_replaces_one_after_the_other_and_nobody_is_refused)
+{
+    char who[64];
+    setup();
+    START("--gateways=2", "--workers=1", "--canary-patience=3s");
+    wait_until(&r, is_ready());
+    pid_t before[3] = {pid_of(&r, "gateway-1"), pid_of(&r, "gateway-2"), pid_of(&r, "worker-1")};
+    kill(r.pid, SIGHUP);
+    while (!logged(&r, "event=roll_done")) {
+        dial_in(&r, "hello", who, sizeof who);
+        ck_assert_msg(strncmp(who, "gateway-", 8) == 0, "nobody answered");
+        ck_assert(is_ready());
+    }
+    ck_assert_int_ne(pid_of(&r, "gateway-1"), before[0]);
+    ck_assert_int_ne(pid_of(&r, "gateway-2"), before[1]);
+    ck_assert_int_ne(pid_of(&r, "worker-1"), before[2]);
+    ck_assert(says(&r, "/metrics", "child_restarts_total{cell=\"a\",process=\"gateway-1\"} 0"));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_rolling_restart_stops_at_one_that_does_not_come_back)
+{
+    setup();
+    START("--gateways=2", "--roll-patience=1s", "--drain=100ms");
+    wait_until(&r, is_ready());
+    pid_t second = pid_of(&r, "gateway-2");
+    order(&r, "gateway-1", "unready");
+    kill(r.pid, SIGHUP);
+    wait_until(&r, logged(&r, "event=roll_given_up child=gateway-1"));
+    ck_assert_int_eq(pid_of(&r, "gateway-2"), second);
+    teardown();
+}
+END_TEST
+
+START_TEST(scaling_adds_and_drains_while_the_cell_stays_ready)
+{
+    setup();
+    START("--gateways=2", "--workers=1");
+    wait_until(&r, is_ready());
+    ck_assert_int_eq(http(&r, "POST", "/scale?gateways=4&workers=2"), 200);
+    ck_assert_str_eq(r.answer.p, "{\"gateways\":4,\"workers\":2}\n");
+    wait_until(&r, is_up("gateway-4") && is_up("worker-2"));
+    wait_until(&r, says(&r, "/status", "\"owners\":[1,1,1,1,2,2,2,2]"));
+    ck_assert_int_eq(http(&r, "POST", "/scale?gateways=1&workers=1"), 200);
+    wait_until(&r, state_of("gateway-4", "down") && state_of("worker-2", "down"));
+    wait_until(&r, says(&r, "/status", "\"owners\":[1,1,1,1,1,1,1,1]"));
+    ck_assert(is_ready());
+    ck_assert_int_eq(http(&r, "POST", "/scale?gateways=0"), 400);
+    ck_assert_int_eq(http(&r, "GET", "/scale?gateways=2"), 405);
+    ck_assert(!logged(&r, "event=not_ready"));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_folder_belongs_to_one_supervisor)
+{
+    setup();
+    START("--gateways=1");
+    struct cell_run other = r;
+    char command[512];
+    snprintf(command, sizeof command,
+             "%s --run-dir=%s --bin-dir=%s --listen=127.0.0.1:0 --admin=127.0.0.1:0 2>%s/other", SUPERVISOR,
+             other.folder, other.folder, other.folder);
+    ck_assert_int_eq(WEXITSTATUS(system(command)), 1);
+    snprintf(command, sizeof command, "grep -q 'is another supervisor.s (pid %d)' %s/other", (int)r.pid, r.folder);
+    ck_assert_int_eq(system(command), 0);
+    teardown();
+}
+END_TEST
+
+UNIT_MAIN("supervisor/supervisor",
+          children_get_configuration_and_map_and_the_cell_is_ready_when_canaries_arrive,
+          without_a_configuration_nothing_is_started_and_ready_says_what_is_missing,
+          what_dies_is_started_again_with_its_reason_and_is_counted,
+          one_that_speaks_nonsense_or_another_version_is_killed_and_started_again,
+          a_silent_child_is_spared_while_postgresql_is_away,
+          connections_go_to_the_gateways_in_turn_and_never_to_one_that_is_not_ready,
+          connections_wait_in_the_kernel_until_a_gateway_is_ready,
+          more_connections_than_a_gateway_can_hold_wait_for_the_next_one,
+          a_call_reaches_every_gateway_and_its_answers_the_asker,
+          ready_names_the_gateway_that_sees_no_canaries,
+          sigterm_drains_gateways_then_workers_and_exits_with_0,
+          one_that_does_not_leave_is_killed_after_its_time, a_second_signal_ends_everything_at_once,
+          children_end_with_a_supervisor_that_is_killed,
+          sighup_replaces_one_after_the_other_and_nobody_is_refused,
+          a_rolling_restart_stops_at_one_that_does_not_come_back,
+          scaling_adds_and_drains_while_the_cell_stays_ready, a_folder_belongs_to_one_supervisor)
