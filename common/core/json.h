@@ -34,8 +34,9 @@ bool json_next_item(struct json_iter *it, struct bytes *ret_value);
 bool json_key_is(struct bytes key, const char *name);
 /* Member `name`; the last one wins, as in most parsers. -> an empty slice when absent (JSON_NONE). */
 struct bytes json_member(struct bytes object, const char *name);
-/* Appends the decoded text of a string value. -> 0, -EINVAL when it is no string, -EILSEQ for a lone surrogate or \u0000. */
-int json_string(struct bytes value, struct buf *into);
+/* Appends the decoded text of a string value. -> 0, -EINVAL when it is no string, -EILSEQ for a lone surrogate or \u0000.
+ * (libjansson exports a json_string of its own: under this label neither is ever linked in place of the other.) */
+int json_string(struct bytes value, struct buf *into) __asm__("core_json_string");
 /* A whole number in [0, UINT64_MAX] / [INT64_MIN, INT64_MAX]; "7.0" and "1e3" are not. -> false if it is not. */
 bool json_u64(struct bytes value, uint64_t *ret_value);
 bool json_i64(struct bytes value, int64_t *ret_value);
