@@ -1,0 +1,153 @@
+#include "api_help.h"
+
+#define CALLED(asked, ...) fake_called(0, asked, (const char *const[]){__VA_ARGS__, NULL})
+
+static void check_asked(const char *method, const char *tenant, const char *body)
+{
+    ck_assert_uint_eq(fake_n, 1);
+    ck_assert_bytes(buf_bytes(&fake_ops[0].method), method);
+    ck_assert_bytes(buf_bytes(&fake_ops[0].tenant), tenant);
+    ck_assert_bytes(buf_bytes(&fake_ops[0].body), body);
+}
+
+START_TEST(a_disconnect_goes_to_every_gateway)
+{
+    api_post("K", "/api/disconnect", "{\"user\":\"u\",\"client\":\"c\",\"whitelist\":[\"d\"],\"disconnect\":{\"code\":4001,\"reason\":\"bye\"}}");
+    check_asked("disconnect", "default", "{\"user\":\"u\",\"client\":\"c\",\"reason\":\"bye\",\"code\":4001,\"whitelist\":[\"d\"]}");
+    CALLED(2, "{\"count\":0}", "{\"count\":1}");
+    API_ANSWERED(200, "{\"result\":{}}");
+    api_post("A", "/api/disconnect", "{\"user\":\"u\",\"tenant\":\"default\"}");
+    check_asked("disconnect", "acme", "{\"user\":\"u\"}"); /* a key's tenant is not a matter of choice */
+    CALLED(1, "{\"count\":0}");
+    API_ANSWERED(200, "{\"result\":{}}");
+    api_post("K", "/api/disconnect", "{\"user\":\"u\",\"tenant\":\"acme\"}");
+    check_asked("disconnect", "acme", "{\"user\":\"u\"}");
+    CALLED(1, "{\"count\":0}");
+    api_end();
+}
+END_TEST
+
+START_TEST(an_unsubscribe_names_the_channel_in_full)
+{
+    api_post("A", "/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"news\"}");
+    check_asked("unsubscribe", "acme", "{\"user\":\"u\",\"channel\":\"acme/news\"}");
+    CALLED(1, "{\"count\":1}");
+    API_ANSWERED(200, "{\"result\":{}}");
+    api_post("K", "/api/unsubscribe", "{\"user\":\"u\"}");
+    check_asked("unsubscribe", "default", "{\"user\":\"u\"}");
+    CALLED(1, "{\"count\":1}");
+    api_post("K", "/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"acme/news\"}");
+    check_asked("unsubscribe", "acme", "{\"user\":\"u\",\"channel\":\"acme/news\"}");
+    CALLED(1, "{\"count\":1}");
+    api_post("K", "/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"news\",\"tenant\":\"acme\"}");
+    check_asked("unsubscribe", "acme", "{\"user\":\"u\",\"channel\":\"acme/news\"}");
+    CALLED(1, "{\"count\":1}");
+    api_post("A", "/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"default/news\"}");
+    API_ERROR(103, "permission denied");
+    api_end();
+}
+END_TEST
+
+START_TEST(a_gateway_that_did_not_answer_is_an_error)
+{
+    static const char *const paths[] = {"/api/disconnect", "/api/unsubscribe"};
+    for (size_t i = 0; i < 2; i++) {
+        api_post("K", paths[i], "{\"user\":\"u\"}");
+        CALLED(3, "{\"count\":1}", "{\"count\":1}");
+        API_ERROR(100, "internal server error");
+        api_post("K", paths[i], "{\"user\":\"u\"}");
+        fake_called(0, 0, (const char *const[]){NULL});
+        API_ERROR(100, "internal server error");
+    }
+    api_end();
+}
+END_TEST
+
+START_TEST(nobody_in_particular_is_refused)
+{
+    static const struct {
+        const char *path, *body;
+        int status;
+        uint32_t code;
+    } cases[] = {
+        {"/api/disconnect", "{}", 200, 107},
+        {"/api/disconnect", "{\"user\":\"\"}", 200, 107},
+        {"/api/disconnect", "{\"user\":\"u\",\"session\":\"s\"}", 200, 107},
+        {"/api/disconnect", "{\"user\":\"u\",\"tenant\":\"nobody\"}", 200, 107},
+        {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":100}}", 200, 107},
+        {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":5000}}", 200, 107},
+        {"/api/disconnect", "{\"user\":5}", 400, 0},
+        {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":3503}", 400, 0},
+        {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":\"x\"}}", 400, 0},
+        {"/api/disconnect", "{\"user\":\"u\",\"whitelist\":\"c\"}", 400, 0},
+        {"/api/disconnect", "{\"user\":\"u\",\"whitelist\":[1]}", 400, 0},
+        {"/api/unsubscribe", "{\"channel\":\"news\"}", 200, 107},
+        {"/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"nope:x\"}", 200, 102},
+        {"/api/unsubscribe", "{\"user\":\"u\",\"channel\":7}", 400, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        api_post("K", cases[i].path, cases[i].body);
+        ck_assert_msg(api.status == cases[i].status && api.code == cases[i].code && fake_n == 0, "%s: %d %u", cases[i].body, api.status, api.code);
+    }
+    api_end();
+}
+END_TEST
+
+START_TEST(a_whitelist_has_a_bound)
+{
+    struct buf body = {0};
+    buf_append_str(&body, "{\"user\":\"u\",\"whitelist\":[\"c\"");
+    for (int i = 0; i < 128; i++)
+        buf_append_str(&body, ",\"c\"");
+    buf_append_str(&body, "]}");
+    api_post("K", "/api/disconnect", body.p);
+    API_ERROR(107, "bad request");
+    buf_fini(&body);
+    api_end();
+}
+END_TEST
+
+START_TEST(channels_are_put_together)
+{
+    api_post("K", "/api/channels", "{\"pattern\":\"n*\"}");
+    check_asked("channels", "", "{\"pattern\":\"n*\"}");
+    CALLED(2, "{\"channels\":{\"default/news\":{\"num_clients\":2}}}", "{\"channels\":{\"default/news\":{\"num_clients\":1},\"acme/n\":{\"num_clients\":1}}}");
+    API_ANSWERED(200, "{\"result\":{\"channels\":{\"news\":{\"num_clients\":3},\"acme/n\":{\"num_clients\":1}}}}");
+    api_post("A", "/api/channels", "{}");
+    check_asked("channels", "acme", "{}");
+    CALLED(1, "{\"channels\":{}}");
+    API_ANSWERED(200, "{\"result\":{\"channels\":{}}}");
+    api_post("K", "/api/channels", "{}");
+    CALLED(1, "{\"full\":true}");
+    API_ERROR(106, "limit exceeded");
+    api_post("K", "/api/channels", "{\"pattern\":[]}");
+    ck_assert_int_eq(api.status, 400);
+    struct buf body = {0};
+    buf_append_str(&body, "{\"pattern\":\"");
+    for (int i = 0; i < 300; i++)
+        buf_append_char(&body, '*');
+    buf_append_str(&body, "\"}");
+    api_post("K", "/api/channels", body.p);
+    API_ERROR(107, "bad request");
+    buf_fini(&body);
+    api_end();
+}
+END_TEST
+
+START_TEST(info_shows_the_nodes_that_answered)
+{
+    api_post("K", "/api/info", "{}");
+    check_asked("info", "", "{}");
+    CALLED(2, "{\"node\":{\"uid\":\"u\",\"name\":\"a-gateway-1\"}}");
+    API_ANSWERED(200, "{\"result\":{\"nodes\":[{\"uid\":\"u\",\"name\":\"a-gateway-1\"}]}}");
+    api_post("A", "/api/info", "{}");
+    check_asked("info", "acme", "{}");
+    fake_called(0, 2, (const char *const[]){NULL});
+    API_ERROR(100, "internal server error");
+    api_end();
+}
+END_TEST
+
+UNIT_MAIN("gateway/api_control", a_disconnect_goes_to_every_gateway, an_unsubscribe_names_the_channel_in_full,
+          a_gateway_that_did_not_answer_is_an_error, nobody_in_particular_is_refused, a_whitelist_has_a_bound,
+          channels_are_put_together, info_shows_the_nodes_that_answered)

@@ -1,0 +1,234 @@
+#include "history.h"
+
+#include "fake_ops.h"
+#include "unit.h"
+
+#include <stdio.h>
+
+static struct config_namespace ns = {.options = {.history_limit = 10, .history_ttl = 1000}};
+static struct config_channel channel = {.ns = &ns, .full = BYTES("default/news")};
+
+static struct {
+    int times;
+    uint32_t code;
+    uint64_t epoch, head;
+    char seqs[4000]; /* "3 4 5 " */
+} got;
+
+static void arrived(void *ctx, const struct ops_range *a)
+{
+    struct bytes list = a->publications;
+    struct publication p;
+    got.times++;
+    got.code = a->code;
+    got.epoch = a->epoch;
+    got.head = a->head;
+    got.seqs[0] = 0;
+    while (wire_next_publication(&list, &p) > 0)
+        sprintf(got.seqs + strlen(got.seqs), "%llu ", (unsigned long long)p.seq);
+}
+
+static struct history *begin(struct history_query q)
+{
+    memset(&got, 0, sizeof got);
+    fake_reset();
+    q.now_ms = q.now_ms ? q.now_ms : 5000;
+    ck_assert_uint_eq(history_check(&q), 0);
+    return history_read(fake_gateway, &channel, &q, arrived, NULL);
+}
+
+/* Publications first…last, one step each way; time_ms = seq * 100. */
+static void answer(size_t at, uint64_t epoch, uint64_t head, uint64_t first, uint64_t last)
+{
+    struct buf list = {0};
+    for (uint64_t seq = first; first && seq; seq = seq == last ? 0 : first < last ? seq + 1 : seq - 1) {
+        struct publication p = {.epoch = epoch, .seq = seq, .time_ms = seq * 100, .data = BYTES("{}")};
+        wire_put_publication(&list, &p);
+    }
+    fake_range(at, 0, epoch, head, buf_bytes(&list));
+    buf_fini(&list);
+}
+
+#define ASKED(at, want_since, want_limit, want_reverse)                                                      \
+    do {                                                                                                     \
+        ck_assert_uint_eq(fake_n, (at) + 1);                                                                 \
+        ck_assert_bytes(buf_bytes(&fake_ops[at].channel), "default/news");                                   \
+        ck_assert_uint_eq(fake_ops[at].since, want_since);                                                   \
+        ck_assert_uint_eq(fake_ops[at].limit, want_limit);                                                   \
+        ck_assert(fake_ops[at].reverse == (want_reverse));                                                   \
+    } while (0)
+
+START_TEST(without_a_limit_only_the_position_is_told)
+{
+    begin((struct history_query){0});
+    ASKED(0, 0, 0, false);
+    answer(0, 3, 45, 0, 0);
+    ck_assert_int_eq(got.times, 1);
+    ck_assert_uint_eq(got.epoch, 3);
+    ck_assert_uint_eq(got.head, 45);
+    ck_assert_str_eq(got.seqs, "");
+}
+END_TEST
+
+START_TEST(forward_begins_at_the_oldest_that_the_limit_shows)
+{
+    begin((struct history_query){.limit = 3});
+    answer(0, 3, 50, 0, 0);
+    ASKED(1, 40, 3, false);
+    answer(1, 3, 50, 41, 43);
+    ck_assert_str_eq(got.seqs, "41 42 43 ");
+    /* since above that */
+    begin((struct history_query){.limit = 300, .has_since = true, .since_seq = 47});
+    answer(0, 3, 50, 0, 0);
+    ASKED(1, 47, 300, false);
+    answer(1, 3, 50, 48, 50);
+    ck_assert_str_eq(got.seqs, "48 49 50 ");
+    /* since below it shows what is there */
+    begin((struct history_query){.limit = -1, .has_since = true, .since_seq = 2});
+    answer(0, 3, 50, 0, 0);
+    ASKED(1, 40, HISTORY_PAGE_MAX, false);
+    answer(1, 3, 50, 41, 50);
+    ck_assert_str_eq(got.seqs, "41 42 43 44 45 46 47 48 49 50 ");
+    /* since at the head, or above: nothing to read */
+    begin((struct history_query){.limit = 5, .has_since = true, .since_seq = 50});
+    answer(0, 3, 50, 0, 0);
+    ck_assert_int_eq(got.times, 1);
+    ck_assert_str_eq(got.seqs, "");
+}
+END_TEST
+
+START_TEST(reverse_begins_at_the_head_and_ends_at_the_oldest_shown)
+{
+    begin((struct history_query){.limit = 300, .reverse = true});
+    answer(0, 3, 50, 0, 0);
+    ASKED(1, 0, 300, true);
+    answer(1, 3, 50, 50, 30);
+    ck_assert_str_eq(got.seqs, "50 49 48 47 46 45 44 43 42 41 ");
+    begin((struct history_query){.limit = 2, .reverse = true, .has_since = true, .since_seq = 48});
+    answer(0, 3, 50, 0, 0);
+    ASKED(1, 48, 2, true);
+    answer(1, 3, 50, 47, 46);
+    ck_assert_str_eq(got.seqs, "47 46 ");
+    begin((struct history_query){.limit = 2, .reverse = true, .has_since = true, .since_seq = 99});
+    answer(0, 3, 50, 0, 0);
+    ASKED(1, 0, 2, true);
+    history_cancel(NULL);
+    answer(1, 3, 50, 50, 49);
+    ck_assert_str_eq(got.seqs, "50 49 ");
+}
+END_TEST
+
+START_TEST(a_page_cut_short_is_read_on)
+{
+    begin((struct history_query){.limit = 6});
+    answer(0, 3, 50, 0, 0);
+    answer(1, 3, 50, 41, 42);
+    ASKED(2, 42, 4, false);
+    answer(2, 3, 51, 43, 45);
+    ASKED(3, 45, 1, false);
+    answer(3, 3, 51, 46, 46);
+    ck_assert_str_eq(got.seqs, "41 42 43 44 45 46 ");
+    ck_assert_uint_eq(got.head, 50);
+}
+END_TEST
+
+START_TEST(what_is_older_than_the_ttl_is_not_shown)
+{
+    /* now is 5000, the ttl 1000: from seq 40 on; at 5500 from seq 45 on */
+    begin((struct history_query){.limit = 3, .now_ms = 5500});
+    answer(0, 3, 50, 0, 0);
+    answer(1, 3, 50, 41, 43);
+    ASKED(2, 43, 3, false); /* all too old: goes on behind them */
+    answer(2, 3, 50, 44, 46);
+    ASKED(3, 46, 1, false);
+    answer(3, 3, 50, 47, 47);
+    ck_assert_str_eq(got.seqs, "45 46 47 ");
+    begin((struct history_query){.limit = 10, .reverse = true, .now_ms = 5500});
+    answer(0, 3, 50, 0, 0);
+    answer(1, 3, 50, 50, 43);
+    ck_assert_str_eq(got.seqs, "50 49 48 47 46 45 ");
+}
+END_TEST
+
+START_TEST(what_came_while_it_read_is_left_for_the_next_call)
+{
+    begin((struct history_query){.limit = 300, .has_since = true, .since_seq = 48});
+    answer(0, 3, 50, 0, 0);
+    answer(1, 3, 53, 49, 53);
+    ck_assert_str_eq(got.seqs, "49 50 ");
+    ck_assert_uint_eq(got.head, 50);
+}
+END_TEST
+
+START_TEST(a_hole_at_the_end_does_not_make_it_ask_for_ever)
+{
+    begin((struct history_query){.limit = 5});
+    answer(0, 3, 50, 0, 0);
+    answer(1, 3, 50, 0, 0);
+    ck_assert_int_eq(got.times, 1);
+    ck_assert_uint_eq(got.code, 0);
+    ck_assert_str_eq(got.seqs, "");
+}
+END_TEST
+
+START_TEST(an_epoch_is_a_number_that_has_to_be_the_current_one)
+{
+    struct history_query q = {.has_since = true, .since_seq = 1, .since_epoch = BYTES("AbCd")};
+    ck_assert_uint_eq(history_check(&q), 112);
+    q.since_epoch = BYTES("0");
+    ck_assert_uint_eq(history_check(&q), 112);
+    q.since_epoch = BYTES("");
+    ck_assert_uint_eq(history_check(&q), 0);
+    begin((struct history_query){.limit = 1, .has_since = true, .since_epoch = BYTES("7")});
+    ck_assert_uint_eq(fake_ops[0].epoch, 7);
+    fake_range(0, 112, 8, 4, BYTES(""));
+    ck_assert_uint_eq(got.code, 112);
+    /* it changed between two reads */
+    begin((struct history_query){.limit = 1});
+    ck_assert_uint_eq(fake_ops[0].epoch, 0);
+    answer(0, 7, 50, 0, 0);
+    ck_assert_uint_eq(fake_ops[1].epoch, 7);
+    answer(1, 8, 2, 1, 2);
+    ck_assert_uint_eq(got.code, 112);
+}
+END_TEST
+
+START_TEST(reverse_below_the_first_is_a_bad_request)
+{
+    struct history_query q = {.reverse = true, .has_since = true};
+    ck_assert_uint_eq(history_check(&q), 107);
+    q.has_since = false;
+    ck_assert_uint_eq(history_check(&q), 0);
+}
+END_TEST
+
+START_TEST(an_error_on_the_way_is_the_answer)
+{
+    begin((struct history_query){.limit = 1});
+    fake_range(0, 100, 0, 0, BYTES(""));
+    ck_assert_uint_eq(got.code, 100);
+    begin((struct history_query){.limit = 1});
+    answer(0, 3, 50, 0, 0);
+    fake_range(1, 100, 0, 0, BYTES(""));
+    ck_assert_uint_eq(got.code, 100);
+    ck_assert_str_eq(got.seqs, "");
+}
+END_TEST
+
+START_TEST(a_cancelled_call_asks_and_tells_nothing_more)
+{
+    struct history *h = begin((struct history_query){.limit = 1});
+    answer(0, 3, 50, 0, 0);
+    history_cancel(h);
+    ck_assert_uint_eq(fake_waiting(), 0);
+    ck_assert_int_eq(got.times, 0);
+    fake_reset();
+}
+END_TEST
+
+UNIT_MAIN("gateway/history", without_a_limit_only_the_position_is_told, forward_begins_at_the_oldest_that_the_limit_shows,
+          reverse_begins_at_the_head_and_ends_at_the_oldest_shown, a_page_cut_short_is_read_on,
+          what_is_older_than_the_ttl_is_not_shown, what_came_while_it_read_is_left_for_the_next_call,
+          a_hole_at_the_end_does_not_make_it_ask_for_ever, an_epoch_is_a_number_that_has_to_be_the_current_one,
+          reverse_below_the_first_is_a_bad_request, an_error_on_the_way_is_the_answer,
+          a_cancelled_call_asks_and_tells_nothing_more)
