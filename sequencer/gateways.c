@@ -1,0 +1,288 @@
+#include "gateways.h"
+
+#include "sequencer.h"
+
+#include "core/clock.h"
+#include "run/link.h"
+#include "run/listener.h"
+#include "run/log.h"
+#include "wire/messages.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKLOG 128
+#define BEAT_S 0.5
+#define SILENCE_NS (1500 * NS_PER_MS) /* then it is gone */
+#define UNREAD_MAX (1 << 20) /* bytes of answers to a gateway that does not read; then we don't read from it */
+#define NAME_MAX_BYTES 64
+
+struct gateway {
+    struct list link;        /* gateways::all */
+    struct map_node by_origin; /* gateways::by_origin, after its hello */
+    struct gateways *gateways;
+    struct link *wire;
+    bool greeted;
+    bool paused;             /* we don't read from it */
+    int64_t resumed_ns;      /* when we last began to read again: its silence counts from there */
+    uint64_t origin;
+    uint64_t told_epoch, told_shards;
+    char name[NAME_MAX_BYTES];
+};
+
+struct gateways {
+    struct sequencer *sequencer;
+    struct listener *listener;
+    struct list all; /* struct gateway::link */
+    size_t n;
+    struct map by_origin;
+    bool leaving;
+    ev_timer beat;
+};
+
+static void gateway_free(struct gateway *g)
+{
+    struct gateways *all = g->gateways;
+    if (g->greeted)
+        map_remove(&all->by_origin, &g->by_origin);
+    list_remove(&g->link);
+    all->n--;
+    link_free(g->wire);
+    free(g);
+}
+
+static struct gateway *find(const struct gateways *all, uint64_t origin)
+{
+    return map_find_u64(&all->by_origin, origin, struct gateway, by_origin, origin);
+}
+
+/* ---- back-pressure */
+
+/* Reads while it takes its answers and there is memory for more messages. */
+static void regulate(struct gateway *g)
+{
+    struct sequencer *s = g->gateways->sequencer;
+    size_t most = (size_t)s->options->memory_bytes;
+    bool pause = link_pending(g->wire) > UNREAD_MAX || g->gateways->leaving ||
+                 s->inbox.bytes > (g->paused ? most / 4 * 3 : most);
+    if (pause == g->paused)
+        return;
+    g->paused = pause;
+    g->resumed_ns = clock_mono_ns();
+    link_pause(g->wire, pause);
+}
+
+/* ---- what it is told */
+
+static void welcome(struct gateway *g)
+{
+    struct sequencer *s = g->gateways->sequencer;
+    struct seq_welcome w = {
+        .version = WIRE_VERSION,
+        .sequencer = bytes_str(s->options->name),
+        .epoch = s->leader.epoch,
+        .shards = lead_mask(s),
+    };
+    g->told_epoch = w.epoch;
+    g->told_shards = w.shards;
+    LINK_SEND(g->wire, SEQ_WELCOME, seq_welcome, &w);
+}
+
+void gateways_announce(struct gateways *all)
+{
+    struct gateway *g;
+    if (!all)
+        return;
+    struct sequencer *s = all->sequencer;
+    list_for_each(g, &all->all, link) {
+        if (g->greeted && (g->told_epoch != s->leader.epoch || g->told_shards != lead_mask(s)))
+            welcome(g);
+    }
+}
+
+void gateways_result(struct gateways *all, uint64_t origin, const struct seq_result *result)
+{
+    struct gateway *g = find(all, origin);
+    if (!g)
+        return; /* it asks again when it is back */
+    LINK_SEND(g->wire, SEQ_RESULT, seq_result, result);
+    regulate(g);
+}
+
+/* ---- what it says */
+
+/* -> what is wrong with it, or NULL */
+static const char *on_hello(struct gateway *g, struct bytes body)
+{
+    struct seq_hello hello;
+    if (wire_get_seq_hello(body, &hello) < 0 || g->greeted)
+        return "bad hello";
+    if (hello.version != WIRE_VERSION)
+        return "another version of the wire format";
+    struct gateway *older = find(g->gateways, hello.origin);
+    if (older)
+        gateway_free(older);
+    g->greeted = true;
+    g->origin = hello.origin;
+    size_t n = hello.gateway.n < sizeof g->name - 1 ? hello.gateway.n : sizeof g->name - 1;
+    memcpy(g->name, hello.gateway.p ? hello.gateway.p : "", n);
+    map_insert(&g->gateways->by_origin, &g->by_origin, hash_u64(g->origin));
+    log_info("gateway_up", "gateway=\"%s\" origin=%016" PRIx64 " again=%s", g->name, g->origin, older ? "yes" : "no");
+    welcome(g);
+    return NULL;
+}
+
+static const char *on_publish(struct gateway *g, struct bytes body)
+{
+    struct seq_publish p;
+    if (!g->greeted)
+        return "a publish before its hello";
+    if (wire_get_seq_publish(body, &p) < 0)
+        return "bad publish";
+    flow_publish(g->gateways->sequencer, g->origin, &p);
+    return NULL;
+}
+
+static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes body)
+{
+    struct gateway *g = owner;
+    const char *wrong = NULL;
+    if (type == SEQ_HELLO)
+        wrong = on_hello(g, body);
+    else if (type == SEQ_PUBLISH)
+        wrong = on_publish(g, body);
+    /* A beat says by having come what it says; what a newer gateway may send beside is not for us. */
+    if (wrong) {
+        log_warn("gateway_refused", "gateway=\"%s\" why=\"%s\"", g->name, wrong);
+        gateway_free(g);
+        return;
+    }
+    regulate(g);
+}
+
+static void on_drained(void *owner, struct link *l)
+{
+    regulate(owner);
+}
+
+static void on_down(void *owner, struct link *l, int error)
+{
+    struct gateway *g = owner;
+    log_info("gateway_down", "gateway=\"%s\" origin=%016" PRIx64 " errno=%s", g->name, g->origin, strerror(-error));
+    gateway_free(g);
+}
+
+static const struct link_handlers link_handlers = {on_frame, on_drained, on_down};
+
+static void on_accepted(void *owner, int fd, const char *peer)
+{
+    struct gateways *all = owner;
+    if (all->n >= (size_t)all->sequencer->options->connections_max) {
+        log_warn("gateway_refused", "peer=%s why=\"--connections-max %zu\"", peer, all->n);
+        close(fd);
+        return;
+    }
+    struct gateway *g = calloc(1, sizeof *g);
+    assert(g);
+    g->gateways = all;
+    g->wire = link_new(all->sequencer->loop, fd, &link_handlers, g);
+    g->resumed_ns = clock_mono_ns();
+    list_init(&g->link);
+    list_append(&all->all, &g->link);
+    all->n++;
+}
+
+/* ---- time */
+
+static bool is_silent(const struct gateway *g, int64_t now_ns)
+{
+    int64_t heard_ns = link_heard_ns(g->wire);
+    if (heard_ns < g->resumed_ns)
+        heard_ns = g->resumed_ns;
+    return !g->paused && now_ns - heard_ns > SILENCE_NS;
+}
+
+static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct gateways *all = w->data;
+    struct gateway *g, *spare;
+    struct seq_beat beat = {.sent_us = clock_real_us()};
+    int64_t now_ns = clock_mono_ns();
+    list_for_each_safe(g, spare, &all->all, link) {
+        if (is_silent(g, now_ns)) {
+            log_warn("gateway_silent", "gateway=\"%s\" ms=%" PRId64, g->name,
+                     (int64_t)((now_ns - link_heard_ns(g->wire)) / NS_PER_MS));
+            gateway_free(g);
+            continue;
+        }
+        regulate(g);
+        LINK_SEND(g->wire, SEQ_BEAT, seq_beat, &beat);
+    }
+}
+
+/* ---- life */
+
+int gateways_new(struct sequencer *s, const char *address, struct gateways **ret_gateways, struct buf *ret_error)
+{
+    struct gateways *all = calloc(1, sizeof *all);
+    assert(all);
+    all->sequencer = s;
+    list_init(&all->all);
+    map_init(&all->by_origin);
+    ev_timer_init(&all->beat, on_beat, BEAT_S, BEAT_S);
+    all->beat.data = all;
+    int error = listener_new(s->loop, address, BACKLOG, on_accepted, all, &all->listener, ret_error);
+    if (error < 0) {
+        free(all);
+        return error;
+    }
+    ev_timer_start(s->loop, &all->beat);
+    *ret_gateways = all;
+    return 0;
+}
+
+void gateways_drop(struct gateways *all)
+{
+    struct gateway *g;
+    while ((g = list_first(&all->all, struct gateway, link)))
+        gateway_free(g);
+}
+
+void gateways_leave(struct gateways *all)
+{
+    struct gateway *g;
+    all->leaving = true;
+    listener_free(all->listener);
+    all->listener = NULL;
+    list_for_each(g, &all->all, link)
+        regulate(g);
+}
+
+size_t gateways_pending(const struct gateways *all)
+{
+    const struct gateway *g;
+    size_t pending = 0;
+    list_for_each(g, &all->all, link)
+        pending += link_pending(g->wire);
+    return pending;
+}
+
+size_t gateways_count(const struct gateways *all)
+{
+    return all->n;
+}
+
+void gateways_free(struct gateways *all)
+{
+    if (!all)
+        return;
+    ev_timer_stop(all->sequencer->loop, &all->beat);
+    if (all->listener)
+        listener_free(all->listener);
+    gateways_drop(all);
+    map_fini(&all->by_origin);
+    free(all);
+}

@@ -1,0 +1,261 @@
+#include "outbox.h"
+
+#include "sequencer.h"
+
+#include "core/clock.h"
+#include "pg/stream.h"
+#include "run/log.h"
+
+#include <inttypes.h>
+
+#define SCAN_MS 1000        /* however quiet the stream */
+#define SCAN_BLIND_MS 50    /* while there is no stream */
+#define LOOK_MAX_MS 64
+#define ERROR_TEXT_MAX 1000 /* bytes of outbox_dead::error */
+
+static const char read_sql[] =
+    "SELECT id, channel, format, data, tags, after, key FROM cellcast.outbox_read($1, $2, $3, $4)";
+
+/* ---- rows */
+
+static void on_done(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    if (status == PG_REFUSED)
+        log_warn("outbox_refused", "sqlstate=%s why=\"%s\"", pg_sqlstate(r), pg_message(r));
+}
+
+static void bury(struct sequencer *s, int64_t row, uint32_t code, const char *why)
+{
+    struct pg_params *p = s->params;
+    s->metrics.outbox_buried_total++;
+    log_error("outbox_buried", "row=%" PRId64 " code=%u why=\"%s\"", row, code, why);
+    size_t n = strlen(why);
+    pg_add_i64(p, row);
+    pg_add_i32(p, (int32_t)code);
+    pg_add_text(p, bytes_of(why, n < ERROR_TEXT_MAX ? n : ERROR_TEXT_MAX));
+    pg_query(s->reader, "SELECT cellcast.outbox_bury($1, $2, $3)", p, on_done, s);
+}
+
+void outbox_bury(struct sequencer *s, const struct message *m, uint32_t code, const char *why)
+{
+    bury(s, m->row, code, why);
+}
+
+void outbox_delete(struct sequencer *s, const struct message *m)
+{
+    pg_add_i64(s->params, m->row);
+    pg_query(s->reader, "DELETE FROM cellcast.outbox WHERE id = $1", s->params, on_done, s);
+}
+
+static void enter_row(struct sequencer *s, const struct pg_result *r, int i)
+{
+    struct message_fields f = {
+        .row = pg_i64(r, i, 0),
+        .channel = pg_bytes(r, i, 1),
+        .format = (uint8_t)pg_i64(r, i, 2),
+        .data = pg_bytes(r, i, 3),
+        .tags = pg_bytes(r, i, 4),
+        .after = pg_bytes(r, i, 5),
+        .key = pg_bytes(r, i, 6),
+    };
+    if (inbox_find_row(&s->inbox, f.row))
+        return;
+    const char *why = message_refusal(&f);
+    if (why)
+        bury(s, f.row, 107, why);
+    else
+        inbox_enter(&s->inbox, message_new(&f, clock_mono_ns()));
+}
+
+/* ---- scans */
+
+static void look_later(struct sequencer *s, uint32_t ms)
+{
+    s->outbox.look_ms = ms;
+    ev_timer_stop(s->loop, &s->outbox.look);
+    ev_timer_set(&s->outbox.look, ms / 1000.0, 0);
+    ev_timer_start(s->loop, &s->outbox.look);
+}
+
+/* What was decoded from the WAL and is not to be seen yet becomes visible within milliseconds. */
+static void look_for_owed(struct sequencer *s)
+{
+    struct outbox *o = &s->outbox;
+    if (o->owed <= 0)
+        o->look_ms = 0;
+    else if (o->look_ms < LOOK_MAX_MS)
+        look_later(s, o->look_ms ? o->look_ms * 4 : 1);
+    else
+        o->owed = o->look_ms = 0; /* somebody else's, or gone: the scan of each second remains */
+}
+
+static void on_scanned(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    struct outbox *o = &s->outbox;
+    o->scanning = false;
+    if (status == PG_REFUSED)
+        log_warn("outbox_unreadable", "sqlstate=%s why=\"%s\"", pg_sqlstate(r), pg_message(r));
+    if (status != PG_OK)
+        return;
+    if (o->generation != s->lookups.generation || s->lead.phase != LEADING) {
+        outbox_wake(s);
+        return;
+    }
+    for (int i = 0; i < pg_rows(r); i++)
+        enter_row(s, r, i);
+    o->owed -= pg_rows(r);
+    look_for_owed(s);
+    if (o->again)
+        outbox_wake(s);
+}
+
+static void scan(struct sequencer *s)
+{
+    struct outbox *o = &s->outbox;
+    struct pg_params *p = s->params;
+    struct message *m;
+    pg_array_open(p, PG_ARRAY_I16);
+    for (unsigned n = 0; n < SHARDS; n++)
+        if (leader_has(&s->leader, n))
+            pg_array_i16(p, (int16_t)n);
+    pg_array_close(p);
+    pg_array_open(p, PG_ARRAY_I64);
+    map_for_each(m, &s->inbox.rows, by_name) {
+        pg_array_i64(p, m->row);
+    }
+    pg_array_close(p);
+    pg_add_i32(p, (int32_t)s->options->outbox_rows);
+    pg_add_i64(p, s->options->outbox_bytes);
+    o->scanning = true;
+    o->again = false;
+    o->generation = s->lookups.generation;
+    pg_query(s->reader, read_sql, p, on_scanned, s);
+}
+
+/* One scan at a time, and only while we lead: no row of a batch whose outcome is unknown may come back by it. */
+void outbox_wake(struct sequencer *s)
+{
+    struct outbox *o = &s->outbox;
+    if (s->lead.phase != LEADING || !sequencer_can_read(s))
+        return;
+    if (o->scanning)
+        o->again = true;
+    else
+        scan(s);
+}
+
+bool outbox_is_cut_short(const struct sequencer *s)
+{
+    return s->inbox.rows.count >= (size_t)s->options->outbox_rows ||
+           s->inbox.row_bytes >= (size_t)s->options->outbox_bytes / 2;
+}
+
+static void on_look(struct ev_loop *loop, ev_timer *w, int events)
+{
+    outbox_wake(w->data);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct sequencer *s = w->data;
+    struct outbox *o = &s->outbox;
+    if (o->owed < 0)
+        o->owed = 0; /* rows of before the slot */
+    outbox_wake(s);
+    w->repeat = (o->stream_up ? SCAN_MS : SCAN_BLIND_MS) / 1000.0;
+    ev_timer_again(loop, w);
+}
+
+/* ---- the stream that wakes */
+
+static void on_stream_up(void *owner, bool created, uint64_t start_lsn)
+{
+    struct sequencer *s = owner;
+    s->outbox.stream_up = true;
+    s->outbox.relation = 0;
+    s->metrics.outbox_stream_up = 1;
+    outbox_wake(s);
+}
+
+static void on_stream_down(void *owner, const char *why)
+{
+    struct sequencer *s = owner;
+    s->outbox.stream_up = false;
+    s->outbox.owed = 0;
+    s->metrics.outbox_stream_up = 0;
+    if (s->lead.phase != LEAVING)
+        on_tick(s->loop, &s->outbox.tick, 0);
+}
+
+static void relation_told(struct outbox *o, const struct pgoutput_event *e)
+{
+    if (!bytes_is(e->table, "outbox") || !bytes_is(e->schema, "cellcast"))
+        return;
+    for (unsigned i = 0; i < e->n_columns; i++)
+        if (bytes_is(e->columns[i], "shard")) {
+            o->relation = e->relation;
+            o->shard_column = (int)i;
+        }
+}
+
+/* -> the row's shard, or SHARDS when it can't be told */
+static unsigned shard_of(const struct outbox *o, const struct pgoutput_event *e)
+{
+    if (e->relation != o->relation || (unsigned)o->shard_column >= e->n_columns)
+        return SHARDS;
+    struct bytes value = e->columns[o->shard_column];
+    uint64_t n = SHARDS;
+    if (e->binary[o->shard_column] && value.n == 2)
+        n = (uint64_t)(unsigned char)value.p[0] << 8 | (unsigned char)value.p[1];
+    else if (!bytes_u64(value, &n))
+        return SHARDS;
+    return n < SHARDS ? (unsigned)n : SHARDS;
+}
+
+static void on_frame(void *owner, uint64_t lsn, struct bytes message)
+{
+    struct sequencer *s = owner;
+    struct pgoutput_event e;
+    if (pgoutput_decode(message, &e) < 0)
+        return; /* the scan of each second remains */
+    if (e.type == PGOUTPUT_RELATION)
+        relation_told(&s->outbox, &e);
+    if (e.type == PGOUTPUT_INSERT) {
+        unsigned shard = shard_of(&s->outbox, &e);
+        s->outbox.owed += shard < SHARDS && leader_has(&s->leader, shard);
+    }
+    if (e.type == PGOUTPUT_COMMIT) {
+        pg_stream_confirm(s->outbox.stream, e.lsn);
+        if (s->outbox.owed > 0)
+            outbox_wake(s);
+    }
+}
+
+static void on_keepalive(void *owner, uint64_t wal_end)
+{
+    struct sequencer *s = owner;
+    pg_stream_confirm(s->outbox.stream, wal_end);
+}
+
+static const struct pg_stream_handlers stream_handlers = {on_stream_up, on_frame, on_keepalive, on_stream_down};
+
+void outbox_init(struct sequencer *s)
+{
+    struct outbox *o = &s->outbox;
+    *o = (struct outbox){0};
+    ev_timer_init(&o->look, on_look, 0, 0);
+    ev_timer_init(&o->tick, on_tick, SCAN_BLIND_MS / 1000.0, SCAN_BLIND_MS / 1000.0);
+    o->look.data = o->tick.data = s;
+    ev_timer_start(s->loop, &o->tick);
+    o->stream = pg_stream_new(s->loop, s->options->postgres, s->options->name, "cellcast_outbox", true,
+                              "cellcast_outbox", &stream_handlers, s);
+}
+
+void outbox_fini(struct sequencer *s)
+{
+    ev_timer_stop(s->loop, &s->outbox.look);
+    ev_timer_stop(s->loop, &s->outbox.tick);
+    pg_stream_free(s->outbox.stream);
+    s->outbox.stream = NULL;
+}

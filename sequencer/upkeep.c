@@ -1,0 +1,109 @@
+#include "upkeep.h"
+
+#include "sequencer.h"
+
+#include "core/clock.h"
+#include "run/log.h"
+
+#include <inttypes.h>
+
+#define PARTITIONS_NS (3600 * NS_PER_S)
+#define PARTITIONS_AGAIN_NS (60 * NS_PER_S)
+#define SWEEP_NS (60 * NS_PER_S)
+#define STATE_NS (5 * NS_PER_S)
+#define SWEEP_ROWS 10000 /* that one statement deletes of a table */
+
+/* -> true when it went well; otherwise it was logged */
+static bool done(enum pg_status status, const struct pg_result *r, const char *what)
+{
+    if (status == PG_REFUSED)
+        log_warn("upkeep_failed", "what=%s sqlstate=%s why=\"%s\"", what, pg_sqlstate(r), pg_message(r));
+    return status == PG_OK;
+}
+
+static void on_dropped(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    struct upkeep *u = &s->upkeep;
+    u->partitions_busy = false;
+    bool ok = done(status, r, "drop_partitions");
+    u->partitions_ns = clock_mono_ns() + (ok ? PARTITIONS_NS : PARTITIONS_AGAIN_NS);
+    if (!ok)
+        return;
+    s->metrics.partitions_dropped_total += (uint64_t)pg_i64(r, 0, 0);
+    s->metrics.partitions_held = pg_i64(r, 0, 1);
+    if (pg_i64(r, 0, 0) || pg_i64(r, 0, 1))
+        log_info("partitions", "dropped=%" PRId64 " held_for_relay=%" PRId64, pg_i64(r, 0, 0), pg_i64(r, 0, 1));
+}
+
+static void on_added(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    if (!done(status, r, "add_partitions")) {
+        s->upkeep.partitions_busy = false;
+        s->upkeep.partitions_ns = clock_mono_ns() + PARTITIONS_AGAIN_NS;
+        return;
+    }
+    pg_add_i64(s->params, s->options->retention);
+    pg_query(s->reader, "SELECT dropped, held FROM cellcast.drop_partitions($1 * interval '1 millisecond')",
+             s->params, on_dropped, s);
+}
+
+static void partitions(struct sequencer *s)
+{
+    s->upkeep.partitions_busy = true;
+    pg_add_i32(s->params, (int32_t)s->options->partitions_ahead);
+    pg_query(s->reader, "SELECT cellcast.add_partitions($1)", s->params, on_added, s);
+}
+
+static void on_swept(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    s->upkeep.sweep_busy = false;
+    bool more = done(status, r, "sweep") && pg_i64(r, 0, 0) >= SWEEP_ROWS;
+    s->upkeep.sweep_ns = clock_mono_ns() + (more ? NS_PER_S : SWEEP_NS);
+}
+
+static void sweep(struct sequencer *s)
+{
+    s->upkeep.sweep_busy = true;
+    pg_add_i32(s->params, SWEEP_ROWS);
+    pg_query(s->reader, "SELECT cellcast.sweep($1)", s->params, on_swept, s);
+}
+
+static void on_state(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    s->upkeep.state_busy = false;
+    s->upkeep.state_ns = clock_mono_ns() + STATE_NS;
+    if (!done(status, r, "outbox_state"))
+        return;
+    s->metrics.outbox_rows = pg_i64(r, 0, 0);
+    s->metrics.outbox_dead_rows = pg_i64(r, 0, 1);
+    s->metrics.outbox_oldest_ms = pg_i64(r, 0, 2);
+}
+
+static void state(struct sequencer *s)
+{
+    s->upkeep.state_busy = true;
+    pg_query(s->reader, "SELECT waiting, dead, oldest_ms FROM cellcast.outbox_state()", NULL, on_state, s);
+}
+
+void upkeep_tick(struct sequencer *s, int64_t now_ns)
+{
+    struct upkeep *u = &s->upkeep;
+    if (s->lead.phase != LEADING || !sequencer_can_read(s))
+        return;
+    if (!u->partitions_busy && now_ns >= u->partitions_ns)
+        partitions(s);
+    if (!u->sweep_busy && now_ns >= u->sweep_ns)
+        sweep(s);
+    if (!u->state_busy && now_ns >= u->state_ns)
+        state(s);
+}
+
+void upkeep_soon(struct sequencer *s)
+{
+    s->upkeep.partitions_ns = 0;
+    upkeep_tick(s, clock_mono_ns());
+}
