@@ -1,6 +1,6 @@
 /* What a client's command and an HTTP API call both ask of the cluster. Every operation is asynchronous: `done` is called
  * exactly once, from the loop, never from inside the call, whatever fails (a lost link, a timeout: code 100). An operation
- * whose asker has gone is forgotten with ops_cancel; the publish itself goes on. Implemented in flow.c. */
+ * whose asker has gone is forgotten with ops_cancel; the publish itself goes on. */
 #ifndef GATEWAY_OPS_H
 #define GATEWAY_OPS_H
 
@@ -37,6 +37,10 @@ struct ops_presence {
     uint32_t clients, users;
     struct bytes entries; /* list of presence_entry */
 };
+struct ops_head {
+    uint32_t code;
+    uint64_t epoch, head;
+};
 struct ops_called {
     uint32_t asked;
     struct bytes answers; /* list of ctl_answer */
@@ -45,6 +49,7 @@ struct ops_called {
 typedef void ops_published_fn(void *ctx, const struct ops_published *answer);
 typedef void ops_range_fn(void *ctx, const struct ops_range *answer);
 typedef void ops_presence_fn(void *ctx, const struct ops_presence *answer);
+typedef void ops_head_fn(void *ctx, const struct ops_head *answer);
 typedef void ops_called_fn(void *ctx, const struct ops_called *answer);
 
 /* Each returns a ticket (> 0) for ops_cancel. */
@@ -53,9 +58,24 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
 uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint64_t since, uint32_t limit, bool reverse,
                   ops_range_fn *done, void *ctx);
 uint64_t ops_presence(struct gateway *g, struct bytes channel, bool counts_only, ops_presence_fn *done, void *ctx);
+/* at_least: as fan_ask_head of messages.h */
+uint64_t ops_ask_head(struct gateway *g, struct bytes channel, uint64_t at_least, ops_head_fn *done, void *ctx);
 /* Asks every gateway of the cell, this one too (through the supervisor). method, body: as ctl_call. */
 uint64_t ops_call(struct gateway *g, struct bytes method, struct bytes tenant, struct bytes body, ops_called_fn *done,
                   void *ctx);
 void ops_cancel(struct gateway *g, uint64_t ticket); /* 0 and finished ones are fine */
+
+/* ---- for the links: what came back. Tickets that are not known any more are fine. */
+struct ops *ops_new(struct gateway *g);
+void ops_free(struct ops *o); /* calls nobody */
+void ops_publish_done(struct gateway *g, uint64_t ticket, const struct ops_published *answer);
+void ops_range_came(struct gateway *g, const struct fan_range *m);
+void ops_presence_came(struct gateway *g, const struct fan_presence *m);
+void ops_head_came(struct gateway *g, const struct fan_head *m);
+void ops_result_came(struct gateway *g, const struct ctl_result *m);
+/* The worker's link is down: what it was asked is answered with 100. */
+void ops_worker_lost(struct gateway *g, uint32_t slot);
+/* Answers what failed at once; called once a turn. -> whether more is to do */
+bool ops_turn(struct gateway *g);
 
 #endif

@@ -1,0 +1,229 @@
+#include "channel.h"
+
+#include "publication.h"
+
+#include "core/json.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define FIRST_SLOTS 8
+
+void rings_init(struct rings *r)
+{
+    *r = (struct rings){.bytes_max = SIZE_MAX, .channel_bytes = SIZE_MAX, .messages_max = UINT32_MAX};
+    list_init(&r->by_age);
+}
+
+static void push_head(struct buf *b, struct bytes spelling)
+{
+    buf_append_str(b, "{\"push\":{\"channel\":");
+    json_append_string(b, spelling);
+    buf_append_char(b, ',');
+}
+
+struct channel *channel_new(struct gateway *g, struct bytes full)
+{
+    struct channel *c = calloc(1, sizeof *c + full.n);
+    assert(c);
+    memcpy(c->text, full.p, full.n);
+    c->full = bytes_of(c->text, full.n);
+    struct bytes tenant;
+    bool split = channel_split(c->full, &tenant, &c->name);
+    assert(split);
+    c->gateway = g;
+    c->place = channel_place(full);
+    list_init(&c->dirty);
+    list_init(&c->pages);
+    wheel_timer_init(&c->linger, NULL);
+    push_head(&c->push[false], c->name);
+    push_head(&c->push[true], c->full);
+    return c;
+}
+
+/* ---- the ring */
+
+static size_t frame_bytes(const struct frame *f)
+{
+    return sizeof *f + f->n;
+}
+
+static struct frame **slot(const struct channel *c, uint32_t i)
+{
+    return &c->slots[(c->first + i) & (c->cap - 1)];
+}
+
+uint64_t channel_base(const struct channel *c)
+{
+    return c->head - c->count;
+}
+
+const struct frame *channel_frame(const struct channel *c, uint64_t seq)
+{
+    uint64_t base = channel_base(c);
+    if (seq <= base || seq > c->head)
+        return NULL;
+    return *slot(c, (uint32_t)(seq - base - 1));
+}
+
+static void drop_first(struct rings *r, struct channel *c)
+{
+    struct frame *f = *slot(c, 0);
+    c->first = (c->first + 1) & (c->cap - 1);
+    c->count--;
+    c->bytes -= frame_bytes(f);
+    r->bytes -= frame_bytes(f);
+    list_remove(&f->by_age);
+    free(f);
+}
+
+static void drop_all(struct rings *r, struct channel *c)
+{
+    while (c->count)
+        drop_first(r, c);
+}
+
+void channel_free(struct rings *r, struct channel *c)
+{
+    assert(c->n_subs == 0 && list_is_empty(&c->pages));
+    drop_all(r, c);
+    wheel_cancel(&c->linger);
+    list_remove(&c->dirty);
+    buf_fini(&c->push[0]);
+    buf_fini(&c->push[1]);
+    free(c->slots);
+    free(c->subs);
+    free(c);
+}
+
+static void grow(struct channel *c)
+{
+    uint32_t cap = c->cap ? c->cap * 2 : FIRST_SLOTS;
+    struct frame **slots = malloc(cap * sizeof *slots);
+    assert(slots);
+    for (uint32_t i = 0; i < c->count; i++)
+        slots[i] = *slot(c, i);
+    free(c->slots);
+    c->slots = slots;
+    c->cap = cap;
+    c->first = 0;
+}
+
+/* The oldest frame names the channel; what goes is the first of that channel's ring, so that rings have no holes. */
+static void trim(struct rings *r, struct channel *c)
+{
+    while (c->count > r->messages_max || (c->bytes > r->channel_bytes && c->count > 1))
+        drop_first(r, c);
+    while (r->bytes > r->bytes_max) {
+        struct frame *oldest = list_first(&r->by_age, struct frame, by_age);
+        drop_first(r, oldest->channel);
+    }
+}
+
+static void hold(struct rings *r, struct channel *c, struct frame *f)
+{
+    c->bytes += frame_bytes(f);
+    r->bytes += frame_bytes(f);
+    list_append(&r->by_age, &f->by_age);
+}
+
+static void push_last(struct rings *r, struct channel *c, struct frame *f)
+{
+    if (c->count == c->cap)
+        grow(c);
+    *slot(c, c->count++) = f;
+    hold(r, c, f);
+    trim(r, c);
+}
+
+void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t head)
+{
+    drop_all(r, c);
+    c->state = CHANNEL_LIVE;
+    c->epoch = epoch;
+    c->head = head;
+}
+
+struct frame *frame_new(struct channel *c, const struct publication *p, struct buf *scratch)
+{
+    buf_clear(scratch);
+    publication_json(scratch, p, p->seq == 1);
+    struct frame *f = malloc(sizeof *f + scratch->n);
+    assert(f);
+    *f = (struct frame){.channel = c,
+                        .seq = p->seq,
+                        .id = p->id,
+                        .committed_us = p->committed_us,
+                        .sent_us = p->sent_us,
+                        .n = (uint32_t)scratch->n};
+    memcpy(f->json, scratch->p, scratch->n);
+    list_init(&f->by_age);
+    return f;
+}
+
+enum channel_appended channel_append(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch)
+{
+    assert(c->state == CHANNEL_LIVE);
+    enum channel_appended answer = CHANNEL_APPENDED;
+    if (p->epoch < c->epoch || (p->epoch == c->epoch && p->seq <= c->head))
+        return CHANNEL_REPEATED;
+    if (p->epoch > c->epoch)
+        answer = CHANNEL_ROSE;
+    else if (p->seq > c->head + 1)
+        answer = CHANNEL_JUMPED;
+    if (answer != CHANNEL_APPENDED)
+        channel_stand(r, c, p->epoch, p->seq - 1);
+    struct frame *f = frame_new(c, p, scratch);
+    c->head = p->seq;
+    push_last(r, c, f);
+    return answer;
+}
+
+bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, uint32_t n)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < n; i++)
+        bytes += frame_bytes(frames[i]);
+    if (c->count + n > r->messages_max || c->bytes + bytes > r->channel_bytes || r->bytes + bytes > r->bytes_max)
+        return false;
+    assert(n == 0 || frames[n - 1]->seq == channel_base(c));
+    while (c->cap < c->count + n)
+        grow(c);
+    c->first = (c->first - n) & (c->cap - 1);
+    c->count += n;
+    for (uint32_t i = 0; i < n; i++) {
+        *slot(c, i) = frames[i];
+        hold(r, c, frames[i]);
+    }
+    return true;
+}
+
+/* ---- the subscribers */
+
+void channel_add(struct channel *c, struct sub *s)
+{
+    if (c->n_subs == c->cap_subs) {
+        c->cap_subs = c->cap_subs ? c->cap_subs * 2 : 4;
+        c->subs = realloc(c->subs, c->cap_subs * sizeof *c->subs);
+        assert(c->subs);
+    }
+    s->at = c->n_subs;
+    c->subs[c->n_subs++] = s;
+}
+
+void channel_remove(struct channel *c, struct sub *s)
+{
+    assert(c->subs[s->at] == s);
+    struct sub *last = c->subs[--c->n_subs];
+    c->subs[s->at] = last;
+    last->at = s->at;
+    if (s->at < c->flush_at)
+        c->flush_again = true; /* `last` moved to the part that has been walked */
+    if (c->flush_at > c->n_subs)
+        c->flush_at = c->n_subs;
+    if (c->n_subs < c->cap_subs / 4 && c->cap_subs > 16) {
+        c->cap_subs /= 2;
+        c->subs = realloc(c->subs, c->cap_subs * sizeof *c->subs);
+        assert(c->subs);
+    }
+}

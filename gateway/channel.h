@@ -1,0 +1,137 @@
+/* A channel that somebody on this gateway listens to: a ring of its recent publications, each encoded once, and the
+ * subscriptions, each with a cursor into it. Nothing is queued per subscriber.
+ *
+ *     publications   … 38 39 40 | 41 42 43 44 45 46 |
+ *                     below     | base          head|         base = seq before the ring's first
+ *     cursors            ^sent=39      ^sent=43     ^sent=46
+ *
+ * A cursor in the ring is served from it; one below it reads pages from the channel's worker (page.h) until it is in
+ * the ring; one above the head (its client had been served by a gateway that was ahead) waits silently.
+ * Bounds: messages and bytes per ring, and bytes over all rings, of which the oldest publications go first. */
+#ifndef GATEWAY_CHANNEL_H
+#define GATEWAY_CHANNEL_H
+
+#include "config.h"
+#include "core/buf.h"
+#include "core/list.h"
+#include "core/map.h"
+#include "wheel.h"
+#include "wire/messages.h"
+
+struct connection;
+struct page;
+struct gateway;
+
+/* A publication as the JSON object that clients get, one line; immutable. */
+struct frame {
+    struct list by_age;      /* struct rings::by_age; alone when it is in a page */
+    struct channel *channel;
+    uint64_t seq, id;
+    uint64_t committed_us, sent_us; /* µs since 1970; 0: not known */
+    uint32_t n;                     /* bytes of json */
+    char json[];
+};
+
+/* What all rings share: limits and the order of age. */
+struct rings {
+    struct list by_age;    /* struct frame::by_age, oldest first */
+    size_t bytes;          /* of all frames in rings */
+    size_t bytes_max;      /* --rings-bytes */
+    size_t channel_bytes;  /* --ring-bytes */
+    uint32_t messages_max; /* --ring-messages */
+};
+
+enum channel_state {
+    CHANNEL_ASKED, /* the worker has not said yet where it stands: no position, subscribers wait */
+    CHANNEL_LIVE,  /* epoch and head are known; also while its worker is away */
+};
+
+/* A client's place in one channel. */
+struct sub {
+    struct channel *channel;
+    struct connection *connection;
+    uint64_t sent;             /* seq that the client has; seq + 1 is its next */
+    uint32_t at;               /* index in channel::subs */
+    uint32_t at_connection;    /* index in connection::subs */
+    bool live;                 /* false: the reply to subscribe is still to come (join.h) */
+    bool full;                 /* the client spelled it tenant/name */
+    bool positioned;           /* told epoch and offset, recoverable */
+    bool wants_joins;          /* joins and leaves are pushed to it */
+    bool present;              /* its presence stands with the worker */
+    bool tells;                /* its presence is announced by joins and leaves */
+    struct joining *joining;   /* while not live */
+    struct page *page;         /* what it reads while it is below the ring, or NULL */
+    struct list page_link;     /* struct page::readers */
+    int64_t expires_ns;        /* loop clock; 0: never; grace included */
+    char *info;                /* ClientInfo with chan_info, when the token gave one; else NULL: the connection's */
+};
+
+struct channel {
+    struct map_node by_name;   /* struct hub::channels */
+    struct bytes full, name;   /* tenant/name, and what stands behind the tenant */
+    struct channel_place place;
+    enum channel_state state;
+    bool astray;               /* its worker says that it is not its own: told again soon */
+    bool heard;                /* a canary's: somebody of ours listens (canary.h) */
+    uint64_t epoch, head;      /* of the newest publication seen; undefined while CHANNEL_ASKED */
+
+    struct frame **slots;      /* ring of `cap` pointers, a power of two; grows up to messages_max */
+    uint32_t cap, first, count;
+    size_t bytes;              /* of the frames */
+
+    struct sub **subs;         /* unordered */
+    uint32_t n_subs, cap_subs;
+
+    struct list dirty;         /* struct hub::dirty: somebody may be behind */
+    uint32_t flush_at;         /* the walk over subs goes on here */
+    bool flush_again;          /* and starts anew afterwards */
+
+    struct list pages;         /* struct page::by_channel */
+    struct buf push[2];        /* `{"push":{"channel":"SPELLING",`: short and full spelling */
+    struct wheel_timer linger; /* set while nobody listens */
+    struct gateway *gateway;
+    char text[];
+};
+
+enum channel_appended {
+    CHANNEL_APPENDED, /* it is the new head */
+    CHANNEL_REPEATED, /* at or below the head, or of an older epoch: dropped */
+    CHANNEL_JUMPED,   /* it is the new head, and the ring holds it alone: what lies between was not seen */
+    CHANNEL_ROSE,     /* a newer epoch: the ring holds it alone, and every cursor is void */
+};
+
+void rings_init(struct rings *r);
+
+/* full: tenant/name. Starts CHANNEL_ASKED. */
+struct channel *channel_new(struct gateway *g, struct bytes full);
+void channel_free(struct rings *r, struct channel *c); /* has no subscribers and no pages */
+
+uint64_t channel_base(const struct channel *c); /* head - frames in the ring */
+/* -> the frame of that seq, or NULL when it is not in the ring */
+const struct frame *channel_frame(const struct channel *c, uint64_t seq);
+
+/* The channel is live, at that position, with an empty ring. */
+void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t head);
+/* Only while live. scratch: any buffer, cleared. */
+enum channel_appended channel_append(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);
+/* Puts frames below the ring: frames[0…n) ascend without a hole and the last one's seq is the base. Owns them from
+ * here. -> true, or false when the ring has no room for all of them (nothing was taken) */
+bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, uint32_t n);
+
+struct frame *frame_new(struct channel *c, const struct publication *p, struct buf *scratch);
+
+/* Puts `s` among the subscribers / takes it away. During a flush walk (flush_at > 0) nobody is passed over. */
+void channel_add(struct channel *c, struct sub *s);
+void channel_remove(struct channel *c, struct sub *s);
+
+/* `{"push":{"channel":"…",` in the subscriber's spelling; the push's own member and `}}` follow. */
+static inline struct bytes channel_push_head(const struct channel *c, bool full)
+{
+    return buf_bytes(&c->push[full]);
+}
+static inline struct bytes channel_spelling(const struct channel *c, bool full)
+{
+    return full ? c->full : c->name;
+}
+
+#endif

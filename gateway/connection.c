@@ -1,0 +1,359 @@
+#include "connection.h"
+
+#include "admission.h"
+#include "command.h"
+#include "deliver.h"
+#include "errand.h"
+#include "gateway.h"
+#include "reply.h"
+#include "sub.h"
+#include "verbs.h"
+#include "ws.h"
+
+#include "core/clock.h"
+#include "core/random.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static void on_deadline(struct wheel_timer *t);
+
+/* ---- life */
+
+struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant)
+{
+    struct connection *c = calloc(1, sizeof *c);
+    assert(c);
+    c->gateway = g;
+    c->socket = socket;
+    list_init(&c->talking);
+    list_init(&c->waiting);
+    list_init(&c->errands);
+    list_init(&c->all);
+    list_append(&g->connections, &c->all);
+    random_uuid(c->client);
+    buf_append_bytes(&c->texts, tenant);
+    c->path_tenant = buf_bytes(&c->texts);
+    wheel_timer_init(&c->timer, on_deadline);
+    c->stale_ns = g->now_ns + g->options->stale_timeout * NS_PER_MS;
+    connection_rearm(c);
+    g->n_connections++;
+    g->metrics.connections++;
+    g->metrics.connections_total++;
+    return c;
+}
+
+/* Nothing of the cluster knows it any more. */
+static void let_go(struct connection *c)
+{
+    while (c->n_subs)
+        sub_end(c->subs[c->n_subs - 1]);
+    errand_drop_all(c);
+    admission_leave(c);
+}
+
+void connection_free(struct connection *c)
+{
+    let_go(c);
+    wheel_cancel(&c->timer);
+    list_remove(&c->all);
+    list_remove(&c->talking);
+    c->gateway->n_connections--;
+    c->gateway->metrics.connections--;
+    free(c->subs);
+    buf_fini(&c->out);
+    buf_fini(&c->texts);
+    buf_fini(&c->info);
+    buf_fini(&c->parked);
+    buf_fini(&c->token);
+    free(c);
+}
+
+/* ---- states */
+
+#define TO(state) (1u << CONNECTION_##state)
+static const unsigned moves[] = {
+    [CONNECTION_FRESH] = TO(WAITING) | TO(OPEN) | TO(REJECTED) | TO(CLOSING),
+    [CONNECTION_WAITING] = TO(OPEN) | TO(REJECTED) | TO(CLOSING),
+    [CONNECTION_OPEN] = TO(CLOSING),
+    [CONNECTION_REJECTED] = TO(CLOSING),
+    [CONNECTION_CLOSING] = 0,
+};
+
+static void start_pings(struct connection *c)
+{
+    int64_t interval = c->gateway->options->ping_interval * NS_PER_MS;
+    c->ping_ns = c->gateway->now_ns + interval / 2 + (int64_t)(random_u64() % (uint64_t)(interval / 2 + 1));
+}
+
+void connection_goto(struct connection *c, enum connection_state state)
+{
+    struct gateway *g = c->gateway;
+    assert(moves[c->state] & 1u << state);
+    c->state = state;
+    c->wait_ns = 0;
+    switch (state) {
+    case CONNECTION_WAITING:
+        c->wait_ns = g->now_ns + g->options->connect_wait * NS_PER_MS;
+        break;
+    case CONNECTION_OPEN:
+        c->stale_ns = 0;
+        start_pings(c);
+        break;
+    case CONNECTION_CLOSING:
+        c->stale_ns = c->ping_ns = c->pong_ns = c->expires_ns = c->subs_expire_ns = 0;
+        c->close_ns = g->now_ns + g->options->close_timeout * NS_PER_MS;
+        break;
+    default:
+        break;
+    }
+    connection_rearm(c);
+}
+
+void connection_disconnect(struct connection *c, uint32_t code, const char *reason)
+{
+    if (c->state == CONNECTION_CLOSING)
+        return;
+    c->gateway->metrics.disconnects_total++;
+    c->gateway->metrics.no_pongs_total += code == DISCONNECT_NO_PONG;
+    c->gateway->metrics.slow_total += code == DISCONNECT_SLOW;
+    let_go(c);
+    while (deliver_once(c) == DELIVER_MORE)
+        ;
+    connection_goto(c, CONNECTION_CLOSING);
+    list_remove(&c->talking);
+    buf_fini(&c->out);
+    ws_close(c->socket, code, reason ? reason : disconnect_reason(code));
+}
+
+/* ---- deadlines */
+
+static void earliest(int64_t *at, int64_t deadline)
+{
+    if (deadline && (*at == 0 || deadline < *at))
+        *at = deadline;
+}
+
+void connection_rearm(struct connection *c)
+{
+    int64_t at = 0;
+    earliest(&at, c->stale_ns);
+    earliest(&at, c->wait_ns);
+    earliest(&at, c->ping_ns);
+    earliest(&at, c->pong_ns);
+    earliest(&at, c->expires_ns);
+    earliest(&at, c->subs_expire_ns);
+    earliest(&at, c->close_ns);
+    if (at == 0)
+        wheel_cancel(&c->timer);
+    else
+        wheel_set(&c->gateway->wheel, &c->timer, at);
+}
+
+static void waited_too_long(struct connection *c)
+{
+    admission_leave(c);
+    c->gateway->metrics.connects_refused_total++;
+    connection_goto(c, CONNECTION_REJECTED);
+    connection_reply_error(c, c->connect_id, 111);
+}
+
+static void ping(struct connection *c)
+{
+    struct gateway *g = c->gateway;
+    struct ws_progress progress = ws_progress(c->socket);
+    c->acked = progress.acked;
+    c->pings++;
+    c->ping_ns = g->now_ns + g->options->ping_interval * NS_PER_MS;
+    if (c->pong_ns == 0)
+        c->pong_ns = g->now_ns + g->options->pong_timeout * NS_PER_MS;
+    reply_ping(&c->out);
+    connection_said(c);
+}
+
+/* A reader that is slow but takes bytes has not come to the ping yet. */
+static void no_pong(struct connection *c)
+{
+    struct ws_progress progress = ws_progress(c->socket);
+    if (!progress.waiting || progress.acked == c->acked) {
+        connection_disconnect(c, DISCONNECT_NO_PONG, NULL);
+        return;
+    }
+    c->acked = progress.acked;
+    c->pong_ns = c->gateway->now_ns + c->gateway->options->pong_timeout * NS_PER_MS;
+}
+
+static void end_expired_subs(struct connection *c)
+{
+    int64_t now = c->gateway->now_ns, next = 0;
+    for (uint32_t i = c->n_subs; i-- > 0;)
+        if (c->subs[i]->expires_ns && c->subs[i]->expires_ns <= now)
+            sub_unsubscribe(c->subs[i], UNSUBSCRIBE_EXPIRED);
+        else
+            earliest(&next, c->subs[i]->expires_ns);
+    c->subs_expire_ns = next;
+}
+
+static bool is_due(const struct connection *c, int64_t deadline)
+{
+    return deadline && deadline <= c->gateway->now_ns;
+}
+
+static void on_deadline(struct wheel_timer *t)
+{
+    struct connection *c = container_of(t, struct connection, timer);
+    if (is_due(c, c->close_ns)) {
+        c->close_ns = 0;
+        ws_cut(c->socket);
+    }
+    if (is_due(c, c->stale_ns))
+        connection_disconnect(c, DISCONNECT_STALE, NULL);
+    if (is_due(c, c->wait_ns))
+        waited_too_long(c);
+    if (is_due(c, c->expires_ns))
+        connection_disconnect(c, DISCONNECT_EXPIRED, NULL);
+    if (is_due(c, c->pong_ns))
+        no_pong(c);
+    if (is_due(c, c->ping_ns))
+        ping(c);
+    if (is_due(c, c->subs_expire_ns))
+        end_expired_subs(c);
+    connection_rearm(c);
+}
+
+/* ---- saying */
+
+void connection_dirty(struct connection *c)
+{
+    if (!c->blocked && c->state != CONNECTION_CLOSING && !list_is_linked(&c->talking))
+        list_append(&c->gateway->talking, &c->talking);
+}
+
+bool connection_said(struct connection *c)
+{
+    size_t most = (size_t)c->gateway->options->replies_max;
+    c->gateway->metrics.replies_total++;
+    while (c->out.n > most && deliver_once(c) == DELIVER_MORE)
+        ;
+    if (c->out.n > most)
+        connection_disconnect(c, DISCONNECT_SLOW, NULL);
+    connection_dirty(c);
+    return c->state != CONNECTION_CLOSING;
+}
+
+bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code)
+{
+    c->gateway->metrics.reply_errors_total++;
+    reply_error(&c->out, id, code);
+    return connection_said(c);
+}
+
+void connection_writable(struct connection *c)
+{
+    c->blocked = false;
+    connection_dirty(c);
+}
+
+/* ---- hearing */
+
+static void pong(struct connection *c)
+{
+    if (!connection_is_open(c) || c->pings == 0) {
+        connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
+        return;
+    }
+    if (--c->pings == 0)
+        c->pong_ns = 0;
+}
+
+static void send_nowhere(struct connection *c, const struct command *m)
+{
+    connection_disconnect(c, DISCONNECT_NOT_AVAILABLE, NULL);
+}
+
+static const struct {
+    void (*run)(struct connection *c, const struct command *m);
+    bool on_channel;
+} verbs[COMMAND_KINDS] = {
+    [COMMAND_SUBSCRIBE] = {verb_subscribe, true},
+    [COMMAND_UNSUBSCRIBE] = {verb_unsubscribe, true},
+    [COMMAND_PUBLISH] = {verb_publish, true},
+    [COMMAND_PRESENCE] = {verb_presence, true},
+    [COMMAND_PRESENCE_STATS] = {verb_presence_stats, true},
+    [COMMAND_HISTORY] = {verb_history, true},
+    [COMMAND_SEND] = {send_nowhere, false},
+    [COMMAND_RPC] = {verb_rpc, false},
+    [COMMAND_REFRESH] = {verb_refresh, false},
+    [COMMAND_SUB_REFRESH] = {verb_sub_refresh, true},
+};
+
+static void run(struct connection *c, const struct command *m)
+{
+    c->gateway->metrics.commands_total++;
+    if (m->id == 0 && m->kind != COMMAND_SEND)
+        pong(c);
+    else if (c->state == CONNECTION_FRESH && m->kind == COMMAND_CONNECT)
+        verb_connect(c, m);
+    else if (!connection_is_open(c) || !verbs[m->kind].run || (verbs[m->kind].on_channel && m->channel.n == 0))
+        connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
+    else
+        verbs[m->kind].run(c, m);
+}
+
+static void hear_line(struct connection *c, struct bytes line)
+{
+    struct command m;
+    if (command_parse(line, &m) < 0) {
+        connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
+        return;
+    }
+    run(c, &m);
+    command_fini(&m);
+}
+
+/* lines: without the end of the last one. */
+static void park(struct connection *c, struct bytes lines)
+{
+    if (c->parked.n + lines.n >= (size_t)c->gateway->options->frame_max) {
+        connection_disconnect(c, DISCONNECT_TOO_MANY_REQUESTS, NULL);
+        return;
+    }
+    if (c->parked.n)
+        buf_append_char(&c->parked, '\n');
+    buf_append_bytes(&c->parked, lines);
+}
+
+void connection_commands(struct connection *c, struct bytes lines)
+{
+    struct bytes line;
+    while (lines.n && c->state != CONNECTION_WAITING) {
+        command_next_line(&lines, &line);
+        hear_line(c, line);
+        if (c->state == CONNECTION_REJECTED || c->state == CONNECTION_CLOSING)
+            return;
+    }
+    if (lines.n)
+        park(c, lines);
+}
+
+void connection_message(struct connection *c, struct bytes message)
+{
+    c->gateway->metrics.frames_received_total++;
+    if (c->state == CONNECTION_CLOSING)
+        return;
+    if (message.n == 0 || c->state == CONNECTION_REJECTED) {
+        connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
+        return;
+    }
+    if (message.n > 1 && message.p[message.n - 1] == '\n')
+        message.n--;
+    connection_commands(c, message);
+}
+
+struct sub *connection_sub(const struct connection *c, const struct channel *channel)
+{
+    for (uint32_t i = 0; i < c->n_subs; i++)
+        if (c->subs[i]->channel == channel)
+            return c->subs[i];
+    return NULL;
+}

@@ -1,0 +1,100 @@
+/* A client: its state, its identity, its subscriptions, what waits to be told to it and its deadlines.
+ *
+ * What is written to it is replies (and pings, unsubscribes, joins, leaves: lines in `out`, bounded by --replies-max)
+ * and publications, which are never queued: each write gathers what its cursors are behind on (deliver.h). */
+#ifndef GATEWAY_CONNECTION_H
+#define GATEWAY_CONNECTION_H
+
+#include "channel.h"
+#include "codes.h"
+
+struct ws_socket;
+struct errand;
+
+/* states and moves: connection.c */
+enum connection_state {
+    CONNECTION_FRESH,    /* upgraded; the first command has to be connect */
+    CONNECTION_WAITING,  /* connect waits for admission; what comes behind it is parked */
+    CONNECTION_OPEN,
+    CONNECTION_REJECTED, /* connect was answered with an error: any further command is 3501 */
+    CONNECTION_CLOSING,  /* the Close frame is under way: hears and says nothing more */
+};
+
+#define STRIKES 4     /* channels whose 2500s are remembered per connection */
+#define STRIKES_MAX 3 /* 2500s of one channel in a minute; then disconnect 3008 */
+struct strike {
+    uint64_t channel; /* hash of its name */
+    int64_t since_ns; /* 0: free */
+    uint32_t n;       /* 2500s since then */
+};
+
+struct connection {
+    struct gateway *gateway;
+    struct ws_socket *socket;
+    struct list all;     /* struct gateway::connections */
+    struct list talking; /* struct gateway::talking */
+    enum connection_state state;
+    bool blocked; /* the socket took the last write in part: nothing more until it is writable */
+
+    struct sub **subs;
+    uint32_t n_subs, cap_subs;
+    uint32_t gather_at; /* the next write begins with this subscription, so that none starves the others */
+    uint64_t shown;     /* highest id written to it */
+    struct buf out;     /* lines, each ended by \n */
+
+    char client[37];       /* UUID */
+    struct buf texts;      /* memory of the three below */
+    struct bytes path_tenant; /* TENANT of /t/TENANT/…, or empty */
+    struct bytes tenant;   /* name; empty before connect */
+    struct bytes user;     /* empty: anonymous */
+    struct buf info;       /* ClientInfo as JSON, built once */
+    struct buf parked;     /* lines that came behind a waiting connect */
+    struct buf token;      /* of the waiting connect */
+    uint32_t connect_id;   /* of the waiting connect */
+    struct list waiting;   /* struct admission::waiting */
+
+    struct list errands;   /* struct errand::by_connection: commands without a reply yet */
+    uint32_t n_errands;    /* these, and subscribes */
+
+    struct wheel_timer timer; /* the earliest of the deadlines below; ns of the loop clock, 0: none */
+    int64_t stale_ns, wait_ns, ping_ns, pong_ns, expires_ns, subs_expire_ns, close_ns;
+    uint32_t pings;         /* sent and not answered */
+    uint64_t acked;         /* bytes the client's kernel had taken when the pong's time began */
+
+    struct strike strikes[STRIKES];
+};
+
+/* tenant: of the path, or empty; copied. */
+struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant);
+void connection_free(struct connection *c); /* its socket has gone */
+
+/* Doorways of ws.c. */
+void connection_message(struct connection *c, struct bytes message);
+void connection_writable(struct connection *c);
+
+/* Ends it with a Close frame; what was queued is written first if the socket takes it. Again is fine. reason NULL:
+ * the code's own. The connection lives on until the socket has gone. */
+void connection_disconnect(struct connection *c, uint32_t code, const char *reason);
+void connection_goto(struct connection *c, enum connection_state state);
+
+/* Handles lines of commands: a message's, or what was parked. What stands behind a connect that was answered with an
+ * error in the same lines is dropped: an SDK that sent both at once is to see the error, not a disconnect. */
+void connection_commands(struct connection *c, struct bytes lines);
+
+/* Append one line to `out`, then say that it is there: connection_said marks it for writing and checks the bound.
+ * -> false when that ended the connection */
+bool connection_said(struct connection *c);
+bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code);
+void connection_dirty(struct connection *c); /* to be written to at the next flush */
+
+/* Deadlines: after changing one of the *_ns fields. */
+void connection_rearm(struct connection *c);
+
+struct sub *connection_sub(const struct connection *c, const struct channel *channel); /* -> NULL when it has none */
+
+static inline bool connection_is_open(const struct connection *c)
+{
+    return c->state == CONNECTION_OPEN;
+}
+
+#endif

@@ -1,0 +1,259 @@
+#include "ctl_link.h"
+
+#include "canary.h"
+#include "fan_link.h"
+#include "summons.h"
+#include "ws.h"
+
+#include "run/link.h"
+#include "run/log.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STATUS_S 0.1
+#define METRICS_S 1.0
+#define TURN_ACCEPTS 64 /* descriptors taken in one turn of the loop */
+#define PEER_BYTES 512  /* of a ctl_accepted */
+
+struct ctl_link {
+    struct gateway *g;
+    struct link *link;
+    ev_io accepts;
+    ev_timer status_timer, metrics_timer;
+    struct ctl_status told; /* last one sent */
+    bool told_any;
+    uint64_t adopted;
+};
+
+/* ---- out */
+
+bool ctl_call_send(struct ctl_link *c, const struct ctl_call *m)
+{
+    if (!c || !c->link)
+        return false;
+    LINK_SEND(c->link, CTL_CALL, ctl_call, m);
+    return true;
+}
+
+void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
+{
+    if (c && c->link)
+        LINK_SEND(c->link, CTL_CANARY_SEEN, ctl_canary_seen, m);
+}
+
+static bool is_same(const struct ctl_status *a, const struct ctl_status *b)
+{
+    return a->connections == b->connections && a->capacity == b->capacity && a->adopted == b->adopted &&
+           a->ready == b->ready && a->draining == b->draining && bytes_equal(a->why, b->why);
+}
+
+static void tell_status(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct ctl_link *c = w->data;
+    struct gateway *g = c->g;
+    const char *why = "";
+    bool ready = gateway_linked(g, &why);
+    struct ctl_status status = {.connections = g->n_connections,
+                                .capacity = g->capacity,
+                                .adopted = c->adopted,
+                                .ready = ready,
+                                .draining = g->drain != NULL,
+                                .why = bytes_str(ready ? "" : why)};
+    if (!c->link || (c->told_any && is_same(&status, &c->told)))
+        return;
+    c->told = status; /* the reasons are literals */
+    c->told_any = true;
+    LINK_SEND(c->link, CTL_STATUS, ctl_status, &status);
+}
+
+static void tell_metrics(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct ctl_link *c = w->data;
+    struct gateway *g = c->g;
+    if (!c->link)
+        return;
+    buf_clear(&g->scratch);
+    metrics_snapshot("gateway", gateway_metric_specs, gateway_metric_count, &g->metrics, &g->scratch);
+    LINK_SEND(c->link, CTL_METRICS, ctl_metrics, (&(struct ctl_metrics){.metrics = buf_bytes(&g->scratch)}));
+}
+
+/* ---- in */
+
+static int config_came(struct gateway *g, struct bytes body)
+{
+    struct ctl_config m;
+    struct config *fresh;
+    struct buf why = {0};
+    if (wire_get_ctl_config(body, &m) < 0)
+        return -EBADMSG;
+    if (config_parse(m.json, m.version, bytes_str(g->options->cell), &fresh, &why) < 0) {
+        log_error("config_refused", "version=%llu why=%.*s the old one stays", (unsigned long long)m.version,
+                  BYTES_FMT(buf_bytes(&why)));
+    } else {
+        log_info("config_taken", "version=%llu", (unsigned long long)m.version);
+        if (why.n)
+            log_warn("config_unknown", "what=%.*s left out", BYTES_FMT(buf_bytes(&why)));
+        config_unref(g->config);
+        g->config = fresh;
+    }
+    buf_fini(&why);
+    return 0;
+}
+
+static int call_came(struct ctl_link *c, struct bytes body)
+{
+    struct ctl_call m;
+    struct buf answer = {0};
+    if (wire_get_ctl_call(body, &m) < 0)
+        return -EBADMSG;
+    summons_answer(c->g, &m, &answer);
+    LINK_SEND(c->link, CTL_ANSWER, ctl_answer, (&(struct ctl_answer){.request = m.request, .body = buf_bytes(&answer)}));
+    buf_fini(&answer);
+    return 0;
+}
+
+#define HEAR(name, body, call)                                                                               \
+    ({                                                                                                       \
+        struct name m;                                                                                       \
+        int error_ = wire_get_##name(body, &m);                                                              \
+        if (error_ == 0)                                                                                     \
+            call;                                                                                            \
+        error_;                                                                                              \
+    })
+
+static int frame_came(struct ctl_link *c, uint8_t type, struct bytes body)
+{
+    struct gateway *g = c->g;
+    switch (type) {
+    case CTL_CONFIG:
+        return config_came(g, body);
+    case CTL_MAP:
+        return HEAR(ctl_map, body, error_ = fan_links_map(g->fan, &m));
+    case CTL_DRAIN:
+        return HEAR(ctl_drain, body, gateway_drain(g, m.seconds * 1000LL));
+    case CTL_CANARY:
+        return HEAR(ctl_canary, body, error_ = canary_asked(g, &m));
+    case CTL_CALL:
+        return call_came(c, body);
+    case CTL_RESULT:
+        return HEAR(ctl_result, body, ops_result_came(g, &m));
+    default:
+        return 0;
+    }
+}
+
+static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes body)
+{
+    if (frame_came(owner, type, body) < 0)
+        log_error("frame_refused", "peer=supervisor type=%u bytes=%zu", type, body.n);
+}
+
+static void on_down(void *owner, struct link *l, int error)
+{
+    struct ctl_link *c = owner;
+    log_error("supervisor_lost", "errno=%s the process ends", strerror(-error));
+    link_free(l);
+    c->link = NULL;
+    ev_break(c->g->loop, EVBREAK_ALL);
+}
+
+static const struct link_handlers doors = {on_frame, NULL, on_down};
+
+/* ---- accepted connections */
+
+/* -> the descriptor, or -1 with errno (0: the other side has closed) */
+static int receive_one(int from)
+{
+    char body[PEER_BYTES];
+    union {
+        char space[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control;
+    struct iovec iov = {.iov_base = body, .iov_len = sizeof body};
+    struct msghdr m = {.msg_iov = &iov,
+                       .msg_iovlen = 1,
+                       .msg_control = control.space,
+                       .msg_controllen = sizeof control.space};
+    errno = 0;
+    if (recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+        return -1;
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int))) {
+        errno = EBADMSG;
+        return -1;
+    }
+    int fd;
+    memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    return fd;
+}
+
+static void on_accepts(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct ctl_link *c = w->data;
+    for (int i = 0; i < TURN_ACCEPTS; i++) {
+        int fd = receive_one(w->fd);
+        if (fd >= 0) {
+            c->adopted++;
+            c->g->metrics.sockets_adopted_total++;
+            ws_adopt(c->g->ws, fd);
+        } else if (errno == EAGAIN || errno == EINTR) {
+            return;
+        } else if (errno != EBADMSG) {
+            ev_io_stop(loop, w); /* closed: CTL_FD tells the same */
+            return;
+        }
+    }
+}
+
+/* ---- life */
+
+static bool is_socket(int fd)
+{
+    struct stat s;
+    return fstat(fd, &s) == 0 && S_ISSOCK(s.st_mode);
+}
+
+static void start_timer(struct ctl_link *c, ev_timer *t, void (*tell)(struct ev_loop *, ev_timer *, int), double every)
+{
+    ev_timer_init(t, tell, every, every);
+    t->data = c;
+    ev_timer_start(c->g->loop, t);
+}
+
+struct ctl_link *ctl_link_new(struct gateway *g, int port)
+{
+    if (!is_socket(CTL_FD))
+        return NULL;
+    struct ctl_link *c = calloc(1, sizeof *c);
+    assert(c);
+    c->g = g;
+    c->link = link_new(g->loop, CTL_FD, &doors, c);
+    LINK_SEND(c->link, CTL_HELLO, ctl_hello,
+              (&(struct ctl_hello){.version = WIRE_VERSION,
+                                   .pid = (uint32_t)getpid(),
+                                   .port = (uint32_t)port,
+                                   .origin = g->origin}));
+    ev_io_init(&c->accepts, on_accepts, ACCEPT_FD, EV_READ);
+    c->accepts.data = c;
+    if (is_socket(ACCEPT_FD))
+        ev_io_start(g->loop, &c->accepts);
+    start_timer(c, &c->status_timer, tell_status, STATUS_S);
+    start_timer(c, &c->metrics_timer, tell_metrics, METRICS_S);
+    return c;
+}
+
+void ctl_link_free(struct ctl_link *c)
+{
+    if (!c)
+        return;
+    ev_io_stop(c->g->loop, &c->accepts);
+    ev_timer_stop(c->g->loop, &c->status_timer);
+    ev_timer_stop(c->g->loop, &c->metrics_timer);
+    link_free(c->link);
+    free(c);
+}

@@ -1,0 +1,187 @@
+#include "deliver.h"
+
+#include "page.h"
+#include "ws.h"
+
+#include "core/clock.h"
+
+#define CHANNEL_SHARE 40 /* subscribers of one channel, then the next channel has its turn */
+#define CLOCK_EVERY 8    /* writes between two looks at the clock */
+
+/* ---- one write */
+
+static const struct frame *next_frame(struct sub *s)
+{
+    struct channel *c = s->channel;
+    if (!s->live || s->sent >= c->head)
+        return NULL;
+    if (s->sent < channel_base(c))
+        return page_next(s);
+    if (s->page)
+        page_leave(s);
+    return channel_frame(c, s->sent + 1);
+}
+
+static void put_frame(struct gateway *g, struct buf *b, const struct sub *s, const struct frame *f)
+{
+    buf_append_bytes(b, channel_push_head(s->channel, s->full));
+    buf_append(b, "\"pub\":", 6);
+    buf_append(b, f->json, f->n);
+    buf_append(b, "}}\n", 3);
+    g->metrics.deliveries_total++;
+    if (f->sent_us)
+        histogram_record(&g->metrics.hop_gateway_seconds, (int64_t)(g->now_us - f->sent_us));
+    if (f->committed_us)
+        histogram_record(&g->metrics.commit_written_seconds, (int64_t)(g->now_us - f->committed_us));
+}
+
+/* Takes whole lines, as many as fit, at least one. -> whether some were left */
+static bool take_lines(struct buf *b, struct buf *lines, size_t most)
+{
+    size_t n = lines->n;
+    if (n > most) {
+        const char *end = memrchr(lines->p, '\n', most);
+        if (!end)
+            end = memchr(lines->p, '\n', n);
+        n = (size_t)(end - lines->p) + 1;
+    }
+    buf_append(b, lines->p, n);
+    buf_consume(lines, n);
+    if (lines->n == 0)
+        buf_fini(lines); /* an idle connection keeps no buffer */
+    return lines->n > 0;
+}
+
+/* -> whether more is left than fitted */
+static bool gather_frames(struct connection *c, struct buf *b, size_t most)
+{
+    struct gateway *g = c->gateway;
+    for (uint32_t i = 0; i < c->n_subs; i++) {
+        uint32_t at = (c->gather_at + i) % c->n_subs;
+        struct sub *s = c->subs[at];
+        const struct frame *f;
+        while ((f = next_frame(s))) {
+            size_t size = channel_push_head(s->channel, s->full).n + f->n + 9;
+            if (b->n > WS_HEAD && b->n - WS_HEAD + size > most) {
+                c->gather_at = at + 1;
+                return true;
+            }
+            put_frame(g, b, s, f);
+            s->sent = f->seq;
+            if (f->id > c->shown)
+                c->shown = f->id;
+        }
+    }
+    return false;
+}
+
+static bool gather(struct connection *c, struct buf *b)
+{
+    size_t most = (size_t)c->gateway->options->write_max_bytes;
+    static const char head[WS_HEAD];
+    buf_clear(b);
+    buf_append(b, head, WS_HEAD);
+    if (c->out.n && take_lines(b, &c->out, most))
+        return true;
+    return gather_frames(c, b, most);
+}
+
+enum deliver_answer deliver_once(struct connection *c)
+{
+    struct gateway *g = c->gateway;
+    struct buf *b = &g->outgoing;
+    if (c->blocked)
+        return DELIVER_BLOCKED;
+    bool more = gather(c, b);
+    if (b->n == WS_HEAD)
+        return DELIVER_DONE;
+    b->n--; /* the last line's end: lines are parted, not ended */
+    g->metrics.writes_total++;
+    g->metrics.delivered_bytes_total += b->n - WS_HEAD;
+    if (ws_write(c->socket, b) == WS_WRITTEN)
+        return more ? DELIVER_MORE : DELIVER_DONE;
+    g->metrics.partial_writes_total++;
+    c->blocked = true;
+    return DELIVER_BLOCKED;
+}
+
+/* ---- a slice */
+
+struct slice {
+    struct gateway *g;
+    int64_t until_ns;
+    int writes;
+};
+
+static bool slice_is_over(struct slice *s)
+{
+    if (++s->writes % CLOCK_EVERY)
+        return false;
+    s->g->now_us = clock_real_us();
+    return clock_mono_ns() >= s->until_ns;
+}
+
+static void deliver_to(struct connection *c)
+{
+    if (deliver_once(c) == DELIVER_MORE)
+        connection_dirty(c);
+}
+
+static void talk(struct slice *slice)
+{
+    struct connection *c;
+    while ((c = list_first(&slice->g->talking, struct connection, talking))) {
+        list_remove(&c->talking);
+        deliver_to(c);
+        if (slice_is_over(slice))
+            return;
+    }
+}
+
+/* Its share of the channel's subscribers. -> false when the slice is over */
+static bool walk(struct slice *slice, struct channel *c)
+{
+    for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
+        struct sub *s = c->subs[c->flush_at++];
+        if (!s->live || s->sent >= c->head || s->connection->blocked)
+            continue;
+        deliver_to(s->connection);
+        if (slice_is_over(slice))
+            return false;
+    }
+    return true;
+}
+
+static void spread(struct slice *slice)
+{
+    struct list *dirty = &slice->g->dirty;
+    struct channel *c;
+    bool go_on = true;
+    while (go_on && (c = list_first(dirty, struct channel, dirty))) {
+        list_remove(&c->dirty);
+        go_on = walk(slice, c);
+        if (c->flush_at >= c->n_subs) {
+            c->flush_at = 0;
+            if (!c->flush_again)
+                continue;
+            c->flush_again = false;
+        }
+        list_append(dirty, &c->dirty);
+    }
+}
+
+bool deliver_turn(struct gateway *g)
+{
+    if (list_is_empty(&g->talking) && list_is_empty(&g->dirty))
+        return false;
+    int64_t start = clock_mono_ns(), half = g->options->flush_slice_us * NS_PER_US / 2;
+    struct slice slice = {.g = g, .until_ns = start + half};
+    talk(&slice);
+    slice.until_ns = clock_mono_ns() + half;
+    spread(&slice);
+    g->metrics.flush_slices_total++;
+    histogram_record(&g->metrics.flush_slice_seconds, (clock_mono_ns() - start) / NS_PER_US);
+    bool left = !list_is_empty(&g->talking) || !list_is_empty(&g->dirty);
+    g->metrics.flush_cut_total += left;
+    return left;
+}

@@ -1,0 +1,41 @@
+#include "errand.h"
+
+#include "gateway.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+struct errand *errand_new(struct connection *c, uint32_t id)
+{
+    if (c->n_errands >= c->gateway->options->commands_max) {
+        connection_reply_error(c, id, 111);
+        return NULL;
+    }
+    struct errand *e = calloc(1, sizeof *e);
+    assert(e);
+    e->connection = c;
+    e->id = id;
+    list_init(&e->by_connection);
+    list_append(&c->errands, &e->by_connection);
+    c->n_errands++;
+    return e;
+}
+
+struct connection *errand_end(struct errand *e)
+{
+    struct connection *c = e->connection;
+    list_remove(&e->by_connection);
+    c->n_errands--;
+    free(e);
+    return c;
+}
+
+void errand_drop_all(struct connection *c)
+{
+    struct errand *e;
+    while ((e = list_first(&c->errands, struct errand, by_connection))) {
+        ops_cancel(c->gateway, e->ticket);
+        history_cancel(e->history);
+        errand_end(e);
+    }
+}

@@ -1,0 +1,144 @@
+#include "flow.h"
+
+#include "admission.h"
+#include "canary.h"
+#include "connection.h"
+#include "deliver.h"
+#include "hub.h"
+#include "join.h"
+#include "page.h"
+#include "reply.h"
+#include "sub.h"
+
+#define JOINS_BEHIND (16 << 10) /* bytes that wait for a client; above, joins and leaves are not pushed to it */
+
+/*  client ──command──▶ connection ──▶ verbs_*.c ─┬─ publish ──▶ ops ──▶ seq_link ──▶ sequencer
+ *                                                ├─ subscribe ▶ sub, hub ──▶ fan_link ──▶ worker
+ *                                                └─ history … ▶ ops ──▶ fan_link ──▶ worker
+ *
+ *  worker ──▶ fan_link ──▶ flow_subscribed ──▶ join: the subscribe is answered
+ *                      ──▶ flow_publication ─▶ channel: one frame in the ring, the channel is dirty
+ *                      ──▶ ops_*_came ──▶ page, errand, api: whoever asked
+ *
+ *  end of the turn ──▶ flow_turn ──▶ ops, admission, join ──▶ deliver ──▶ ws ──▶ clients            */
+
+struct channel *flow_channel(const struct gateway *g, struct bytes full)
+{
+    return hub_find(g, full);
+}
+
+/* ---- a position */
+
+static void decide_joins(struct channel *c)
+{
+    for (uint32_t i = 0; i < c->n_subs; i++)
+        if (!c->subs[i]->live)
+            join_decide_soon(c->subs[i]);
+}
+
+/* A newer epoch: numbers start anew, and every cursor is void. */
+static void rise(struct channel *c)
+{
+    c->gateway->metrics.epochs_total++;
+    page_drop_all(c);
+    for (uint32_t i = c->n_subs; i-- > 0;) /* each ends itself alone, whose place the last one takes */
+        if (c->subs[i]->live)
+            sub_insufficient(c->subs[i]);
+    decide_joins(c);
+}
+
+/* The ring starts anew further up; cursors read by pages what lies between. */
+static void jump(struct channel *c)
+{
+    c->gateway->metrics.holes_total++;
+    hub_dirty(c);
+}
+
+void flow_subscribed(struct gateway *g, const struct fan_subscribed *m)
+{
+    struct channel *c = hub_find(g, m->channel);
+    if (!c)
+        return;
+    if (c->state == CHANNEL_ASKED) {
+        channel_stand(&g->rings, c, m->epoch, m->seq);
+        decide_joins(c);
+    } else if (m->epoch > c->epoch) {
+        channel_stand(&g->rings, c, m->epoch, m->seq);
+        rise(c);
+    } else if (m->epoch == c->epoch && m->seq > c->head) {
+        channel_stand(&g->rings, c, m->epoch, m->seq);
+        jump(c);
+    }
+}
+
+/* ---- a publication */
+
+int flow_publication(struct gateway *g, const struct fan_publication *m)
+{
+    struct publication p;
+    int error = wire_get_publication(m->publication, &p);
+    if (error < 0)
+        return error;
+    struct channel *c = hub_find(g, m->channel);
+    if (!c || c->state != CHANNEL_LIVE || p.seq == 0)
+        return 0;
+    g->metrics.publications_total++;
+    switch (channel_append(&g->rings, c, &p, &g->scratch)) {
+    case CHANNEL_REPEATED:
+        g->metrics.publications_repeated_total++;
+        return 0;
+    case CHANNEL_ROSE:
+        rise(c);
+        break;
+    case CHANNEL_JUMPED:
+        jump(c);
+        break;
+    case CHANNEL_APPENDED:
+        hub_dirty(c);
+        break;
+    }
+    if (c->heard)
+        canary_heard(g, m);
+    return 0;
+}
+
+/* ---- joins and leaves */
+
+static void push_to_all(struct gateway *g, struct bytes channel, struct bytes info,
+                        void (*push)(struct buf *b, struct bytes head, struct bytes info))
+{
+    struct channel *c = hub_find(g, channel);
+    for (uint32_t i = c ? c->n_subs : 0; i-- > 0;) {
+        struct sub *s = c->subs[i];
+        if (!s->live || !s->wants_joins)
+            continue;
+        if (s->connection->out.n > JOINS_BEHIND) {
+            g->metrics.joins_dropped_total++;
+            continue;
+        }
+        push(&s->connection->out, channel_push_head(c, s->full), info);
+        connection_said(s->connection);
+    }
+}
+
+void flow_join(struct gateway *g, struct bytes channel, struct bytes info)
+{
+    push_to_all(g, channel, info, push_join);
+}
+
+void flow_leave(struct gateway *g, struct bytes channel, struct bytes info)
+{
+    push_to_all(g, channel, info, push_leave);
+}
+
+/* ---- the end of a turn */
+
+bool flow_turn(struct gateway *g)
+{
+    bool more = ops_turn(g);
+    more |= admission_turn(&g->admission, g);
+    join_decide_due(g);
+    more |= deliver_turn(g);
+    g->metrics.ring_bytes = (int64_t)g->rings.bytes;
+    return more || !list_is_empty(&g->joinings);
+}

@@ -1,0 +1,74 @@
+/* One gateway process: what its parts share. Parts find each other through this struct and nowhere else; it says who
+ * is there, flow.c says how the data travels. */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include "admission.h"
+#include "channel.h"
+#include "config.h"
+#include "ops.h"
+#include "tables.h"
+#include "wheel.h"
+
+#include <ev.h>
+
+struct gateway {
+    const struct gateway_options *options;
+    struct gateway_metrics metrics;
+    struct ev_loop *loop;        /* NULL in unit tests */
+    const struct config *config; /* NULL until the supervisor has sent one */
+    char name[80];               /* a-gateway-1: for peers' logs and as the node's name */
+    char uid[37];                /* of this start */
+    uint64_t origin;             /* of this start: scope of the publish counters (seq_hello) */
+    int64_t started_ns;
+    int64_t now_ns;   /* CLOCK_MONOTONIC, of this turn of the loop */
+    uint64_t now_us;  /* µs since 1970, of this turn of the loop */
+
+    struct wheel wheel;
+    struct rings rings;
+    struct map channels;      /* struct channel::by_name */
+    struct list dirty;        /* struct channel::dirty, in turn */
+    struct list connections;  /* struct connection::all */
+    struct list talking;      /* struct connection::talking: replies wait, or cursors are behind */
+    uint32_t n_connections;
+    uint32_t capacity;        /* most connections */
+    struct list pages;        /* struct page::by_age, oldest first */
+    uint32_t n_pages;
+    struct list page_waiters; /* struct sub::page_link of cursors that wait for a place among the pages */
+    struct list joinings;     /* struct joining::due: subscribes that can be decided */
+    struct buf scratch;       /* encoding; used up within a call */
+    struct buf outgoing;      /* the write under way; WS_HEAD bytes are free in front */
+
+    struct ws *ws;
+    struct seq_links *seq;
+    struct fan_links *fan;
+    struct ctl_link *ctl;     /* NULL without a supervisor */
+    struct ops *ops;
+    struct admission admission;
+    struct drain *drain;      /* NULL until it begins */
+    struct gateway_loop *turns; /* watchers that open and end a turn; gateway.c */
+};
+
+/* Everything that needs no socket: maps, rings, wheel, operations. For gateway_new and for unit tests. */
+void gateway_init(struct gateway *g, const struct gateway_options *options, int64_t now_ns, uint64_t now_us);
+void gateway_fini(struct gateway *g); /* closes nothing: all connections are gone */
+
+/* Opens listener and links, starts to work. -> 0, or -errno with the reason in ret_error */
+int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error);
+void gateway_stop(struct gateway *g); /* the loop has ended: frees what gateway_start made */
+
+/* Disconnects everybody in waves over that time, then ends the loop. */
+void gateway_drain(struct gateway *g, int64_t over_ms);
+
+/* What a balancer asks: -> true, or false with the reason. Faults that all gateways of a cell share (sequencer,
+ * workers) do not count here; they are in ctl_status. */
+bool gateway_ready(const struct gateway *g, const char **ret_why);
+/* What the supervisor is told: all of the above, and sequencer and workers linked. */
+bool gateway_linked(const struct gateway *g, const char **ret_why);
+
+static inline int64_t gateway_unix_s(const struct gateway *g)
+{
+    return (int64_t)(g->now_us / 1000000);
+}
+
+#endif

@@ -1,0 +1,50 @@
+#include "hub.h"
+
+#include "fan_link.h"
+
+#include "core/clock.h"
+
+struct channel *hub_find(const struct gateway *g, struct bytes full)
+{
+    return map_find_bytes(&g->channels, full, struct channel, by_name, full);
+}
+
+static void give_up(struct wheel_timer *t)
+{
+    struct channel *c = container_of(t, struct channel, linger);
+    struct gateway *g = c->gateway;
+    fan_unsubscribe(g->fan, c);
+    map_remove(&g->channels, &c->by_name);
+    g->metrics.channels--;
+    channel_free(&g->rings, c);
+}
+
+struct channel *hub_open(struct gateway *g, struct bytes full)
+{
+    struct channel *c = hub_find(g, full);
+    if (c) {
+        wheel_cancel(&c->linger);
+        return c;
+    }
+    c = channel_new(g, full);
+    c->linger.fire = give_up;
+    map_insert(&g->channels, &c->by_name, hash_bytes(c->full));
+    g->metrics.channels++;
+    fan_subscribe(g->fan, c);
+    return c;
+}
+
+void hub_release(struct channel *c)
+{
+    struct gateway *g = c->gateway;
+    if (c->n_subs == 0 && !c->heard)
+        wheel_set(&g->wheel, &c->linger, g->now_ns + g->options->channel_linger * NS_PER_MS);
+}
+
+void hub_dirty(struct channel *c)
+{
+    if (list_is_linked(&c->dirty))
+        c->flush_again = true;
+    else if (c->n_subs)
+        list_append(&c->gateway->dirty, &c->dirty);
+}

@@ -1,0 +1,15 @@
+/* All channels that somebody on this gateway listens to, and which of them somebody may be behind on. */
+#ifndef GATEWAY_HUB_H
+#define GATEWAY_HUB_H
+
+#include "gateway.h"
+
+struct channel *hub_find(const struct gateway *g, struct bytes full); /* -> NULL when nobody listens */
+/* The channel; a new one is asked for at its worker. */
+struct channel *hub_open(struct gateway *g, struct bytes full);
+/* A listener is gone; after the last one the channel lingers, then it is given up. */
+void hub_release(struct channel *c);
+/* Its subscribers are walked by the next flushes. */
+void hub_dirty(struct channel *c);
+
+#endif

@@ -1,0 +1,35 @@
+/* How a cursor below its channel's ring reads on: a page is one fan_read from `since`, shared by all cursors that want
+ * the same part. What reaches the ring is put below it, so that a crowd that comes back together is served from the
+ * ring; an older page lives as long as somebody reads it. A page that could not be read is asked for again, for ever:
+ * a cursor never skips. What is really gone ends the subscription with 2500.
+ * Bounds: --pages-max pages of --page-messages publications; further cursors wait in gateway::page_waiters. */
+#ifndef GATEWAY_PAGE_H
+#define GATEWAY_PAGE_H
+
+#include "gateway.h"
+
+struct page {
+    struct list by_channel; /* struct channel::pages */
+    struct list by_age;     /* struct gateway::pages */
+    struct channel *channel;
+    uint64_t since;         /* frames begin at since + 1 */
+    uint64_t ticket;        /* of the read under way, or 0 */
+    struct wheel_timer again;
+    uint32_t tries;         /* reads that failed */
+    bool loaded;
+    bool served;            /* somebody took a frame: may be put out for a newer one */
+    struct frame **frames;
+    uint32_t n;
+    bool held;              /* not freed by its last reader's leaving */
+    struct list readers;    /* struct sub::page_link */
+};
+
+/* The next frame for a cursor below the ring, if it is at hand; otherwise sees that it comes: the connection is marked
+ * for writing, or the subscribe decided (join.h), when it is there. -> NULL: wait */
+const struct frame *page_next(struct sub *s);
+/* The cursor moved into the ring, or the subscription ends. None is fine. */
+void page_leave(struct sub *s);
+/* All cursors leave, waiting ones too: the channel's numbering starts anew. */
+void page_drop_all(struct channel *c);
+
+#endif

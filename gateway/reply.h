@@ -1,0 +1,46 @@
+/* The lines that a client is told, as JSON (protocol.md 2, 8): each function appends one whole line with its \n.
+ * Zero values are left out; the typed result object never is (protocol.md 20.3). */
+#ifndef GATEWAY_REPLY_H
+#define GATEWAY_REPLY_H
+
+#include "ops.h"
+
+#include "core/buf.h"
+
+struct reply_connected {
+    const char *client, *version;
+    uint32_t ttl;    /* s; 0: does not expire */
+    uint32_t ping_s; /* connect only; 0: refresh */
+};
+
+struct reply_subscribed {
+    uint32_t ttl; /* s; 0: does not expire */
+    bool positioned;
+    uint64_t epoch, offset;
+    bool was_recovering, recovered;
+};
+
+void reply_ping(struct buf *b);
+void reply_error(struct buf *b, uint32_t id, uint32_t code);
+void reply_empty(struct buf *b, uint32_t id, const char *type); /* {"id":4,"publish":{}} */
+void reply_connected(struct buf *b, uint32_t id, const char *type, const struct reply_connected *r);
+void reply_sub_refreshed(struct buf *b, uint32_t id, uint32_t ttl);
+void reply_presence(struct buf *b, uint32_t id, const struct ops_presence *answer);
+void reply_presence_stats(struct buf *b, uint32_t id, const struct ops_presence *answer);
+/* Publications up to most_bytes, at least one. -> 0, -EBADMSG (nothing appended) */
+int reply_history(struct buf *b, uint32_t id, const struct ops_range *answer, size_t most_bytes);
+/* rpc cellcast.publish: {"id":7,"rpc":{"data":{"offset":1,"epoch":"1","id":"…"}}} */
+void reply_published(struct buf *b, uint32_t id, const struct ops_published *answer);
+/* Left open for `,"publications":[…]`; reply_end closes it. */
+void reply_subscribed_begin(struct buf *b, uint32_t id, const struct reply_subscribed *r);
+void reply_end(struct buf *b);
+
+/* head: channel_push_head */
+void push_unsubscribe(struct buf *b, struct bytes head, uint32_t code, const char *reason);
+void push_join(struct buf *b, struct bytes head, struct bytes info);
+void push_leave(struct buf *b, struct bytes head, struct bytes info);
+
+/* {"user":"…","client":"…","conn_info":…,"chan_info":…}; infos: JSON, or empty. Without a line's end. */
+void client_info_json(struct buf *b, struct bytes user, struct bytes client, struct bytes conn_info, struct bytes chan_info);
+
+#endif

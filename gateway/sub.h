@@ -1,0 +1,21 @@
+/* The life of a subscription (struct sub, channel.h): made by subscribe, ended by the client, by us, or with the
+ * connection; and its presence with the channel's worker. */
+#ifndef GATEWAY_SUB_H
+#define GATEWAY_SUB_H
+
+#include "connection.h"
+
+/* Not live yet; the channel is opened if it is not known here. */
+struct sub *sub_new(struct connection *c, struct bytes full_name, bool spelled_full);
+/* Ends it and frees it; tells the client nothing. */
+void sub_end(struct sub *s);
+/* The same with an unsubscribe push. */
+void sub_unsubscribe(struct sub *s, uint32_t code);
+/* What follows the cursor is gone: unsubscribe 2500; the third in a minute is disconnect 3008. */
+void sub_insufficient(struct sub *s);
+/* Its presence is announced (again, silently, after the worker's link came back). */
+void sub_tell_presence(struct sub *s, bool silent);
+
+struct bytes sub_info(const struct sub *s); /* ClientInfo as JSON */
+
+#endif

@@ -1,0 +1,154 @@
+#include "summons.h"
+
+#include "call.h"
+#include "connection.h"
+#include "hub.h"
+#include "sub.h"
+
+#include "core/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool is_meant(const struct call_question *q, const struct connection *c)
+{
+    return connection_is_open(c) && call_means(q, c->tenant, c->user, bytes_str(c->client));
+}
+
+static uint64_t disconnect(struct gateway *g, const struct call_question *q)
+{
+    struct connection *c;
+    char reason[128];
+    uint64_t n = 0;
+    snprintf(reason, sizeof reason, "%.*s", BYTES_FMT(q->reason));
+    list_for_each(c, &g->connections, all)
+    {
+        if (!is_meant(q, c))
+            continue;
+        connection_disconnect(c, q->code, reason);
+        n++;
+    }
+    return n;
+}
+
+static uint64_t unsubscribe_one(struct connection *c, const struct call_question *q)
+{
+    uint64_t n = 0;
+    for (uint32_t i = c->n_subs; i-- > 0;) {
+        if (q->channel.n && !bytes_equal(q->channel, c->subs[i]->channel->full))
+            continue;
+        if (!c->subs[i]->live)
+            continue; /* its subscribe has not been answered: it is as if it came later */
+        sub_unsubscribe(c->subs[i], UNSUBSCRIBE_SERVER);
+        n++;
+        if (!connection_is_open(c))
+            break;
+    }
+    return n;
+}
+
+static uint64_t unsubscribe(struct gateway *g, const struct call_question *q)
+{
+    struct connection *c;
+    uint64_t n = 0;
+    list_for_each(c, &g->connections, all)
+        if (is_meant(q, c))
+            n += unsubscribe_one(c, q);
+    return n;
+}
+
+static void list_channels(struct gateway *g, const struct call_question *q, struct buf *into)
+{
+    struct call_channels list;
+    struct channel *c;
+    call_channels_begin(&list, q, into);
+    map_for_each(c, &g->channels, by_name)
+    {
+        if (c->n_subs)
+            call_channels_add(&list, c->full, c->n_subs);
+    }
+    call_channels_end(&list);
+}
+
+/* ---- info */
+
+static int compare_hashes(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Distinct users: hashes, since two that agree in 64 bits are not to be expected among a gateway's connections. */
+static uint64_t count_distinct(uint64_t *hashes, size_t n)
+{
+    uint64_t distinct = 0;
+    qsort(hashes, n, sizeof *hashes, compare_hashes);
+    for (size_t i = 0; i < n; i++)
+        distinct += i == 0 || hashes[i] != hashes[i - 1];
+    return distinct;
+}
+
+static void count_connections(struct gateway *g, const struct call_question *q, struct call_info *info)
+{
+    uint64_t *users = malloc((g->n_connections + 1) * sizeof *users);
+    size_t n = 0;
+    struct connection *c;
+    list_for_each(c, &g->connections, all)
+    {
+        if (!connection_is_open(c) || (q->tenant.n && !bytes_equal(q->tenant, c->tenant)))
+            continue;
+        info->num_clients++;
+        info->num_subs += c->n_subs;
+        if (users && c->user.n)
+            users[n++] = hash_bytes(c->user) ^ hash_bytes(c->tenant);
+    }
+    info->num_users = users ? count_distinct(users, n) : 0;
+    free(users);
+}
+
+static uint64_t count_channels(struct gateway *g, const struct call_question *q)
+{
+    struct channel *c;
+    uint64_t n = 0;
+    map_for_each(c, &g->channels, by_name)
+    {
+        struct bytes tenant = bytes_of(c->full.p, c->full.n - c->name.n - 1);
+        n += c->n_subs && (q->tenant.n == 0 || bytes_equal(q->tenant, tenant));
+    }
+    return n;
+}
+
+static void tell_info(struct gateway *g, const struct call_question *q, struct buf *into)
+{
+    struct call_info info = {.uid = bytes_str(g->uid),
+                             .name = bytes_str(g->name),
+                             .version = BYTES(CELLCAST_VERSION),
+                             .num_channels = count_channels(g, q),
+                             .uptime = (uint64_t)((g->now_ns - g->started_ns) / NS_PER_S)};
+    count_connections(g, q, &info);
+    call_answer_info(into, &info);
+}
+
+void summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into)
+{
+    struct call_question q;
+    if (!g->config || call_decode(&q, g->config, m->method, m->tenant, m->body) < 0) {
+        call_answer_error(into);
+        return;
+    }
+    switch (q.kind) {
+    case CALL_DISCONNECT:
+        call_answer_count(into, disconnect(g, &q));
+        break;
+    case CALL_UNSUBSCRIBE:
+        call_answer_count(into, unsubscribe(g, &q));
+        break;
+    case CALL_CHANNELS:
+        list_channels(g, &q, into);
+        break;
+    case CALL_INFO:
+        tell_info(g, &q, into);
+        break;
+    }
+    call_fini(&q);
+}

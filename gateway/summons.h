@@ -1,0 +1,11 @@
+/* What the supervisor asks of this gateway on behalf of some gateway's HTTP API (call.h): disconnect, unsubscribe,
+ * channels, info; answered from the connections and channels here. */
+#ifndef GATEWAY_SUMMONS_H
+#define GATEWAY_SUMMONS_H
+
+#include "gateway.h"
+
+/* Appends the answer's JSON. */
+void summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into);
+
+#endif

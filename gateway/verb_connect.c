@@ -1,0 +1,131 @@
+/* connect and refresh: who the client is, and until when. */
+#include "admission.h"
+#include "auth.h"
+#include "errand.h"
+#include "gateway.h"
+#include "reply.h"
+#include "verbs.h"
+
+#include "core/clock.h"
+
+/* A token's end on the loop's clock, with the grace that its bearer has to bring another one. */
+static int64_t end_of(const struct gateway *g, int64_t expire_at)
+{
+    int64_t left = expire_at - gateway_unix_s(g);
+    if (expire_at == 0)
+        return 0;
+    if (left > AUTH_TTL_MAX)
+        left = AUTH_TTL_MAX;
+    return g->now_ns + left * NS_PER_S + g->options->expiry_grace * NS_PER_MS;
+}
+
+/* ---- connect */
+
+static struct bytes keep(struct buf *texts, struct bytes s)
+{
+    buf_append_bytes(texts, s);
+    return bytes_of(texts->p + texts->n - s.n, s.n);
+}
+
+/* One memory for all three, which does not move: there is room for all from the start. */
+static void take_identity(struct connection *c, const struct auth *a)
+{
+    struct buf texts = {0};
+    buf_reserve(&texts, c->path_tenant.n + a->tenant.n + a->user.n);
+    c->path_tenant = keep(&texts, c->path_tenant);
+    c->tenant = keep(&texts, a->tenant);
+    c->user = keep(&texts, a->user);
+    buf_fini(&c->texts);
+    c->texts = texts;
+    client_info_json(&c->info, c->user, bytes_str(c->client), a->info, (struct bytes){0});
+}
+
+static void accept(struct connection *c, uint32_t id, const struct auth *a)
+{
+    struct gateway *g = c->gateway;
+    take_identity(c, a);
+    struct reply_connected r = {.client = c->client,
+                                .version = CELLCAST_VERSION,
+                                .ttl = auth_ttl(a->expire_at, gateway_unix_s(g)),
+                                .ping_s = (uint32_t)(g->options->ping_interval / 1000)};
+    c->expires_ns = end_of(g, a->expire_at);
+    connection_goto(c, CONNECTION_OPEN);
+    g->metrics.connects_total++;
+    reply_connected(&c->out, id, "connect", &r);
+    connection_said(c);
+}
+
+static void refuse(struct connection *c, uint32_t id, uint32_t error)
+{
+    c->gateway->metrics.connects_refused_total++;
+    connection_goto(c, CONNECTION_REJECTED);
+    connection_reply_error(c, id, error);
+}
+
+static void decide(struct connection *c, uint32_t id, struct bytes token)
+{
+    struct gateway *g = c->gateway;
+    struct auth a;
+    auth_init(&a);
+    enum auth_answer answer = auth_connect(g->config, c->path_tenant, token, gateway_unix_s(g), &a);
+    struct auth_verdict verdict = auth_verdict(AUTH_CONNECT, answer);
+    if (verdict.disconnect)
+        connection_disconnect(c, verdict.disconnect, NULL);
+    else if (verdict.error)
+        refuse(c, id, verdict.error);
+    else
+        accept(c, id, &a);
+    auth_fini(&a);
+}
+
+void verb_connect(struct connection *c, const struct command *m)
+{
+    struct gateway *g = c->gateway;
+    if (admission_ask(&g->admission, g)) {
+        decide(c, m->id, m->token);
+        return;
+    }
+    buf_append_bytes(&c->token, m->token);
+    c->connect_id = m->id;
+    connection_goto(c, CONNECTION_WAITING);
+    admission_wait(&g->admission, c);
+}
+
+void verb_connect_admitted(struct connection *c)
+{
+    struct buf token = c->token, parked = c->parked;
+    c->token = c->parked = (struct buf){0};
+    decide(c, c->connect_id, buf_bytes(&token));
+    connection_commands(c, buf_bytes(&parked));
+    buf_fini(&token);
+    buf_fini(&parked);
+}
+
+/* ---- refresh */
+
+void verb_refresh(struct connection *c, const struct command *m)
+{
+    struct gateway *g = c->gateway;
+    struct auth a;
+    if (m->token.n == 0) {
+        connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
+        return;
+    }
+    auth_init(&a);
+    enum auth_answer answer = auth_refresh(g->config, c->tenant, c->user, m->token, gateway_unix_s(g), &a);
+    struct auth_verdict verdict = auth_verdict(AUTH_REFRESH, answer);
+    if (verdict.disconnect) {
+        connection_disconnect(c, verdict.disconnect, NULL);
+    } else if (verdict.error) {
+        connection_reply_error(c, m->id, verdict.error);
+    } else {
+        struct reply_connected r = {.client = c->client,
+                                    .version = CELLCAST_VERSION,
+                                    .ttl = auth_ttl(a.expire_at, gateway_unix_s(g))};
+        c->expires_ns = end_of(g, a.expire_at);
+        connection_rearm(c);
+        reply_connected(&c->out, m->id, "refresh", &r);
+        connection_said(c);
+    }
+    auth_fini(&a);
+}

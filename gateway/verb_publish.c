@@ -1,0 +1,199 @@
+/* publish, and rpc with its one method cellcast.publish, which can say what publish can't: after, tags, a key. */
+#include "errand.h"
+#include "gateway.h"
+#include "hub.h"
+#include "permission.h"
+#include "reply.h"
+#include "sub.h"
+#include "verbs.h"
+
+#include "core/json.h"
+
+#define TAGS_MAX 16384 /* bytes of JSON */
+#define KEY_MAX 255    /* bytes of an idempotency key */
+
+/* What of a publish comes from the client, besides the channel. */
+struct said {
+    struct bytes data;
+    struct bytes tags, after, key; /* or empty */
+};
+
+/* -> whether the publish may be; otherwise it has been answered */
+static bool may_publish(struct connection *c, uint32_t id, const struct config_channel *ch, const struct said *said)
+{
+    const struct channel *channel = hub_find(c->gateway, ch->full);
+    uint32_t code = 0;
+    if (said->data.n == 0 || said->data.n > DATA_MAX)
+        code = 107;
+    else
+        code = permission_publish(ch, c->user, channel && connection_sub(c, channel));
+    if (code)
+        connection_reply_error(c, id, code);
+    return code == 0;
+}
+
+static void publish(struct connection *c, uint32_t id, const struct config_channel *ch, const struct said *said,
+                    ops_published_fn *done)
+{
+    const struct channel *channel = hub_find(c->gateway, ch->full);
+    const struct sub *s = channel ? connection_sub(c, channel) : NULL;
+    struct errand *e = errand_new(c, id);
+    if (!e)
+        return;
+    e->ticket = ops_publish(c->gateway,
+                            &(struct ops_publish){.channel = ch->full,
+                                                  .format = FORMAT_JSON,
+                                                  .data = said->data,
+                                                  .tags = said->tags,
+                                                  .info = s ? sub_info(s) : buf_bytes(&c->info),
+                                                  .after = said->after,
+                                                  .key = said->key,
+                                                  .shown = c->shown},
+                            done, e);
+}
+
+static void published(void *ctx, const struct ops_published *answer)
+{
+    struct errand *e = ctx;
+    uint32_t id = e->id;
+    struct connection *c = errand_end(e);
+    if (answer->code) {
+        connection_reply_error(c, id, answer->code);
+        return;
+    }
+    reply_empty(&c->out, id, "publish");
+    connection_said(c);
+}
+
+void verb_publish(struct connection *c, const struct command *m)
+{
+    struct config_channel ch;
+    struct said said = {.data = m->data};
+    if (m->type != 0) {
+        connection_reply_error(c, m->id, 108);
+        return;
+    }
+    if (verb_channel(c, m, &ch) && may_publish(c, m->id, &ch, &said))
+        publish(c, m->id, &ch, &said, published);
+}
+
+/* ---- rpc */
+
+static void rpc_published(void *ctx, const struct ops_published *answer)
+{
+    struct errand *e = ctx;
+    uint32_t id = e->id;
+    struct connection *c = errand_end(e);
+    if (answer->code) {
+        connection_reply_error(c, id, answer->code);
+        return;
+    }
+    reply_published(&c->out, id, answer);
+    connection_said(c);
+}
+
+static bool is_absent(struct bytes value)
+{
+    enum json_type type = json_type(value);
+    return type == JSON_NONE || type == JSON_NULL;
+}
+
+/* -> false when it is there and no string */
+static bool read_text(struct bytes object, const char *name, struct buf *memory, struct bytes *ret)
+{
+    struct bytes value = json_member(object, name);
+    size_t start = memory->n;
+    if (is_absent(value))
+        return true;
+    if (json_string(value, memory) < 0)
+        return false;
+    *ret = bytes_of(memory->p + start, memory->n - start);
+    return true;
+}
+
+/* An object of strings without our own keys. */
+static bool read_tags(struct bytes object, struct bytes *ret)
+{
+    struct bytes tags = json_member(object, "tags"), key, value;
+    struct json_iter it;
+    if (is_absent(tags))
+        return true;
+    if (json_type(tags) != JSON_OBJECT || tags.n > TAGS_MAX)
+        return false;
+    json_object_each(&it, tags, &key, &value)
+    {
+        if (json_type(value) != JSON_STRING || json_key_is(key, "id") || json_key_is(key, "after"))
+            return false;
+    }
+    *ret = tags;
+    return true;
+}
+
+/* One reference in the client's spelling, `channel@seq`, becomes one in full form. */
+static bool read_reference(struct connection *c, struct bytes text, struct buf *into)
+{
+    const struct config *config = c->gateway->config;
+    const char *at = text.n ? memrchr(text.p, '@', text.n) : NULL;
+    struct config_channel ch;
+    uint64_t seq;
+    if (!at)
+        return false;
+    struct bytes name = bytes_of(text.p, (size_t)(at - text.p));
+    if (!bytes_u64(bytes_of(at + 1, text.n - name.n - 1), &seq) || seq == 0 || seq > INT64_MAX)
+        return false;
+    if (config_resolve(config, config_tenant(config, c->tenant), name, &ch) != 0)
+        return false;
+    if (into->n)
+        buf_append_char(into, ' ');
+    buf_append_bytes(into, ch.full);
+    buf_append_char(into, '@');
+    buf_append_u64(into, seq);
+    return true;
+}
+
+static bool read_after(struct connection *c, struct bytes object, struct buf *memory, struct buf *into)
+{
+    struct bytes after = json_member(object, "after"), item;
+    struct json_iter it;
+    int n = 0;
+    if (is_absent(after))
+        return true;
+    if (json_type(after) != JSON_ARRAY)
+        return false;
+    json_array_each(&it, after, &item)
+    {
+        size_t start = memory->n;
+        if (++n > AFTER_MAX || json_string(item, memory) < 0 ||
+            !read_reference(c, bytes_of(memory->p + start, memory->n - start), into))
+            return false;
+    }
+    return true;
+}
+
+/* {"channel":"…","data":…,"after":["channel@seq"],"idempotency_key":"…","tags":{…}} */
+static void rpc_publish(struct connection *c, const struct command *m)
+{
+    struct command like = {.id = m->id};
+    struct config_channel ch;
+    struct said said = {.data = json_member(m->data, "data")};
+    struct buf memory = {0}, after = {0};
+    buf_reserve(&memory, m->data.n); /* decoded texts are no longer: it does not move */
+    bool good = json_type(m->data) == JSON_OBJECT && read_text(m->data, "channel", &memory, &like.channel) &&
+                read_text(m->data, "idempotency_key", &memory, &said.key) && said.key.n <= KEY_MAX &&
+                read_tags(m->data, &said.tags) && read_after(c, m->data, &memory, &after);
+    said.after = buf_bytes(&after);
+    if (!good)
+        connection_reply_error(c, m->id, 107);
+    else if (verb_channel(c, &like, &ch) && may_publish(c, m->id, &ch, &said))
+        publish(c, m->id, &ch, &said, rpc_published);
+    buf_fini(&memory);
+    buf_fini(&after);
+}
+
+void verb_rpc(struct connection *c, const struct command *m)
+{
+    if (bytes_is(m->method, "cellcast.publish"))
+        rpc_publish(c, m);
+    else
+        connection_reply_error(c, m->id, 104);
+}

@@ -1,0 +1,507 @@
+#include "ws.h"
+
+#include "gateway.h"
+
+#include "core/clock.h"
+#include "run/log.h"
+
+#include <assert.h>
+#include <libwebsockets.h>
+#include <linux/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#define NOTSENT_LOWAT 32768
+#define RX_BYTES 512              /* per connection, allocated by libwebsockets */
+#define SERVE_BYTES 8192          /* per process: reading, and the answer to an upgrade */
+#define HEADERS_MAX 16384         /* bytes of a request's headers */
+#define KEEPALIVE_S 60
+#define MESSAGE_TOO_LARGE 1009    /* RFC 6455 7.4.1 */
+
+_Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame's head");
+
+struct ws {
+    struct gateway *g;
+    struct ws_handlers handlers;
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    struct lws_protocols protocols[2];
+};
+
+/* What only an HTTP request has; gone with its answer. */
+struct exchange {
+    struct buf text;                    /* memory of `request`, its body too */
+    size_t at[8], n[8];                 /* its fields within `text` */
+    size_t body_at;
+    struct buf answer;                  /* head and body, WS_HEAD bytes free in front */
+    bool handed; /* to `request`, and not answered yet */
+    void *kept;
+};
+
+struct ws_socket {
+    struct ws *ws;
+    struct lws *wsi;
+    struct connection *connection; /* after the upgrade */
+    struct exchange *exchange;     /* before it, while a request is under way */
+    struct wheel_timer handshake;  /* until the first request is complete */
+    struct buf message;            /* fragments of one that is incomplete */
+    uint32_t close_code;           /* 0: not closing */
+    char *close_reason;
+    bool leaving;                  /* the peer has sent a Close frame */
+};
+
+/* ---- requests */
+
+enum request_field { METHOD, PATH, QUERY, ORIGIN, PROTOCOLS, API_KEY, AUTHORIZATION, ERROR_MODE };
+
+static void put_field(struct exchange *x, enum request_field field, size_t from)
+{
+    x->at[field] = from;
+    x->n[field] = x->text.n - from;
+}
+
+static void copy_token(struct lws *wsi, struct exchange *x, enum request_field field, enum lws_token_indexes token)
+{
+    int n = lws_hdr_total_length(wsi, token);
+    size_t from = x->text.n;
+    buf_reserve(&x->text, (size_t)n + 1);
+    if (n > 0 && lws_hdr_copy(wsi, x->text.p + from, n + 1, token) == n)
+        x->text.n += (size_t)n;
+    put_field(x, field, from);
+}
+
+static void copy_custom(struct lws *wsi, struct exchange *x, enum request_field field, const char *name)
+{
+    int n = lws_hdr_custom_length(wsi, name, (int)strlen(name));
+    size_t from = x->text.n;
+    buf_reserve(&x->text, n > 0 ? (size_t)n + 1 : 1);
+    if (n > 0 && lws_hdr_custom_copy(wsi, x->text.p + from, n + 1, name, (int)strlen(name)) == n)
+        x->text.n += (size_t)n;
+    put_field(x, field, from);
+}
+
+/* libwebsockets has taken the arguments apart. */
+static void copy_query(struct lws *wsi, struct exchange *x)
+{
+    size_t from = x->text.n;
+    int n;
+    for (int i = 0;; i++) {
+        buf_reserve(&x->text, HEADERS_MAX);
+        n = lws_hdr_copy_fragment(wsi, x->text.p + x->text.n + 1, HEADERS_MAX - 1, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (n < 0)
+            break;
+        x->text.p[x->text.n] = '&';
+        x->text.n += (size_t)n + 1;
+    }
+    put_field(x, QUERY, x->text.n > from ? from + 1 : from);
+}
+
+static const char *method_of(int index)
+{
+    static const char *const names[] = {[LWSHUMETH_GET] = "GET",         [LWSHUMETH_POST] = "POST",
+                                        [LWSHUMETH_OPTIONS] = "OPTIONS", [LWSHUMETH_PUT] = "PUT",
+                                        [LWSHUMETH_PATCH] = "PATCH",     [LWSHUMETH_DELETE] = "DELETE",
+                                        [LWSHUMETH_HEAD] = "HEAD"};
+    size_t n = sizeof names / sizeof *names;
+    return index >= 0 && (size_t)index < n && names[index] ? names[index] : "OTHER";
+}
+
+static struct exchange *exchange_new(struct lws *wsi)
+{
+    struct exchange *x = calloc(1, sizeof *x);
+    char *path;
+    int n = 0, method = lws_http_get_uri_and_method(wsi, &path, &n);
+    assert(x);
+    buf_append_str(&x->text, method_of(method));
+    put_field(x, METHOD, 0);
+    size_t from = x->text.n;
+    if (method >= 0)
+        buf_append(&x->text, path, (size_t)n);
+    put_field(x, PATH, from);
+    copy_query(wsi, x);
+    copy_token(wsi, x, ORIGIN, WSI_TOKEN_ORIGIN);
+    copy_token(wsi, x, PROTOCOLS, WSI_TOKEN_PROTOCOL);
+    copy_token(wsi, x, AUTHORIZATION, WSI_TOKEN_HTTP_AUTHORIZATION);
+    copy_custom(wsi, x, API_KEY, "x-api-key:");
+    copy_custom(wsi, x, ERROR_MODE, "x-centrifugo-error-mode:");
+    x->body_at = x->text.n;
+    return x;
+}
+
+static void exchange_free(struct exchange *x)
+{
+    if (!x)
+        return;
+    buf_fini(&x->text);
+    buf_fini(&x->answer);
+    free(x);
+}
+
+static struct ws_request request_of(const struct exchange *x)
+{
+#define FIELD(field) bytes_of(x->text.p + x->at[field], x->n[field])
+    return (struct ws_request){.method = FIELD(METHOD),
+                               .path = FIELD(PATH),
+                               .query = FIELD(QUERY),
+                               .origin = FIELD(ORIGIN),
+                               .protocols = FIELD(PROTOCOLS),
+                               .api_key = FIELD(API_KEY),
+                               .authorization = FIELD(AUTHORIZATION),
+                               .error_mode = FIELD(ERROR_MODE),
+                               .body = bytes_of(x->text.p + x->body_at, x->text.n - x->body_at)};
+#undef FIELD
+}
+
+/* ---- answers */
+
+static void put_answer(struct buf *b, int status, const char *content_type, struct bytes detail, struct bytes body)
+{
+    static const char head[WS_HEAD];
+    buf_append(b, head, WS_HEAD);
+    buf_printf(b, "HTTP/1.1 %d %s\r\ncontent-type: %s\r\ncontent-length: %zu\r\ncache-control: no-store\r\n", status,
+               status < 300 ? "OK" : "Refused", content_type ? content_type : "application/json", body.n);
+    if (detail.n)
+        buf_printf(b, "x-cellcast-detail: %.*s\r\n", BYTES_FMT(detail));
+    if (status == 503)
+        buf_append_str(b, "retry-after: 1\r\n");
+    buf_append_str(b, "\r\n");
+    buf_append_bytes(b, body);
+}
+
+static int write_answer(struct lws *wsi, struct buf *answer)
+{
+    size_t n = answer->n - WS_HEAD;
+    return lws_write(wsi, (unsigned char *)answer->p + WS_HEAD, n, LWS_WRITE_HTTP_FINAL) < 0 ? -1 : 0;
+}
+
+void ws_answer(struct ws_socket *s, int status, const char *content_type, struct bytes detail, struct bytes body)
+{
+    struct exchange *x = s->exchange;
+    assert(x && x->answer.n == 0);
+    x->handed = false;
+    put_answer(&x->answer, status, content_type, detail, body);
+    lws_callback_on_writable(s->wsi);
+}
+
+static void answer_text(struct ws_socket *s, int status, const char *why)
+{
+    ws_answer(s, status, "text/plain", (struct bytes){0}, bytes_str(why));
+}
+
+void ws_keep(struct ws_socket *s, void *data)
+{
+    s->exchange->kept = data;
+}
+
+void *ws_kept(const struct ws_socket *s)
+{
+    return s->exchange ? s->exchange->kept : NULL;
+}
+
+static void hand_over(struct ws_socket *s)
+{
+    struct ws_request r = request_of(s->exchange);
+    s->exchange->handed = true;
+    s->ws->handlers.request(s->ws->g, s, &r);
+}
+
+static void abandon(struct ws_socket *s)
+{
+    if (s->exchange && s->exchange->handed)
+        s->ws->handlers.abandoned(s->ws->g, s);
+    exchange_free(s->exchange);
+    s->exchange = NULL;
+}
+
+static int on_request(struct ws_socket *s)
+{
+    struct lws *wsi = s->wsi;
+    char length[24] = "";
+    uint64_t n = 0;
+    wheel_cancel(&s->handshake);
+    abandon(s);
+    s->exchange = exchange_new(wsi);
+    bool post = request_of(s->exchange).method.n == 4 && lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI);
+    if (!post) {
+        hand_over(s);
+        return 0;
+    }
+    if (lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 || !bytes_u64(bytes_str(length), &n))
+        answer_text(s, 411, "length required\n");
+    else if (n > (uint64_t)s->ws->g->options->api_body_max)
+        answer_text(s, 413, "body too large\n");
+    return 0;
+}
+
+static int on_body(struct ws_socket *s, const void *p, size_t n)
+{
+    struct exchange *x = s->exchange;
+    if (!x || x->answer.n)
+        return 0; /* refused already */
+    if (x->text.n - x->body_at + n > (size_t)s->ws->g->options->api_body_max)
+        return -1;
+    buf_append(&x->text, p, n);
+    return 0;
+}
+
+static int on_body_end(struct ws_socket *s)
+{
+    if (s->exchange && s->exchange->answer.n == 0)
+        hand_over(s);
+    lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
+    return 0;
+}
+
+static int on_http_writable(struct ws_socket *s)
+{
+    struct exchange *x = s->exchange;
+    if (!x || x->answer.n == 0)
+        return 0;
+    int error = write_answer(s->wsi, &x->answer);
+    exchange_free(x);
+    s->exchange = NULL;
+    return error < 0 || lws_http_transaction_completed(s->wsi) ? -1 : 0;
+}
+
+/* ---- WebSockets */
+
+static int refuse(struct ws_socket *s, int status, const char *why)
+{
+    struct buf answer = {0};
+    s->ws->g->metrics.sockets_refused_total++;
+    put_answer(&answer, status, "text/plain", (struct bytes){0}, bytes_str(why));
+    int error = write_answer(s->wsi, &answer);
+    buf_fini(&answer);
+    return error < 0 ? -1 : 1;
+}
+
+static int on_upgrade(struct ws_socket *s, const char *to)
+{
+    const char *why = "";
+    wheel_cancel(&s->handshake);
+    if (strcasecmp(to, "websocket") != 0)
+        return refuse(s, 400, "only upgrades to websocket\n");
+    struct exchange *x = exchange_new(s->wsi);
+    struct ws_request r = request_of(x);
+    int status = s->ws->handlers.upgrade(s->ws->g, &r, &why);
+    exchange_free(x);
+    return status ? refuse(s, status, why) : 0;
+}
+
+static int on_established(struct ws_socket *s)
+{
+    struct exchange *x = exchange_new(s->wsi);
+    struct ws_request r = request_of(x);
+    s->connection = s->ws->handlers.opened(s->ws->g, s, &r);
+    exchange_free(x);
+    return 0;
+}
+
+static int on_received(struct ws_socket *s, void *p, size_t n)
+{
+    size_t most = (size_t)s->ws->g->options->frame_max;
+    bool last = lws_is_final_fragment(s->wsi) && lws_remaining_packet_payload(s->wsi) == 0;
+    if (s->message.n + n > most) {
+        static unsigned char why[] = "message too large";
+        lws_close_reason(s->wsi, MESSAGE_TOO_LARGE, why, sizeof why - 1);
+        return -1;
+    }
+    if (last && s->message.n == 0) {
+        s->ws->handlers.message(s->connection, bytes_of(p, n));
+        return 0;
+    }
+    buf_append(&s->message, p, n);
+    if (!last)
+        return 0;
+    struct buf message = s->message;
+    s->message = (struct buf){0};
+    s->ws->handlers.message(s->connection, buf_bytes(&message));
+    buf_fini(&message);
+    return 0;
+}
+
+static int on_writable(struct ws_socket *s)
+{
+    if (s->close_code == 0) {
+        s->ws->handlers.writable(s->connection);
+        return 0;
+    }
+    lws_close_reason(s->wsi, s->close_code, (unsigned char *)s->close_reason, strlen(s->close_reason));
+    return -1;
+}
+
+static void on_closed(struct ws_socket *s)
+{
+    if (s->connection)
+        s->ws->handlers.closed(s->connection);
+    s->connection = NULL;
+}
+
+enum ws_written ws_write(struct ws_socket *s, struct buf *b)
+{
+    if (s->leaving || s->close_code)
+        return WS_KEPT;
+    if (lws_write(s->wsi, (unsigned char *)b->p + WS_HEAD, b->n - WS_HEAD, LWS_WRITE_TEXT) < 0) {
+        ws_cut(s);
+        return WS_KEPT;
+    }
+    return lws_partial_buffered(s->wsi) ? WS_KEPT : WS_WRITTEN;
+}
+
+void ws_close(struct ws_socket *s, uint32_t code, const char *reason)
+{
+    if (s->close_code)
+        return;
+    s->close_code = code;
+    s->close_reason = strndup(*reason ? reason : "closed", WS_REASON_MAX);
+    assert(s->close_reason);
+    lws_callback_on_writable(s->wsi);
+}
+
+/* libwebsockets sees the end of the stream and closes; its own way to end a connection from outside is a timer. */
+void ws_cut(struct ws_socket *s)
+{
+    int fd = lws_get_socket_fd(s->wsi);
+    struct linger drop = {.l_onoff = 1};
+    if (fd < 0)
+        return;
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &drop, sizeof drop);
+    shutdown(fd, SHUT_RDWR);
+}
+
+struct ws_progress ws_progress(const struct ws_socket *s)
+{
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+    getsockopt(lws_get_socket_fd(s->wsi), IPPROTO_TCP, TCP_INFO, &info, &n);
+    return (struct ws_progress){.acked = info.tcpi_bytes_acked,
+                                .waiting = info.tcpi_unacked || info.tcpi_notsent_bytes || lws_partial_buffered(s->wsi)};
+}
+
+/* ---- the doorway */
+
+static void socket_free(struct ws_socket *s)
+{
+    on_closed(s);
+    abandon(s);
+    wheel_cancel(&s->handshake);
+    buf_fini(&s->message);
+    free(s->close_reason);
+    free(s);
+}
+
+static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n)
+{
+    struct ws_socket *s = wsi ? lws_get_opaque_user_data(wsi) : NULL;
+    if (!s)
+        return 0;
+    s->wsi = wsi;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP:
+        return on_request(s);
+    case LWS_CALLBACK_HTTP_BODY:
+        return on_body(s, in, n);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return on_body_end(s);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return on_http_writable(s);
+    case LWS_CALLBACK_CLOSED_HTTP:
+        abandon(s);
+        return 0;
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return on_upgrade(s, in);
+    case LWS_CALLBACK_ESTABLISHED:
+        return on_established(s);
+    case LWS_CALLBACK_RECEIVE:
+        return s->connection ? on_received(s, in, n) : 0;
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return s->connection ? on_writable(s) : 0;
+    case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+        s->leaving = true;
+        return 0;
+    case LWS_CALLBACK_CLOSED:
+        on_closed(s);
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        lws_set_opaque_user_data(wsi, NULL);
+        socket_free(s);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static void too_silent(struct wheel_timer *t)
+{
+    ws_cut(container_of(t, struct ws_socket, handshake));
+}
+
+void ws_adopt(struct ws *w, int fd)
+{
+    int one = 1, lowat = NOTSENT_LOWAT;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
+    struct ws_socket *s = calloc(1, sizeof *s);
+    assert(s);
+    s->ws = w;
+    wheel_timer_init(&s->handshake, too_silent);
+    s->wsi = lws_adopt_socket_vhost(w->vhost, fd);
+    if (!s->wsi) {
+        free(s); /* the descriptor is closed */
+        return;
+    }
+    lws_set_opaque_user_data(s->wsi, s);
+    wheel_set(&w->g->wheel, &s->handshake, w->g->now_ns + w->g->options->handshake_timeout * NS_PER_MS);
+}
+
+/* ---- life */
+
+static void say(int level, const char *line)
+{
+    log_debug("libwebsockets", "text=%s", line);
+}
+
+struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers)
+{
+    static const lws_retry_bo_t no_validity_checks; /* zeroed: no timer per connection */
+    void *loops[] = {g->loop};
+    struct ws *w = calloc(1, sizeof *w);
+    assert(w);
+    w->g = g;
+    w->handlers = *handlers;
+    w->protocols[0] = (struct lws_protocols){.name = "centrifuge-json",
+                                             .callback = on_event,
+                                             .rx_buffer_size = RX_BYTES,
+                                             .tx_packet_size = 1 << 30}; /* else a write goes out in pieces of RX_BYTES */
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = w->protocols,
+        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+        .foreign_loops = loops,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .count_threads = 1,
+        .pt_serv_buf_size = SERVE_BYTES,
+        .max_http_header_data = HEADERS_MAX,
+        .keepalive_timeout = KEEPALIVE_S,
+        .retry_and_idle_policy = &no_validity_checks,
+        .vhost_name = "gateway",
+    }; /* fd_limit_per_thread stays 0: anything else turns finding a connection by descriptor into a linear search */
+    lws_set_log_level(LLL_ERR | LLL_WARN, say);
+    w->context = lws_create_context(&info);
+    w->vhost = w->context ? lws_create_vhost(w->context, &info) : NULL;
+    if (w->vhost)
+        return w;
+    log_error("libwebsockets_failed", "context=%d is libwebsockets-evlib-ev installed", w->context != NULL);
+    free(w);
+    return NULL;
+}
+
+void ws_free(struct ws *w)
+{
+    if (!w)
+        return;
+    lws_context_destroy(w->context);
+    free(w);
+}

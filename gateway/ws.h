@@ -1,0 +1,72 @@
+/* The only part that knows libwebsockets: adopts accepted sockets, speaks HTTP on them and, after an upgrade, WebSocket.
+ *
+ *     accepted ─▶ HTTP requests, one at a time, keep-alive ─▶ request … ws_answer
+ *              └▶ upgrade ─▶ opened ─▶ message …, ws_write … ─▶ closed
+ *
+ * Writing is direct and whole messages; what a socket does not take at once libwebsockets keeps, and then there must be
+ * no further ws_write until `writable`. Every client socket has TCP_NOTSENT_LOWAT, without which one that does not read
+ * pins megabytes in the kernel. No timers of libwebsockets are used, they are a sorted list: deadlines are the
+ * gateway's wheel. Nothing is freed inside a call into here; `closed` comes from the loop. */
+#ifndef GATEWAY_WS_H
+#define GATEWAY_WS_H
+
+#include "core/buf.h"
+
+struct gateway;
+struct connection;
+struct ws;
+struct ws_socket;
+
+#define WS_HEAD 16        /* bytes free in front of a message handed to ws_write */
+#define WS_REASON_MAX 123 /* bytes of a close reason; RFC 6455 5.5 */
+#define WS_PATH_CONNECT "/connection/websocket"
+
+/* A request; all borrowed for the call. Percent escapes of path and query are decoded. */
+struct ws_request {
+    struct bytes method, path, query;
+    struct bytes origin, protocols;                   /* headers; empty when absent */
+    struct bytes api_key, authorization, error_mode;
+    struct bytes body;
+};
+
+struct ws_handlers {
+    /* Before the upgrade. -> 0 to go on, or an HTTP status to refuse with, *ret_why the reason in a word or two */
+    int (*upgrade)(struct gateway *g, const struct ws_request *r, const char **ret_why);
+    struct connection *(*opened)(struct gateway *g, struct ws_socket *s, const struct ws_request *r);
+    void (*message)(struct connection *c, struct bytes message);
+    void (*writable)(struct connection *c);
+    void (*closed)(struct connection *c); /* the socket is gone */
+    /* Answer with ws_answer, once, now or later. */
+    void (*request)(struct gateway *g, struct ws_socket *s, const struct ws_request *r);
+    void (*abandoned)(struct gateway *g, struct ws_socket *s); /* it has gone without its answer */
+};
+
+/* -> NULL when libwebsockets could not start; it has said why in the log */
+struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers);
+void ws_free(struct ws *w); /* cuts what is still open; `closed` is called */
+void ws_adopt(struct ws *w, int fd); /* takes fd */
+
+/* ---- a WebSocket */
+enum ws_written {
+    WS_WRITTEN,
+    WS_KEPT, /* in part; wait for `writable`. Also when the socket is lost: `closed` comes */
+};
+/* One text message: what stands in b behind WS_HEAD bytes, which are overwritten. */
+enum ws_written ws_write(struct ws_socket *s, struct buf *b);
+/* Close frame with code and reason as soon as the socket takes it; nothing may be written any more. */
+void ws_close(struct ws_socket *s, uint32_t code, const char *reason);
+void ws_cut(struct ws_socket *s); /* at once, unsent bytes are dropped */
+
+struct ws_progress {
+    uint64_t acked; /* bytes that the client's kernel has taken since the start */
+    bool waiting;   /* others have not been taken yet */
+};
+struct ws_progress ws_progress(const struct ws_socket *s);
+
+/* ---- an HTTP request under way */
+/* content_type NULL: application/json. detail: value of X-Cellcast-Detail, or empty. */
+void ws_answer(struct ws_socket *s, int status, const char *content_type, struct bytes detail, struct bytes body);
+void ws_keep(struct ws_socket *s, void *data); /* for whoever answers later */
+void *ws_kept(const struct ws_socket *s);
+
+#endif
