@@ -8,6 +8,12 @@ struct cursor {
     int depth; /* levels still allowed */
 };
 
+/* Adding even nothing to a null pointer is undefined. */
+static const char *end_of(struct bytes s)
+{
+    return s.n ? s.p + s.n : s.p;
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -208,7 +214,7 @@ static bool scan_value(struct cursor *c)
 
 int json_check(struct bytes text, int depth_max, size_t *ret_at)
 {
-    struct cursor c = {text.p, text.p + text.n, depth_max};
+    struct cursor c = {text.p, end_of(text), depth_max};
     skip_space(&c);
     bool ok = scan_value(&c);
     if (ok)
@@ -427,7 +433,7 @@ bool json_i64(struct bytes value, int64_t *ret_value)
 void json_append_string(struct buf *into, struct bytes s)
 {
     static const char hex[] = "0123456789abcdef";
-    const char *p = s.p, *end = s.p + s.n;
+    const char *p = s.p, *end = end_of(s);
     buf_append_char(into, '"');
     while (p < end) {
         unsigned char ch = (unsigned char)*p;

@@ -217,14 +217,49 @@ static struct family *family_of(struct metrics_page *p, const struct metric *m)
     return f;
 }
 
-static bool name_valid(struct bytes name)
+/* -> bytes of the name that stands first */
+static size_t name_length(struct bytes s)
 {
-    if (name.n == 0)
-        return false;
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
+    size_t i = 0;
+    for (; i < s.n; i++) {
+        char c = s.p[i];
         if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9' && i > 0)))
+            break;
+    }
+    return i;
+}
+
+/* -> bytes of the quoted text that stands first, its quotes included; 0 when it is none */
+static size_t quoted_length(struct bytes s)
+{
+    if (s.n == 0 || s.p[0] != '"')
+        return 0;
+    for (size_t i = 1; i < s.n && (unsigned char)s.p[i] >= ' '; i++) {
+        if (s.p[i] == '"')
+            return i + 1;
+        if (s.p[i] == '\\' && (++i == s.n || !strchr("\\\"n", s.p[i]) || !s.p[i]))
+            return 0;
+    }
+    return 0;
+}
+
+static struct bytes behind(struct bytes s, size_t n)
+{
+    return bytes_of(s.p + n, s.n - n);
+}
+
+/* name="text", parted by commas */
+static bool labels_valid(struct bytes labels)
+{
+    while (labels.n) {
+        size_t n = name_length(labels);
+        if (n == 0 || n == labels.n || labels.p[n] != '=')
             return false;
+        labels = behind(labels, n + 1);
+        n = quoted_length(labels);
+        if (n == 0 || (n < labels.n && (labels.p[n] != ',' || n + 1 == labels.n)))
+            return false;
+        labels = behind(labels, n < labels.n ? n + 1 : n);
     }
     return true;
 }
@@ -239,12 +274,18 @@ static bool cells_valid(struct bytes cells)
     return more == 0;
 }
 
+static bool metric_valid(const struct metric *m)
+{
+    return m->name.n > 0 && name_length(m->name) == m->name.n && m->kind >= METRIC_COUNTER &&
+           m->kind <= METRIC_GAUGE_US && labels_valid(m->labels) && cells_valid(m->cells);
+}
+
 static bool snapshot_valid(struct metrics_page *p, struct bytes snapshot)
 {
     struct metric m;
     int more;
     while ((more = wire_next_metric(&snapshot, &m)) > 0) {
-        if (!name_valid(m.name) || m.kind < METRIC_COUNTER || m.kind > METRIC_GAUGE_US || !cells_valid(m.cells))
+        if (!metric_valid(&m))
             return false;
         const struct family *f = map_find_bytes(&p->families, m.name, struct family, by_name, name);
         if (f && f->kind != m.kind)

@@ -125,7 +125,7 @@ END_TEST
 START_TEST(extra_labels_of_a_metric_stand_behind_those_of_the_process)
 {
     start();
-    struct metric one = {.kind = METRIC_GAUGE, .name = BYTES("x"), .labels = BYTES("code=\"111\""), .help = BYTES("h"), .value = 4};
+    struct metric one = {.kind = METRIC_GAUGE, .name = BYTES("x"), .labels = BYTES("code=\"111\",why=\"a \\\"b\\\"\""), .help = BYTES("h"), .value = 4};
     wire_put_metric(&snapshot, &one);
     ck_assert_int_eq(metrics_page_add(p, "cell=\"a\"", buf_bytes(&snapshot)), 0);
     ck_assert_int_eq(metrics_page_add(p, "", buf_bytes(&snapshot)), 0);
@@ -134,8 +134,8 @@ START_TEST(extra_labels_of_a_metric_stand_behind_those_of_the_process)
     wire_put_metric(&snapshot, &one);
     ck_assert_int_eq(metrics_page_add(p, "", buf_bytes(&snapshot)), 0);
     render();
-    ck_assert_str_eq(page.p, "# HELP cellcast_x h\n# TYPE cellcast_x gauge\ncellcast_x{cell=\"a\",code=\"111\"} 4\n"
-                             "cellcast_x{code=\"111\"} 4\ncellcast_x 4\n");
+    ck_assert_str_eq(page.p, "# HELP cellcast_x h\n# TYPE cellcast_x gauge\ncellcast_x{cell=\"a\",code=\"111\","
+                             "why=\"a \\\"b\\\"\"} 4\ncellcast_x{code=\"111\",why=\"a \\\"b\\\"\"} 4\ncellcast_x 4\n");
 }
 END_TEST
 
@@ -154,6 +154,13 @@ START_TEST(a_snapshot_that_is_wrong_anywhere_adds_nothing)
         {.kind = METRIC_GAUGE, .name = BYTES("")}, {.kind = METRIC_GAUGE, .name = BYTES("a-b")},
         {.kind = METRIC_GAUGE, .name = BYTES("1a")}, {.kind = METRIC_GAUGE, .name = BYTES("a\nb 1")},
         {.kind = METRIC_COUNTER, .name = BYTES("x")},
+        {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a")},
+        {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a=1")},
+        {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a=\"1")},
+        {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a=\"1\",")},
+        {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a=\"1\n\"")},
+        {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a=\"\\x\"")},
+        {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a=\"1\"} 5\n")},
         {.kind = METRIC_HISTOGRAM, .name = BYTES("y"), .cells = buf_bytes(&cells)},
         {.kind = METRIC_HISTOGRAM, .name = BYTES("y"), .cells = BYTES("cut")},
     };
