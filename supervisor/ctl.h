@@ -1,0 +1,36 @@
+/* cellcastctl: a verb, its words, an exit code. Each verb is a function in ctl_verbs.c (ctl_status.c for the table). */
+#ifndef SUPERVISOR_CTL_H
+#define SUPERVISOR_CTL_H
+
+#include "run/options.h"
+
+struct ctl_options {
+#define OPT(flag, TYPE, field, ...) OPTION_CTYPE_##TYPE field;
+#include "ctl_options.def"
+#undef OPT
+};
+
+#define CTL_DONE 0
+#define CTL_FAILED 1 /* refused, unreachable, not ready; said on standard error */
+#define CTL_USAGE 2
+
+/* CTL_VERB(name, words, number of words at least, help) */
+#define CTL_VERBS(V)                                                                               \
+    V(apply, "FILE.json", 1, "replaces the whole configuration: cells, tenants, namespaces, keys") \
+    V(config, "", 0, "prints the configuration in force")                                          \
+    V(status, "", 0, "processes, ports and canaries of the cell")                                  \
+    V(health, "", 0, "exit code 0 when messages arrive, else 1 and why they do not")               \
+    V(scale, "gateways|workers N", 2, "how many there shall be from now on")                       \
+    V(epoch, "bump", 1, "begins a new generation of the message log: every subscriber starts anew")
+
+/* words: behind the verb, NULL-ended; at least as many as the verb takes. -> CTL_DONE, CTL_FAILED, CTL_USAGE */
+#define CTL_DECLARE(name, words, n, help)                                                          \
+    int ctl_##name(const struct ctl_options *o, char *const *words_of_it);
+CTL_VERBS(CTL_DECLARE)
+
+/* GET or POST to the admin port. -> HTTP status, or -EIO, said on standard error */
+int ctl_ask(const struct ctl_options *o, const char *method, const char *path,
+            struct buf *ret_answer);
+int ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* on standard error -> CTL_FAILED */
+
+#endif

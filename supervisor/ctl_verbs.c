@@ -1,0 +1,159 @@
+#include "ctl.h"
+
+#include "ctl_http.h"
+#include "ctl_schema.h"
+#include "pg/pg.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FILE_MAX (7 << 20) /* bytes; gateways get it in one frame */
+
+int ctl_say(const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fputs("cellcastctl: ", stderr);
+    vfprintf(stderr, fmt, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return CTL_FAILED;
+}
+
+int ctl_ask(const struct ctl_options *o, const char *method, const char *path,
+            struct buf *ret_answer)
+{
+    struct buf error;
+    buf_init(&error);
+    int status = ctl_http(method, o->admin, path, o->timeout, ret_answer, &error);
+    if (status < 0)
+        ctl_say("%s (--admin says where the supervisor's admin port is)", error.p);
+    buf_fini(&error);
+    return status;
+}
+
+/* -> 0, or -1, said */
+static int ask_postgres(const struct ctl_options *o, const char *sql, const char *param,
+                        struct buf *into)
+{
+    struct buf error;
+    buf_init(&error);
+    int failed = pg_ask(o->postgres, "cellcastctl", sql, param, into, &error);
+    if (failed < 0)
+        ctl_say("%s", error.n ? error.p : "PostgreSQL returned no row");
+    buf_fini(&error);
+    return failed < 0 ? -1 : 0;
+}
+
+/* ---- apply */
+
+static int read_file(const char *path, struct buf *into)
+{
+    char part[65536];
+    size_t n;
+    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+    if (!f)
+        return ctl_say("%s: %s", path, strerror(errno));
+    while ((n = fread(part, 1, sizeof part, f)) > 0 && into->n <= FILE_MAX)
+        buf_append(into, part, n);
+    bool failed = ferror(f);
+    if (f != stdin)
+        fclose(f);
+    if (failed)
+        return ctl_say("%s can't be read", path);
+    if (into->n > FILE_MAX)
+        return ctl_say("%s is larger than %d bytes", path, FILE_MAX);
+    return CTL_DONE;
+}
+
+static int apply_text(const struct ctl_options *o, const char *path, struct bytes text)
+{
+    struct buf checked, faults, version;
+    int code = CTL_FAILED;
+    buf_init(&checked);
+    buf_init(&faults);
+    buf_init(&version);
+    if (ctl_schema_check(text, &checked, &faults) < 0)
+        ctl_say("%s is not applied:\n%.*s", path, (int)(faults.n - 1), faults.p);
+    else if (ask_postgres(o, "SELECT cellcast.apply($1::json)::text", checked.p, &version) == 0) {
+        printf("applied: configuration version %s\n", version.p);
+        code = CTL_DONE;
+    }
+    buf_fini(&checked);
+    buf_fini(&faults);
+    buf_fini(&version);
+    return code;
+}
+
+int ctl_apply(const struct ctl_options *o, char *const *words)
+{
+    struct buf text;
+    buf_init(&text);
+    int code = read_file(words[0], &text);
+    if (code == CTL_DONE)
+        code = apply_text(o, words[0], buf_bytes(&text));
+    buf_fini(&text);
+    return code;
+}
+
+/* ---- config */
+
+int ctl_config(const struct ctl_options *o, char *const *words)
+{
+    struct buf text;
+    buf_init(&text);
+    int failed = ask_postgres(o, "SELECT cellcast.config()::text", NULL, &text);
+    json_t *root = failed ? NULL : json_loadb(text.p, text.n, 0, NULL);
+    if (root) {
+        json_dumpf(root, stdout, JSON_INDENT(2));
+        putchar('\n');
+    } else if (!failed) {
+        failed = ctl_say("PostgreSQL's answer is no JSON");
+    }
+    json_decref(root);
+    buf_fini(&text);
+    return failed ? CTL_FAILED : CTL_DONE;
+}
+
+/* ---- scale */
+
+int ctl_scale(const struct ctl_options *o, char *const *words)
+{
+    char path[128];
+    struct buf answer;
+    bool known = strcmp(words[0], "gateways") == 0 || strcmp(words[0], "workers") == 0;
+    if (!known || words[1][strspn(words[1], "0123456789")] || strlen(words[1]) > 9) {
+        ctl_say("scale gateways N, or scale workers N");
+        return CTL_USAGE;
+    }
+    snprintf(path, sizeof path, "/scale?%s=%s", words[0], words[1]);
+    buf_init(&answer);
+    int status = ctl_ask(o, "POST", path, &answer);
+    if (status == 200)
+        printf("%s", answer.p);
+    else if (status > 0)
+        ctl_say("the supervisor refuses: %s", answer.n ? answer.p : "no reason given");
+    buf_fini(&answer);
+    return status == 200 ? CTL_DONE : CTL_FAILED;
+}
+
+/* ---- epoch */
+
+int ctl_epoch(const struct ctl_options *o, char *const *words)
+{
+    struct buf epoch;
+    if (strcmp(words[0], "bump") != 0) {
+        ctl_say("epoch bump");
+        return CTL_USAGE;
+    }
+    buf_init(&epoch);
+    int failed = ask_postgres(o, "SELECT cellcast.epoch_bump()::text", NULL, &epoch);
+    if (!failed)
+        printf("epoch %s\n", epoch.p);
+    buf_fini(&epoch);
+    return failed ? CTL_FAILED : CTL_DONE;
+}

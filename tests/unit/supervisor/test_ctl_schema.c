@@ -1,0 +1,176 @@
+#include "ctl_schema.h"
+
+#include "unit.h"
+
+#include <errno.h>
+
+static struct buf out, faults;
+
+static int check_it(const char *text)
+{
+    buf_clear(&out);
+    buf_clear(&faults);
+    buf_append_str(&faults, "");
+    return ctl_schema_check(bytes_str(text), &out, &faults);
+}
+
+#define ck_fault(text, message)                                                                              \
+    do {                                                                                                     \
+        ck_assert_int_eq(check_it(text), -EINVAL);                                                           \
+        ck_assert_msg(strcmp(faults.p, message "\n") == 0, "have: %s", faults.p);                            \
+        ck_assert_uint_eq(out.n, 0);                                                                         \
+    } while (0)
+
+/* A file that is right but for one part. */
+#define FILE_OF(cells, tenants, keys) "{\"cells\":[" cells "],\"tenants\":[" tenants "],\"api_keys\":[" keys "]}"
+#define CELL "{\"name\":\"a\"}"
+#define TENANT(more) "{\"name\":\"t\",\"cells\":[\"a\"]" more "}"
+#define NAMESPACE(options) TENANT(",\"namespaces\":[{\"name\":\"n\",\"options\":{" options "}}]")
+
+START_TEST(a_file_that_is_right_passes_with_its_keys_hashed)
+{
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"presence\":true,\"history_ttl\":\"7d\",\"history_limit\":5"),
+                                      "{\"key\":\"abc\",\"tenant\":\"t\"},{\"key\":\"d\",\"tenant\":null}")),
+                     0);
+    ck_assert_uint_eq(faults.n, 0);
+    ck_assert_ptr_nonnull(
+        strstr(out.p, "\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\""));
+    ck_assert_ptr_null(strstr(out.p, "\"abc\""));
+    ck_assert_ptr_nonnull(strstr(out.p, "\"history_ttl\":\"7d\""));
+}
+END_TEST
+
+START_TEST(a_wrong_name_of_an_option_brings_the_nearest_one)
+{
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"histroy_limit\":5"), ""),
+             "tenants[0].namespaces[0].options: unknown member \"histroy_limit\"; did you mean \"history_limit\"?");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"alowed_origins\":[]}"), ""),
+             "tenants[0].options: unknown member \"alowed_origins\"; did you mean \"allowed_origins\"?");
+    ck_fault(FILE_OF(CELL, TENANT(",\"option\":{}"), ""),
+             "tenants[0]: unknown member \"option\"; did you mean \"options\"?");
+    ck_fault(FILE_OF("{\"name\":\"a\",\"zzzzzzzzz\":1}", TENANT(""), ""),
+             "cells[0]: unknown member \"zzzzzzzzz\"; known are name, partitions, topic");
+}
+END_TEST
+
+START_TEST(a_value_of_the_wrong_kind_is_told_what_is_wanted)
+{
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"presence\":\"yes\""), ""),
+             "tenants[0].namespaces[0].options.presence: it is a string, true or false is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"history_limit\":-1"), ""),
+             "tenants[0].namespaces[0].options.history_limit: a whole number, 0 or above, is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"history_ttl\":\"1 day\""), ""),
+             "tenants[0].namespaces[0].options.history_ttl: a duration is wanted: \"500ms\", \"30s\", \"10m\", "
+             "\"24h\", \"7d\", or ms as a number");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"format\":\"xml\""), ""),
+             "tenants[0].namespaces[0].options.format: \"xml\": json or binary is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"allowed_origins\":\"*\"}"), ""),
+             "tenants[0].options.allowed_origins: an array of strings is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":{}"), ""),
+             "tenants[0].namespaces: it is an object, an array is wanted");
+    ck_fault(FILE_OF("{\"name\":\"a\",\"partitions\":0}", TENANT(""), ""),
+             "cells[0]: \"partitions\": a whole number from 1 to 4096 is wanted");
+}
+END_TEST
+
+START_TEST(names_are_checked_for_form_repeats_and_what_they_point_to)
+{
+    ck_fault(FILE_OF(CELL "," CELL, TENANT(""), ""), "cells[1]: name \"a\" is there twice");
+    ck_fault(FILE_OF("{\"name\":\"A\"}", "", ""),
+             "cells[0]: name \"A\": [a-z0-9-], 1 to 32 characters, is wanted");
+    ck_fault(FILE_OF(CELL, "{\"name\":\"t\",\"cells\":[\"b\"]}", ""),
+             "tenants[0]: cells[0]: \"b\" is not among the cells of this file");
+    ck_fault(FILE_OF(CELL, "{\"name\":\"t\"}", ""), "tenants[0]: \"cells\" is missing: nobody would serve the tenant");
+    ck_fault(FILE_OF(CELL, "{\"name\":\"cellcast\",\"cells\":[\"a\"]}", ""),
+             "tenants[0]: tenant \"cellcast\" is reserved");
+    ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"a:b\"}]"), ""),
+             "tenants[0].namespaces[0]: name \"a:b\": printable ASCII without / and :, 64 characters at most, is "
+             "wanted");
+    ck_fault(FILE_OF(CELL, "{\"cells\":[\"a\"]}", ""), "tenants[0]: \"name\" is missing");
+}
+END_TEST
+
+START_TEST(keys_are_checked_for_tenant_repeats_and_form)
+{
+    ck_fault(FILE_OF(CELL, TENANT(""), "{\"key\":\"k\",\"tenant\":\"x\"}"),
+             "api_keys[0]: tenant \"x\" is not among the tenants of this file");
+    ck_fault(FILE_OF(CELL, TENANT(""), "{\"key\":\"k\"}"),
+             "api_keys[0]: \"tenant\" is missing; null is a key for all tenants");
+    ck_fault(FILE_OF(CELL, TENANT(""), "{\"key\":\"k\",\"tenant\":null},{\"key\":\"k\",\"tenant\":\"t\"}"),
+             "api_keys[1]: the same key as api_keys[0]");
+    ck_fault(FILE_OF(CELL, TENANT(""), "{\"key\":\"\",\"tenant\":null}"), "api_keys[0]: \"key\" is empty");
+    ck_fault(FILE_OF(CELL, TENANT(""), "{\"sha256\":\"AB\",\"tenant\":null}"),
+             "api_keys[0]: \"sha256\": 64 hexadecimal digits, lower case, are wanted");
+    ck_fault(FILE_OF(CELL, TENANT(""), "{\"tenant\":null}"), "api_keys[0]: \"key\" is missing");
+}
+END_TEST
+
+START_TEST(what_is_no_json_is_told_where)
+{
+    ck_assert_int_eq(check_it("{\"cells\":[\n  {\"name\": a}]}"), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(faults.p, "line 2, column 12: "));
+    ck_assert_int_eq(check_it(""), -EINVAL);
+    ck_fault("[]", "it is an array, an object is wanted");
+    ck_assert_int_eq(check_it("{\"cells\":[],\"cells\":[]}"), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(faults.p, "duplicate"));
+}
+END_TEST
+
+START_TEST(a_file_replaces_everything_so_no_part_may_be_forgotten)
+{
+    ck_fault("{\"cells\":[],\"tenants\":[]}",
+             "api_keys: it is missing; the file replaces the whole configuration, [] is none");
+}
+END_TEST
+
+START_TEST(all_faults_are_told_at_once_and_too_many_are_counted)
+{
+    struct buf text;
+    buf_init(&text);
+    buf_append_str(&text, "{\"cells\":[");
+    for (int i = 0; i < 30; i++)
+        buf_printf(&text, "%s{\"name\":\"c%d\",\"x\":1}", i ? "," : "", i);
+    buf_append_str(&text, "],\"tenants\":[],\"api_keys\":[]}");
+    ck_assert_int_eq(check_it(text.p), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(faults.p, "cells[19]: "));
+    ck_assert_ptr_null(strstr(faults.p, "cells[20]: "));
+    ck_assert_ptr_nonnull(strstr(faults.p, "and 10 more\n"));
+    buf_fini(&text);
+}
+END_TEST
+
+START_TEST(members_of_the_wrong_type_everywhere_harm_nobody)
+{
+    static const char *const wrong[] = {"null", "1", "\"x\"", "[]", "{}", "[1]", "[null]", "[[]]", "[{}]"};
+    static const char *const places[] = {
+        "{\"cells\":%s,\"tenants\":[],\"api_keys\":[]}",
+        "{\"cells\":[],\"tenants\":%s,\"api_keys\":[]}",
+        "{\"cells\":[],\"tenants\":[],\"api_keys\":%s}",
+        "{\"cells\":[{\"name\":%s}],\"tenants\":[{\"name\":\"t\",\"cells\":[\"a\"]}],\"api_keys\":[]}",
+        "{\"cells\":[],\"tenants\":[{\"name\":\"t\",\"cells\":%s}],\"api_keys\":[]}",
+        "{\"cells\":[],\"tenants\":[{\"name\":\"t\",\"options\":%s}],\"api_keys\":[]}",
+        "{\"cells\":[],\"tenants\":[{\"name\":\"t\",\"namespaces\":%s}],\"api_keys\":[]}",
+        "{\"cells\":[],\"tenants\":[],\"api_keys\":[{\"key\":%s,\"tenant\":%s}]}",
+    };
+    char text[512];
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
+            struct buf one;
+            buf_init(&one);
+            for (const char *at = places[i]; *at; at++)
+                if (at[0] == '%' && at[1] == 's')
+                    buf_append_str(&one, wrong[k]), at++;
+                else
+                    buf_append_char(&one, *at);
+            memcpy(text, one.p, one.n + 1);
+            check_it(text);
+            buf_fini(&one);
+        }
+}
+END_TEST
+
+UNIT_MAIN("supervisor/ctl_schema", a_file_that_is_right_passes_with_its_keys_hashed,
+          a_wrong_name_of_an_option_brings_the_nearest_one, a_value_of_the_wrong_kind_is_told_what_is_wanted,
+          names_are_checked_for_form_repeats_and_what_they_point_to, keys_are_checked_for_tenant_repeats_and_form,
+          what_is_no_json_is_told_where, a_file_replaces_everything_so_no_part_may_be_forgotten,
+          all_faults_are_told_at_once_and_too_many_are_counted, members_of_the_wrong_type_everywhere_harm_nobody)
