@@ -1,0 +1,292 @@
+#include "flow.h"
+
+#include "core/clock.h"
+#include "read.h"
+#include "run/log.h"
+#include "wire/channel.h"
+#include "worker.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/*  Kafka ──▶ source ──▶ flow_record ──▶ routes: repeat? hole? else into the ring, the channel is dirty
+ *                                         │  ask_page, ask_head ──▶ history ──▶ PostgreSQL
+ *                                         ◀── on_filled, on_refilled, on_head ──────────────┘
+ *  gateway ──▶ gateway_link ──▶ flow_subscribe ──▶ routes: a cursor
+ *                          ──▶ read_range, read_head ──▶ ring, or history
+ *                          ──▶ flow_presence_* ──▶ presence ──▶ flow_joined ──▶ interested gateways
+ *
+ *  end of the turn ──▶ flow_turn ──▶ routes: each gateway's cursors, as far as it takes ──▶ gateway_link ──▶ gateway
+ *
+ *  supervisor ──▶ control ──▶ flow_map ──▶ routes, source, presence: what is ours */
+
+#define PARTITIONS_MAX 65536
+
+static struct routes *routes_now(struct worker *w)
+{
+    w->routes.now_ns = clock_mono_ns();
+    return &w->routes;
+}
+
+/* ---- Kafka */
+
+static void count_record(struct worker *w, int answer, bool stub)
+{
+    struct worker_metrics *m = &w->metrics;
+    m->records_stub_total += stub;
+    m->repeats_total += answer == ROUTES_REPEATED;
+    m->stale_epoch_total += answer == ROUTES_STALE;
+    m->holes_total += answer == ROUTES_HOLE && !stub;
+    m->records_foreign_total += answer == ROUTES_NOT_MINE;
+}
+
+void flow_record(struct worker *w, enum record_kind kind, struct bytes channel, const struct publication *p)
+{
+    struct publication stamped = *p;
+    stamped.consumed_us = clock_real_us();
+    struct pub *pub = pub_new(channel, &stamped);
+    if (kind == RECORD_EPHEMERAL) {
+        w->metrics.ephemeral_total++;
+        count_record(w, routes_ephemeral(routes_now(w), channel, pub), false);
+    } else {
+        count_record(w, routes_record(routes_now(w), channel, pub, kind == RECORD_STUB), kind == RECORD_STUB);
+    }
+    if (w->caught_up && p->relayed_us)
+        histogram_record(&w->metrics.hop_kafka_seconds, (int64_t)(stamped.consumed_us - p->relayed_us));
+    pub_unref(pub);
+}
+
+/* Whether all is read up is told to the gateways, and to the supervisor, when it changes. */
+static void consider_caught_up(struct worker *w, bool tell)
+{
+    bool caught_up = w->metrics.partitions_caught_up == w->metrics.partitions;
+    if (caught_up && !w->caught_up)
+        log_info("caught_up", "partitions=%lld records=%llu", (long long)w->metrics.partitions,
+                 (unsigned long long)w->metrics.records_total);
+    tell |= caught_up != w->caught_up;
+    w->caught_up = caught_up;
+    if (!tell)
+        return;
+    gateways_welcome(w);
+    control_status(&w->control);
+}
+
+void flow_caught_up(struct worker *w, uint32_t partition)
+{
+    routes_caught_up(routes_now(w), partition);
+    consider_caught_up(w, false);
+}
+
+void flow_doubt(struct worker *w, int32_t partition, const char *why)
+{
+    w->metrics.doubts_total++;
+    log_warn("kafka_doubt", "partition=%d why=\"%s\" heads are compared with PostgreSQL", partition, why);
+    routes_doubt(routes_now(w), partition);
+}
+
+/* ---- the map */
+
+static bool is_mine(void *ctx, struct bytes channel)
+{
+    return routes_owns(&((struct worker *)ctx)->routes, channel);
+}
+
+/* Nobody could be answered before the first map. */
+static void listen_now(struct worker *w)
+{
+    char path[128];
+    struct buf error = {0};
+    if (w->listener)
+        return;
+    snprintf(path, sizeof path, "%s/worker-%lld.sock", w->options.run_dir, (long long)w->options.slot);
+    if (listener_new(w->process.loop, path, 128, gateways_accept, w, &w->listener, &error) < 0) {
+        log_error("listen_failed", "path=%s why=\"%s\" this process ends", path, error.p ? error.p : "");
+        w->failed = true;
+        worker_stop(w);
+    } else {
+        log_info("listening", "path=%s", path);
+    }
+    buf_fini(&error);
+}
+
+int flow_map(struct worker *w, const struct ctl_map *m)
+{
+    if (m->partitions == 0 || m->partitions > PARTITIONS_MAX || m->owners.n != m->partitions * sizeof(uint32_t))
+        return -EBADMSG;
+    bool *mine = calloc(m->partitions, sizeof *mine);
+    assert(mine);
+    struct bytes owners = m->owners;
+    for (uint32_t i = 0, slot; i < m->partitions && wire_get_u32(&owners, &slot); i++)
+        mine[i] = slot == (uint32_t)w->options.slot;
+    w->generation = m->generation;
+    routes_map(routes_now(w), m->generation, mine, m->partitions);
+    source_assign(w->source, mine, m->partitions);
+    presence_keep(&w->presence, is_mine, w);
+    free(mine);
+    log_info("map_taken", "generation=%llu partitions=%u mine=%lld", (unsigned long long)m->generation, m->partitions,
+             (long long)w->metrics.partitions);
+    routes_doubt(routes_now(w), -1);
+    consider_caught_up(w, true);
+    listen_now(w);
+    return 0;
+}
+
+/* ---- what the routes ask for */
+
+static bool on_full(void *owner, const struct taker *t)
+{
+    return gateway_full(container_of(t, struct gateway_link, taker));
+}
+
+static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status, uint64_t epoch, uint64_t seq)
+{
+    gateway_send_subscribed(gateway_of(t), channel, status, epoch, seq);
+}
+
+static void on_publication(void *owner, struct taker *t, const struct pub *p)
+{
+    struct worker *w = owner;
+    uint64_t now_us = clock_real_us();
+    w->metrics.sent_total++;
+    w->metrics.sent_bytes_total += p->n;
+    if (p->consumed_us)
+        histogram_record(&w->metrics.hop_worker_seconds, (int64_t)(now_us - p->consumed_us));
+    gateway_send_publication(gateway_of(t), p, now_us);
+}
+
+static void on_not_mine(void *owner, struct taker *t, struct bytes channel)
+{
+    gateway_send_not_mine(gateway_of(t), channel);
+}
+
+static void on_ask_head(void *owner, struct bytes channel)
+{
+    history_head(((struct worker *)owner)->history, channel);
+}
+
+static void on_filled(void *ctx, const struct page *page)
+{
+    struct worker *w = ctx;
+    routes_page(routes_now(w), PAGE_FILL, page);
+}
+
+static void on_refilled(void *ctx, const struct page *page)
+{
+    struct worker *w = ctx;
+    routes_page(routes_now(w), PAGE_REFILL, page);
+}
+
+static void on_ask_page(void *owner, struct bytes channel, enum page_purpose purpose, uint64_t epoch, uint64_t since,
+                        uint64_t until)
+{
+    struct worker *w = owner;
+    struct history_ask ask = {
+        .channel = channel,
+        .epoch = epoch,
+        .since = since,
+        .until = until,
+        .rows = (uint32_t)w->options.page_rows,
+        .bytes = (size_t)w->options.page_bytes,
+    };
+    history_page(w->history, &ask, true, purpose == PAGE_FILL ? on_filled : on_refilled, w);
+}
+
+const struct routes_ports flow_ports = {
+    .full = on_full,
+    .subscribed = on_subscribed,
+    .publication = on_publication,
+    .not_mine = on_not_mine,
+    .ask_head = on_ask_head,
+    .ask_page = on_ask_page,
+};
+
+static void on_head(void *owner, struct bytes channel, uint64_t epoch, uint64_t seq)
+{
+    struct worker *w = owner;
+    routes_head(routes_now(w), channel, epoch, seq);
+}
+
+const struct history_handlers flow_history = {.head = on_head};
+
+/* ---- gateways */
+
+void flow_subscribe(struct worker *w, struct gateway_link *g, const struct fan_subscribe *m)
+{
+    if (routes_subscribe(routes_now(w), &g->taker, m) == ROUTES_NOT_MINE)
+        gateway_send_not_mine(g, m->channel);
+}
+
+void flow_unsubscribe(struct worker *w, struct gateway_link *g, struct bytes channel)
+{
+    routes_unsubscribe(routes_now(w), &g->taker, channel);
+}
+
+void flow_drained(struct worker *w, struct gateway_link *g)
+{
+    routes_taker_drained(routes_now(w), &g->taker);
+}
+
+void flow_gateway_gone(struct worker *w, struct gateway_link *g)
+{
+    read_forget_all(g);
+    routes_taker_gone(routes_now(w), &g->taker);
+}
+
+void flow_presence_set(struct worker *w, struct gateway_link *g, const struct fan_presence_set *m)
+{
+    if (!routes_owns(&w->routes, m->channel))
+        gateway_send_not_mine(g, m->channel);
+    else if (presence_set(&w->presence, g->lease, m) < 0)
+        w->metrics.presence_refused_total++;
+}
+
+void flow_presence_clear(struct worker *w, struct gateway_link *g, const struct fan_presence_clear *m)
+{
+    presence_clear(&w->presence, g->lease, m);
+}
+
+void flow_ask_presence(struct worker *w, struct gateway_link *g, const struct fan_ask_presence *m)
+{
+    const struct partition *p = routes_partition(&w->routes, channel_place(m->channel).partition_hash);
+    struct fan_presence answer = {.request = m->request, .status = STATUS_AWAY};
+    if (!p || !p->owned) {
+        gateway_send_not_mine(g, m->channel);
+    } else {
+        buf_clear(&w->scratch);
+        answer.status = STATUS_OK;
+        presence_answer(&w->presence, m->channel, m->counts_only,
+                        (struct presence_since){p->since_ns, p->since_generation}, clock_mono_ns(), &w->scratch, &answer);
+    }
+    gateway_send_presence(g, &answer);
+}
+
+void flow_joined(void *owner, struct bytes channel, struct bytes info, bool joined)
+{
+    struct worker *w = owner;
+    const struct channel *ch = routes_channel(routes_now(w), channel);
+    struct cursor *c;
+    if (!ch)
+        return;
+    list_for_each (c, &ch->cursors, channel_link) {
+        if (c->state == CURSOR_WAITING)
+            continue;
+        if (gateway_full(gateway_of(c->taker)))
+            w->metrics.joins_dropped_total++;
+        else
+            gateway_send_joined(gateway_of(c->taker), channel, info, joined);
+    }
+}
+
+/* ---- the loop */
+
+void flow_tick(struct worker *w)
+{
+    routes_tick(routes_now(w));
+}
+
+void flow_turn(struct worker *w)
+{
+    routes_turn(routes_now(w));
+}

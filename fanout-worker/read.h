@@ -1,0 +1,23 @@
+/* History reads and questions for heads: from the ring where it holds all that is asked for, else from PostgreSQL. While
+ * PostgreSQL is away the ring gives what it can, and the rest is status 100. */
+#ifndef FANOUT_READ_H
+#define FANOUT_READ_H
+
+#include "gateway_link.h"
+
+struct worker;
+
+void read_range(struct worker *w, struct gateway_link *g, const struct fan_read *m);
+void read_head(struct worker *w, struct gateway_link *g, const struct fan_ask_head *m);
+void read_forget_all(struct gateway_link *g); /* its questions will not be answered */
+
+/* What of a read can be had from a ring: first … last, in the order of the answer.
+ * partial: a piece at the right end of it will do. -> true, or false: it takes PostgreSQL */
+struct read_slice {
+    uint64_t first, last; /* ascending unless reverse; n == 0: nothing is there to give */
+    uint64_t n;
+    bool more; /* beyond it, in the range */
+};
+bool read_from_ring(const struct ring *ring, const struct fan_read *m, bool partial, struct read_slice *ret_slice);
+
+#endif

@@ -1,0 +1,470 @@
+#include "routes.h"
+#include "cursor.h"
+#include "fill.h"
+
+#include "core/clock.h"
+#include "run/log.h"
+#include "wire/channel.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define SWEPT_PER_TICK 500
+
+void routes_init(struct routes *r, const struct routes_ports *ports, void *owner, const struct routes_limits *limits,
+                 struct worker_metrics *metrics)
+{
+    *r = (struct routes){.ports = ports, .owner = owner, .limits = *limits, .metrics = metrics};
+    map_init(&r->channels);
+    list_init(&r->cached);
+    list_init(&r->dirty);
+    list_init(&r->soon);
+    list_init(&r->late);
+    list_init(&r->swept);
+    list_init(&r->busy);
+}
+
+/* ---- channels and the memory of their rings */
+
+static struct channel *find(struct routes *r, struct bytes name)
+{
+    return map_find_bytes(&r->channels, name, struct channel, by_name, name);
+}
+
+static struct channel *find_or_new(struct routes *r, struct bytes name)
+{
+    struct channel *ch = find(r, name);
+    if (ch)
+        return ch;
+    ch = channel_new(name, channel_place(name).partition_hash);
+    map_insert(&r->channels, &ch->by_name, hash_bytes(name));
+    r->metrics->channels++;
+    return ch;
+}
+
+static void uncache(struct routes *r, struct channel *ch)
+{
+    if (list_is_linked(&ch->cached_link))
+        r->cached_bytes -= channel_bytes(ch);
+    list_remove(&ch->cached_link);
+}
+
+static void cache(struct routes *r, struct channel *ch)
+{
+    if (ring_is_empty(&ch->ring))
+        return;
+    r->cached_bytes += channel_bytes(ch);
+    list_append(&r->cached, &ch->cached_link);
+}
+
+static void drop(struct routes *r, struct channel *ch)
+{
+    uncache(r, ch);
+    map_remove(&r->channels, &ch->by_name);
+    r->metrics->channels--;
+    channel_free(ch);
+}
+
+/* Forgets a channel that nobody wants and of which nothing is kept. */
+static void release(struct routes *r, struct channel *ch)
+{
+    if (list_is_empty(&ch->cursors) && ring_is_empty(&ch->ring))
+        drop(r, ch);
+}
+
+static void evict(struct routes *r, const struct channel *keep)
+{
+    while (r->cached_bytes > r->limits.cache_bytes) {
+        struct channel *ch = list_first(&r->cached, struct channel, cached_link);
+        if (ch == keep)
+            return;
+        channel_restart(r, ch, ch->ring.next);
+        release(r, ch);
+    }
+}
+
+void channel_restart(struct routes *r, struct channel *ch, uint64_t next)
+{
+    uncache(r, ch);
+    ring_restart(&ch->ring, next);
+}
+
+/* Whoever waits for what the ring is about to drop is served first. */
+static void serve_now(struct routes *r, struct channel *ch)
+{
+    struct cursor *c;
+    list_remove(&ch->dirty_link);
+    list_for_each (c, &ch->cursors, channel_link)
+        if (c->state == CURSOR_IDLE)
+            cursor_settle(r, c);
+    list_for_each (c, &ch->cursors, channel_link)
+        if (c->state == CURSOR_READY)
+            taker_pump(r, c->taker);
+}
+
+int channel_append(struct routes *r, struct channel *ch, struct pub *p)
+{
+    if (list_is_linked(&ch->dirty_link) && ring_would_drop(&ch->ring, p, &r->limits.ring))
+        serve_now(r, ch);
+    uncache(r, ch);
+    int answer = ring_append(&ch->ring, p, &r->limits.ring);
+    cache(r, ch);
+    if (answer)
+        return answer;
+    if (!list_is_linked(&ch->dirty_link))
+        list_append(&r->dirty, &ch->dirty_link);
+    if (ch->want <= ring_head(&ch->ring)) {
+        ch->want = 0;
+        ch->swept_hole = false;
+    }
+    if (ch->truth <= ring_head(&ch->ring))
+        ch->truth_ns = 0;
+    evict(r, ch);
+    return 0;
+}
+
+void channel_due(struct routes *r, struct channel *ch, int64_t delay_ns)
+{
+    struct list *list = delay_ns <= SOON_NS ? &r->soon : &r->late;
+    int64_t due_ns = r->now_ns + (delay_ns <= SOON_NS ? SOON_NS : LATE_NS);
+    if (list_is_linked(&ch->due_link) && ch->due_ns <= due_ns)
+        return;
+    list_remove(&ch->due_link);
+    list_append(list, &ch->due_link);
+    ch->due_ns = due_ns;
+}
+
+static void decide_all(struct routes *r, struct channel *ch)
+{
+    struct cursor *c;
+    list_for_each (c, &ch->cursors, channel_link)
+        cursor_decide(r, c);
+}
+
+/* The first that is heard of a channel. */
+static void channel_known(struct routes *r, struct channel *ch, uint64_t epoch, uint64_t head)
+{
+    ch->known = true;
+    ch->epoch = epoch;
+    ch->truth = 0;
+    channel_restart(r, ch, head + 1);
+}
+
+void channel_epoch(struct routes *r, struct channel *ch, uint64_t epoch, uint64_t head)
+{
+    struct cursor *c;
+    r->metrics->epoch_changes_total++;
+    channel_known(r, ch, epoch, head);
+    ch->truth_ns = 0;
+    ch->want = 0;
+    ch->swept_hole = false;
+    list_for_each (c, &ch->cursors, channel_link) {
+        c->asks = 0;
+        if (c->state == CURSOR_WAITING)
+            cursor_decide(r, c);
+        else
+            cursor_lose(r, c);
+    }
+}
+
+/* ---- partitions */
+
+const struct partition *routes_partition(const struct routes *r, uint32_t hash)
+{
+    return r->n_partitions ? &r->partitions[hash % r->n_partitions] : NULL;
+}
+
+bool routes_owns(const struct routes *r, struct bytes channel)
+{
+    const struct partition *p = routes_partition(r, channel_place(channel).partition_hash);
+    return p && p->owned;
+}
+
+static bool owned(const struct routes *r, const struct channel *ch)
+{
+    const struct partition *p = routes_partition(r, ch->hash);
+    return p && p->owned;
+}
+
+static void disown(struct routes *r, struct channel *ch)
+{
+    struct cursor *c, *spare;
+    list_for_each_safe (c, spare, &ch->cursors, channel_link) {
+        r->ports->not_mine(r->owner, c->taker, ch->name);
+        cursor_free(r, c);
+    }
+    drop(r, ch);
+}
+
+static void resize(struct routes *r, uint32_t n)
+{
+    struct channel *ch;
+    map_for_each (ch, &r->channels, by_name)
+        disown(r, ch);
+    free(r->partitions);
+    r->partitions = calloc(n ? n : 1, sizeof *r->partitions);
+    assert(r->partitions);
+    r->n_partitions = n;
+}
+
+void routes_map(struct routes *r, uint64_t generation, const bool *mine, uint32_t n)
+{
+    struct channel *ch;
+    if (n != r->n_partitions)
+        resize(r, n);
+    r->metrics->partitions = r->metrics->partitions_caught_up = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct partition *p = &r->partitions[i];
+        if (p->owned != mine[i])
+            *p = (struct partition){.owned = mine[i], .since_ns = r->now_ns, .since_generation = generation};
+        r->metrics->partitions += p->owned;
+        r->metrics->partitions_caught_up += p->caught_up;
+    }
+    map_for_each (ch, &r->channels, by_name)
+        if (!owned(r, ch))
+            disown(r, ch);
+}
+
+void routes_caught_up(struct routes *r, uint32_t partition)
+{
+    struct channel *ch;
+    if (partition >= r->n_partitions || !r->partitions[partition].owned || r->partitions[partition].caught_up)
+        return;
+    r->partitions[partition].caught_up = true;
+    r->metrics->partitions_caught_up++;
+    map_for_each (ch, &r->channels, by_name)
+        if (ch->hash % r->n_partitions == partition)
+            decide_all(r, ch);
+    routes_doubt(r, (int32_t)partition);
+}
+
+struct channel *routes_channel(struct routes *r, struct bytes channel)
+{
+    struct channel *ch = find(r, channel);
+    if (!ch || !ch->known || !routes_partition(r, ch->hash)->caught_up)
+        return NULL;
+    uncache(r, ch);
+    cache(r, ch); /* used last */
+    return ch;
+}
+
+/* ---- interest */
+
+static struct cursor *cursor_of(const struct channel *ch, const struct taker *t)
+{
+    struct cursor *c;
+    list_for_each (c, &ch->cursors, channel_link)
+        if (c->taker == t)
+            return c;
+    return NULL;
+}
+
+int routes_subscribe(struct routes *r, struct taker *t, const struct fan_subscribe *what)
+{
+    if (!routes_owns(r, what->channel))
+        return ROUTES_NOT_MINE;
+    struct channel *ch = find_or_new(r, what->channel);
+    if (list_is_empty(&ch->cursors)) {
+        ch->swept_ns = r->now_ns;
+        list_append(&r->swept, &ch->swept_link);
+    }
+    struct cursor *c = cursor_of(ch, t);
+    if (!c)
+        c = cursor_new(r, ch, t);
+    cursor_restart(r, c, what);
+    cursor_decide(r, c);
+    return 0;
+}
+
+static void forget(struct routes *r, struct cursor *c)
+{
+    struct channel *ch = c->channel;
+    cursor_free(r, c);
+    if (!list_is_empty(&ch->cursors))
+        return;
+    list_remove(&ch->swept_link);
+    release(r, ch);
+}
+
+void routes_unsubscribe(struct routes *r, struct taker *t, struct bytes channel)
+{
+    struct channel *ch = find(r, channel);
+    struct cursor *c = ch ? cursor_of(ch, t) : NULL;
+    if (c)
+        forget(r, c);
+}
+
+void routes_taker_gone(struct routes *r, struct taker *t)
+{
+    struct cursor *c, *spare;
+    list_for_each_safe (c, spare, &t->cursors, taker_link)
+        forget(r, c);
+    list_remove(&t->busy_link);
+}
+
+void routes_taker_drained(struct routes *r, struct taker *t)
+{
+    taker_pump(r, t);
+}
+
+/* ---- facts */
+
+int routes_record(struct routes *r, struct bytes channel, struct pub *p, bool stub)
+{
+    struct channel *ch = find(r, channel);
+    if (!ch && !routes_owns(r, channel))
+        return ROUTES_NOT_MINE;
+    if (!ch)
+        ch = find_or_new(r, channel);
+    if (!ch->known) {
+        channel_known(r, ch, p->epoch, p->seq - 1);
+        decide_all(r, ch);
+    }
+    int answer = 0;
+    if (p->epoch > ch->epoch)
+        channel_epoch(r, ch, p->epoch, p->seq - 1);
+    if (p->epoch < ch->epoch)
+        answer = ROUTES_STALE;
+    else if (p->seq < ch->ring.next)
+        answer = ROUTES_REPEATED;
+    else if (p->seq > ch->ring.next || stub)
+        answer = ROUTES_HOLE;
+    if (answer == ROUTES_HOLE && ch->placed)
+        fill_want(r, ch, p->seq);
+    else if (answer == ROUTES_HOLE) /* nobody stands below it: the ring begins anew */
+        channel_restart(r, ch, stub ? p->seq + 1 : p->seq);
+    if (p->epoch == ch->epoch && p->seq == ch->ring.next && !stub)
+        channel_append(r, ch, p);
+    release(r, ch);
+    return answer;
+}
+
+int routes_ephemeral(struct routes *r, struct bytes channel, const struct pub *p)
+{
+    struct channel *ch = find(r, channel);
+    struct cursor *c;
+    if (!ch)
+        return routes_owns(r, channel) ? 0 : ROUTES_NOT_MINE;
+    if (!routes_partition(r, ch->hash)->caught_up)
+        return 0;
+    list_for_each (c, &ch->cursors, channel_link) {
+        if (c->state == CURSOR_WAITING)
+            continue;
+        if (r->ports->full(r->owner, c->taker))
+            r->metrics->ephemeral_dropped_total++;
+        else
+            r->ports->publication(r->owner, c->taker, p);
+    }
+    return 0;
+}
+
+void routes_head(struct routes *r, struct bytes channel, uint64_t epoch, uint64_t seq)
+{
+    struct channel *ch = find(r, channel);
+    struct cursor *c;
+    if (!ch)
+        return;
+    ch->head_need.asked = false;
+    ch->head_need.after_ns = r->now_ns + SOON_NS;
+    if (!ch->known)
+        channel_known(r, ch, epoch, seq);
+    else if (epoch > ch->epoch)
+        channel_epoch(r, ch, epoch, seq);
+    if (epoch == ch->epoch)
+        fill_truth(r, ch, seq);
+    list_for_each (c, &ch->cursors, channel_link) {
+        c->asks += c->state == CURSOR_WAITING && c->asks < UINT8_MAX;
+        cursor_decide(r, c);
+    }
+    release(r, ch);
+}
+
+void routes_page(struct routes *r, enum page_purpose purpose, const struct page *page)
+{
+    struct channel *ch = find(r, page->channel);
+    if (!ch)
+        return;
+    fill_page(r, ch, purpose, page);
+    release(r, ch);
+}
+
+/* ---- time */
+
+void routes_doubt(struct routes *r, int32_t partition)
+{
+    struct channel *ch, *spare;
+    list_for_each_safe (ch, spare, &r->swept, swept_link) {
+        if (partition >= 0 && ch->hash % r->n_partitions != (uint32_t)partition)
+            continue;
+        ch->swept_ns = r->now_ns - r->limits.sweep_ns;
+        list_remove(&ch->swept_link);
+        list_prepend(&r->swept, &ch->swept_link);
+    }
+}
+
+static void sweep(struct routes *r)
+{
+    for (int i = 0; i < SWEPT_PER_TICK; i++) {
+        struct channel *ch = list_first(&r->swept, struct channel, swept_link);
+        if (!ch || r->now_ns - ch->swept_ns < r->limits.sweep_ns)
+            return;
+        ch->swept_ns = r->now_ns;
+        list_remove(&ch->swept_link);
+        list_append(&r->swept, &ch->swept_link);
+        if (!routes_partition(r, ch->hash)->caught_up)
+            continue;
+        r->metrics->sweep_checked_total++;
+        fill_ask_head(r, ch);
+    }
+}
+
+static void run_due(struct routes *r, struct list *list)
+{
+    for (;;) {
+        struct channel *ch = list_first(list, struct channel, due_link);
+        if (!ch || ch->due_ns > r->now_ns)
+            return;
+        list_remove(&ch->due_link);
+        fill_due(r, ch);
+    }
+}
+
+void routes_tick(struct routes *r)
+{
+    run_due(r, &r->soon);
+    run_due(r, &r->late);
+    sweep(r);
+    if (r->found_channels)
+        log_warn("sweep_found", "channels=%u publications=%llu Kafka has not brought them; read from PostgreSQL",
+                 r->found_channels, (unsigned long long)r->found_publications);
+    r->found_channels = 0;
+    r->found_publications = 0;
+}
+
+void routes_turn(struct routes *r)
+{
+    while (!list_is_empty(&r->dirty)) {
+        struct channel *ch = list_first(&r->dirty, struct channel, dirty_link);
+        struct cursor *c;
+        list_remove(&ch->dirty_link);
+        list_for_each (c, &ch->cursors, channel_link)
+            if (c->state == CURSOR_IDLE)
+                cursor_settle(r, c);
+    }
+    while (!list_is_empty(&r->busy))
+        taker_pump(r, list_first(&r->busy, struct taker, busy_link));
+    r->metrics->ring_bytes = (int64_t)r->cached_bytes;
+}
+
+void routes_fini(struct routes *r)
+{
+    struct channel *ch;
+    map_for_each (ch, &r->channels, by_name) {
+        struct cursor *c, *spare;
+        list_for_each_safe (c, spare, &ch->cursors, channel_link)
+            cursor_free(r, c);
+        drop(r, ch);
+    }
+    map_fini(&r->channels);
+    free(r->partitions);
+}

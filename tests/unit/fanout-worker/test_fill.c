@@ -1,0 +1,277 @@
+#include "fill.h"
+#include "unit.h"
+#include "world.h"
+
+#include "core/clock.h"
+#include "run/log.h"
+
+static const struct routes_limits limits = {
+    .ring = {.messages = 8, .bytes = 100000},
+    .cache_bytes = 1000000,
+    .sweep_ns = 20 * NS_PER_S,
+};
+static struct world w;
+
+/* Channel 0 with one message, and taker 0 at its head. */
+static void begin(void)
+{
+    log_init("test", LOG_LEVEL_ERROR + 1);
+    world_init(&w, 1, &limits);
+    world_own(&w, true);
+    world_record(&w, 0, 7, world_commit(&w, 0), false);
+    world_subscribe(&w, 0, 0, true, 0, 0);
+    world_pass(&w, 0);
+}
+
+static struct world_view *view(int taker)
+{
+    return &w.takers[taker].views[0];
+}
+
+static void commit(int n)
+{
+    while (n-- > 0)
+        world_commit(&w, 0);
+}
+
+START_TEST(a_hole_is_filled_before_what_stands_behind_it)
+{
+    begin();
+    commit(3);
+    ck_assert_int_eq(world_record(&w, 0, 7, 4, false), ROUTES_HOLE);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->got, 0);
+    ck_assert_uint_eq(w.n_questions, 1);
+    ck_assert_int_eq(world_record(&w, 0, 7, 4, false), ROUTES_HOLE);
+    ck_assert_uint_eq(w.n_questions, 1);
+    world_answer(&w, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->seq, 4);
+    ck_assert_uint_eq(w.metrics.filled_total, 3);
+    ck_assert_int_eq(world_record(&w, 0, 7, 4, false), ROUTES_REPEATED);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(a_hole_longer_than_a_page_is_read_in_pages)
+{
+    begin();
+    commit(40);
+    world_record(&w, 0, 7, 41, false);
+    world_settle(&w);
+    world_check_complete(&w);
+    ck_assert_uint_eq(view(0)->lost, 0);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(a_hole_that_is_not_visible_yet_is_asked_for_again_a_little_later)
+{
+    begin();
+    world_record(&w, 0, 7, 3, false);
+    world_answer(&w, 0);
+    ck_assert_uint_eq(w.n_questions, 0);
+    world_record(&w, 0, 7, 4, false);
+    ck_assert_uint_eq(w.n_questions, 0); /* not with each record */
+    commit(3);
+    world_pass(&w, 60);
+    ck_assert_uint_eq(w.n_questions, 1);
+    world_answer(&w, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->seq, 4);
+    ck_assert_uint_eq(view(0)->lost, 0);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(a_hole_whose_rows_are_gone_is_announced_and_passed)
+{
+    begin();
+    w.may_lose = true;
+    commit(5);
+    world_log(&w, 0)->gone = 3;
+    world_record(&w, 0, 7, 6, false);
+    world_answer(&w, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->lost, 1);
+    ck_assert_uint_eq(view(0)->seq, 6);
+    ck_assert_uint_eq(view(0)->got, 3); /* 4, 5, 6 */
+    ck_assert_uint_eq(w.metrics.holes_lost_total, 2);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(a_lost_hole_is_no_matter_for_a_cursor_beyond_it)
+{
+    begin();
+    w.may_lose = true;
+    commit(5);
+    world_subscribe(&w, 1, 0, false, 7, 5);
+    world_answer(&w, 0);
+    ck_assert_uint_eq(view(1)->seq, 5);
+    world_log(&w, 0)->gone = 3;
+    world_record(&w, 0, 7, 6, false);
+    world_answer(&w, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->lost, 1);
+    ck_assert_uint_eq(view(1)->lost, 0);
+    ck_assert_uint_eq(view(1)->seq, 6);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(a_stub_is_read_from_its_row)
+{
+    begin();
+    commit(1);
+    ck_assert_int_eq(world_record(&w, 0, 7, 2, true), ROUTES_HOLE);
+    world_answer(&w, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->seq, 2);
+    ck_assert_uint_eq(view(0)->got, 1);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(nobody_waits_for_a_hole_that_nobody_needs)
+{
+    begin();
+    world_unsubscribe(&w, 0, 0);
+    commit(3);
+    ck_assert_int_eq(world_record(&w, 0, 7, 4, false), ROUTES_HOLE);
+    ck_assert_uint_eq(w.n_questions, 0);
+    world_subscribe(&w, 0, 0, false, 7, 1);
+    world_settle(&w);
+    world_check_complete(&w);
+    ck_assert_uint_eq(view(0)->got, 3);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(what_postgresql_goes_on_denying_is_let_be)
+{
+    begin();
+    world_record(&w, 0, 7, 1000000, false); /* nobody committed it */
+    world_settle(&w);
+    ck_assert_uint_eq(w.metrics.rowless_total, 1);
+    ck_assert_uint_eq(view(0)->lost, 0);
+    commit(1);
+    world_record(&w, 0, 7, 2, false);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->seq, 2);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(a_record_of_a_later_epoch_empties_the_ring_and_is_told)
+{
+    begin();
+    w.may_lose = true;
+    world_epoch(&w, 0);
+    commit(1);
+    world_record(&w, 0, 8, 1, false);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->lost, 1);
+    ck_assert_uint_eq(view(0)->epoch, 8);
+    ck_assert_uint_eq(view(0)->seq, 1);
+    ck_assert_uint_eq(view(0)->got, 1);
+    ck_assert_int_eq(world_record(&w, 0, 7, 2, false), ROUTES_STALE);
+    ck_assert_uint_eq(view(0)->got, 1);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(a_snapshot_of_an_earlier_epoch_says_nothing_of_this_one)
+{
+    begin();
+    w.may_lose = true;
+    world_epoch(&w, 0);
+    commit(3);
+    world_record(&w, 0, 8, 1, false);
+    world_record(&w, 0, 8, 3, false);
+    struct page old = {.channel = BYTES("default/room-0"), .epoch = 8, .since = 1, .until = INT64_MAX, .log_epoch = 7,
+                       .head = 900};
+    w.n_questions = 0;
+    routes_page(&w.routes, PAGE_FILL, &old);
+    ck_assert_uint_eq(w.metrics.holes_lost_total, 0);
+    world_settle(&w);
+    world_check_complete(&w);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(the_sweep_finds_the_last_message_of_a_quiet_channel)
+{
+    begin();
+    commit(1); /* and Kafka lost it */
+    for (int ms = 0; ms < 19900; ms += 50)
+        world_pass(&w, 50);
+    ck_assert_uint_eq(w.n_questions, 0);
+    world_pass(&w, 200);
+    ck_assert_uint_eq(w.n_questions, 1);
+    world_answer(&w, 0);
+    ck_assert_uint_eq(w.n_questions, 0); /* Kafka gets a second to bring it */
+    world_pass(&w, 1100);
+    ck_assert_uint_eq(w.n_questions, 1);
+    world_answer(&w, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->seq, 2);
+    ck_assert_uint_eq(w.metrics.sweep_found_total, 1);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(what_kafka_brings_within_a_second_is_no_find)
+{
+    begin();
+    commit(1);
+    routes_doubt(&w.routes, -1);
+    world_pass(&w, 10);
+    world_answer(&w, 0);
+    world_record(&w, 0, 7, 2, false);
+    world_pass(&w, 1100);
+    ck_assert_uint_eq(w.n_questions, 0);
+    ck_assert_uint_eq(w.metrics.sweep_found_total, 0);
+    ck_assert_uint_eq(view(0)->seq, 2);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(doubt_compares_every_channel_at_once)
+{
+    begin();
+    for (int n = 1; n < WORLD_CHANNELS; n++) {
+        world_subscribe(&w, 1, n, true, 0, 0);
+        world_answer(&w, 0);
+    }
+    world_pass(&w, 60);
+    ck_assert_uint_eq(w.n_questions, 0);
+    routes_doubt(&w.routes, -1);
+    world_pass(&w, 10);
+    ck_assert_uint_eq(w.n_questions, WORLD_CHANNELS);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(the_sweep_finds_a_later_epoch_on_an_idle_channel)
+{
+    begin();
+    w.may_lose = true;
+    world_epoch(&w, 0);
+    routes_doubt(&w.routes, -1);
+    world_pass(&w, 10);
+    world_answer(&w, 0);
+    ck_assert_uint_eq(view(0)->lost, 1);
+    ck_assert_uint_eq(view(0)->epoch, 8);
+    ck_assert_uint_eq(view(0)->seq, 0);
+    world_fini(&w);
+}
+END_TEST
+
+UNIT_MAIN("fanout-worker/fill", a_hole_is_filled_before_what_stands_behind_it, a_hole_longer_than_a_page_is_read_in_pages,
+          a_hole_that_is_not_visible_yet_is_asked_for_again_a_little_later,
+          a_hole_whose_rows_are_gone_is_announced_and_passed, a_lost_hole_is_no_matter_for_a_cursor_beyond_it,
+          a_stub_is_read_from_its_row, nobody_waits_for_a_hole_that_nobody_needs, what_postgresql_goes_on_denying_is_let_be,
+          a_record_of_a_later_epoch_empties_the_ring_and_is_told, a_snapshot_of_an_earlier_epoch_says_nothing_of_this_one,
+          the_sweep_finds_the_last_message_of_a_quiet_channel, what_kafka_brings_within_a_second_is_no_find,
+          doubt_compares_every_channel_at_once, the_sweep_finds_a_later_epoch_on_an_idle_channel)

@@ -1,0 +1,124 @@
+#include "ring.h"
+#include "unit.h"
+
+static const struct ring_limits limits = {.messages = 8, .bytes = 1 << 20};
+
+static struct pub *pub(uint64_t seq, size_t bytes)
+{
+    char *data = calloc(1, bytes + 1);
+    struct pub *p = pub_new(BYTES("default/news"), &(struct publication){.epoch = 1, .seq = seq, .data = bytes_of(data, bytes)});
+    free(data);
+    return p;
+}
+
+static int append(struct ring *r, uint64_t seq, size_t bytes, const struct ring_limits *l)
+{
+    struct pub *p = pub(seq, bytes);
+    int answer = ring_append(r, p, l);
+    pub_unref(p);
+    return answer;
+}
+
+START_TEST(takes_what_comes_next_and_names_what_does_not)
+{
+    struct ring r;
+    ring_init(&r, 5);
+    ck_assert_uint_eq(ring_head(&r), 4);
+    ck_assert_int_eq(append(&r, 4, 1, &limits), RING_REPEATED);
+    ck_assert_int_eq(append(&r, 6, 1, &limits), RING_GAP);
+    ck_assert(ring_is_empty(&r));
+    ck_assert_int_eq(append(&r, 5, 1, &limits), 0);
+    ck_assert_int_eq(append(&r, 5, 1, &limits), RING_REPEATED);
+    ck_assert_int_eq(append(&r, 6, 1, &limits), 0);
+    ck_assert_uint_eq(ring_head(&r), 6);
+    ring_fini(&r);
+}
+END_TEST
+
+START_TEST(finds_exactly_what_it_holds)
+{
+    struct ring r;
+    ring_init(&r, 1);
+    for (uint64_t seq = 1; seq <= 20; seq++)
+        ck_assert_int_eq(append(&r, seq, 10, &limits), 0);
+    ck_assert_uint_eq(r.first, 13);
+    ck_assert_ptr_null(ring_find(&r, 12));
+    ck_assert_ptr_null(ring_find(&r, 21));
+    for (uint64_t seq = 13; seq <= 20; seq++)
+        ck_assert_uint_eq(ring_find(&r, seq)->seq, seq);
+    ring_fini(&r);
+}
+END_TEST
+
+START_TEST(drops_the_oldest_when_bytes_run_out_but_keeps_the_newest)
+{
+    struct ring r;
+    struct ring_limits small = {.messages = 100, .bytes = 1000};
+    ring_init(&r, 1);
+    append(&r, 1, 300, &small);
+    append(&r, 2, 300, &small);
+    append(&r, 3, 300, &small);
+    ck_assert_uint_eq(r.first, 2);
+    ck_assert_uint_le(r.bytes, 1000);
+    append(&r, 4, 5000, &small);
+    ck_assert_uint_eq(r.first, 4);
+    ck_assert_ptr_nonnull(ring_find(&r, 4));
+    append(&r, 5, 10, &small);
+    ck_assert_uint_eq(r.first, 5);
+    ring_fini(&r);
+    ck_assert_uint_eq(r.bytes, 0);
+}
+END_TEST
+
+START_TEST(keeps_its_position_when_it_is_emptied)
+{
+    struct ring r;
+    ring_init(&r, 1);
+    append(&r, 1, 10, &limits);
+    append(&r, 2, 10, &limits);
+    ring_restart(&r, r.next);
+    ck_assert(ring_is_empty(&r));
+    ck_assert_uint_eq(ring_head(&r), 2);
+    ck_assert_uint_eq(r.bytes, 0);
+    ck_assert_int_eq(append(&r, 2, 10, &limits), RING_REPEATED);
+    ck_assert_int_eq(append(&r, 3, 10, &limits), 0);
+    ring_fini(&r);
+}
+END_TEST
+
+START_TEST(shares_publications_by_reference)
+{
+    struct ring r;
+    struct pub *p = pub(1, 10);
+    ring_init(&r, 1);
+    ring_append(&r, p, &limits);
+    ck_assert_uint_eq(p->refs, 2);
+    ring_fini(&r);
+    ck_assert_uint_eq(p->refs, 1);
+    pub_unref(p);
+}
+END_TEST
+
+START_TEST(a_body_is_a_fan_publication_that_ends_with_the_stamp)
+{
+    struct publication in = {.epoch = 3, .seq = 9, .id = 77, .time_ms = 5, .data = BYTES("{\"a\":1.0}"), .tags = BYTES("{}"),
+                             .after = BYTES("default/x@1"), .committed_us = 1, .relayed_us = 2, .consumed_us = 3,
+                             .sent_us = 4};
+    struct pub *p = pub_new(BYTES("default/news"), &in);
+    struct fan_publication body;
+    struct publication out, inner;
+    memset(p->body + p->n - PUB_STAMP, 1, PUB_STAMP);
+    ck_assert_int_eq(wire_get_fan_publication(pub_body(p), &body), 0);
+    ck_assert_int_eq(wire_get_publication(body.publication, &out), 0);
+    ck_assert_int_eq(wire_get_publication(pub_inner(p), &inner), 0);
+    ck_assert(bytes_is(body.channel, "default/news"));
+    ck_assert(bytes_equal(out.data, in.data) && bytes_equal(inner.data, in.data));
+    ck_assert_uint_eq(out.consumed_us, 3);
+    ck_assert_uint_eq(out.sent_us, 0x0101010101010101u);
+    pub_unref(p);
+}
+END_TEST
+
+UNIT_MAIN("fanout-worker/ring", takes_what_comes_next_and_names_what_does_not, finds_exactly_what_it_holds,
+          drops_the_oldest_when_bytes_run_out_but_keeps_the_newest, keeps_its_position_when_it_is_emptied,
+          shares_publications_by_reference, a_body_is_a_fan_publication_that_ends_with_the_stamp)
