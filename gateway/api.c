@@ -45,9 +45,9 @@ static void percent_decode(struct bytes text, struct buf *into)
 static void query_value(struct bytes query, struct bytes name, struct buf *into)
 {
     while (query.n) {
-        const char *and = memchr(query.p, '&', query.n);
-        struct bytes one = bytes_of(query.p, and ? (size_t)(and - query.p) : query.n);
-        size_t used = one.n + (and ? 1 : 0);
+        const char *amp = memchr(query.p, '&', query.n);
+        struct bytes one = bytes_of(query.p, amp ? (size_t)(amp - query.p) : query.n);
+        size_t used = one.n + (amp ? 1 : 0);
         query = bytes_of(query.p + used, query.n - used);
         if (one.n > name.n && bytes_starts(one, name) && one.p[name.n] == '=')
             return percent_decode(bytes_of(one.p + name.n + 1, one.n - name.n - 1), into);
@@ -61,7 +61,8 @@ static const struct config_api_key *find_key(const struct api_request *r)
     struct bytes given = r->api_key;
     struct buf decoded;
     buf_init(&decoded);
-    if (given.n == 0 && r->authorization.n > 7 && strncasecmp(r->authorization.p, "apikey ", 7) == 0)
+    if (given.n == 0 && r->authorization.n > 7 &&
+        strncasecmp(r->authorization.p, "apikey ", 7) == 0)
         given = json_trim(bytes_of(r->authorization.p + 7, r->authorization.n - 7));
     if (given.n == 0) {
         query_value(r->query, BYTES("api_key"), &decoded);
@@ -74,18 +75,21 @@ static const struct config_api_key *find_key(const struct api_request *r)
 
 /* ---- an answer before there is a call */
 
-static struct api_call *answer_text(api_done_fn *done, void *ctx, int status, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
+static struct api_call *answer_text(api_done_fn *done, void *ctx, int status, const char *fmt,
+                                    ...) __attribute__((format(printf, 4, 5)));
 
-static struct api_call *answer_text(api_done_fn *done, void *ctx, int status, const char *fmt, ...)
+static struct api_call *answer_text(api_done_fn *done, void *ctx, int status, const char *fmt,
+                                    ...)
 {
     char text[160];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    struct api_answer answer = {
-        .status = status, .content_type = "text/plain; charset=utf-8", .body = bytes_str(text), .method = ""};
+    struct api_answer answer = {.status = status,
+                                .content_type = "text/plain; charset=utf-8",
+                                .body = bytes_str(text),
+                                .method = ""};
     done(ctx, &answer);
     return NULL;
 }
@@ -105,8 +109,7 @@ static void add_command(struct api_call *call, struct bytes command)
 {
     struct json_iter it;
     struct bytes key, value, name = {0}, params = {0};
-    json_object_each(&it, command, &key, &value)
-    {
+    json_object_each (&it, command, &key, &value) {
         struct bytes bare = bytes_of(key.p + 1, key.n - 2);
         if (name.n == 0 || api_method_find(bare)) {
             name = bare;
@@ -121,12 +124,13 @@ static void add_command(struct api_call *call, struct bytes command)
 static uint32_t add_commands(struct api_call *call, struct bytes params)
 {
     struct json_iter it;
-    struct bytes commands = json_member(params, "commands"), parallel = json_member(params, "parallel"), item;
+    struct bytes commands = json_member(params, "commands"),
+                 parallel = json_member(params, "parallel"), item;
     size_t n = 0;
     bool none = json_type(commands) == JSON_NONE || json_type(commands) == JSON_NULL;
     if (!none && json_type(commands) != JSON_ARRAY)
         return 107;
-    json_array_each(&it, commands, &item)
+    json_array_each (&it, commands, &item)
         n++;
     if (n > API_COMMANDS_MAX)
         return 107;
@@ -134,13 +138,13 @@ static uint32_t add_commands(struct api_call *call, struct bytes params)
     call->window = json_type(parallel) == JSON_TRUE ? API_WINDOW : 1;
     call->ops = calloc(n + 1, sizeof *call->ops);
     assert(call->ops);
-    json_array_each(&it, commands, &item)
+    json_array_each (&it, commands, &item)
         add_command(call, item);
     return 0;
 }
 
-static struct api_call *call_new(struct gateway *g, const struct api_request *r, const struct config_api_key *key,
-                                 api_done_fn *done, void *ctx)
+static struct api_call *call_new(struct gateway *g, const struct api_request *r,
+                                 const struct config_api_key *key, api_done_fn *done, void *ctx)
 {
     struct api_call *call = calloc(1, sizeof *call);
     assert(call);
@@ -157,13 +161,15 @@ static struct api_call *call_new(struct gateway *g, const struct api_request *r,
     return call;
 }
 
-/* `method` is empty for the legacy form, whose body names it. -> 0, or the error of the request as a whole */
+/* `method` is empty for the legacy form, whose body names it. -> 0, or the error of the request
+ * as a whole */
 static uint32_t call_fill(struct api_call *call, struct bytes method)
 {
     struct bytes params = buf_bytes(&call->body);
     if (method.n == 0) {
         struct bytes name = json_member(params, "method");
-        method = json_type(name) == JSON_STRING ? bytes_of(name.p + 1, name.n - 2) : bytes_of(NULL, 0);
+        method = json_type(name) == JSON_STRING ? bytes_of(name.p + 1, name.n - 2)
+                                                : bytes_of(NULL, 0);
         params = json_member(params, "params");
         if (json_type(params) != JSON_OBJECT)
             params = BYTES("{}");
@@ -179,11 +185,14 @@ static uint32_t call_fill(struct api_call *call, struct bytes method)
     return 0;
 }
 
-struct api_call *api_handle(struct gateway *g, const struct api_request *r, api_done_fn *done, void *ctx)
+struct api_call *api_handle(struct gateway *g, const struct api_request *r, api_done_fn *done,
+                            void *ctx)
 {
     size_t at = 0;
-    struct bytes method = r->path.n > 5 ? bytes_of(r->path.p + 5, r->path.n - 5) : bytes_of(NULL, 0);
-    if (!api_is_path(r->path) || bytes_is(r->path, "/api/") || (method.n && !is_batch(method) && !api_method_find(method)))
+    struct bytes method =
+        r->path.n > 5 ? bytes_of(r->path.p + 5, r->path.n - 5) : bytes_of(NULL, 0);
+    if (!api_is_path(r->path) || bytes_is(r->path, "/api/") ||
+        (method.n && !is_batch(method) && !api_method_find(method)))
         return answer_text(done, ctx, 404, "there is no such method\n");
     if (!bytes_is(r->http_method, "POST"))
         return answer_text(done, ctx, 405, "the API takes POST only\n");
@@ -191,17 +200,21 @@ struct api_call *api_handle(struct gateway *g, const struct api_request *r, api_
         return answer_text(done, ctx, 503, "this gateway has no configuration yet\n");
     const struct config_api_key *key = find_key(r);
     if (!key)
-        return answer_text(done, ctx, 401, "no API key, or not one of ours: X-API-Key, Authorization: apikey, ?api_key=\n");
+        return answer_text(
+            done, ctx, 401,
+            "no API key, or not one of ours: X-API-Key, Authorization: apikey, ?api_key=\n");
     if (r->body.n > API_BODY_MAX)
         return answer_text(done, ctx, 413, "a body is at most %d bytes\n", API_BODY_MAX);
     if (json_check(r->body, JSON_DEPTH_MAX, &at) < 0)
-        return answer_text(done, ctx, 400, "the body is not JSON: byte %zu of %zu\n", at, r->body.n);
+        return answer_text(done, ctx, 400, "the body is not JSON: byte %zu of %zu\n", at,
+                           r->body.n);
     if (json_type(r->body) != JSON_OBJECT)
         return answer_text(done, ctx, 400, "the body is not a JSON object\n");
     struct api_call *call = call_new(g, r, key, done, ctx);
     if (call_fill(call, method)) {
         api_call_free(call);
-        return answer_text(done, ctx, 400, "commands: an array of at most %d\n", API_COMMANDS_MAX);
+        return answer_text(done, ctx, 400, "commands: an array of at most %d\n",
+                           API_COMMANDS_MAX);
     }
     return api_call_drive(call) ? NULL : call;
 }

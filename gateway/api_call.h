@@ -1,37 +1,42 @@
-/* What the files api_*.c share: a request under way is a call, which is one command, or the commands of a batch. Each
- * command is started once and finishes once, at once or when its operations have answered; the call then goes on.
+/* What the files api_*.c share: a request under way is a call, which is one command, or the
+ * commands of a batch. Each command is started once and finishes once, at once or when its
+ * operations have answered; the call then goes on.
  *
  *     api.c          path, key, body → a call; the finished call → status and body
  *     api_call.c     which command runs when; the end
  *     api_params.c   fields out of a command's JSON
  *     api_publish.c  publish, broadcast       api_read.c     history, presence, presence_stats
- *     api_control.c  disconnect, unsubscribe, channels, info                                       */
+ *     api_control.c  disconnect, unsubscribe, channels, info */
 #ifndef GATEWAY_API_CALL_H
 #define GATEWAY_API_CALL_H
 
 #include "api.h"
 #include "history.h"
 
-#define API_ANSWER_MAX (16 << 20) /* bytes of results of one call; commands behind it answer 106 */
+#define API_ANSWER_MAX (16 << 20) /* bytes of results; commands behind it answer 106 */
 
 /* The members of a command that some method reads; one walk over the JSON finds them all. */
-#define API_FIELDS(F)                                                                                        \
-    F(channel) F(channels) F(data) F(b64data) F(tags) F(after) F(idempotency_key) F(version)                 \
-    F(skip_history) F(delta) F(limit) F(since) F(reverse) F(pattern) F(user) F(client) F(session)            \
-    F(tenant) F(whitelist) F(disconnect)
+/* clang-format off */
+#define API_FIELDS(F)                                                                          \
+    F(channel) F(channels) F(data) F(b64data) F(tags) F(after) F(idempotency_key) F(version)   \
+    F(skip_history) F(delta) F(limit) F(since) F(reverse) F(pattern) F(user) F(client)         \
+    F(session) F(tenant) F(whitelist) F(disconnect)
 enum api_field {
 #define API_FIELD(name) API_##name,
     API_FIELDS(API_FIELD)
 #undef API_FIELD
     API_N_FIELDS
 };
+/* clang-format on */
 
 struct api_op;
 
 struct api_method {
     const char *name;
-    void (*start)(struct api_op *op);  /* ends in api_op_finish, now or later; NULL: answers `refused` */
-    void (*forget)(struct api_op *op); /* while under way: lets go of operations; NULL: only op->ticket */
+    /* ends in api_op_finish, now or later; NULL: answers `refused` */
+    void (*start)(struct api_op *op);
+    /* while under way: lets go of operations; NULL: there is only op->ticket */
+    void (*forget)(struct api_op *op);
     uint32_t refused;
 };
 const struct api_method *api_method_find(struct bytes name); /* -> NULL: unknown */
@@ -39,21 +44,21 @@ const struct api_method *api_method_find(struct bytes name); /* -> NULL: unknown
 /* One command. */
 struct api_op {
     struct api_call *call;
-    const struct api_method *method; /* NULL: unknown, 104 */
-    struct bytes params;             /* checked JSON, slice of call->body */
+    const struct api_method *method;   /* NULL: unknown, 104 */
+    struct bytes params;               /* checked JSON, slice of call->body */
     struct bytes fields[API_N_FIELDS]; /* of params; empty: absent or null */
-    struct buf memory;               /* texts decoded from params; api_params.h */
-    uint64_t ticket;                 /* of its one operation under way */
-    void *work;                      /* what the method keeps while it is under way; freed with the op */
+    struct buf memory;                 /* texts decoded from params; api_params.h */
+    uint64_t ticket;                   /* of its one operation under way */
+    void *work; /* what the method keeps while it is under way; freed with the op */
     bool started, finished;
-    bool malformed; /* a field of a wrong type: HTTP 400 when it is the only command */
-    uint32_t code;  /* 0, or the error; set with finished */
+    bool malformed;    /* a field of a wrong type: HTTP 400 when it is the only command */
+    uint32_t code;     /* 0, or the error; set with finished */
     struct buf result; /* JSON of the result when code is 0 */
 };
 
 struct api_call {
     struct gateway *gateway;
-    const struct config *config; /* a reference */
+    const struct config *config;        /* a reference */
     const struct config_tenant *tenant; /* of the key; NULL: all */
     uint64_t now_ms;
     api_done_fn *done;
@@ -68,7 +73,8 @@ struct api_call {
     bool driving; /* inside api_call_drive: commands that finish now are seen there */
 };
 
-/* Runs what may run. -> true when everything has finished and `done` was called: the call is gone */
+/* Runs what may run. -> true when everything has finished and `done` was called: the call is
+ * gone */
 bool api_call_drive(struct api_call *call);
 void api_call_free(struct api_call *call);
 void api_call_answer(struct api_call *call); /* api.c: calls done */
@@ -78,7 +84,8 @@ void api_op_finish(struct api_op *op, uint32_t code);
 /* The same for a field that cannot be what it is: 107, HTTP 400 by itself. */
 void api_op_malformed(struct api_op *op, const char *field);
 /* Says why, for X-Cellcast-Detail; the first of a call stays. */
-void api_op_detail(struct api_op *op, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void api_op_detail(struct api_op *op, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* api_publish.c */
 void api_publish_start(struct api_op *op);

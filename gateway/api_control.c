@@ -3,12 +3,14 @@
 #include "core/json.h"
 
 /* Sends the question to all gateways of the cell. */
-static void ask(struct api_op *op, const struct call_question *q, struct bytes tenant, ops_called_fn *arrived)
+static void ask(struct api_op *op, const struct call_question *q, struct bytes tenant,
+                ops_called_fn *arrived)
 {
     struct buf body;
     buf_init(&body);
     call_encode(&body, q);
-    op->ticket = ops_call(op->call->gateway, bytes_str(call_method(q->kind)), tenant, buf_bytes(&body), arrived, op);
+    op->ticket = ops_call(op->call->gateway, bytes_str(call_method(q->kind)), tenant,
+                          buf_bytes(&body), arrived, op);
     buf_fini(&body);
 }
 
@@ -26,9 +28,10 @@ static void counted(void *ctx, const struct ops_called *answer)
     api_op_finish(op, code);
 }
 
-/* Whose users and channels are meant: the key's tenant, or for a key of all tenants the one that it names.
- * ret_asker: as whom a channel is resolved. */
-static bool read_tenant(struct api_op *op, const struct config_tenant **ret, const struct config_tenant **ret_asker)
+/* Whose users and channels are meant: the key's tenant, or for a key of all tenants the one
+ * that it names. ret_asker: as whom a channel is resolved. */
+static bool read_tenant(struct api_op *op, const struct config_tenant **ret,
+                        const struct config_tenant **ret_asker)
 {
     struct bytes name = {0};
     if (!api_text(op, API_tenant, &name))
@@ -46,12 +49,13 @@ static bool read_tenant(struct api_op *op, const struct config_tenant **ret, con
 }
 
 /* Who is meant: nobody in particular would be everybody. */
-static bool read_who(struct api_op *op, struct call_question *q, const struct config_tenant **ret_tenant,
+static bool read_who(struct api_op *op, struct call_question *q,
+                     const struct config_tenant **ret_tenant,
                      const struct config_tenant **ret_asker)
 {
     struct bytes session = {0};
-    if (!api_text(op, API_user, &q->user) || !api_text(op, API_client, &q->client) || !api_text(op, API_session, &session) ||
-        !read_tenant(op, ret_tenant, ret_asker))
+    if (!api_text(op, API_user, &q->user) || !api_text(op, API_client, &q->client) ||
+        !api_text(op, API_session, &session) || !read_tenant(op, ret_tenant, ret_asker))
         return false;
     if ((q->user.n || q->client.n) && session.n == 0)
         return true;
@@ -66,8 +70,7 @@ static bool read_whitelist(struct api_op *op, struct call_question *q)
     struct json_iter it;
     if (!api_array(op, API_whitelist, &list))
         return false;
-    json_array_each(&it, list, &item)
-    {
+    json_array_each (&it, list, &item) {
         if (q->n_whitelist == CALL_WHITELIST_MAX) {
             api_op_detail(op, "whitelist: at most %d clients", CALL_WHITELIST_MAX);
             api_op_finish(op, 107);
@@ -81,7 +84,8 @@ static bool read_whitelist(struct api_op *op, struct call_question *q)
     return true;
 }
 
-/* {"disconnect":{"code":4000,"reason":"…"}}: what the client's SDK is told; the code decides whether it comes back. */
+/* {"disconnect":{"code":4000,"reason":"…"}}: what the client's SDK is told; the code decides
+ * whether it comes back. */
 static bool read_disconnect(struct api_op *op, struct call_question *q)
 {
     struct bytes how = {0}, code, reason;
@@ -92,7 +96,8 @@ static bool read_disconnect(struct api_op *op, struct call_question *q)
         return true;
     code = json_member(how, "code");
     reason = json_member(how, "reason");
-    if ((!api_absent(code) && !json_u64(code, &number)) || (!api_absent(reason) && !api_item(op, reason, &q->reason))) {
+    if ((!api_absent(code) && !json_u64(code, &number)) ||
+        (!api_absent(reason) && !api_item(op, reason, &q->reason))) {
         api_op_malformed(op, "disconnect");
         return false;
     }
@@ -136,7 +141,8 @@ void api_unsubscribe_start(struct api_op *op)
 static void channels_arrived(void *ctx, const struct ops_called *answer)
 {
     struct api_op *op = ctx;
-    uint32_t code = call_merge_channels(op->call->config, op->call->tenant, answer->asked, answer->answers, &op->result);
+    uint32_t code = call_merge_channels(op->call->config, op->call->tenant, answer->asked,
+                                        answer->answers, &op->result);
     if (code == 106)
         api_op_detail(op, "too many channels: a narrower pattern helps");
     api_op_finish(op, code);

@@ -21,16 +21,16 @@ void api_fields_find(struct api_op *op)
 {
     struct json_iter it;
     struct bytes key, value;
-    json_object_each(&it, op->params, &key, &value)
-    {
+    json_object_each (&it, op->params, &key, &value) {
         for (size_t i = 0; i < API_N_FIELDS; i++)
             if (json_key_is(key, names[i]))
                 op->fields[i] = api_absent(value) ? bytes_of(NULL, 0) : value;
     }
 }
 
-/* All texts of an op go into one buffer, which first gets room for the longest that they can become (a decoded text is
- * not longer than its JSON, and Base64 decoded a second time not either), so that earlier slices stay. */
+/* All texts of an op go into one buffer, which first gets room for the longest that they can
+ * become (a decoded text is not longer than its JSON, and Base64 decoded a second time not
+ * either), so that earlier slices stay. */
 static void make_room(struct api_op *op)
 {
     if (op->memory.cap == 0)
@@ -88,7 +88,8 @@ bool api_u64(struct api_op *op, enum api_field field, uint64_t *ret)
     return false;
 }
 
-static bool nested(struct api_op *op, enum api_field field, enum json_type type, struct bytes *ret)
+static bool nested(struct api_op *op, enum api_field field, enum json_type type,
+                   struct bytes *ret)
 {
     struct bytes value = op->fields[field];
     if (value.n == 0)
@@ -120,7 +121,8 @@ bool api_channel(struct api_op *op, struct config_channel *ret)
     if (code == 0)
         return true;
     if (code == 107)
-        api_op_detail(op, "channel: 1 to %d printable ASCII characters without space", CHANNEL_MAX);
+        api_op_detail(op, "channel: 1 to %d printable ASCII characters without space",
+                      CHANNEL_MAX);
     api_op_finish(op, code);
     return false;
 }

@@ -1,5 +1,5 @@
-/* Fields of a command. null is as good as absent, and leaves what `ret` holds. A field of a wrong type: the op is
- * finished as malformed, and the command has nothing more to do. */
+/* Fields of a command. null is as good as absent, and leaves what `ret` holds. A field of a
+ * wrong type: the op is finished as malformed, and the command has nothing more to do. */
 #ifndef GATEWAY_API_PARAMS_H
 #define GATEWAY_API_PARAMS_H
 
@@ -16,9 +16,11 @@ bool api_u64(struct api_op *op, enum api_field field, uint64_t *ret);
 /* The checked slice as it stands. -> false: malformed; true with `ret` untouched when absent */
 bool api_object(struct api_op *op, enum api_field field, struct bytes *ret);
 bool api_array(struct api_op *op, enum api_field field, struct bytes *ret);
-/* Decodes one string inside a field. Each is to be decoded once: op->memory has room for that. -> false: it is none */
+/* Decodes one string inside a field. Each is to be decoded once: op->memory has room for that.
+ * -> false: it is none */
 bool api_item(struct api_op *op, struct bytes item, struct bytes *ret);
-/* Field `channel`, resolved for the key's tenant. -> false: the op is finished (malformed, or 102, 103, 107) */
+/* Field `channel`, resolved for the key's tenant. -> false: the op is finished (malformed, or
+ * 102, 103, 107) */
 bool api_channel(struct api_op *op, struct config_channel *ret);
 
 #endif

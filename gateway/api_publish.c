@@ -19,9 +19,9 @@ struct target {
 struct publishing {
     struct api_op *op;
     bool broadcast;
-    struct bytes data; /* as it came, or decoded */
-    bool is_json;      /* data is; b64data may be anything */
-    struct bytes tags; /* checked, or empty */
+    struct bytes data;  /* as it came, or decoded */
+    bool is_json;       /* data is; b64data may be anything */
+    struct bytes tags;  /* checked, or empty */
     struct bytes after; /* array of strings, or empty */
     struct bytes key;
     size_t n, next, running;
@@ -65,8 +65,7 @@ static bool read_tags(struct api_op *op, struct bytes *ret)
         return false;
     if (ret->n > API_TAGS_MAX)
         return refuse(op, 107, "tags are longer than 16384 bytes");
-    json_object_each(&it, *ret, &key, &value)
-    {
+    json_object_each (&it, *ret, &key, &value) {
         if (json_type(value) != JSON_STRING) {
             api_op_malformed(op, "tags");
             return false;
@@ -89,7 +88,8 @@ static bool read_version(struct api_op *op)
 {
     uint64_t version = 0;
     bool ignored;
-    if (!api_u64(op, API_version, &version) || !api_bool(op, API_skip_history, &ignored) || !api_bool(op, API_delta, &ignored))
+    if (!api_u64(op, API_version, &version) || !api_bool(op, API_skip_history, &ignored) ||
+        !api_bool(op, API_delta, &ignored))
         return false;
     return version == 0 || refuse(op, 108, "version is not offered");
 }
@@ -103,13 +103,13 @@ static bool read_what(struct api_op *op, struct publishing *p)
 /* ---- where to */
 
 /* References in full form, parted by a space. -> 0, 107, 103 and the rest of config_resolve */
-static uint32_t resolve_after(struct api_op *op, const struct config_channel *channel, struct bytes array, struct buf *into)
+static uint32_t resolve_after(struct api_op *op, const struct config_channel *channel,
+                              struct bytes array, struct buf *into)
 {
     struct json_iter it;
     struct bytes item, text;
     size_t n = 0;
-    json_array_each(&it, array, &item)
-    {
+    json_array_each (&it, array, &item) {
         struct config_channel named;
         struct buf decoded;
         uint64_t seq = 0;
@@ -117,10 +117,12 @@ static uint32_t resolve_after(struct api_op *op, const struct config_channel *ch
         uint32_t code = json_string(item, &decoded) < 0 || ++n > AFTER_MAX ? 107 : 0;
         text = buf_bytes(&decoded);
         const char *at = code == 0 && text.n ? memrchr(text.p, '@', text.n) : NULL;
-        if (!at || !bytes_u64(bytes_of(at + 1, (size_t)(text.p + text.n - at - 1)), &seq) || seq == 0 || seq > INT64_MAX)
+        if (!at || !bytes_u64(bytes_of(at + 1, (size_t)(text.p + text.n - at - 1)), &seq) ||
+            seq == 0 || seq > INT64_MAX)
             code = 107;
         if (code == 0)
-            code = config_resolve(op->call->config, channel->tenant, bytes_of(text.p, (size_t)(at - text.p)), &named);
+            code = config_resolve(op->call->config, channel->tenant,
+                                  bytes_of(text.p, (size_t)(at - text.p)), &named);
         if (code == 0) {
             if (into->n)
                 buf_append_char(into, ' ');
@@ -135,9 +137,11 @@ static uint32_t resolve_after(struct api_op *op, const struct config_channel *ch
     return 0;
 }
 
-static uint32_t check_target(struct publishing *p, struct target *t, struct config_channel *channel, struct buf *after)
+static uint32_t check_target(struct publishing *p, struct target *t,
+                             struct config_channel *channel, struct buf *after)
 {
-    uint32_t code = config_resolve(p->op->call->config, p->op->call->tenant, t->spelling, channel);
+    uint32_t code =
+        config_resolve(p->op->call->config, p->op->call->tenant, t->spelling, channel);
     if (code)
         return code;
     if (bytes_is(channel->tenant->name, CONFIG_RESERVED_TENANT))
@@ -148,7 +152,8 @@ static uint32_t check_target(struct publishing *p, struct target *t, struct conf
     }
     code = resolve_after(p->op, channel, p->after, after);
     if (code)
-        api_op_detail(p->op, "after: at most %d of \"channel@seq\", of the same tenant", AFTER_MAX);
+        api_op_detail(p->op, "after: at most %d of \"channel@seq\", of the same tenant",
+                      AFTER_MAX);
     return code;
 }
 
@@ -255,7 +260,7 @@ void api_broadcast_start(struct api_op *op)
     size_t n = 0;
     if (!api_array(op, API_channels, &channels))
         return;
-    json_array_each(&it, channels, &item)
+    json_array_each (&it, channels, &item)
         n++;
     if (n == 0 || n > API_CHANNELS_MAX) {
         refuse(op, 107, "channels: 1 to 10000 of them");
@@ -264,8 +269,7 @@ void api_broadcast_start(struct api_op *op)
     struct publishing *p = publishing_new(op, n);
     p->broadcast = true;
     n = 0;
-    json_array_each(&it, channels, &item)
-    {
+    json_array_each (&it, channels, &item) {
         if (!api_item(op, item, &p->targets[n++].spelling)) {
             api_op_malformed(op, "channels");
             return;

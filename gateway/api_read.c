@@ -48,8 +48,8 @@ void api_history_start(struct api_op *op)
 {
     struct config_channel channel;
     struct history_query q = {.now_ms = op->call->now_ms};
-    if (!api_channel(op, &channel) || !api_i64(op, API_limit, &q.limit) || !api_bool(op, API_reverse, &q.reverse) ||
-        !read_since(op, &q))
+    if (!api_channel(op, &channel) || !api_i64(op, API_limit, &q.limit) ||
+        !api_bool(op, API_reverse, &q.reverse) || !read_since(op, &q))
         return;
     const struct namespace_options *o = &channel.ns->options;
     uint32_t code = o->history_limit == 0 || o->history_ttl == 0 ? 108 : history_check(&q);
@@ -90,7 +90,8 @@ static void presence_stats_arrived(void *ctx, const struct ops_presence *answer)
     struct api_op *op = ctx;
     if (answer->code)
         return api_op_finish(op, answer->code);
-    buf_printf(&op->result, "{\"num_clients\":%u,\"num_users\":%u}", answer->clients, answer->users);
+    buf_printf(&op->result, "{\"num_clients\":%u,\"num_users\":%u}", answer->clients,
+               answer->users);
     api_op_finish(op, 0);
 }
 

@@ -12,7 +12,8 @@
 #define HEADER_MAX 1024 /* bytes of a token's header, encoded */
 #define NUMBER_MAX 32   /* characters of a number that is a date */
 
-/* A token taken apart. Nothing in it is true before its signature was checked with the key of the tenant it names. */
+/* A token taken apart. Nothing in it is true before its signature was checked with the key of
+ * the tenant it names. */
 struct token {
     struct bytes signed_part; /* header.payload, as it came */
     struct bytes signature;   /* encoded */
@@ -20,7 +21,8 @@ struct token {
     struct buf payload;       /* decoded, checked to be a JSON object */
 };
 
-/* The claims that are used, as slices of the payload; texts are decoded where they are compared. */
+/* The claims that are used, as slices of the payload; texts are decoded where they are
+ * compared. */
 struct claims {
     struct buf texts; /* decoded user, tenant, channel, client, one behind the other */
     struct bytes user, tenant, channel, client, b64info;
@@ -29,7 +31,9 @@ struct claims {
     int64_t exp, expire_at, nbf;
 };
 
-/* One row per answer, one column per use: {error, disconnect}. protocol.md 4, 4.1, 6.6, 12.2. */
+/* One row per answer, one column per use: {error, disconnect}. protocol.md 4, 4.1, 6.6, 12.2.
+ */
+/* clang-format off */
 static const struct auth_verdict verdicts[][4] = {
     /*                       connect      refresh      subscribe    sub_refresh */
     [AUTH_OK] =             {{0, 0},      {0, 0},      {0, 0},      {0, 0}},
@@ -41,6 +45,7 @@ static const struct auth_verdict verdicts[][4] = {
     [AUTH_NO_CREDENTIALS] = {{0, 3501},   {0, 3501},   {103, 0},    {107, 0}},
     [AUTH_ELSEWHERE] =      {{100, 0},    {100, 0},    {100, 0},    {100, 0}},
 };
+/* clang-format on */
 
 struct auth_verdict auth_verdict(enum auth_use use, enum auth_answer answer)
 {
@@ -73,8 +78,10 @@ uint32_t auth_ttl(int64_t expire_at, int64_t now)
 static const EVP_MD *read_digest(struct bytes header)
 {
     struct bytes alg = json_member(header, "alg");
-    /* crit: extensions that must be understood; b64, zip: another payload than the one that stands there */
-    if (json_member(header, "crit").n || json_member(header, "b64").n || json_member(header, "zip").n)
+    /* crit: extensions that must be understood; b64, zip: another payload than the one that
+     * stands there */
+    if (json_member(header, "crit").n || json_member(header, "b64").n ||
+        json_member(header, "zip").n)
         return NULL;
     if (bytes_is(alg, "\"HS256\""))
         return EVP_sha256();
@@ -85,7 +92,8 @@ static const EVP_MD *read_digest(struct bytes header)
 
 static int decode_object(struct bytes part, struct buf *into)
 {
-    if (base64url_decode(part, into) < 0 || json_check(buf_bytes(into), JSON_DEPTH_MAX, NULL) < 0)
+    if (base64url_decode(part, into) < 0 ||
+        json_check(buf_bytes(into), JSON_DEPTH_MAX, NULL) < 0)
         return -EBADMSG;
     return json_type(buf_bytes(into)) == JSON_OBJECT ? 0 : -EBADMSG;
 }
@@ -127,7 +135,8 @@ static bool token_is_signed(const struct token *t, struct bytes key)
         return false;
     buf_init(&given);
     bool ok = base64url_decode(t->signature, &given) == 0 &&
-              HMAC(t->digest, key.p, (int)key.n, (const unsigned char *)t->signed_part.p, t->signed_part.n, digest, &n) &&
+              HMAC(t->digest, key.p, (int)key.n, (const unsigned char *)t->signed_part.p,
+                   t->signed_part.n, digest, &n) &&
               given.n == n && CRYPTO_memcmp(given.p, digest, n) == 0;
     buf_fini(&given);
     return ok;
@@ -141,7 +150,8 @@ static bool is_absent(struct bytes value)
     return type == JSON_NONE || type == JSON_NULL;
 }
 
-/* Seconds since 1970; libraries write whole numbers, some write fractions (RFC 7519 allows both), which are cut off. */
+/* Seconds since 1970; libraries write whole numbers, some write fractions (RFC 7519 allows
+ * both), which are cut off. */
 static int read_date(struct bytes payload, const char *name, bool *ret_there, int64_t *ret)
 {
     char text[NUMBER_MAX + 1];
@@ -160,8 +170,10 @@ static int read_date(struct bytes payload, const char *name, bool *ret_there, in
     return 0;
 }
 
-/* Decoded text, appended to c->texts. Slices are set when all are in, since appending moves them. */
-static int read_text(struct claims *c, struct bytes payload, const char *name, bool *ret_there, struct bytes *ret)
+/* Decoded text, appended to c->texts. Slices are set when all are in, since appending moves
+ * them. */
+static int read_text(struct claims *c, struct bytes payload, const char *name, bool *ret_there,
+                     struct bytes *ret)
 {
     struct bytes value = json_member(payload, name);
     size_t start = c->texts.n;
@@ -179,9 +191,9 @@ static bool has_some(struct bytes value)
 {
     struct json_iter it;
     struct bytes key, item;
-    json_object_each(&it, value, &key, &item)
+    json_object_each (&it, value, &key, &item)
         return true;
-    json_array_each(&it, value, &item)
+    json_array_each (&it, value, &item)
         return true;
     return false;
 }
@@ -191,7 +203,8 @@ static int read_claims(struct claims *c, struct bytes payload)
     buf_reserve(&c->texts, payload.n); /* a decoded text is never longer, so that slices stay */
     c->info = json_member(payload, "info");
     c->info = is_absent(c->info) ? bytes_of(NULL, 0) : c->info;
-    c->server_subs = has_some(json_member(payload, "channels")) || has_some(json_member(payload, "subs"));
+    c->server_subs =
+        has_some(json_member(payload, "channels")) || has_some(json_member(payload, "subs"));
     if (read_text(c, payload, "sub", NULL, &c->user) < 0 ||
         read_text(c, payload, "tenant", &c->has_tenant, &c->tenant) < 0 ||
         read_text(c, payload, "channel", &c->has_channel, &c->channel) < 0 ||
@@ -212,8 +225,8 @@ static enum auth_answer judge_dates(const struct claims *c, int64_t now)
     return c->has_expire_at && c->expire_at && c->expire_at < now ? AUTH_OVER : AUTH_OK;
 }
 
-/* What the token says about its bearer, copied to where it may stay. b64info is JSON here too: presence shows it to
- * JSON clients. */
+/* What the token says about its bearer, copied to where it may stay. b64info is JSON here too:
+ * presence shows it to JSON clients. */
 static int fill(struct auth *ret, struct bytes tenant, const struct claims *c)
 {
     struct buf memory, decoded;
@@ -249,8 +262,8 @@ static int fill(struct auth *ret, struct bytes tenant, const struct claims *c)
 
 struct asker {
     const struct config *config;
-    struct bytes tenant;                  /* of the path, or of the connection; empty: default */
-    bool tenant_is_fixed;                 /* the claim may not name another */
+    struct bytes tenant;  /* of the path, or of the connection; empty: default */
+    bool tenant_is_fixed; /* the claim may not name another */
     const struct config_channel *channel; /* subscription tokens; else NULL */
     const struct bytes *user;             /* who it has to be for; NULL: anybody */
     struct bytes client;
@@ -261,7 +274,8 @@ static const struct config_tenant *asked_tenant(const struct asker *a)
     return config_tenant(a->config, a->tenant.n ? a->tenant : BYTES(CONFIG_DEFAULT_TENANT));
 }
 
-static enum auth_answer judge_bearer(const struct asker *a, const struct config_tenant *tenant, const struct claims *c)
+static enum auth_answer judge_bearer(const struct asker *a, const struct config_tenant *tenant,
+                                     const struct claims *c)
 {
     struct config_channel named;
     if (c->has_channel != (a->channel != NULL))
@@ -272,19 +286,23 @@ static enum auth_answer judge_bearer(const struct asker *a, const struct config_
         return AUTH_MISMATCH;
     if (!a->channel)
         return AUTH_OK;
-    if (config_resolve(a->config, tenant, c->channel, &named) || !bytes_equal(named.full, a->channel->full))
+    if (config_resolve(a->config, tenant, c->channel, &named) ||
+        !bytes_equal(named.full, a->channel->full))
         return AUTH_MISMATCH;
-    return c->has_client && c->client.n && !bytes_equal(c->client, a->client) ? AUTH_MISMATCH : AUTH_OK;
+    return c->has_client && c->client.n && !bytes_equal(c->client, a->client) ? AUTH_MISMATCH
+                                                                              : AUTH_OK;
 }
 
-static enum auth_answer judge(const struct asker *a, const struct token *t, int64_t now, struct claims *c,
-                              struct auth *ret)
+static enum auth_answer judge(const struct asker *a, const struct token *t, int64_t now,
+                              struct claims *c, struct auth *ret)
 {
     if (read_claims(c, buf_bytes(&t->payload)) < 0)
         return AUTH_INVALID;
-    /* The claim only says whose key to check with; a fixed tenant's key is checked whatever it says. */
+    /* The claim only says whose key to check with; a fixed tenant's key is checked whatever it
+     * says. */
     bool follow = c->has_tenant && !a->tenant_is_fixed;
-    const struct config_tenant *tenant = follow ? config_tenant(a->config, c->tenant) : asked_tenant(a);
+    const struct config_tenant *tenant =
+        follow ? config_tenant(a->config, c->tenant) : asked_tenant(a);
     if (!tenant || !token_is_signed(t, tenant->options.token_hmac_secret_key))
         return AUTH_INVALID;
     enum auth_answer answer = judge_dates(c, now);
@@ -297,7 +315,8 @@ static enum auth_answer judge(const struct asker *a, const struct token *t, int6
     return fill(ret, tenant->name, c) < 0 ? AUTH_INVALID : AUTH_OK;
 }
 
-static enum auth_answer check(const struct asker *a, struct bytes text, int64_t now, struct auth *ret)
+static enum auth_answer check(const struct asker *a, struct bytes text, int64_t now,
+                              struct auth *ret)
 {
     struct token token = {0};
     struct claims claims = {0};
@@ -321,22 +340,26 @@ static enum auth_answer enter_without_token(const struct asker *a, struct auth *
     return AUTH_OK;
 }
 
-enum auth_answer auth_connect(const struct config *config, struct bytes path_tenant, struct bytes token, int64_t now,
-                              struct auth *ret)
+enum auth_answer auth_connect(const struct config *config, struct bytes path_tenant,
+                              struct bytes token, int64_t now, struct auth *ret)
 {
     struct asker a = {.config = config, .tenant = path_tenant};
     return token.n ? check(&a, token, now, ret) : enter_without_token(&a, ret);
 }
 
-enum auth_answer auth_refresh(const struct config *config, struct bytes tenant, struct bytes user, struct bytes token,
-                              int64_t now, struct auth *ret)
+enum auth_answer auth_refresh(const struct config *config, struct bytes tenant,
+                              struct bytes user, struct bytes token, int64_t now,
+                              struct auth *ret)
 {
-    struct asker a = {.config = config, .tenant = tenant, .tenant_is_fixed = true, .user = &user};
+    struct asker a = {
+        .config = config, .tenant = tenant, .tenant_is_fixed = true, .user = &user};
     return token.n ? check(&a, token, now, ret) : AUTH_NO_CREDENTIALS;
 }
 
-enum auth_answer auth_subscribe(const struct config *config, const struct config_channel *channel, struct bytes user,
-                                struct bytes client, struct bytes token, int64_t now, struct auth *ret)
+enum auth_answer auth_subscribe(const struct config *config,
+                                const struct config_channel *channel, struct bytes user,
+                                struct bytes client, struct bytes token, int64_t now,
+                                struct auth *ret)
 {
     struct asker a = {.config = config,
                       .tenant = channel->tenant->name,

@@ -1,11 +1,14 @@
-/* Connection and subscription tokens: JSON Web Tokens signed with HMAC by the tenant's token_hmac_secret_key
- * (protocol.md 12). HS256, HS384 and HS512 and nothing else: what the header of a token says only chooses among these.
+/* Connection and subscription tokens: JSON Web Tokens signed with HMAC by the tenant's
+ * token_hmac_secret_key (protocol.md 12). HS256, HS384 and HS512 and nothing else: what the
+ * header of a token says only chooses among these.
  *
- * A token is worth what its key is worth: the tenant is settled first (claim `tenant`, else the connection's path, else
- * `default`), and the signature must be by that tenant's key, so a token cannot carry its bearer into another tenant.
- * Claims used: sub, exp, expire_at, nbf, info, b64info, tenant; in subscription tokens channel and client too. Claims
- * `channels` and `subs` (server-side subscriptions) are not acted on; server_subs says that there were some. aud, iss,
- * iat, jti and meta are not looked at. A claim of a wrong type makes the token invalid; null is as good as absent. */
+ * A token is worth what its key is worth: the tenant is settled first (claim `tenant`, else the
+ * connection's path, else `default`), and the signature must be by that tenant's key, so a
+ * token cannot carry its bearer into another tenant. Claims used: sub, exp, expire_at, nbf,
+ * info, b64info, tenant; in subscription tokens channel and client too. Claims `channels` and
+ * `subs` (server-side subscriptions) are not acted on; server_subs says that there were some.
+ * aud, iss, iat, jti and meta are not looked at. A claim of a wrong type makes the token
+ * invalid; null is as good as absent. */
 #ifndef GATEWAY_AUTH_H
 #define GATEWAY_AUTH_H
 
@@ -18,11 +21,11 @@ enum auth_use { AUTH_CONNECT, AUTH_REFRESH, AUTH_SUBSCRIBE, AUTH_SUB_REFRESH };
 
 enum auth_answer {
     AUTH_OK = 0,
-    AUTH_EXPIRED,        /* signed, but exp has passed or nbf is to come: a fresh token helps */
-    AUTH_OVER,           /* signed, and its expire_at has passed */
-    AUTH_INVALID,        /* no token of ours: form, algorithm, signature, types, unknown tenant, no key */
-    AUTH_WRONG_KIND,     /* a subscription token where a connection token belongs, or the reverse */
-    AUTH_MISMATCH,       /* signed, but for another user, channel, client or tenant */
+    AUTH_EXPIRED,    /* signed, but exp has passed or nbf is to come: a fresh token helps */
+    AUTH_OVER,       /* signed, and its expire_at has passed */
+    AUTH_INVALID,    /* no token of ours: form, algorithm, signature, types, tenant, no key */
+    AUTH_WRONG_KIND, /* a subscription token where a connection token belongs, or the reverse */
+    AUTH_MISMATCH,   /* signed, but for another user, channel, client or tenant */
     AUTH_NO_CREDENTIALS, /* no token, and the tenant lets nobody in without one */
     AUTH_ELSEWHERE,      /* a tenant of other cells */
 };
@@ -46,18 +49,23 @@ struct auth {
 void auth_init(struct auth *a);
 void auth_fini(struct auth *a);
 
-/* For connect. path_tenant: TENANT of /t/TENANT/…, or empty. now: s since 1970. token empty: anonymous, if the tenant
- * has allow_anonymous_connect_without_token. On anything but AUTH_OK `ret` is untouched.
+/* For connect. path_tenant: TENANT of /t/TENANT/…, or empty. now: s since 1970. token empty:
+ * anonymous, if the tenant has allow_anonymous_connect_without_token. On anything but AUTH_OK
+ * `ret` is untouched.
  * -> AUTH_OK, EXPIRED, OVER, INVALID, WRONG_KIND, NO_CREDENTIALS, ELSEWHERE */
-enum auth_answer auth_connect(const struct config *config, struct bytes path_tenant, struct bytes token, int64_t now,
+enum auth_answer auth_connect(const struct config *config, struct bytes path_tenant,
+                              struct bytes token, int64_t now, struct auth *ret);
+/* For refresh on a connection of that tenant (name) and user. -> as above without
+ * NO_CREDENTIALS, or MISMATCH */
+enum auth_answer auth_refresh(const struct config *config, struct bytes tenant,
+                              struct bytes user, struct bytes token, int64_t now,
                               struct auth *ret);
-/* For refresh on a connection of that tenant (name) and user. -> as above without NO_CREDENTIALS, or MISMATCH */
-enum auth_answer auth_refresh(const struct config *config, struct bytes tenant, struct bytes user, struct bytes token,
-                              int64_t now, struct auth *ret);
-/* For subscribe and sub_refresh. user, client: the connection's. -> AUTH_OK, EXPIRED, OVER, INVALID, WRONG_KIND,
- * MISMATCH */
-enum auth_answer auth_subscribe(const struct config *config, const struct config_channel *channel, struct bytes user,
-                                struct bytes client, struct bytes token, int64_t now, struct auth *ret);
+/* For subscribe and sub_refresh. user, client: the connection's. -> AUTH_OK, EXPIRED, OVER,
+ * INVALID, WRONG_KIND, MISMATCH */
+enum auth_answer auth_subscribe(const struct config *config,
+                                const struct config_channel *channel, struct bytes user,
+                                struct bytes client, struct bytes token, int64_t now,
+                                struct auth *ret);
 
 /* Seconds to tell the client, at most AUTH_TTL_MAX, at least 1; 0 when it never expires. */
 uint32_t auth_ttl(int64_t expire_at, int64_t now);

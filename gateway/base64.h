@@ -1,5 +1,6 @@
-/* Base64 (RFC 4648): the standard alphabet with padding for payloads (b64data, b64info), the one for URLs without
- * padding for tokens. Strict: no white space, no other padding than the right one, no spare bits set. */
+/* Base64 (RFC 4648): the standard alphabet with padding for payloads (b64data, b64info), the
+ * one for URLs without padding for tokens. Strict: no white space, no other padding than the
+ * right one, no spare bits set. */
 #ifndef GATEWAY_BASE64_H
 #define GATEWAY_BASE64_H
 

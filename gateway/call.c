@@ -19,8 +19,10 @@ static const struct {
     const char *name;
     size_t offset;
 } texts[] = {
-    {"user", offsetof(struct call_question, user)},       {"client", offsetof(struct call_question, client)},
-    {"channel", offsetof(struct call_question, channel)}, {"pattern", offsetof(struct call_question, pattern)},
+    {"user", offsetof(struct call_question, user)},
+    {"client", offsetof(struct call_question, client)},
+    {"channel", offsetof(struct call_question, channel)},
+    {"pattern", offsetof(struct call_question, pattern)},
     {"reason", offsetof(struct call_question, reason)},
 };
 #define TEXTS (sizeof texts / sizeof *texts)
@@ -94,8 +96,7 @@ static int read_whitelist(struct call_question *q, struct bytes array)
     struct bytes item;
     if (!is_absent(array) && json_type(array) != JSON_ARRAY)
         return -EBADMSG;
-    json_array_each(&it, array, &item)
-    {
+    json_array_each (&it, array, &item) {
         if (q->n_whitelist == CALL_WHITELIST_MAX || json_type(item) != JSON_STRING ||
             read_text(q, item, &q->whitelist[q->n_whitelist]) < 0)
             return -EBADMSG;
@@ -131,15 +132,16 @@ static enum call_kind kind_of(struct bytes method)
     return 0;
 }
 
-int call_decode(struct call_question *q, const struct config *config, struct bytes method, struct bytes tenant,
-                struct bytes body)
+int call_decode(struct call_question *q, const struct config *config, struct bytes method,
+                struct bytes tenant, struct bytes body)
 {
     *q = (struct call_question){.kind = kind_of(method), .config = config, .tenant = tenant};
     q->asker = tenant.n ? config_tenant(config, tenant) : NULL;
     if (q->kind == 0 || (tenant.n && !q->asker))
         return -ENOENT;
     bool about_users = q->kind == CALL_DISCONNECT || q->kind == CALL_UNSUBSCRIBE;
-    if (read_body(q, body) < 0 || (about_users && (tenant.n == 0 || (q->user.n == 0 && q->client.n == 0)))) {
+    if (read_body(q, body) < 0 ||
+        (about_users && (tenant.n == 0 || (q->user.n == 0 && q->client.n == 0)))) {
         call_fini(q);
         return -EBADMSG;
     }
@@ -151,7 +153,8 @@ void call_fini(struct call_question *q)
     buf_fini(&q->memory);
 }
 
-bool call_means(const struct call_question *q, struct bytes tenant, struct bytes user, struct bytes client)
+bool call_means(const struct call_question *q, struct bytes tenant, struct bytes user,
+                struct bytes client)
 {
     if (!bytes_equal(q->tenant, tenant) || (q->user.n && !bytes_equal(q->user, user)) ||
         (q->client.n && !bytes_equal(q->client, client)))
@@ -183,13 +186,15 @@ void call_answer_info(struct buf *into, const struct call_info *info)
     buf_append_str(into, ",\"version\":");
     json_append_string(into, info->version);
     buf_printf(into,
-               ",\"num_clients\":%llu,\"num_users\":%llu,\"num_subs\":%llu,\"num_channels\":%llu,\"uptime\":%llu}}",
+               ",\"num_clients\":%llu,\"num_users\":%llu,\"num_subs\":%llu,\"num_channels\":%"
+               "llu,\"uptime\":%llu}}",
                (unsigned long long)info->num_clients, (unsigned long long)info->num_users,
                (unsigned long long)info->num_subs, (unsigned long long)info->num_channels,
                (unsigned long long)info->uptime);
 }
 
-void call_channels_begin(struct call_channels *l, const struct call_question *q, struct buf *into)
+void call_channels_begin(struct call_channels *l, const struct call_question *q,
+                         struct buf *into)
 {
     *l = (struct call_channels){.q = q, .into = into, .start = into->n};
     buf_append_str(into, "{\"channels\":{");
@@ -202,7 +207,8 @@ void call_channels_add(struct call_channels *l, struct bytes full, uint64_t num_
         return;
     if (l->q->asker && !bytes_equal(tenant, l->q->tenant))
         return;
-    if (l->q->pattern.n && !glob_match(l->q->pattern, config_spelling(l->q->config, l->q->asker, full)))
+    if (l->q->pattern.n &&
+        !glob_match(l->q->pattern, config_spelling(l->q->config, l->q->asker, full)))
         return;
     if (l->n++)
         buf_append_char(l->into, ',');

@@ -1,38 +1,43 @@
-/* What the HTTP API asks of every gateway of the cell (ops_call; ctl_call, ctl_answer of messages.h): the bodies, both
- * ways, are JSON, written and read here only. The API's side writes the question and merges the answers; the receiving
- * side decodes the question, walks its own connections or channels, and encodes its answer:
+/* What the HTTP API asks of every gateway of the cell (ops_call; ctl_call, ctl_answer of
+ * messages.h): the bodies, both ways, are JSON, written and read here only. The API's side
+ * writes the question and merges the answers; the receiving side decodes the question, walks
+ * its own connections or channels, and encodes its answer:
  *
- *     struct call_question q;
- *     if (call_decode(&q, config, method, tenant, body) < 0) → answer call_answer_error(into)
- *     switch (q.kind) {
- *     case CALL_DISCONNECT:  for each connection: if (call_means(&q, tenant, user, client)) close it with q.code,
- *                            q.reason;  call_answer_count(into, closed)
- *     case CALL_UNSUBSCRIBE: the same, from q.channel (full name; empty: from all its channels), push unsubscribe 2000;
- *                            call_answer_count(into, unsubscribed)
- *     case CALL_CHANNELS:    call_channels_begin(&list, &q, into); for each channel with subscribers
- *                            call_channels_add(&list, full, subscribers); call_channels_end(&list)
- *     case CALL_INFO:        count what belongs to q.tenant (empty: all);  call_answer_info(into, &counts)
- *     }
- *     call_fini(&q)
+ *     call_decode          below 0: call_answer_error
+ *     then by q.kind:
+ *     CALL_DISCONNECT      closes each connection that call_means with q.code and q.reason;
+ *                          call_answer_count
+ *     CALL_UNSUBSCRIBE     takes each such connection off q.channel (full name; empty: off all
+ *                          its channels), push unsubscribe 2000; call_answer_count
+ *     CALL_CHANNELS        call_channels_begin, call_channels_add for each channel with
+ *                          subscribers, call_channels_end
+ *     CALL_INFO            counts what belongs to q.tenant (empty: all); call_answer_info
  *
- * Bodies (question → answer):
- *     disconnect   {"user":"u","client":"c","whitelist":["c1",…],"code":3503,"reason":"force disconnect"} → {"count":1}
- *     unsubscribe  {"user":"u","client":"c","channel":"default/news"}                                     → {"count":1}
- *     channels     {"pattern":"news*"} → {"channels":{"default/news":{"num_clients":3}}}, or {"full":true} when the
- *                  answer would pass CALL_ANSWER_MAX
- *     info         {} → {"node":{"uid":"…","name":"…","version":"…","num_clients":0,"num_users":0,"num_subs":0,
- *                        "num_channels":0,"uptime":0}}
- *     anything that could not be read → {"error":100}
- * Fields left out are empty. `tenant` of the call: whose users and channels are meant; never empty for disconnect and
- * unsubscribe (a user of one tenant is nobody in another); empty for channels and info: all tenants. */
+ * Bodies, question and answer:
+ *
+ *     disconnect   {"user":"u","client":"c","whitelist":["d"],"code":3503,"reason":"…"}
+ *                  {"count":1}
+ *     unsubscribe  {"user":"u","client":"c","channel":"default/news"}
+ *                  {"count":1}
+ *     channels     {"pattern":"news*"}
+ *                  {"channels":{"default/news":{"num_clients":3}}}, or {"full":true} when that
+ *                  would pass CALL_ANSWER_MAX
+ *     info         {}
+ *                  {"node":{"uid":"…","name":"…","version":"…","num_clients":0,"num_users":0,
+ *                  "num_subs":0,"num_channels":0,"uptime":0}}
+ *     what could not be read: {"error":100}
+ *
+ * Fields left out are empty. `tenant` of the call: whose users and channels are meant; never
+ * empty for disconnect and unsubscribe (a user of one tenant is nobody in another); empty for
+ * channels and info: all tenants. */
 #ifndef GATEWAY_CALL_H
 #define GATEWAY_CALL_H
 
 #include "config.h"
 
-#define CALL_ANSWER_MAX (1 << 20)   /* bytes of one gateway's answer; well below LINK_FRAME_MAX */
-#define CALL_WHITELIST_MAX 128      /* clients */
-#define CALL_MERGED_MAX (8 << 20)   /* bytes of channel names put together */
+#define CALL_ANSWER_MAX (1 << 20) /* bytes of an answer; well below LINK_FRAME_MAX */
+#define CALL_WHITELIST_MAX 128    /* clients */
+#define CALL_MERGED_MAX (8 << 20) /* bytes of channel names put together */
 
 enum call_kind { CALL_DISCONNECT = 1, CALL_UNSUBSCRIBE, CALL_CHANNELS, CALL_INFO };
 
@@ -64,12 +69,15 @@ const char *call_method(enum call_kind kind);
 void call_encode(struct buf *into, const struct call_question *q);
 
 /* ---- receiving side */
-/* Borrows tenant and config, copies the rest. -> 0, -EBADMSG, -ENOENT (unknown method or tenant) */
-int call_decode(struct call_question *q, const struct config *config, struct bytes method, struct bytes tenant,
-                struct bytes body);
+/* Borrows tenant and config, copies the rest. -> 0, -EBADMSG, -ENOENT (unknown method or
+ * tenant) */
+int call_decode(struct call_question *q, const struct config *config, struct bytes method,
+                struct bytes tenant, struct bytes body);
 void call_fini(struct call_question *q);
-/* Whether a connection is meant by a disconnect or unsubscribe. tenant: the connection's, name. */
-bool call_means(const struct call_question *q, struct bytes tenant, struct bytes user, struct bytes client);
+/* Whether a connection is meant by a disconnect or unsubscribe. tenant: the connection's, name.
+ */
+bool call_means(const struct call_question *q, struct bytes tenant, struct bytes user,
+                struct bytes client);
 void call_answer_count(struct buf *into, uint64_t count);
 void call_answer_info(struct buf *into, const struct call_info *info);
 void call_answer_error(struct buf *into);
@@ -80,19 +88,23 @@ struct call_channels {
     size_t start, n;
     bool full; /* the answer passed CALL_ANSWER_MAX */
 };
-void call_channels_begin(struct call_channels *l, const struct call_question *q, struct buf *into);
+void call_channels_begin(struct call_channels *l, const struct call_question *q,
+                         struct buf *into);
 /* Adds the channel if it is of the asker's and matches the pattern (as the asker spells it). */
 void call_channels_add(struct call_channels *l, struct bytes full, uint64_t num_clients);
 void call_channels_end(struct call_channels *l);
 
 /* ---- merging, back on the asking side. answers: list of ctl_answer. */
-/* Sum of the counts. -> 0, or 100 when fewer than `asked` answered (at least one gateway's part is unknown) */
+/* Sum of the counts. -> 0, or 100 when fewer than `asked` answered (at least one gateway's part
+ * is unknown) */
 uint32_t call_merge_count(uint32_t asked, struct bytes answers, uint64_t *ret_count);
-/* Appends {"channels":{"news":{"num_clients":4}}}, names as the asker spells them, counts summed.
+/* Appends {"channels":{"news":{"num_clients":4}}}, names as the asker spells them, counts
+ * summed.
  * -> 0, 100 (as above), 106 (too many channels: a narrower pattern helps) */
-uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker, uint32_t asked,
-                             struct bytes answers, struct buf *into);
-/* Appends {"nodes":[…]} with those that answered: who is missing is what info is asked for. -> 0, 100 (nobody) */
+uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker,
+                             uint32_t asked, struct bytes answers, struct buf *into);
+/* Appends {"nodes":[…]} with those that answered: who is missing is what info is asked for. ->
+ * 0, 100 (nobody) */
 uint32_t call_merge_info(struct bytes answers, struct buf *into);
 
 #endif

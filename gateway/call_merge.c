@@ -6,15 +6,16 @@
 #include <assert.h>
 #include <stdlib.h>
 
-/* The next answer that can be used. -> 1, 0 at the end, -1 when one is broken or says that it failed */
+/* The next answer that can be used. -> 1, 0 at the end, -1 when one is broken or says that it
+ * failed */
 static int next_answer(struct bytes *answers, struct bytes *ret_body)
 {
     struct ctl_answer answer;
     int more = wire_next_ctl_answer(answers, &answer);
     if (more <= 0)
         return more;
-    if (json_check(answer.body, JSON_DEPTH_MAX, NULL) < 0 || json_type(answer.body) != JSON_OBJECT ||
-        json_member(answer.body, "error").n)
+    if (json_check(answer.body, JSON_DEPTH_MAX, NULL) < 0 ||
+        json_type(answer.body) != JSON_OBJECT || json_member(answer.body, "error").n)
         return -1;
     *ret_body = answer.body;
     return 1;
@@ -41,7 +42,8 @@ uint32_t call_merge_count(uint32_t asked, struct bytes answers, uint64_t *ret_co
 struct row {
     struct map_node by_key; /* struct rows::map */
     struct row *next;       /* in order of appearance */
-    struct bytes key;       /* the name as JSON, quotes and escapes included: one encoder wrote them all */
+    struct bytes
+        key; /* the name as JSON, quotes and escapes included: one encoder wrote them all */
     uint64_t num_clients;
 };
 
@@ -81,8 +83,7 @@ static uint32_t add_answer(struct rows *rows, struct bytes body)
         return 106;
     if (json_type(channels) != JSON_OBJECT)
         return 100;
-    json_object_each(&it, channels, &key, &value)
-    {
+    json_object_each (&it, channels, &key, &value) {
         if (!json_u64(json_member(value, "num_clients"), &num_clients))
             return 100;
         if (!add_row(rows, key, num_clients))
@@ -105,8 +106,8 @@ static uint32_t add_answers(struct rows *rows, uint32_t asked, struct bytes answ
     return more < 0 || seen == 0 || seen < asked ? 100 : 0;
 }
 
-static void print_rows(const struct rows *rows, const struct config *config, const struct config_tenant *asker,
-                       struct buf *into)
+static void print_rows(const struct rows *rows, const struct config *config,
+                       const struct config_tenant *asker, struct buf *into)
 {
     struct buf name;
     buf_init(&name);
@@ -126,8 +127,8 @@ static void print_rows(const struct rows *rows, const struct config *config, con
     buf_fini(&name);
 }
 
-uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker, uint32_t asked,
-                             struct bytes answers, struct buf *into)
+uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker,
+                             uint32_t asked, struct bytes answers, struct buf *into)
 {
     struct rows rows = {0};
     rows.last = &rows.first;

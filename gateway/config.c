@@ -26,7 +26,8 @@ struct reader {
 static struct bytes text_member(json_t *object, const char *name)
 {
     json_t *value = json_object_get(object, name);
-    return json_is_string(value) ? bytes_of(json_string_value(value), json_string_length(value)) : bytes_of(NULL, 0);
+    return json_is_string(value) ? bytes_of(json_string_value(value), json_string_length(value))
+                                 : bytes_of(NULL, 0);
 }
 
 static int refuse(struct reader *r, const char *what, struct bytes which, const char *reason)
@@ -39,7 +40,8 @@ static bool namespace_name_valid(struct bytes name)
 {
     for (size_t i = 0; i < name.n; i++) {
         char c = name.p[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                  c == '-' || c == '_';
         if (!ok)
             return false;
     }
@@ -107,7 +109,8 @@ static int read_namespace(struct reader *r, json_t *from)
     if (!tenant)
         return refuse(r, "namespace", name, "of a tenant that is not registered");
     if (!json_is_string(json_object_get(from, "name")) || !namespace_name_valid(name))
-        return refuse(r, "namespace", name, "a name is empty, or two and more of a-z, A-Z, 0-9, - and _");
+        return refuse(r, "namespace", name,
+                      "a name is empty, or two and more of a-z, A-Z, 0-9, - and _");
     if (config_namespace(r->config, tenant->name, name))
         return refuse(r, "namespace", name, "is there twice");
     struct config_namespace *ns = calloc(1, sizeof *ns);
@@ -117,12 +120,14 @@ static int read_namespace(struct reader *r, json_t *from)
     ns->key = full_key(tenant->name, name);
     size_t before = r->why->n;
     int error = namespace_options_read(&ns->options, json_object_get(from, "options"), r->why);
-    if (error == 0 && !bytes_is(ns->options.format, "json") && !bytes_is(ns->options.format, "binary")) {
+    if (error == 0 && !bytes_is(ns->options.format, "json") &&
+        !bytes_is(ns->options.format, "binary")) {
         buf_append_str(r->why, "option format must be json or binary");
         error = -EBADMSG;
     }
     if (r->why->n > before)
-        buf_printf(r->why, " (namespace \"%.*s\")%s", BYTES_FMT(ns->key), error < 0 ? "" : "\n");
+        buf_printf(r->why, " (namespace \"%.*s\")%s", BYTES_FMT(ns->key),
+                   error < 0 ? "" : "\n");
     if (error < 0) {
         namespace_free(ns);
         return error;
@@ -149,7 +154,8 @@ static int read_api_key(struct reader *r, json_t *from)
     if (find_api_key(r->config, sha256))
         return refuse(r, "api key", sha256, "is there twice");
     bool all = !tenant || json_is_null(tenant);
-    const struct config_tenant *of = all ? NULL : config_tenant(r->config, text_member(from, "tenant"));
+    const struct config_tenant *of =
+        all ? NULL : config_tenant(r->config, text_member(from, "tenant"));
     if (!all && !of)
         return refuse(r, "api key", sha256, "of a tenant that is not registered");
     struct config_api_key *key = calloc(1, sizeof *key);
@@ -161,7 +167,8 @@ static int read_api_key(struct reader *r, json_t *from)
 }
 
 /* An array that is not there is empty: json_agg over no rows is null. */
-static int read_each(struct reader *r, const char *name, int (*read)(struct reader *r, json_t *from))
+static int read_each(struct reader *r, const char *name,
+                     int (*read)(struct reader *r, json_t *from))
 {
     json_t *array = json_object_get(r->config->root, name), *item;
     size_t i;
@@ -178,13 +185,14 @@ static int read_each(struct reader *r, const char *name, int (*read)(struct read
     return 0;
 }
 
-int config_parse(struct bytes json, uint64_t version, struct bytes cell, struct config **ret_config,
-                 struct buf *ret_why)
+int config_parse(struct bytes json, uint64_t version, struct bytes cell,
+                 struct config **ret_config, struct buf *ret_why)
 {
     json_error_t error;
     json_t *root = json_loadb(json.p ? json.p : "", json.n, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(root)) {
-        buf_printf(ret_why, "no JSON object: %s at byte %d", root ? "another type" : error.text, error.position);
+        buf_printf(ret_why, "no JSON object: %s at byte %d", root ? "another type" : error.text,
+                   error.position);
         json_decref(root);
         return -EBADMSG;
     }
@@ -197,7 +205,8 @@ int config_parse(struct bytes json, uint64_t version, struct bytes cell, struct 
     map_init(&c->namespaces);
     map_init(&c->api_keys);
     struct reader r = {c, cell, ret_why};
-    if (read_each(&r, "tenants", read_tenant) < 0 || read_each(&r, "namespaces", read_namespace) < 0 ||
+    if (read_each(&r, "tenants", read_tenant) < 0 ||
+        read_each(&r, "namespaces", read_namespace) < 0 ||
         read_each(&r, "api_keys", read_api_key) < 0) {
         config_unref(c);
         return -EBADMSG;
@@ -221,12 +230,11 @@ struct config *config_unref(const struct config *c)
     struct config_namespace *ns;
     struct config_api_key *key;
     struct config_tenant *tenant;
-    map_for_each(ns, &mine->namespaces, by_name)
+    map_for_each (ns, &mine->namespaces, by_name)
         namespace_free(ns);
-    map_for_each(key, &mine->api_keys, by_sha256)
+    map_for_each (key, &mine->api_keys, by_sha256)
         free(key);
-    map_for_each(tenant, &mine->tenants, by_name)
-    {
+    map_for_each (tenant, &mine->tenants, by_name) {
         tenant_options_fini(&tenant->options);
         free(tenant);
     }
@@ -248,7 +256,8 @@ const struct config_tenant *config_tenant(const struct config *c, struct bytes n
     return map_find_bytes(&c->tenants, name, struct config_tenant, by_name, name);
 }
 
-const struct config_namespace *config_namespace(const struct config *c, struct bytes tenant, struct bytes name)
+const struct config_namespace *config_namespace(const struct config *c, struct bytes tenant,
+                                                struct bytes name)
 {
     char text[CONFIG_FULL_MAX];
     if (tenant.n > TENANT_MAX || name.n > CHANNEL_MAX)
@@ -256,8 +265,8 @@ const struct config_namespace *config_namespace(const struct config *c, struct b
     memcpy(text, tenant.n ? tenant.p : "", tenant.n);
     text[tenant.n] = '/';
     memcpy(text + tenant.n + 1, name.n ? name.p : "", name.n);
-    return map_find_bytes(&c->namespaces, bytes_of(text, tenant.n + 1 + name.n), struct config_namespace, by_name,
-                          key);
+    return map_find_bytes(&c->namespaces, bytes_of(text, tenant.n + 1 + name.n),
+                          struct config_namespace, by_name, key);
 }
 
 const struct config_api_key *config_api_key(const struct config *c, struct bytes plain)

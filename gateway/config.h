@@ -1,12 +1,14 @@
-/* The configuration that a gateway goes by: tenants, namespaces and API keys, parsed once from the JSON of
- * cellcast.config() (ctl_config::json) and never changed afterwards. A new version is a new object; whoever needs one
- * across a callback takes a reference. One thread, so the count is plain.
+/* The configuration that a gateway goes by: tenants, namespaces and API keys, parsed once from
+ * the JSON of cellcast.config() (ctl_config::json) and never changed afterwards. A new version
+ * is a new object; whoever needs one across a callback takes a reference. One thread, so the
+ * count is plain.
  *
  *     struct config *fresh;
  *     if (config_parse(json, version, cell, &fresh, &why) < 0) …the old one stays, log why…
  *     config_unref(g->config); g->config = fresh;
  *
- * What a channel's spelling means (design.md, Names; decision 0007) is decided here and nowhere else. */
+ * What a channel's spelling means (design.md, Names; decision 0007) is decided here and nowhere
+ * else. */
 #ifndef GATEWAY_CONFIG_H
 #define GATEWAY_CONFIG_H
 
@@ -51,11 +53,11 @@ struct config_tenant {
 };
 
 struct config_namespace {
-    struct map_node by_name;           /* struct config::namespaces */
-    struct bytes key;                  /* tenant/name; what the map finds it by */
+    struct map_node by_name; /* struct config::namespaces */
+    struct bytes key;        /* tenant/name; what the map finds it by */
     const struct config_tenant *tenant;
-    struct bytes name;                 /* behind the slash; empty: channels without a namespace */
-    enum data_format format;           /* of options.format */
+    struct bytes name;       /* behind the slash; empty: channels without a namespace */
+    enum data_format format; /* of options.format */
     struct namespace_options options;
 };
 
@@ -67,22 +69,24 @@ struct config_api_key {
 
 struct config;
 
-/* cell: name of this gateway's cell (empty: every tenant counts as here). Options that this version does not know are
- * left out and named in ret_why, one line each, so that a newer configuration does not stop an older gateway.
+/* cell: name of this gateway's cell (empty: every tenant counts as here). Options that this
+ * version does not know are left out and named in ret_why, one line each, so that a newer
+ * configuration does not stop an older gateway.
  * -> 0, or -EBADMSG with the reason in ret_why */
-int config_parse(struct bytes json, uint64_t version, struct bytes cell, struct config **ret_config,
-                 struct buf *ret_why);
+int config_parse(struct bytes json, uint64_t version, struct bytes cell,
+                 struct config **ret_config, struct buf *ret_why);
 struct config *config_ref(const struct config *c);
 struct config *config_unref(const struct config *c); /* -> NULL; NULL is fine */
 uint64_t config_version(const struct config *c);
 
 /* All three borrow, until the configuration goes. -> NULL when there is none */
 const struct config_tenant *config_tenant(const struct config *c, struct bytes name);
-const struct config_namespace *config_namespace(const struct config *c, struct bytes tenant, struct bytes name);
+const struct config_namespace *config_namespace(const struct config *c, struct bytes tenant,
+                                                struct bytes name);
 const struct config_api_key *config_api_key(const struct config *c, struct bytes plain);
 
-/* A spelling, understood. The slices point into `text` of the same struct: it may not be copied or moved. tenant and
- * ns belong to the configuration. */
+/* A spelling, understood. The slices point into `text` of the same struct: it may not be copied
+ * or moved. tenant and ns belong to the configuration. */
 struct config_channel {
     const struct config_tenant *tenant;
     const struct config_namespace *ns;
@@ -94,15 +98,18 @@ struct config_channel {
     char text[CONFIG_FULL_MAX];
 };
 
-/* What stands before the first slash is the tenant if it is registered, otherwise the slash belongs to the name.
- * asker: the connection's or key's tenant, whose channels alone it may use; NULL: a key for all tenants, for which a
- * name without a tenant is the default tenant's. Only its name is looked at: it may be of an older configuration.
- * -> 0, 107 (empty, too long, not printable ASCII), 103 (another tenant's), 102 (no such namespace, or the
- * tenant is gone); on an error `ret` is undefined */
-uint32_t config_resolve(const struct config *c, const struct config_tenant *asker, struct bytes spelling,
-                        struct config_channel *ret);
+/* What stands before the first slash is the tenant if it is registered, otherwise the slash
+ * belongs to the name. asker: the connection's or key's tenant, whose channels alone it may
+ * use; NULL: a key for all tenants, for which a name without a tenant is the default tenant's.
+ * Only its name is looked at: it may be of an older configuration.
+ * -> 0, 107 (empty, too long, not printable ASCII), 103 (another tenant's), 102 (no such
+ * namespace, or the tenant is gone); on an error `ret` is undefined */
+uint32_t config_resolve(const struct config *c, const struct config_tenant *asker,
+                        struct bytes spelling, struct config_channel *ret);
 
-/* The shortest spelling that config_resolve takes back to `full` for that asker. -> a slice of full */
-struct bytes config_spelling(const struct config *c, const struct config_tenant *asker, struct bytes full);
+/* The shortest spelling that config_resolve takes back to `full` for that asker. -> a slice of
+ * full */
+struct bytes config_spelling(const struct config *c, const struct config_tenant *asker,
+                             struct bytes full);
 
 #endif

@@ -14,13 +14,15 @@ struct spec {
 };
 
 static const struct spec tenant_specs[] = {
-#define TENANT_OPT(TYPE, name, dflt, help) {#name, TYPE_##TYPE, offsetof(struct tenant_options, name), dflt},
+#define TENANT_OPT(TYPE, name, dflt, help)                                                     \
+    {#name, TYPE_##TYPE, offsetof(struct tenant_options, name), dflt},
 #include "wire/tenant.def"
 #undef TENANT_OPT
 };
 
 static const struct spec namespace_specs[] = {
-#define NAMESPACE_OPT(TYPE, name, dflt, help) {#name, TYPE_##TYPE, offsetof(struct namespace_options, name), dflt},
+#define NAMESPACE_OPT(TYPE, name, dflt, help)                                                  \
+    {#name, TYPE_##TYPE, offsetof(struct namespace_options, name), dflt},
 #include "wire/namespace.def"
 #undef NAMESPACE_OPT
 };
@@ -30,7 +32,8 @@ static const struct spec namespace_specs[] = {
 static const char *const right[] = {
     [TYPE_BOOL] = "true or false",
     [TYPE_INT] = "a whole number from 0 to 2147483647",
-    [TYPE_DURATION] = "ms as a number, or text such as \"500ms\", \"10s\", \"5m\", \"24h\", \"7d\"",
+    [TYPE_DURATION] =
+        "ms as a number, or text such as \"500ms\", \"10s\", \"5m\", \"24h\", \"7d\"",
     [TYPE_TEXT] = "a string",
     [TYPE_TEXTS] = "an array of strings",
 };
@@ -41,7 +44,8 @@ static bool read_duration(struct bytes text, int64_t *ret_ms)
     static const struct {
         const char *unit;
         uint64_t ms;
-    } units[] = {{"", 1}, {"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+    } units[] = {{"", 1},      {"ms", 1},      {"s", 1000},
+                 {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
     size_t digits = 0;
     uint64_t n;
     while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
@@ -61,7 +65,8 @@ static bool read_duration(struct bytes text, int64_t *ret_ms)
 
 static bool read_int(json_t *value, int64_t max, int64_t *ret)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > max)
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        json_integer_value(value) > max)
         return false;
     *ret = json_integer_value(value);
     return true;
@@ -83,13 +88,10 @@ int texts_read(struct texts *ret, json_t *array)
     }
     if (!json_is_array(array))
         return -EBADMSG;
-    json_array_foreach(array, i, item)
-        if (!json_is_string(item))
-            return -EBADMSG;
+    json_array_foreach(array, i, item) if (!json_is_string(item)) return -EBADMSG;
     texts.items = calloc(json_array_size(array) + 1, sizeof *texts.items);
     assert(texts.items);
-    json_array_foreach(array, i, item)
-        texts.items[texts.n++] = text_of(item);
+    json_array_foreach(array, i, item) texts.items[texts.n++] = text_of(item);
     *ret = texts;
     return 0;
 }
@@ -168,7 +170,8 @@ static void free_texts(const struct spec *specs, size_t n, void *options)
             texts_fini((struct texts *)((char *)options + specs[i].offset));
 }
 
-static int read_options(const struct spec *specs, size_t n, void *options, json_t *given, struct buf *why)
+static int read_options(const struct spec *specs, size_t n, void *options, json_t *given,
+                        struct buf *why)
 {
     if (given && !json_is_null(given) && !json_is_object(given)) {
         buf_append_str(why, "options is no object");
@@ -178,7 +181,8 @@ static int read_options(const struct spec *specs, size_t n, void *options, json_
         set_default(&specs[i], (char *)options + specs[i].offset);
     for (size_t i = 0; i < n; i++) {
         json_t *value = json_object_get(given, specs[i].name);
-        if (!value || json_is_null(value) || set_given(&specs[i], (char *)options + specs[i].offset, value))
+        if (!value || json_is_null(value) ||
+            set_given(&specs[i], (char *)options + specs[i].offset, value))
             continue;
         buf_printf(why, "option %s must be %s", specs[i].name, right[specs[i].type]);
         free_texts(specs, n, options);

@@ -1,5 +1,5 @@
-/* Patterns over names: `*` any run of characters, the empty one too, `?` any one character, all others themselves.
- * Needs no memory and at most pattern times text steps. */
+/* Patterns over names: `*` any run of characters, the empty one too, `?` any one character, all
+ * others themselves. Needs no memory and at most pattern times text steps. */
 #ifndef GATEWAY_GLOB_H
 #define GATEWAY_GLOB_H
 

@@ -9,13 +9,13 @@ struct history {
     ops_range_fn *done;
     void *ctx;
     bool reverse;
-    uint32_t wanted;     /* publications still to find; 0 from the start: only the position */
-    uint32_t visible;    /* publications below and with the head that history_limit leaves */
-    uint64_t since;      /* forward: seq above it; reverse: below it, 0: from the head down */
-    uint64_t epoch;      /* asked for; 0: whichever is current, until the first answer */
-    uint64_t head;       /* of the first answer: what comes later is not looked at */
-    uint64_t oldest_ms;  /* ms since 1970: what is older is not shown */
-    struct buf found;    /* list of publication */
+    uint32_t wanted;    /* publications still to find; 0 from the start: only the position */
+    uint32_t visible;   /* publications below and with the head that history_limit leaves */
+    uint64_t since;     /* forward: seq above it; reverse: below it, 0: from the head down */
+    uint64_t epoch;     /* asked for; 0: whichever is current, until the first answer */
+    uint64_t head;      /* of the first answer: what comes later is not looked at */
+    uint64_t oldest_ms; /* ms since 1970: what is older is not shown */
+    struct buf found;   /* list of publication */
     size_t channel_n;
     char channel[CONFIG_FULL_MAX];
 };
@@ -54,7 +54,8 @@ void history_cancel(struct history *h)
 
 static void ask(struct history *h, uint32_t limit, ops_range_fn *arrived)
 {
-    h->ticket = ops_read(h->gateway, bytes_of(h->channel, h->channel_n), h->epoch, h->since, limit, h->reverse, arrived, h);
+    h->ticket = ops_read(h->gateway, bytes_of(h->channel, h->channel_n), h->epoch, h->since,
+                         limit, h->reverse, arrived, h);
 }
 
 static void finish(struct history *h, uint32_t code)
@@ -72,8 +73,9 @@ static uint64_t floor_of(const struct history *h)
     return h->head > h->visible ? h->head - h->visible : 0;
 }
 
-/* Takes over what may be shown of a page and moves `since` behind it. -> false when the rest of the way is not to be
- * looked at: past the head that was seen first, below the floor, older than the ttl (going back), or broken */
+/* Takes over what may be shown of a page and moves `since` behind it. -> false when the rest of
+ * the way is not to be looked at: past the head that was seen first, below the floor, older
+ * than the ttl (going back), or broken */
 static bool take_page(struct history *h, struct bytes page)
 {
     struct publication p;
@@ -130,8 +132,8 @@ static uint32_t page_size(int64_t limit)
     return limit < 0 || limit > HISTORY_PAGE_MAX ? HISTORY_PAGE_MAX : (uint32_t)limit;
 }
 
-struct history *history_read(struct gateway *g, const struct config_channel *channel, const struct history_query *q,
-                             ops_range_fn *done, void *ctx)
+struct history *history_read(struct gateway *g, const struct config_channel *channel,
+                             const struct history_query *q, ops_range_fn *done, void *ctx)
 {
     const struct namespace_options *o = &channel->ns->options;
     struct history *h = calloc(1, sizeof *h);
@@ -145,7 +147,8 @@ struct history *history_read(struct gateway *g, const struct config_channel *cha
     h->since = q->has_since ? q->since_seq : 0;
     if (q->has_since)
         read_epoch(q->since_epoch, &h->epoch);
-    h->oldest_ms = q->now_ms > (uint64_t)o->history_ttl ? q->now_ms - (uint64_t)o->history_ttl : 0;
+    h->oldest_ms =
+        q->now_ms > (uint64_t)o->history_ttl ? q->now_ms - (uint64_t)o->history_ttl : 0;
     h->channel_n = channel->full.n;
     memcpy(h->channel, channel->full.p, channel->full.n);
     ask(h, 0, head_arrived);

@@ -1,6 +1,7 @@
 #include "permission.h"
 
-/* Whether `who` stands in a list parted by commas. The anonymous user stands in none, though `news#` has an empty one. */
+/* Whether `who` stands in a list parted by commas. The anonymous user stands in none, though
+ * `news#` has an empty one. */
 static bool is_listed(struct bytes list, struct bytes who)
 {
     while (who.n && list.n) {
@@ -14,8 +15,10 @@ static bool is_listed(struct bytes list, struct bytes who)
     return false;
 }
 
-/* The rule that publish, history and presence share: clients, or subscribers, with a user unless anonymous ones may. */
-static uint32_t decide(bool for_client, bool for_subscriber, bool for_anonymous, struct bytes user, bool subscribed)
+/* The rule that publish, history and presence share: clients, or subscribers, with a user
+ * unless anonymous ones may. */
+static uint32_t decide(bool for_client, bool for_subscriber, bool for_anonymous,
+                       struct bytes user, bool subscribed)
 {
     if (user.n == 0 && !for_anonymous)
         return 103;
@@ -31,14 +34,15 @@ uint32_t permission_subscribe(const struct config_channel *c, struct bytes user,
         return 103;
     if (c->user_limited)
         return is_listed(c->users, user) ? 0 : 103;
-    return o->allow_subscribe_for_client && (user.n || o->allow_subscribe_for_anonymous) ? 0 : 103;
+    return o->allow_subscribe_for_client && (user.n || o->allow_subscribe_for_anonymous) ? 0
+                                                                                         : 103;
 }
 
 uint32_t permission_publish(const struct config_channel *c, struct bytes user, bool subscribed)
 {
     const struct namespace_options *o = &c->ns->options;
-    return decide(o->allow_publish_for_client, o->allow_publish_for_subscriber, o->allow_publish_for_anonymous, user,
-                  subscribed);
+    return decide(o->allow_publish_for_client, o->allow_publish_for_subscriber,
+                  o->allow_publish_for_anonymous, user, subscribed);
 }
 
 uint32_t permission_history(const struct config_channel *c, struct bytes user, bool subscribed)
@@ -46,15 +50,16 @@ uint32_t permission_history(const struct config_channel *c, struct bytes user, b
     const struct namespace_options *o = &c->ns->options;
     if (o->history_limit == 0 || o->history_ttl == 0)
         return 108;
-    return decide(o->allow_history_for_client, o->allow_history_for_subscriber, o->allow_history_for_anonymous, user,
-                  subscribed);
+    return decide(o->allow_history_for_client, o->allow_history_for_subscriber,
+                  o->allow_history_for_anonymous, user, subscribed);
 }
 
-static uint32_t presence_access(const struct config_channel *c, struct bytes user, bool subscribed)
+static uint32_t presence_access(const struct config_channel *c, struct bytes user,
+                                bool subscribed)
 {
     const struct namespace_options *o = &c->ns->options;
-    return decide(o->allow_presence_for_client, o->allow_presence_for_subscriber, o->allow_presence_for_anonymous,
-                  user, subscribed);
+    return decide(o->allow_presence_for_client, o->allow_presence_for_subscriber,
+                  o->allow_presence_for_anonymous, user, subscribed);
 }
 
 uint32_t permission_presence(const struct config_channel *c, struct bytes user, bool subscribed)
@@ -65,5 +70,6 @@ uint32_t permission_presence(const struct config_channel *c, struct bytes user, 
 bool permission_join_leave(const struct config_channel *c, struct bytes user, bool asked)
 {
     const struct namespace_options *o = &c->ns->options;
-    return o->force_push_join_leave || (asked && o->join_leave && presence_access(c, user, true) == 0);
+    return o->force_push_join_leave ||
+           (asked && o->join_leave && presence_access(c, user, true) == 0);
 }

@@ -1,14 +1,16 @@
-/* Who may do what on a channel: pure functions of the channel's namespace and of who asks (protocol.md 13.3, 13.4).
- * That the channel belongs to the asker's tenant has been settled before (config_resolve). Each answers 0 or a protocol
- * error code; `user` is empty for an anonymous client. The format of a publish's data is checked before (error 107). */
+/* Who may do what on a channel: pure functions of the channel's namespace and of who asks
+ * (protocol.md 13.3, 13.4). That the channel belongs to the asker's tenant has been settled
+ * before (config_resolve). Each answers 0 or a protocol error code; `user` is empty for an
+ * anonymous client. The format of a publish's data is checked before (error 107). */
 #ifndef GATEWAY_PERMISSION_H
 #define GATEWAY_PERMISSION_H
 
 #include "config.h"
 
-/* token: the client sent a subscription token for this channel and it was found good. First match decides: a name with
- * $ needs the token; a token admits; a user-limited channel admits the users in its name (never the anonymous one) and
- * nobody else; allow_subscribe_for_client admits who has a user, and anonymous ones with allow_subscribe_for_anonymous.
+/* token: the client sent a subscription token for this channel and it was found good. First
+ * match decides: a name with $ needs the token; a token admits; a user-limited channel admits
+ * the users in its name (never the anonymous one) and nobody else; allow_subscribe_for_client
+ * admits who has a user, and anonymous ones with allow_subscribe_for_anonymous.
  * -> 0, 103 */
 uint32_t permission_subscribe(const struct config_channel *c, struct bytes user, bool token);
 /* subscribed: on this connection, to this channel. -> 0, 103 */
@@ -16,8 +18,10 @@ uint32_t permission_publish(const struct config_channel *c, struct bytes user, b
 /* -> 0, 103, 108 (history_limit or history_ttl is 0) */
 uint32_t permission_history(const struct config_channel *c, struct bytes user, bool subscribed);
 /* presence and presence_stats. -> 0, 103, 108 (presence is off) */
-uint32_t permission_presence(const struct config_channel *c, struct bytes user, bool subscribed);
-/* Whether joins and leaves are pushed to a subscriber that asked for them or not (protocol.md 6.1, 6). */
+uint32_t permission_presence(const struct config_channel *c, struct bytes user,
+                             bool subscribed);
+/* Whether joins and leaves are pushed to a subscriber that asked for them or not
+ * (protocol.md 6.1, 6). */
 bool permission_join_leave(const struct config_channel *c, struct bytes user, bool asked);
 
 #endif

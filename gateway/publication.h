@@ -1,16 +1,20 @@
-/* A publication as the JSON of the client protocol and of the HTTP API (protocol.md 2, Publication):
+/* A publication as the JSON of the client protocol and of the HTTP API (protocol.md 2,
+ * Publication):
  *     {"data":…,"offset":7,"info":{…},"tags":{…,"id":"…","after":"…"}}
- * in one line. The payload is the publisher's bytes; only raw line breaks between its tokens become spaces. */
+ * in one line. The payload is the publisher's bytes; only raw line breaks between its tokens
+ * become spaces. */
 #ifndef GATEWAY_PUBLICATION_H
 #define GATEWAY_PUBLICATION_H
 
 #include "core/buf.h"
 #include "wire/messages.h"
 
-/* Binary payloads (FORMAT_BINARY) have no place in JSON: they are shown as "b64data" instead of "data".
- * offset is left out when seq is 0; with_epoch adds "epoch" (the first publication of an epoch carries it). */
+/* Binary payloads (FORMAT_BINARY) have no place in JSON: they are shown as "b64data" instead of
+ * "data". offset is left out when seq is 0; with_epoch adds "epoch" (the first publication of
+ * an epoch carries it). */
 void publication_json(struct buf *into, const struct publication *p, bool with_epoch);
-/* Appends the tags object alone: the publisher's tags and ours, id and after; never empty when the id is not 0. */
+/* Appends the tags object alone: the publisher's tags and ours, id and after; never empty when
+ * the id is not 0. */
 void publication_tags_json(struct buf *into, const struct publication *p);
 
 #endif

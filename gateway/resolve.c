@@ -2,7 +2,8 @@
 #include "config.h"
 
 /* Splits at the first slash when what stands before it is a tenant. -> that tenant, or NULL */
-static const struct config_tenant *named_tenant(const struct config *c, struct bytes spelling, struct bytes *ret_name)
+static const struct config_tenant *named_tenant(const struct config *c, struct bytes spelling,
+                                                struct bytes *ret_name)
 {
     struct bytes before, behind;
     if (!channel_split(spelling, &before, &behind))
@@ -13,7 +14,8 @@ static const struct config_tenant *named_tenant(const struct config *c, struct b
     return tenant;
 }
 
-static const struct config_tenant *own_tenant(const struct config *c, const struct config_tenant *asker)
+static const struct config_tenant *own_tenant(const struct config *c,
+                                              const struct config_tenant *asker)
 {
     return config_tenant(c, asker ? asker->name : BYTES(CONFIG_DEFAULT_TENANT));
 }
@@ -27,8 +29,8 @@ static void find_users(struct config_channel *ret)
         ret->users = bytes_of(hash + 1, (size_t)(ret->name.p + ret->name.n - hash - 1));
 }
 
-uint32_t config_resolve(const struct config *c, const struct config_tenant *asker, struct bytes spelling,
-                        struct config_channel *ret)
+uint32_t config_resolve(const struct config *c, const struct config_tenant *asker,
+                        struct bytes spelling, struct config_channel *ret)
 {
     struct bytes name = spelling;
     const struct config_tenant *tenant = named_tenant(c, spelling, &name);
@@ -53,7 +55,8 @@ uint32_t config_resolve(const struct config *c, const struct config_tenant *aske
     return 0;
 }
 
-struct bytes config_spelling(const struct config *c, const struct config_tenant *asker, struct bytes full)
+struct bytes config_spelling(const struct config *c, const struct config_tenant *asker,
+                             struct bytes full)
 {
     struct bytes tenant, name, ignored;
     if (!channel_split(full, &tenant, &name))

@@ -1,6 +1,7 @@
-/* Tokens as strangers send them: the first byte chooses between a token as it stands (0), a payload that is signed
- * here, so that what follows the signature is reached (1), and the same with a header that the input brings (2: header
- * and payload parted by a NUL). What is accepted must keep its promises. */
+/* Tokens as strangers send them: the first byte chooses between a token as it stands (0), a
+ * payload that is signed here, so that what follows the signature is reached (1), and the same
+ * with a header that the input brings (2: header and payload parted by a NUL). What is accepted
+ * must keep its promises. */
 #include "auth.h"
 #include "base64.h"
 #include "core/json.h"
@@ -16,9 +17,11 @@ static struct config_channel channel;
 static void setup(void)
 {
     static const char json[] =
-        "{\"tenants\":[{\"name\":\"default\",\"options\":{\"token_hmac_secret_key\":\"secret\"}},"
+        "{\"tenants\":[{\"name\":\"default\",\"options\":{\"token_hmac_secret_key\":\"secret\"}"
+        "},"
         "{\"name\":\"acme\",\"options\":{\"token_hmac_secret_key\":\"acme\"}}],"
-        "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"},{\"tenant\":\"acme\",\"name\":\"\"}]}";
+        "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"},{\"tenant\":\"acme\",\"name\":"
+        "\"\"}]}";
     struct buf why = {0};
     if (config)
         return;
@@ -68,12 +71,16 @@ static void check(struct bytes token, bool may_be_good)
     auth_init(&a);
     check_auth(answers[0] = auth_connect(config, BYTES(""), token, NOW, &a), &a);
     auth_fini(&a);
-    check_auth(answers[1] = auth_refresh(config, BYTES("default"), BYTES("u"), token, NOW, &a), &a);
+    check_auth(answers[1] = auth_refresh(config, BYTES("default"), BYTES("u"), token, NOW, &a),
+               &a);
     auth_fini(&a);
-    check_auth(answers[2] = auth_subscribe(config, &channel, BYTES("u"), BYTES("c"), token, NOW, &a), &a);
+    check_auth(answers[2] =
+                   auth_subscribe(config, &channel, BYTES("u"), BYTES("c"), token, NOW, &a),
+               &a);
     auth_fini(&a);
     for (size_t i = 0; i < 3; i++)
-        FUZZ_CHECK(may_be_good || answers[i] == AUTH_INVALID || answers[i] == AUTH_NO_CREDENTIALS);
+        FUZZ_CHECK(may_be_good || answers[i] == AUTH_INVALID ||
+                   answers[i] == AUTH_NO_CREDENTIALS);
     /* one token is good for connecting or for subscribing, never for both */
     FUZZ_CHECK(answers[0] != AUTH_OK || answers[2] != AUTH_OK);
 }
@@ -95,7 +102,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sign(&token, bytes_of(rest.p, n), bytes_of(rest.p + used, rest.n - used));
         check(buf_bytes(&token), true);
     } else {
-        check(rest, false); /* the key is in no corpus: nothing that comes in from outside can be signed */
+        check(rest, false); /* the key is in no corpus: nothing that comes in from outside can
+                               be signed */
     }
     buf_fini(&token);
     return 0;

@@ -8,17 +8,22 @@
 
 #include <stdio.h>
 
-/* Keys: K is for all tenants, D for default, A for acme. Namespaces of default: "" (presence, history), off (neither),
- * bin (binary); acme: "". */
+/* Keys: K is for all tenants, D for default, A for acme. Namespaces of default: "" (presence,
+ * history), off (neither), bin (binary); acme: "". */
 static const char api_config[] =
-    "{\"tenants\":[{\"name\":\"default\"},{\"name\":\"acme\"},{\"name\":\"cellcast\"}],\"namespaces\":["
+    "{\"tenants\":[{\"name\":\"default\"},{\"name\":\"acme\"},{\"name\":\"cellcast\"}],"
+    "\"namespaces\":["
     "{\"tenant\":\"default\",\"name\":\"\",\"options\":{\"presence\":true}},"
     "{\"tenant\":\"default\",\"name\":\"off\",\"options\":{\"history_limit\":0}},"
     "{\"tenant\":\"default\",\"name\":\"bin\",\"options\":{\"format\":\"binary\"}},"
-    "{\"tenant\":\"acme\",\"name\":\"\",\"options\":{\"presence\":true}},{\"tenant\":\"cellcast\",\"name\":\"\"}],"
-    "\"api_keys\":[{\"sha256\":\"86be9a55762d316a3026c2836d044f5fc76e34da10e1b45feee5f18be7edb177\",\"tenant\":null},"
-    "{\"sha256\":\"3f39d5c348e5b79d06e842c114e6cc571583bbf44e4b0ebfda1a01ec05745d43\",\"tenant\":\"default\"},"
-    "{\"sha256\":\"559aead08264d5795d3909718cdd05abd49572e84fe55590eef31a88a08fdffd\",\"tenant\":\"acme\"}]}";
+    "{\"tenant\":\"acme\",\"name\":\"\",\"options\":{\"presence\":true}},{\"tenant\":"
+    "\"cellcast\",\"name\":\"\"}],"
+    "\"api_keys\":[{\"sha256\":"
+    "\"86be9a55762d316a3026c2836d044f5fc76e34da10e1b45feee5f18be7edb177\",\"tenant\":null},"
+    "{\"sha256\":\"3f39d5c348e5b79d06e842c114e6cc571583bbf44e4b0ebfda1a01ec05745d43\","
+    "\"tenant\":\"default\"},"
+    "{\"sha256\":\"559aead08264d5795d3909718cdd05abd49572e84fe55590eef31a88a08fdffd\","
+    "\"tenant\":\"acme\"}]}";
 
 static struct {
     int times, status;
@@ -65,7 +70,8 @@ static inline void api_send(struct api_request r)
 
 static inline void api_post(const char *key, const char *path, const char *body)
 {
-    api_send((struct api_request){.path = bytes_str(path), .api_key = bytes_str(key), .body = bytes_str(body)});
+    api_send((struct api_request){
+        .path = bytes_str(path), .api_key = bytes_str(key), .body = bytes_str(body)});
 }
 
 static inline void api_end(void)
@@ -74,13 +80,13 @@ static inline void api_end(void)
     buf_fini(&api.body);
 }
 
-#define API_ANSWERED(want_status, want_body)                                                                 \
-    do {                                                                                                     \
-        ck_assert_msg(api.times == 1, "answered %d times", api.times);                                       \
-        ck_assert_msg(api.status == (want_status), "%d %s", api.status, api.body.p);                         \
-        ck_assert_bytes(buf_bytes(&api.body), want_body);                                                    \
+#define API_ANSWERED(want_status, want_body)                                                   \
+    do {                                                                                       \
+        ck_assert_msg(api.times == 1, "answered %d times", api.times);                         \
+        ck_assert_msg(api.status == (want_status), "%d %s", api.status, api.body.p);           \
+        ck_assert_bytes(buf_bytes(&api.body), want_body);                                      \
     } while (0)
-#define API_ERROR(want_code, message)                                                                        \
+#define API_ERROR(want_code, message)                                                          \
     API_ANSWERED(200, "{\"error\":{\"code\":" #want_code ",\"message\":\"" message "\"}}")
 
 #endif

@@ -12,7 +12,8 @@ void fake_reset(void)
 {
     for (size_t i = 0; i < fake_n; i++) {
         struct fake_op *op = &fake_ops[i];
-        struct buf *texts[] = {&op->channel, &op->data, &op->tags, &op->after, &op->key, &op->method, &op->tenant, &op->body};
+        struct buf *texts[] = {&op->channel, &op->data,   &op->tags,   &op->after,
+                               &op->key,     &op->method, &op->tenant, &op->body};
         for (size_t t = 0; t < sizeof texts / sizeof *texts; t++)
             buf_fini(texts[t]);
         *op = (struct fake_op){0};
@@ -38,7 +39,8 @@ static struct fake_op *begin(enum fake_kind kind, void *fn, void *ctx)
     return op;
 }
 
-uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_published_fn *done, void *ctx)
+uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_published_fn *done,
+                     void *ctx)
 {
     struct fake_op *op = begin(FAKE_PUBLISH, (void *)done, ctx);
     buf_append_bytes(&op->channel, what->channel);
@@ -50,8 +52,8 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
     return fake_n;
 }
 
-uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint64_t since, uint32_t limit, bool reverse,
-                  ops_range_fn *done, void *ctx)
+uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint64_t since,
+                  uint32_t limit, bool reverse, ops_range_fn *done, void *ctx)
 {
     struct fake_op *op = begin(FAKE_READ, (void *)done, ctx);
     buf_append_bytes(&op->channel, channel);
@@ -62,7 +64,8 @@ uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint6
     return fake_n;
 }
 
-uint64_t ops_presence(struct gateway *g, struct bytes channel, bool counts_only, ops_presence_fn *done, void *ctx)
+uint64_t ops_presence(struct gateway *g, struct bytes channel, bool counts_only,
+                      ops_presence_fn *done, void *ctx)
 {
     struct fake_op *op = begin(FAKE_PRESENCE, (void *)done, ctx);
     buf_append_bytes(&op->channel, channel);
@@ -70,8 +73,8 @@ uint64_t ops_presence(struct gateway *g, struct bytes channel, bool counts_only,
     return fake_n;
 }
 
-uint64_t ops_call(struct gateway *g, struct bytes method, struct bytes tenant, struct bytes body, ops_called_fn *done,
-                  void *ctx)
+uint64_t ops_call(struct gateway *g, struct bytes method, struct bytes tenant,
+                  struct bytes body, ops_called_fn *done, void *ctx)
 {
     struct fake_op *op = begin(FAKE_CALL, (void *)done, ctx);
     buf_append_bytes(&op->method, method);
@@ -112,7 +115,8 @@ void fake_published(size_t at, uint32_t code, uint64_t epoch, uint64_t seq)
     free((char *)text.p);
 }
 
-void fake_range(size_t at, uint32_t code, uint64_t epoch, uint64_t head, struct bytes publications)
+void fake_range(size_t at, uint32_t code, uint64_t epoch, uint64_t head,
+                struct bytes publications)
 {
     struct fake_op *op = answer(at, FAKE_READ);
     struct bytes list = copy(publications);
@@ -121,7 +125,8 @@ void fake_range(size_t at, uint32_t code, uint64_t epoch, uint64_t head, struct 
     free((char *)list.p);
 }
 
-void fake_presence(size_t at, uint32_t code, uint32_t clients, uint32_t users, struct bytes entries)
+void fake_presence(size_t at, uint32_t code, uint32_t clients, uint32_t users,
+                   struct bytes entries)
 {
     struct fake_op *op = answer(at, FAKE_PRESENCE);
     struct bytes list = copy(entries);

@@ -1,6 +1,6 @@
-/* The cluster as the API's tests see it: every operation of ops.h is written down and answered when the test says so.
- * What is handed over lives in memory of its own that is gone after the call, so that a borrowed slice that is kept
- * shows under AddressSanitizer. */
+/* The cluster as the API's tests see it: every operation of ops.h is written down and answered
+ * when the test says so. What is handed over lives in memory of its own that is gone after the
+ * call, so that a borrowed slice that is kept shows under AddressSanitizer. */
 #ifndef TESTS_GATEWAY_FAKE_OPS_H
 #define TESTS_GATEWAY_FAKE_OPS_H
 
@@ -24,14 +24,16 @@ struct fake_op {
 };
 
 extern struct fake_op fake_ops[FAKE_MAX];
-extern size_t fake_n;         /* operations begun since fake_reset */
+extern size_t fake_n;                      /* operations begun since fake_reset */
 extern struct gateway *const fake_gateway; /* never looked into */
 
 void fake_reset(void);
 size_t fake_waiting(void); /* neither answered nor cancelled */
 void fake_published(size_t at, uint32_t code, uint64_t epoch, uint64_t seq);
-void fake_range(size_t at, uint32_t code, uint64_t epoch, uint64_t head, struct bytes publications);
-void fake_presence(size_t at, uint32_t code, uint32_t clients, uint32_t users, struct bytes entries);
+void fake_range(size_t at, uint32_t code, uint64_t epoch, uint64_t head,
+                struct bytes publications);
+void fake_presence(size_t at, uint32_t code, uint32_t clients, uint32_t users,
+                   struct bytes entries);
 /* bodies: as many answers as there are, NULL at the end */
 void fake_called(size_t at, uint32_t asked, const char *const *bodies);
 

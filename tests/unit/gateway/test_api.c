@@ -5,9 +5,13 @@
 
 START_TEST(only_post_is_taken)
 {
-    api_send((struct api_request){.http_method = BYTES("GET"), .path = BYTES("/api/info"), .api_key = BYTES("K"), .body = BYTES("{}")});
+    api_send((struct api_request){.http_method = BYTES("GET"),
+                                  .path = BYTES("/api/info"),
+                                  .api_key = BYTES("K"),
+                                  .body = BYTES("{}")});
     API_ANSWERED(405, "the API takes POST only\n");
-    api_send((struct api_request){.http_method = BYTES("PUT"), .path = BYTES("/api"), .api_key = BYTES("K")});
+    api_send((struct api_request){
+        .http_method = BYTES("PUT"), .path = BYTES("/api"), .api_key = BYTES("K")});
     ck_assert_int_eq(api.status, 405);
     api_end();
 }
@@ -15,12 +19,15 @@ END_TEST
 
 START_TEST(unknown_paths_are_404)
 {
-    static const char *const bad[] = {"/api/", "/api/nope", "/api/publish/", "/api/Publish", "/apix", "/", "", "/api//publish", "/api/method"};
+    static const char *const bad[] = {
+        "/api/", "/api/nope", "/api/publish/", "/api/Publish", "/apix",
+        "/",     "",          "/api//publish", "/api/method"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         api_post("K", bad[i], "{}");
         ck_assert_msg(api.status == 404, "%s: %d", bad[i], api.status);
     }
-    ck_assert(api_is_path(BYTES("/api")) && api_is_path(BYTES("/api/x")) && !api_is_path(BYTES("/apix")) && !api_is_path(BYTES("/")));
+    ck_assert(api_is_path(BYTES("/api")) && api_is_path(BYTES("/api/x")) &&
+              !api_is_path(BYTES("/apix")) && !api_is_path(BYTES("/")));
     api_end();
 }
 END_TEST
@@ -53,8 +60,11 @@ START_TEST(a_key_comes_in_one_of_three_places)
         {"86be9a55762d316a3026c2836d044f5fc76e34da10e1b45feee5f18be7edb177", "", "", 401},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        api_send((struct api_request){.path = BYTES("/api/rpc"), .api_key = bytes_str(cases[i].header), .authorization = bytes_str(cases[i].authorization),
-                                      .query = bytes_str(cases[i].query), .body = BYTES("{}")});
+        api_send((struct api_request){.path = BYTES("/api/rpc"),
+                                      .api_key = bytes_str(cases[i].header),
+                                      .authorization = bytes_str(cases[i].authorization),
+                                      .query = bytes_str(cases[i].query),
+                                      .body = BYTES("{}")});
         ck_assert_msg(api.status == cases[i].status, "case %zu: %d", i, api.status);
     }
     api_end();
@@ -63,7 +73,11 @@ END_TEST
 
 START_TEST(a_body_that_is_no_json_object_is_400)
 {
-    static const char *const bad[] = {"", " ", "x", "[]", "\"a\"", "null", "1", "{", "{\"channel\":\"news\"", "{}{}", "{\"a\":1,}", "{'a':1}", "\xff"};
+    static const char *const bad[] = {"",     " ",          "x",
+                                      "[]",   "\"a\"",      "null",
+                                      "1",    "{",          "{\"channel\":\"news\"",
+                                      "{}{}", "{\"a\":1,}", "{'a':1}",
+                                      "\xff"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         api_post("K", "/api/publish", bad[i]);
         ck_assert_msg(api.status == 400, "%s: %d", bad[i], api.status);
@@ -81,7 +95,8 @@ START_TEST(a_body_beyond_the_limit_is_413)
     buf_append_str(&body, "{}");
     while (body.n <= API_BODY_MAX)
         buf_append_char(&body, ' ');
-    api_send((struct api_request){.path = BYTES("/api/info"), .api_key = BYTES("K"), .body = buf_bytes(&body)});
+    api_send((struct api_request){
+        .path = BYTES("/api/info"), .api_key = BYTES("K"), .body = buf_bytes(&body)});
     ck_assert_int_eq(api.status, 413);
     buf_fini(&body);
     api_end();
@@ -131,17 +146,27 @@ START_TEST(in_transport_mode_an_error_is_a_status)
         const char *answer;
     } cases[] = {
         {"/api/rpc", "{}", 404, "{\"code\":104,\"message\":\"method not found\"}"},
-        {"/api/publish", "{\"channel\":\"nope:x\",\"data\":{}}", 404, "{\"code\":102,\"message\":\"unknown channel\"}"},
+        {"/api/publish", "{\"channel\":\"nope:x\",\"data\":{}}", 404,
+         "{\"code\":102,\"message\":\"unknown channel\"}"},
         {"/api/publish", "{\"data\":{}}", 400, "{\"code\":107,\"message\":\"bad request\"}"},
-        {"/api/history", "{\"channel\":\"off:x\"}", 400, "{\"code\":108,\"message\":\"not available\"}"},
-        {"/api/history", "{\"channel\":\"news\",\"since\":{\"offset\":1,\"epoch\":\"x\"}}", 416, "{\"code\":112,\"message\":\"unrecoverable position\"}"},
-        {"/api/batch", "{\"commands\":[{\"rpc\":{}}]}", 200, "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
+        {"/api/history", "{\"channel\":\"off:x\"}", 400,
+         "{\"code\":108,\"message\":\"not available\"}"},
+        {"/api/history", "{\"channel\":\"news\",\"since\":{\"offset\":1,\"epoch\":\"x\"}}", 416,
+         "{\"code\":112,\"message\":\"unrecoverable position\"}"},
+        {"/api/batch", "{\"commands\":[{\"rpc\":{}}]}", 200,
+         "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        api_send((struct api_request){.path = bytes_str(cases[i].path), .api_key = BYTES("K"), .error_mode = BYTES("transport"), .body = bytes_str(cases[i].body)});
+        api_send((struct api_request){.path = bytes_str(cases[i].path),
+                                      .api_key = BYTES("K"),
+                                      .error_mode = BYTES("transport"),
+                                      .body = bytes_str(cases[i].body)});
         API_ANSWERED(cases[i].status, cases[i].answer);
     }
-    api_send((struct api_request){.path = BYTES("/api/presence_stats"), .api_key = BYTES("K"), .error_mode = BYTES("transport"), .body = BYTES(EMPTY)});
+    api_send((struct api_request){.path = BYTES("/api/presence_stats"),
+                                  .api_key = BYTES("K"),
+                                  .error_mode = BYTES("transport"),
+                                  .body = BYTES(EMPTY)});
     fake_presence(0, 0, 2, 1, BYTES(""));
     API_ANSWERED(200, "{\"result\":{\"num_clients\":2,\"num_users\":1}}");
     api_end();
@@ -150,15 +175,21 @@ END_TEST
 
 START_TEST(a_batch_runs_one_after_the_other)
 {
-    api_post("K", "/api/batch", "{\"commands\":[{\"publish\":{\"channel\":\"a\",\"data\":{}}},{\"nope\":{}},{\"publish\":{\"channel\":\"b\",\"data\":{}}},{\"presence_stats\":{\"channel\":\"a\"}}]}");
+    api_post("K", "/api/batch",
+             "{\"commands\":[{\"publish\":{\"channel\":\"a\",\"data\":{}}},{\"nope\":{}},{"
+             "\"publish\":{\"channel\":\"b\",\"data\":{}}},{\"presence_stats\":{\"channel\":"
+             "\"a\"}}]}");
     ck_assert_uint_eq(fake_n, 1);
     fake_published(0, 0, 7, 1);
     ck_assert_uint_eq(fake_n, 2);
     fake_published(1, 111, 0, 0);
     ck_assert_uint_eq(fake_n, 3);
     fake_presence(2, 0, 0, 0, BYTES(""));
-    API_ANSWERED(200, "{\"replies\":[{\"publish\":{\"offset\":1,\"epoch\":\"7\"}},{\"error\":{\"code\":104,\"message\":\"method not found\"}},"
-                      "{\"error\":{\"code\":111,\"message\":\"too many requests\"}},{\"presence_stats\":{\"num_clients\":0,\"num_users\":0}}]}");
+    API_ANSWERED(200,
+                 "{\"replies\":[{\"publish\":{\"offset\":1,\"epoch\":\"7\"}},{\"error\":{"
+                 "\"code\":104,\"message\":\"method not found\"}},"
+                 "{\"error\":{\"code\":111,\"message\":\"too many "
+                 "requests\"}},{\"presence_stats\":{\"num_clients\":0,\"num_users\":0}}]}");
     ck_assert_str_eq(api.method, "batch");
     ck_assert_uint_eq(api.code, 0);
     api_end();
@@ -170,7 +201,8 @@ START_TEST(a_parallel_batch_runs_at_once_and_answers_in_order)
     struct buf body = {0};
     buf_append_str(&body, "{\"parallel\":true,\"commands\":[");
     for (int i = 0; i < 100; i++)
-        buf_append_str(&body, i ? ",{\"publish\":{\"channel\":\"a\",\"data\":1}}" : "{\"publish\":{\"channel\":\"a\",\"data\":1}}");
+        buf_append_str(&body, i ? ",{\"publish\":{\"channel\":\"a\",\"data\":1}}"
+                                : "{\"publish\":{\"channel\":\"a\",\"data\":1}}");
     buf_append_str(&body, "]}");
     api_post("K", "/api/batch", body.p);
     ck_assert_uint_eq(fake_n, API_WINDOW);
@@ -180,7 +212,10 @@ START_TEST(a_parallel_batch_runs_at_once_and_answers_in_order)
         if (i != 1)
             fake_published(i, 0, 7, i + 1);
     ck_assert_int_eq(api.times, 1);
-    ck_assert(bytes_starts(buf_bytes(&api.body), BYTES("{\"replies\":[{\"publish\":{\"offset\":1,\"epoch\":\"7\"}},{\"publish\":{\"offset\":2,\"epoch\":\"7\"}},{\"publish\":{\"offset\":3,")));
+    ck_assert(bytes_starts(
+        buf_bytes(&api.body),
+        BYTES("{\"replies\":[{\"publish\":{\"offset\":1,\"epoch\":\"7\"}},{\"publish\":{"
+              "\"offset\":2,\"epoch\":\"7\"}},{\"publish\":{\"offset\":3,")));
     buf_fini(&body);
     api_end();
 }
@@ -198,13 +233,20 @@ START_TEST(bad_batches_are_refused_as_a_whole_or_command_by_command)
         {"{\"commands\":[]}", 200, "{\"replies\":[]}"},
         {"{\"commands\":{}}", 400, "commands: an array of at most 1000\n"},
         {"{\"commands\":5}", 400, "commands: an array of at most 1000\n"},
-        {"{\"commands\":[5]}", 200, "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
-        {"{\"commands\":[{}]}", 200, "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
-        {"{\"commands\":[{\"batch\":{\"commands\":[]}}]}", 200, "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
-        {"{\"commands\":[{\"publish\":[]}]}", 200, "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
-        {"{\"commands\":[{\"publish\":{\"channel\":5,\"data\":{}}}]}", 200, "{\"replies\":[{\"error\":{\"code\":107,\"message\":\"bad request\"}}]}"},
-        {"{\"commands\":[{\"publish\":{\"channel\":\"x\"}}]}", 200, "{\"replies\":[{\"error\":{\"code\":107,\"message\":\"bad request\"}}]}"},
-        {"{\"commands\":[{\"x\":1,\"rpc\":{}}]}", 200, "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
+        {"{\"commands\":[5]}", 200,
+         "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
+        {"{\"commands\":[{}]}", 200,
+         "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
+        {"{\"commands\":[{\"batch\":{\"commands\":[]}}]}", 200,
+         "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
+        {"{\"commands\":[{\"publish\":[]}]}", 200,
+         "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
+        {"{\"commands\":[{\"publish\":{\"channel\":5,\"data\":{}}}]}", 200,
+         "{\"replies\":[{\"error\":{\"code\":107,\"message\":\"bad request\"}}]}"},
+        {"{\"commands\":[{\"publish\":{\"channel\":\"x\"}}]}", 200,
+         "{\"replies\":[{\"error\":{\"code\":107,\"message\":\"bad request\"}}]}"},
+        {"{\"commands\":[{\"x\":1,\"rpc\":{}}]}", 200,
+         "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         api_post("K", "/api/batch", cases[i].body);
@@ -235,7 +277,9 @@ START_TEST(who_has_gone_is_told_nothing_and_leaves_nothing_behind)
     fake_range(0, 0, 7, 4, BYTES(""));
     api_cancel(api.call);
     ck_assert_uint_eq(fake_waiting(), 0);
-    api_post("K", "/api/batch", "{\"parallel\":true,\"commands\":[{\"info\":{}},{\"presence\":{\"channel\":\"a\"}},{\"rpc\":{}}]}");
+    api_post("K", "/api/batch",
+             "{\"parallel\":true,\"commands\":[{\"info\":{}},{\"presence\":{\"channel\":\"a\"}}"
+             ",{\"rpc\":{}}]}");
     ck_assert_uint_eq(fake_n, 2);
     api_cancel(api.call);
     ck_assert_uint_eq(fake_waiting(), 0);
@@ -246,7 +290,10 @@ END_TEST
 
 START_TEST(without_a_configuration_nobody_is_let_in)
 {
-    struct api_request r = {.http_method = BYTES("POST"), .path = BYTES("/api/info"), .api_key = BYTES("K"), .body = BYTES("{}")};
+    struct api_request r = {.http_method = BYTES("POST"),
+                            .path = BYTES("/api/info"),
+                            .api_key = BYTES("K"),
+                            .body = BYTES("{}")};
     memset(&api, 0, sizeof api);
     ck_assert_ptr_null(api_handle(fake_gateway, &r, api_done, &api));
     ck_assert_int_eq(api.status, 503);
@@ -254,8 +301,11 @@ START_TEST(without_a_configuration_nobody_is_let_in)
 }
 END_TEST
 
-UNIT_MAIN("gateway/api", only_post_is_taken, unknown_paths_are_404, a_key_comes_in_one_of_three_places, a_body_that_is_no_json_object_is_400,
-          a_body_beyond_the_limit_is_413, what_is_not_offered_says_so, the_legacy_form_names_the_method_in_its_body,
-          in_transport_mode_an_error_is_a_status, a_batch_runs_one_after_the_other, a_parallel_batch_runs_at_once_and_answers_in_order,
-          bad_batches_are_refused_as_a_whole_or_command_by_command, who_has_gone_is_told_nothing_and_leaves_nothing_behind,
+UNIT_MAIN("gateway/api", only_post_is_taken, unknown_paths_are_404,
+          a_key_comes_in_one_of_three_places, a_body_that_is_no_json_object_is_400,
+          a_body_beyond_the_limit_is_413, what_is_not_offered_says_so,
+          the_legacy_form_names_the_method_in_its_body, in_transport_mode_an_error_is_a_status,
+          a_batch_runs_one_after_the_other, a_parallel_batch_runs_at_once_and_answers_in_order,
+          bad_batches_are_refused_as_a_whole_or_command_by_command,
+          who_has_gone_is_told_nothing_and_leaves_nothing_behind,
           without_a_configuration_nobody_is_let_in)

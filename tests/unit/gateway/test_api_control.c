@@ -12,12 +12,17 @@ static void check_asked(const char *method, const char *tenant, const char *body
 
 START_TEST(a_disconnect_goes_to_every_gateway)
 {
-    api_post("K", "/api/disconnect", "{\"user\":\"u\",\"client\":\"c\",\"whitelist\":[\"d\"],\"disconnect\":{\"code\":4001,\"reason\":\"bye\"}}");
-    check_asked("disconnect", "default", "{\"user\":\"u\",\"client\":\"c\",\"reason\":\"bye\",\"code\":4001,\"whitelist\":[\"d\"]}");
+    api_post("K", "/api/disconnect",
+             "{\"user\":\"u\",\"client\":\"c\",\"whitelist\":[\"d\"],\"disconnect\":{\"code\":"
+             "4001,\"reason\":\"bye\"}}");
+    check_asked("disconnect", "default",
+                "{\"user\":\"u\",\"client\":\"c\",\"reason\":\"bye\",\"code\":4001,"
+                "\"whitelist\":[\"d\"]}");
     CALLED(2, "{\"count\":0}", "{\"count\":1}");
     API_ANSWERED(200, "{\"result\":{}}");
     api_post("A", "/api/disconnect", "{\"user\":\"u\",\"tenant\":\"default\"}");
-    check_asked("disconnect", "acme", "{\"user\":\"u\"}"); /* a key's tenant is not a matter of choice */
+    check_asked("disconnect", "acme",
+                "{\"user\":\"u\"}"); /* a key's tenant is not a matter of choice */
     CALLED(1, "{\"count\":0}");
     API_ANSWERED(200, "{\"result\":{}}");
     api_post("K", "/api/disconnect", "{\"user\":\"u\",\"tenant\":\"acme\"}");
@@ -39,7 +44,8 @@ START_TEST(an_unsubscribe_names_the_channel_in_full)
     api_post("K", "/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"acme/news\"}");
     check_asked("unsubscribe", "acme", "{\"user\":\"u\",\"channel\":\"acme/news\"}");
     CALLED(1, "{\"count\":1}");
-    api_post("K", "/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"news\",\"tenant\":\"acme\"}");
+    api_post("K", "/api/unsubscribe",
+             "{\"user\":\"u\",\"channel\":\"news\",\"tenant\":\"acme\"}");
     check_asked("unsubscribe", "acme", "{\"user\":\"u\",\"channel\":\"acme/news\"}");
     CALLED(1, "{\"count\":1}");
     api_post("A", "/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"default/news\"}");
@@ -87,7 +93,8 @@ START_TEST(nobody_in_particular_is_refused)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         api_post("K", cases[i].path, cases[i].body);
-        ck_assert_msg(api.status == cases[i].status && api.code == cases[i].code && fake_n == 0, "%s: %d %u", cases[i].body, api.status, api.code);
+        ck_assert_msg(api.status == cases[i].status && api.code == cases[i].code && fake_n == 0,
+                      "%s: %d %u", cases[i].body, api.status, api.code);
     }
     api_end();
 }
@@ -111,8 +118,11 @@ START_TEST(channels_are_put_together)
 {
     api_post("K", "/api/channels", "{\"pattern\":\"n*\"}");
     check_asked("channels", "", "{\"pattern\":\"n*\"}");
-    CALLED(2, "{\"channels\":{\"default/news\":{\"num_clients\":2}}}", "{\"channels\":{\"default/news\":{\"num_clients\":1},\"acme/n\":{\"num_clients\":1}}}");
-    API_ANSWERED(200, "{\"result\":{\"channels\":{\"news\":{\"num_clients\":3},\"acme/n\":{\"num_clients\":1}}}}");
+    CALLED(
+        2, "{\"channels\":{\"default/news\":{\"num_clients\":2}}}",
+        "{\"channels\":{\"default/news\":{\"num_clients\":1},\"acme/n\":{\"num_clients\":1}}}");
+    API_ANSWERED(200, "{\"result\":{\"channels\":{\"news\":{\"num_clients\":3},\"acme/"
+                      "n\":{\"num_clients\":1}}}}");
     api_post("A", "/api/channels", "{}");
     check_asked("channels", "acme", "{}");
     CALLED(1, "{\"channels\":{}}");
@@ -148,6 +158,7 @@ START_TEST(info_shows_the_nodes_that_answered)
 }
 END_TEST
 
-UNIT_MAIN("gateway/api_control", a_disconnect_goes_to_every_gateway, an_unsubscribe_names_the_channel_in_full,
-          a_gateway_that_did_not_answer_is_an_error, nobody_in_particular_is_refused, a_whitelist_has_a_bound,
-          channels_are_put_together, info_shows_the_nodes_that_answered)
+UNIT_MAIN("gateway/api_control", a_disconnect_goes_to_every_gateway,
+          an_unsubscribe_names_the_channel_in_full, a_gateway_that_did_not_answer_is_an_error,
+          nobody_in_particular_is_refused, a_whitelist_has_a_bound, channels_are_put_together,
+          info_shows_the_nodes_that_answered)

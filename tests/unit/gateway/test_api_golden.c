@@ -1,14 +1,15 @@
 /* tests/golden/gateway/api_requests.txt, which says how it is written. */
 #include "api_help.h"
 
-
 static char method[16], path[64], key[64];
 static size_t next_op;
 
 static void send_body(const char *body)
 {
-    api_send((struct api_request){.http_method = bytes_str(method), .path = bytes_str(path),
-                                  .api_key = bytes_str(strcmp(key, "-") ? key : ""), .body = bytes_str(body)});
+    api_send((struct api_request){.http_method = bytes_str(method),
+                                  .path = bytes_str(path),
+                                  .api_key = bytes_str(strcmp(key, "-") ? key : ""),
+                                  .body = bytes_str(body)});
     next_op = 0;
 }
 
@@ -17,7 +18,8 @@ static void check_answer(int line, const char *text)
     char have[1000];
     snprintf(have, sizeof have, "%d %.*s", api.status, BYTES_FMT(buf_bytes(&api.body)));
     have[strcspn(have, "\n")] = 0;
-    ck_assert_msg(api.times == 1, "line %d: %d answers, %zu operations wait", line, api.times, fake_waiting());
+    ck_assert_msg(api.times == 1, "line %d: %d answers, %zu operations wait", line, api.times,
+                  fake_waiting());
     ck_assert_msg(strcmp(have, text) == 0, "line %d\nhave %s\nwant %s", line, have, text);
 }
 

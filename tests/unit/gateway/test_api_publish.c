@@ -9,10 +9,14 @@ static void publish(const char *key, const char *body)
 
 START_TEST(a_publish_is_handed_on_byte_for_byte_and_answers_its_position)
 {
-    publish("K", "{\"channel\":\"chat\",\"data\": {\"z\":1.0,\n \"a\":[12345678901234567890,1e400,\"\\ud83d\\u00e9\"] ,\"z\":2} ,\"idempotency_key\":\"m\\u00311\"}");
+    publish("K", "{\"channel\":\"chat\",\"data\": {\"z\":1.0,\n "
+                 "\"a\":[12345678901234567890,1e400,\"\\ud83d\\u00e9\"] ,\"z\":2} "
+                 ",\"idempotency_key\":\"m\\u00311\"}");
     ck_assert_uint_eq(fake_n, 1);
     ck_assert_bytes(buf_bytes(&fake_ops[0].channel), "default/chat");
-    ck_assert_bytes(buf_bytes(&fake_ops[0].data), "{\"z\":1.0,\n \"a\":[12345678901234567890,1e400,\"\\ud83d\\u00e9\"] ,\"z\":2}");
+    ck_assert_bytes(
+        buf_bytes(&fake_ops[0].data),
+        "{\"z\":1.0,\n \"a\":[12345678901234567890,1e400,\"\\ud83d\\u00e9\"] ,\"z\":2}");
     ck_assert_bytes(buf_bytes(&fake_ops[0].key), "m11");
     ck_assert_bytes(buf_bytes(&fake_ops[0].tags), "");
     ck_assert_bytes(buf_bytes(&fake_ops[0].after), "");
@@ -26,7 +30,8 @@ END_TEST
 
 START_TEST(any_json_value_is_data)
 {
-    static const char *const values[] = {"0", "-1.5", "\"\"", "\"x\"", "true", "false", "[]", "{}", "[null]"};
+    static const char *const values[] = {"0",     "-1.5", "\"\"", "\"x\"", "true",
+                                         "false", "[]",   "{}",   "[null]"};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         char body[100];
         snprintf(body, sizeof body, "{\"data\":%s,\"channel\":\"c\"}", values[i]);
@@ -54,9 +59,14 @@ END_TEST
 
 START_TEST(tags_references_and_unknown_keys)
 {
-    publish("K", "{\"channel\":\"a\",\"data\":1,\"tags\":{\"k\":\"v\",\"ID\":\"x\"},\"after\":[\"b@2\",\"default/chat:1@3@4\"],\"delta\":true,\"skip_history\":true,\"colour\":{\"red\":[]}}");
+    publish("K", "{\"channel\":\"a\",\"data\":1,\"tags\":{\"k\":\"v\",\"ID\":\"x\"},\"after\":["
+                 "\"b@2\",\"default/"
+                 "chat:1@3@4\"],\"delta\":true,\"skip_history\":true,\"colour\":{\"red\":[]}}");
     API_ERROR(102, "unknown channel"); /* default has no namespace chat */
-    publish("K", "{\"channel\":\"a\",\"data\":1,\"tags\":{\"k\":\"v\",\"ID\":\"x\"},\"after\":[\"b@2\",\"default/c@3@4\"],\"delta\":true,\"skip_history\":true,\"colour\":{\"red\":[]}}");
+    publish(
+        "K",
+        "{\"channel\":\"a\",\"data\":1,\"tags\":{\"k\":\"v\",\"ID\":\"x\"},\"after\":[\"b@2\","
+        "\"default/c@3@4\"],\"delta\":true,\"skip_history\":true,\"colour\":{\"red\":[]}}");
     ck_assert_bytes(buf_bytes(&fake_ops[0].tags), "{\"k\":\"v\",\"ID\":\"x\"}");
     ck_assert_bytes(buf_bytes(&fake_ops[0].after), "default/b@2 default/c@3@4");
     fake_published(0, 0, 1, 9);
@@ -67,7 +77,9 @@ END_TEST
 
 START_TEST(null_is_as_good_as_absent)
 {
-    publish("K", "{\"channel\":\"a\",\"data\":1,\"b64data\":null,\"tags\":null,\"after\":null,\"idempotency_key\":null,\"version\":null,\"delta\":null,\"skip_history\":null}");
+    publish("K",
+            "{\"channel\":\"a\",\"data\":1,\"b64data\":null,\"tags\":null,\"after\":null,"
+            "\"idempotency_key\":null,\"version\":null,\"delta\":null,\"skip_history\":null}");
     ck_assert_uint_eq(fake_n, 1);
     fake_published(0, 0, 1, 9);
     ck_assert_int_eq(api.status, 200);
@@ -105,8 +117,9 @@ START_TEST(a_key_uses_its_own_tenants_channels)
     static const struct {
         const char *key, *channel, *full;
     } good[] = {
-        {"K", "news", "default/news"},  {"K", "acme/news", "acme/news"}, {"D", "news", "default/news"},
-        {"D", "default/news", "default/news"}, {"A", "news", "acme/news"}, {"A", "acme/news", "acme/news"},
+        {"K", "news", "default/news"}, {"K", "acme/news", "acme/news"},
+        {"D", "news", "default/news"}, {"D", "default/news", "default/news"},
+        {"A", "news", "acme/news"},    {"A", "acme/news", "acme/news"},
     };
     char body[200];
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
@@ -115,7 +128,10 @@ START_TEST(a_key_uses_its_own_tenants_channels)
         ck_assert_bytes(buf_bytes(&fake_ops[0].channel), good[i].full);
         fake_published(0, 0, 1, 1);
     }
-    static const char *const bad[][2] = {{"D", "acme/news"}, {"A", "default/news"}, {"A", "cellcast/canary-a-1"}, {"K", "cellcast/canary-a-1"}};
+    static const char *const bad[][2] = {{"D", "acme/news"},
+                                         {"A", "default/news"},
+                                         {"A", "cellcast/canary-a-1"},
+                                         {"K", "cellcast/canary-a-1"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         snprintf(body, sizeof body, "{\"channel\":\"%s\",\"data\":1}", bad[i][1]);
         publish(bad[i][0], body);
@@ -123,7 +139,8 @@ START_TEST(a_key_uses_its_own_tenants_channels)
         ck_assert_uint_eq(fake_n, 0);
     }
     publish("K", "{\"channel\":\"acme/a\",\"data\":1,\"after\":[\"b@1\"]}");
-    ck_assert_bytes(buf_bytes(&fake_ops[0].after), "acme/b@1"); /* short forms are of the publication's tenant */
+    ck_assert_bytes(buf_bytes(&fake_ops[0].after),
+                    "acme/b@1"); /* short forms are of the publication's tenant */
     fake_published(0, 0, 1, 1);
     publish("K", "{\"channel\":\"acme/a\",\"data\":1,\"after\":[\"default/b@1\"]}");
     API_ERROR(103, "permission denied");
@@ -158,7 +175,9 @@ static const struct {
     {"{\"channel\":\"a\",\"data\":{},\"after\":[\"a@9223372036854775808\"]}", 0, 107},
     {"{\"channel\":\"a\",\"data\":{},\"after\":[7]}", 0, 107},
     {"{\"channel\":\"a\",\"data\":{},\"after\":[\"nope:b@1\"]}", 0, 102},
-    {"{\"channel\":\"a\",\"data\":{},\"after\":[\"a@1\",\"a@1\",\"a@1\",\"a@1\",\"a@1\",\"a@1\",\"a@1\",\"a@1\",\"a@1\"]}", 0, 107},
+    {"{\"channel\":\"a\",\"data\":{},\"after\":[\"a@1\",\"a@1\",\"a@1\",\"a@1\",\"a@1\",\"a@"
+     "1\",\"a@1\",\"a@1\",\"a@1\"]}",
+     0, 107},
     {"{\"channel\":\"a\",\"b64data\":\"!\"}", 0, 107},
     {"{\"channel\":\"a\",\"b64data\":\"AP8\"}", 0, 107},
     {"{\"channel\":\"a\",\"data\":{},\"version\":1}", 0, 108},
@@ -183,15 +202,18 @@ START_TEST(bad_input_is_answered_and_nothing_is_published)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         publish("K", bad[i].body);
         ck_assert_msg(api.times == 1 && fake_n == 0, "%s", bad[i].body);
-        ck_assert_msg(api.code == (bad[i].status ? 0 : bad[i].code), "%s: %u", bad[i].body, api.code);
-        ck_assert_msg(api.status == (bad[i].status ? bad[i].status : 200), "%s: %d", bad[i].body, api.status);
+        ck_assert_msg(api.code == (bad[i].status ? 0 : bad[i].code), "%s: %u", bad[i].body,
+                      api.code);
+        ck_assert_msg(api.status == (bad[i].status ? bad[i].status : 200), "%s: %d",
+                      bad[i].body, api.status);
     }
     api_end();
 }
 END_TEST
 
 /* {"channel":"a","data":"xxx…","KEY":VALUE} */
-static void sized(size_t data, const char *name, size_t extra, const char *before, const char *behind)
+static void sized(size_t data, const char *name, size_t extra, const char *before,
+                  const char *behind)
 {
     struct buf body = {0};
     buf_append_str(&body, "{\"channel\":\"a\",\"data\":\"");
@@ -240,7 +262,10 @@ END_TEST
 
 START_TEST(a_broadcast_answers_per_channel_in_their_order)
 {
-    api_post("K", "/api/broadcast", "{\"channels\":[\"a\",\"nope:x\",\"acme/b\",\"off:c\",\"\"],\"data\":{\"n\":1},\"idempotency_key\":\"k\",\"tags\":{\"t\":\"u\"}}");
+    api_post("K", "/api/broadcast",
+             "{\"channels\":[\"a\",\"nope:x\",\"acme/"
+             "b\",\"off:c\",\"\"],\"data\":{\"n\":1},\"idempotency_key\":\"k\",\"tags\":{\"t\":"
+             "\"u\"}}");
     ck_assert_uint_eq(fake_n, 3);
     static const char *const channels[] = {"default/a", "acme/b", "default/off:c"};
     for (size_t i = 0; i < 3; i++) {
@@ -253,8 +278,10 @@ START_TEST(a_broadcast_answers_per_channel_in_their_order)
     fake_published(0, 0, 1, 10);
     ck_assert_int_eq(api.times, 0);
     fake_published(1, 111, 0, 0);
-    API_ANSWERED(200, "{\"result\":{\"responses\":[{\"result\":{\"offset\":10,\"epoch\":\"1\"}},{\"error\":{\"code\":102,\"message\":\"unknown channel\"}},"
-                      "{\"error\":{\"code\":111,\"message\":\"too many requests\"}},{\"result\":{\"offset\":30,\"epoch\":\"1\"}},"
+    API_ANSWERED(200, "{\"result\":{\"responses\":[{\"result\":{\"offset\":10,\"epoch\":\"1\"}}"
+                      ",{\"error\":{\"code\":102,\"message\":\"unknown channel\"}},"
+                      "{\"error\":{\"code\":111,\"message\":\"too many "
+                      "requests\"}},{\"result\":{\"offset\":30,\"epoch\":\"1\"}},"
                       "{\"error\":{\"code\":107,\"message\":\"bad request\"}}]}}");
     api_end();
 }
@@ -262,12 +289,16 @@ END_TEST
 
 START_TEST(a_broadcast_of_nothing_or_too_much_is_refused)
 {
-    static const char *const refused[] = {"{\"data\":{}}", "{\"channels\":[],\"data\":{}}", "{\"channels\":[\"a\"]}", "{\"channels\":null,\"data\":1}"};
+    static const char *const refused[] = {"{\"data\":{}}", "{\"channels\":[],\"data\":{}}",
+                                          "{\"channels\":[\"a\"]}",
+                                          "{\"channels\":null,\"data\":1}"};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         api_post("K", "/api/broadcast", refused[i]);
         API_ERROR(107, "bad request");
     }
-    static const char *const malformed[] = {"{\"channels\":\"a\",\"data\":{}}", "{\"channels\":[5],\"data\":{}}", "{\"channels\":{\"a\":1},\"data\":{}}"};
+    static const char *const malformed[] = {"{\"channels\":\"a\",\"data\":{}}",
+                                            "{\"channels\":[5],\"data\":{}}",
+                                            "{\"channels\":{\"a\":1},\"data\":{}}"};
     for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
         api_post("K", "/api/broadcast", malformed[i]);
         ck_assert_msg(api.status == 400 && fake_n == 0, "%s", malformed[i]);
@@ -305,8 +336,10 @@ START_TEST(a_broad_one_goes_out_in_windows)
 }
 END_TEST
 
-UNIT_MAIN("gateway/api_publish", a_publish_is_handed_on_byte_for_byte_and_answers_its_position, any_json_value_is_data,
-          what_the_cluster_refuses_is_the_answer, tags_references_and_unknown_keys, null_is_as_good_as_absent,
+UNIT_MAIN("gateway/api_publish", a_publish_is_handed_on_byte_for_byte_and_answers_its_position,
+          any_json_value_is_data, what_the_cluster_refuses_is_the_answer,
+          tags_references_and_unknown_keys, null_is_as_good_as_absent,
           base64_wins_and_must_be_what_the_namespace_holds, a_key_uses_its_own_tenants_channels,
-          bad_input_is_answered_and_nothing_is_published, sizes_are_bounded, a_broadcast_answers_per_channel_in_their_order,
+          bad_input_is_answered_and_nothing_is_published, sizes_are_bounded,
+          a_broadcast_answers_per_channel_in_their_order,
           a_broadcast_of_nothing_or_too_much_is_refused, a_broad_one_goes_out_in_windows)

@@ -10,17 +10,29 @@ static void put(struct buf *list, struct publication p)
 START_TEST(history_shows_publications_epoch_and_offset)
 {
     struct buf list = {0};
-    api_post("A", "/api/history", "{\"channel\":\"news\",\"limit\":2,\"since\":{\"offset\":40,\"epoch\":\"3\"}}");
+    api_post("A", "/api/history",
+             "{\"channel\":\"news\",\"limit\":2,\"since\":{\"offset\":40,\"epoch\":\"3\"}}");
     ck_assert_bytes(buf_bytes(&fake_ops[0].channel), "acme/news");
     ck_assert_uint_eq(fake_ops[0].epoch, 3);
     fake_range(0, 0, 3, 42, BYTES(""));
     ck_assert_uint_eq(fake_ops[1].since, 40);
     ck_assert_uint_eq(fake_ops[1].limit, 2);
-    put(&list, (struct publication){.seq = 41, .id = 5, .time_ms = 4900, .data = BYTES("{\"n\" : 1.0}"), .info = BYTES("{\"user\":\"u\",\"client\":\"c\"}")});
-    put(&list, (struct publication){.seq = 42, .id = 6, .time_ms = 4900, .data = BYTES("2"), .tags = BYTES("{\"k\":\"v\"}")});
+    put(&list, (struct publication){.seq = 41,
+                                    .id = 5,
+                                    .time_ms = 4900,
+                                    .data = BYTES("{\"n\" : 1.0}"),
+                                    .info = BYTES("{\"user\":\"u\",\"client\":\"c\"}")});
+    put(&list, (struct publication){.seq = 42,
+                                    .id = 6,
+                                    .time_ms = 4900,
+                                    .data = BYTES("2"),
+                                    .tags = BYTES("{\"k\":\"v\"}")});
     fake_range(1, 0, 3, 42, buf_bytes(&list));
-    API_ANSWERED(200, "{\"result\":{\"publications\":[{\"data\":{\"n\" : 1.0},\"offset\":41,\"info\":{\"user\":\"u\",\"client\":\"c\"},\"tags\":{\"id\":\"5\"}},"
-                      "{\"data\":2,\"offset\":42,\"tags\":{\"k\":\"v\",\"id\":\"6\"}}],\"epoch\":\"3\",\"offset\":42}}");
+    API_ANSWERED(200, "{\"result\":{\"publications\":[{\"data\":{\"n\" : "
+                      "1.0},\"offset\":41,\"info\":{\"user\":\"u\",\"client\":\"c\"},\"tags\":{"
+                      "\"id\":\"5\"}},"
+                      "{\"data\":2,\"offset\":42,\"tags\":{\"k\":\"v\",\"id\":\"6\"}}],"
+                      "\"epoch\":\"3\",\"offset\":42}}");
     buf_fini(&list);
     api_end();
 }
@@ -69,7 +81,8 @@ START_TEST(bad_history_calls)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         api_post("K", "/api/history", cases[i].body);
-        ck_assert_msg(api.status == cases[i].status && api.code == cases[i].code && fake_n == 0, "%s: %d %u", cases[i].body, api.status, api.code);
+        ck_assert_msg(api.status == cases[i].status && api.code == cases[i].code && fake_n == 0,
+                      "%s: %d %u", cases[i].body, api.status, api.code);
     }
     api_post("K", "/api/history", "{\"channel\":\"news\",\"limit\":1}");
     fake_range(0, 100, 0, 0, BYTES(""));
@@ -81,15 +94,20 @@ END_TEST
 START_TEST(presence_shows_who_is_there)
 {
     struct buf list = {0};
-    struct presence_entry one = {.client = BYTES("c-1"), .info = BYTES("{\"user\":\"u\",\"client\":\"c-1\",\"conn_info\":{\"n\":1.0}}")};
-    struct presence_entry two = {.client = BYTES("c-2"), .info = BYTES("{\"user\":\"\",\"client\":\"c-2\"}")};
+    struct presence_entry one = {
+        .client = BYTES("c-1"),
+        .info = BYTES("{\"user\":\"u\",\"client\":\"c-1\",\"conn_info\":{\"n\":1.0}}")};
+    struct presence_entry two = {.client = BYTES("c-2"),
+                                 .info = BYTES("{\"user\":\"\",\"client\":\"c-2\"}")};
     wire_put_presence_entry(&list, &one);
     wire_put_presence_entry(&list, &two);
     api_post("K", "/api/presence", "{\"channel\":\"news\"}");
     ck_assert(!fake_ops[0].counts_only);
     ck_assert_bytes(buf_bytes(&fake_ops[0].channel), "default/news");
     fake_presence(0, 0, 2, 2, buf_bytes(&list));
-    API_ANSWERED(200, "{\"result\":{\"presence\":{\"c-1\":{\"user\":\"u\",\"client\":\"c-1\",\"conn_info\":{\"n\":1.0}},\"c-2\":{\"user\":\"\",\"client\":\"c-2\"}}}}");
+    API_ANSWERED(200,
+                 "{\"result\":{\"presence\":{\"c-1\":{\"user\":\"u\",\"client\":\"c-1\",\"conn_"
+                 "info\":{\"n\":1.0}},\"c-2\":{\"user\":\"\",\"client\":\"c-2\"}}}}");
     api_post("K", "/api/presence", "{\"channel\":\"news\"}");
     fake_presence(0, 0, 0, 0, BYTES(""));
     API_ANSWERED(200, "{\"result\":{\"presence\":{}}}");
@@ -159,8 +177,7 @@ START_TEST(what_a_batch_reads_is_bounded_as_a_whole)
 }
 END_TEST
 
-
-
-UNIT_MAIN("gateway/api_read", history_shows_publications_epoch_and_offset, history_without_a_limit_is_the_position, history_backwards,
-          bad_history_calls, presence_shows_who_is_there, presence_that_is_off_or_away, canaries_can_be_looked_at,
+UNIT_MAIN("gateway/api_read", history_shows_publications_epoch_and_offset,
+          history_without_a_limit_is_the_position, history_backwards, bad_history_calls,
+          presence_shows_who_is_there, presence_that_is_off_or_away, canaries_can_be_looked_at,
           what_a_batch_reads_is_bounded_as_a_whole)

@@ -11,19 +11,24 @@ static struct config *config;
 static void setup(void)
 {
     struct buf why = {0};
-    static const char json[] =
-        "{\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"token_hmac_secret_key\":\"secret\"}},"
-        "{\"name\":\"acme\",\"cells\":[\"a\"],\"options\":{\"token_hmac_secret_key\":\"acme-secret\"}},"
-        "{\"name\":\"open\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}},"
-        "{\"name\":\"far\",\"cells\":[\"b\"],\"options\":{\"token_hmac_secret_key\":\"far-secret\","
-        "\"allow_anonymous_connect_without_token\":true}}],"
-        "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"},{\"tenant\":\"acme\",\"name\":\"\"}]}";
+    static const char json[] = "{\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],"
+                               "\"options\":{\"token_hmac_secret_key\":\"secret\"}},"
+                               "{\"name\":\"acme\",\"cells\":[\"a\"],\"options\":{\"token_hmac_"
+                               "secret_key\":\"acme-secret\"}},"
+                               "{\"name\":\"open\",\"cells\":[\"a\"],\"options\":{\"allow_"
+                               "anonymous_connect_without_token\":true}},"
+                               "{\"name\":\"far\",\"cells\":[\"b\"],\"options\":{\"token_hmac_"
+                               "secret_key\":\"far-secret\","
+                               "\"allow_anonymous_connect_without_token\":true}}],"
+                               "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"},{"
+                               "\"tenant\":\"acme\",\"name\":\"\"}]}";
     ck_assert_int_eq(config_parse(bytes_str(json), 1, BYTES("a"), &config, &why), 0);
     buf_fini(&why);
 }
 
 /* Signed by another implementation than the one under test. The caller frees. */
-static char *sign_with(const char *payload, const char *key, jwa_alg alg, const char *header, const char *value)
+static char *sign_with(const char *payload, const char *key, jwa_alg alg, const char *header,
+                       const char *value)
 {
     jws_t *jws;
     jwk_t *jwk;
@@ -47,7 +52,8 @@ static char *sign(const char *payload, const char *key)
     return sign_with(payload, key, R_JWA_ALG_HS256, NULL, NULL);
 }
 
-static enum auth_answer connect_signed(const char *path, const char *payload, const char *key, struct auth *ret)
+static enum auth_answer connect_signed(const char *path, const char *payload, const char *key,
+                                       struct auth *ret)
 {
     char *token = sign(payload, key);
     enum auth_answer answer = auth_connect(config, bytes_str(path), bytes_str(token), NOW, ret);
@@ -60,7 +66,11 @@ START_TEST(a_signed_token_says_who_its_bearer_is)
     setup();
     struct auth a;
     auth_init(&a);
-    ck_assert_int_eq(connect_signed("", "{\"sub\":\"u\\u00e9\",\"exp\":1700000100,\"info\":{\"n\" : 1.0,\n\"big\":12345678901234567890}}", "secret", &a), AUTH_OK);
+    ck_assert_int_eq(connect_signed("",
+                                    "{\"sub\":\"u\\u00e9\",\"exp\":1700000100,\"info\":{\"n\" "
+                                    ": 1.0,\n\"big\":12345678901234567890}}",
+                                    "secret", &a),
+                     AUTH_OK);
     ck_assert_bytes(a.tenant, "default");
     ck_assert_bytes(a.user, "u\xc3\xa9");
     ck_assert_bytes(a.info, "{\"n\" : 1.0, \"big\":12345678901234567890}");
@@ -88,16 +98,18 @@ START_TEST(three_hmac_algorithms_and_no_other)
         free(token);
     }
     static const char *const bad[] = {
-        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1In0.",         /* none */
-        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1In0.AAAA",     /* none, with something */
-        "eyJhbGciOiJOb25lIn0.eyJzdWIiOiJ1In0.AAAA",     /* None */
-        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.AAAA",    /* RS256 */
-        "eyJhbGciOiJoczI1NiJ9.eyJzdWIiOiJ1In0.AAAA",    /* hs256 */
-        "e30.eyJzdWIiOiJ1In0.AAAA",                     /* none said */
-        "W10.eyJzdWIiOiJ1In0.AAAA",                     /* header is no object */
+        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1In0.",      /* none */
+        "eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1In0.AAAA",  /* none, with something */
+        "eyJhbGciOiJOb25lIn0.eyJzdWIiOiJ1In0.AAAA",  /* None */
+        "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.AAAA", /* RS256 */
+        "eyJhbGciOiJoczI1NiJ9.eyJzdWIiOiJ1In0.AAAA", /* hs256 */
+        "e30.eyJzdWIiOiJ1In0.AAAA",                  /* none said */
+        "W10.eyJzdWIiOiJ1In0.AAAA",                  /* header is no object */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(auth_connect(config, BYTES(""), bytes_str(bad[i]), NOW, &a) == AUTH_INVALID, "%s", bad[i]);
+        ck_assert_msg(auth_connect(config, BYTES(""), bytes_str(bad[i]), NOW, &a) ==
+                          AUTH_INVALID,
+                      "%s", bad[i]);
     auth_fini(&a);
     config_unref(config);
 }
@@ -111,7 +123,8 @@ START_TEST(headers_that_change_the_meaning_are_refused)
     auth_init(&a);
     for (size_t i = 0; i < 3; i++) {
         char *token = sign_with("{\"sub\":\"u\"}", "secret", R_JWA_ALG_HS256, names[i], "DEF");
-        ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a), AUTH_INVALID);
+        ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a),
+                         AUTH_INVALID);
         free(token);
     }
     char *named = sign_with("{\"sub\":\"u\"}", "secret", R_JWA_ALG_HS256, "kid", "1");
@@ -133,12 +146,15 @@ START_TEST(a_token_that_was_touched_is_worth_nothing)
         for (const char *put = "A.e_="; *put; put++) {
             token[i] = *put;
             if (*put != was)
-                ck_assert_msg(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a) == AUTH_INVALID, "%s", token);
+                ck_assert_msg(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a) ==
+                                  AUTH_INVALID,
+                              "%s", token);
         }
         token[i] = was;
     }
     for (size_t n = 1; n < strlen(token); n++)
-        ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_of(token, n), NOW, &a), AUTH_INVALID);
+        ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_of(token, n), NOW, &a),
+                         AUTH_INVALID);
     ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
     free(token);
     auth_fini(&a);
@@ -157,25 +173,29 @@ START_TEST(a_token_opens_the_tenant_of_its_key_and_no_other)
         {"default", "{\"sub\":\"u\"}", "secret", "default", AUTH_OK},
         {"acme", "{\"sub\":\"u\"}", "acme-secret", "acme", AUTH_OK},
         {"", "{\"sub\":\"u\",\"tenant\":\"acme\"}", "acme-secret", "acme", AUTH_OK},
-        {"default", "{\"sub\":\"u\",\"tenant\":\"acme\"}", "acme-secret", "acme", AUTH_OK}, /* the claim comes first */
+        {"default", "{\"sub\":\"u\",\"tenant\":\"acme\"}", "acme-secret", "acme",
+         AUTH_OK}, /* the claim comes first */
         {"", "{\"sub\":\"u\",\"tenant\":null}", "secret", "default", AUTH_OK},
         {"", "{\"sub\":\"u\"}", "acme-secret", NULL, AUTH_INVALID},
         {"acme", "{\"sub\":\"u\"}", "secret", NULL, AUTH_INVALID},
-        {"", "{\"sub\":\"u\",\"tenant\":\"acme\"}", "secret", NULL, AUTH_INVALID}, /* signed by another tenant's key */
+        {"", "{\"sub\":\"u\",\"tenant\":\"acme\"}", "secret", NULL,
+         AUTH_INVALID}, /* signed by another tenant's key */
         {"acme", "{\"sub\":\"u\",\"tenant\":\"default\"}", "acme-secret", NULL, AUTH_INVALID},
         {"", "{\"sub\":\"u\",\"tenant\":\"nobody\"}", "secret", NULL, AUTH_INVALID},
         {"nobody", "{\"sub\":\"u\"}", "secret", NULL, AUTH_INVALID},
         {"", "{\"sub\":\"u\",\"tenant\":\"\"}", "secret", NULL, AUTH_INVALID},
         {"", "{\"sub\":\"u\",\"tenant\":\"far\"}", "far-secret", NULL, AUTH_ELSEWHERE},
-        {"open", "{\"sub\":\"u\"}", "", NULL, AUTH_INVALID}, /* a tenant without a key takes no token, not even one
-                                                                signed with nothing */
+        {"open", "{\"sub\":\"u\"}", "", NULL,
+         AUTH_INVALID}, /* a tenant without a key takes no token, not even one
+                           signed with nothing */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct auth a;
         auth_init(&a);
         char *token = cases[i].key[0] ? sign(cases[i].payload, cases[i].key)
                                       : strdup("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.AAAA");
-        enum auth_answer answer = auth_connect(config, bytes_str(cases[i].path), bytes_str(token), NOW, &a);
+        enum auth_answer answer =
+            auth_connect(config, bytes_str(cases[i].path), bytes_str(token), NOW, &a);
         ck_assert_msg(answer == cases[i].answer, "case %zu: %d", i, answer);
         if (cases[i].tenant)
             ck_assert_bytes(a.tenant, cases[i].tenant);
@@ -206,7 +226,8 @@ START_TEST(dates_are_judged_at_the_time_given)
         {"{\"expire_at\":1700000500}", AUTH_OK, 1700000500},
         {"{\"expire_at\":1699999999}", AUTH_OVER, 0},
         {"{\"exp\":1700000100,\"expire_at\":1700000500}", AUTH_OK, 1700000500},
-        {"{\"exp\":1700000100,\"expire_at\":0}", AUTH_OK, 0}, /* the token ends, the connection does not */
+        {"{\"exp\":1700000100,\"expire_at\":0}", AUTH_OK,
+         0}, /* the token ends, the connection does not */
         {"{\"exp\":1,\"expire_at\":1700000500}", AUTH_EXPIRED, 0},
         {"{\"exp\":1,\"expire_at\":1}", AUTH_EXPIRED, 0},
         {"{\"exp\":\"1700000100\"}", AUTH_INVALID, 0},
@@ -233,8 +254,16 @@ START_TEST(claims_of_a_wrong_type_make_it_invalid)
 {
     setup();
     static const char *const bad[] = {
-        "{\"sub\":5}", "{\"sub\":[\"u\"]}", "{\"tenant\":7}", "{\"sub\":\"\\ud800\"}", "{\"sub\":\"\\u0000\"}", "[]", "\"u\"",
-        "{\"b64info\":\"!!\"}", "{\"b64info\":\"AAAA\"}" /* not JSON inside */, "{\"channel\":false}",
+        "{\"sub\":5}",
+        "{\"sub\":[\"u\"]}",
+        "{\"tenant\":7}",
+        "{\"sub\":\"\\ud800\"}",
+        "{\"sub\":\"\\u0000\"}",
+        "[]",
+        "\"u\"",
+        "{\"b64info\":\"!!\"}",
+        "{\"b64info\":\"AAAA\"}" /* not JSON inside */,
+        "{\"channel\":false}",
     };
     struct auth a;
     auth_init(&a);
@@ -255,7 +284,8 @@ START_TEST(info_comes_raw_or_as_base64)
     ck_assert_bytes(a.info, "");
     ck_assert_int_eq(connect_signed("", "{\"info\":\"text\"}", "secret", &a), AUTH_OK);
     ck_assert_bytes(a.info, "\"text\"");
-    ck_assert_int_eq(connect_signed("", "{\"info\":1,\"b64info\":\"eyJhIjoxfQ==\"}", "secret", &a), AUTH_OK);
+    ck_assert_int_eq(
+        connect_signed("", "{\"info\":1,\"b64info\":\"eyJhIjoxfQ==\"}", "secret", &a), AUTH_OK);
     ck_assert_bytes(a.info, "{\"a\":1}");
     auth_fini(&a);
     config_unref(config);
@@ -268,7 +298,10 @@ START_TEST(server_side_subscriptions_are_seen)
     static const struct {
         const char *payload;
         bool some;
-    } cases[] = {{"{\"channels\":[\"a\"]}", true}, {"{\"subs\":{\"a\":{}}}", true}, {"{\"channels\":[],\"subs\":{}}", false}, {"{}", false}};
+    } cases[] = {{"{\"channels\":[\"a\"]}", true},
+                 {"{\"subs\":{\"a\":{}}}", true},
+                 {"{\"channels\":[],\"subs\":{}}", false},
+                 {"{}", false}};
     for (size_t i = 0; i < 4; i++) {
         struct auth a;
         auth_init(&a);
@@ -286,7 +319,8 @@ START_TEST(without_a_token_the_tenant_decides)
     struct auth a;
     auth_init(&a);
     ck_assert_int_eq(auth_connect(config, BYTES(""), BYTES(""), NOW, &a), AUTH_NO_CREDENTIALS);
-    ck_assert_int_eq(auth_connect(config, BYTES("nobody"), BYTES(""), NOW, &a), AUTH_NO_CREDENTIALS);
+    ck_assert_int_eq(auth_connect(config, BYTES("nobody"), BYTES(""), NOW, &a),
+                     AUTH_NO_CREDENTIALS);
     ck_assert_int_eq(auth_connect(config, BYTES("far"), BYTES(""), NOW, &a), AUTH_ELSEWHERE);
     ck_assert_int_eq(auth_connect(config, BYTES("open"), BYTES(""), NOW, &a), AUTH_OK);
     ck_assert_bytes(a.tenant, "open");
@@ -334,14 +368,16 @@ START_TEST(a_refresh_is_for_the_same_user_of_the_same_tenant)
         struct auth a;
         auth_init(&a);
         char *token = sign(cases[i].payload, cases[i].key);
-        enum auth_answer answer = auth_refresh(config, BYTES("default"), BYTES("u"), bytes_str(token), NOW, &a);
+        enum auth_answer answer =
+            auth_refresh(config, BYTES("default"), BYTES("u"), bytes_str(token), NOW, &a);
         ck_assert_msg(answer == cases[i].answer, "case %zu: %d", i, answer);
         free(token);
         auth_fini(&a);
     }
     struct auth a;
     auth_init(&a);
-    ck_assert_int_eq(auth_refresh(config, BYTES("default"), BYTES("u"), BYTES(""), NOW, &a), AUTH_NO_CREDENTIALS);
+    ck_assert_int_eq(auth_refresh(config, BYTES("default"), BYTES("u"), BYTES(""), NOW, &a),
+                     AUTH_NO_CREDENTIALS);
     config_unref(config);
 }
 END_TEST
@@ -354,11 +390,13 @@ START_TEST(a_subscription_token_is_for_one_channel_and_one_user)
         enum auth_answer answer;
     } cases[] = {
         {"{\"sub\":\"u\",\"channel\":\"$news\"}", "secret", "u", AUTH_OK},
-        {"{\"sub\":\"u\",\"channel\":\"default/$news\"}", "secret", "u", AUTH_OK}, /* the same channel */
+        {"{\"sub\":\"u\",\"channel\":\"default/$news\"}", "secret", "u",
+         AUTH_OK}, /* the same channel */
         {"{\"iat\":1,\"channel\":\"$news\"}", "secret", "", AUTH_OK},
         {"{\"sub\":\"u\",\"channel\":\"$news\",\"client\":\"c1\"}", "secret", "u", AUTH_OK},
         {"{\"sub\":\"u\",\"channel\":\"$news\",\"client\":\"\"}", "secret", "u", AUTH_OK},
-        {"{\"sub\":\"u\",\"channel\":\"$news\",\"client\":\"c2\"}", "secret", "u", AUTH_MISMATCH},
+        {"{\"sub\":\"u\",\"channel\":\"$news\",\"client\":\"c2\"}", "secret", "u",
+         AUTH_MISMATCH},
         {"{\"sub\":\"v\",\"channel\":\"$news\"}", "secret", "u", AUTH_MISMATCH},
         {"{\"channel\":\"$news\"}", "secret", "u", AUTH_MISMATCH},
         {"{\"sub\":\"u\",\"channel\":\"$other\"}", "secret", "u", AUTH_MISMATCH},
@@ -366,8 +404,10 @@ START_TEST(a_subscription_token_is_for_one_channel_and_one_user)
         {"{\"sub\":\"u\",\"channel\":\"\"}", "secret", "u", AUTH_MISMATCH},
         {"{\"sub\":\"u\"}", "secret", "u", AUTH_WRONG_KIND},
         {"{\"sub\":\"u\",\"channel\":\"$news\"}", "acme-secret", "u", AUTH_INVALID},
-        {"{\"sub\":\"u\",\"channel\":\"$news\",\"tenant\":\"acme\"}", "acme-secret", "u", AUTH_INVALID},
-        {"{\"sub\":\"u\",\"channel\":\"$news\",\"tenant\":\"acme\"}", "secret", "u", AUTH_MISMATCH},
+        {"{\"sub\":\"u\",\"channel\":\"$news\",\"tenant\":\"acme\"}", "acme-secret", "u",
+         AUTH_INVALID},
+        {"{\"sub\":\"u\",\"channel\":\"$news\",\"tenant\":\"acme\"}", "secret", "u",
+         AUTH_MISMATCH},
         {"{\"sub\":\"u\",\"channel\":\"$news\",\"exp\":1}", "secret", "u", AUTH_EXPIRED},
         {"{\"sub\":\"u\",\"channel\":\"$news\",\"expire_at\":1}", "secret", "u", AUTH_OVER},
     };
@@ -377,8 +417,8 @@ START_TEST(a_subscription_token_is_for_one_channel_and_one_user)
         struct auth a;
         auth_init(&a);
         char *token = sign(cases[i].payload, cases[i].key);
-        enum auth_answer answer =
-            auth_subscribe(config, &channel, bytes_str(cases[i].user), BYTES("c1"), bytes_str(token), NOW, &a);
+        enum auth_answer answer = auth_subscribe(config, &channel, bytes_str(cases[i].user),
+                                                 BYTES("c1"), bytes_str(token), NOW, &a);
         ck_assert_msg(answer == cases[i].answer, "case %zu: %d", i, answer);
         free(token);
         auth_fini(&a);
@@ -394,24 +434,34 @@ START_TEST(each_answer_has_the_protocols_consequence)
         enum auth_answer answer;
         uint32_t error, disconnect;
     } want[] = {
-        {AUTH_CONNECT, AUTH_OK, 0, 0},              {AUTH_SUB_REFRESH, AUTH_OK, 0, 0},
-        {AUTH_CONNECT, AUTH_EXPIRED, 109, 0},       {AUTH_CONNECT, AUTH_OVER, 110, 0},
-        {AUTH_CONNECT, AUTH_INVALID, 0, 3500},      {AUTH_CONNECT, AUTH_WRONG_KIND, 0, 3500},
-        {AUTH_CONNECT, AUTH_NO_CREDENTIALS, 0, 3501}, {AUTH_CONNECT, AUTH_ELSEWHERE, 100, 0},
-        {AUTH_REFRESH, AUTH_EXPIRED, 0, 3005},      {AUTH_REFRESH, AUTH_OVER, 0, 3005},
-        {AUTH_REFRESH, AUTH_INVALID, 0, 3500},      {AUTH_REFRESH, AUTH_MISMATCH, 0, 3500},
+        {AUTH_CONNECT, AUTH_OK, 0, 0},
+        {AUTH_SUB_REFRESH, AUTH_OK, 0, 0},
+        {AUTH_CONNECT, AUTH_EXPIRED, 109, 0},
+        {AUTH_CONNECT, AUTH_OVER, 110, 0},
+        {AUTH_CONNECT, AUTH_INVALID, 0, 3500},
+        {AUTH_CONNECT, AUTH_WRONG_KIND, 0, 3500},
+        {AUTH_CONNECT, AUTH_NO_CREDENTIALS, 0, 3501},
+        {AUTH_CONNECT, AUTH_ELSEWHERE, 100, 0},
+        {AUTH_REFRESH, AUTH_EXPIRED, 0, 3005},
+        {AUTH_REFRESH, AUTH_OVER, 0, 3005},
+        {AUTH_REFRESH, AUTH_INVALID, 0, 3500},
+        {AUTH_REFRESH, AUTH_MISMATCH, 0, 3500},
         {AUTH_REFRESH, AUTH_NO_CREDENTIALS, 0, 3501},
-        {AUTH_SUBSCRIBE, AUTH_EXPIRED, 109, 0},     {AUTH_SUBSCRIBE, AUTH_OVER, 110, 0},
-        {AUTH_SUBSCRIBE, AUTH_INVALID, 103, 0},     {AUTH_SUBSCRIBE, AUTH_WRONG_KIND, 103, 0},
+        {AUTH_SUBSCRIBE, AUTH_EXPIRED, 109, 0},
+        {AUTH_SUBSCRIBE, AUTH_OVER, 110, 0},
+        {AUTH_SUBSCRIBE, AUTH_INVALID, 103, 0},
+        {AUTH_SUBSCRIBE, AUTH_WRONG_KIND, 103, 0},
         {AUTH_SUBSCRIBE, AUTH_MISMATCH, 0, 3500},
-        {AUTH_SUB_REFRESH, AUTH_EXPIRED, 109, 0},   {AUTH_SUB_REFRESH, AUTH_INVALID, 0, 3500},
-        {AUTH_SUB_REFRESH, AUTH_WRONG_KIND, 0, 3500}, {AUTH_SUB_REFRESH, AUTH_MISMATCH, 0, 3500},
+        {AUTH_SUB_REFRESH, AUTH_EXPIRED, 109, 0},
+        {AUTH_SUB_REFRESH, AUTH_INVALID, 0, 3500},
+        {AUTH_SUB_REFRESH, AUTH_WRONG_KIND, 0, 3500},
+        {AUTH_SUB_REFRESH, AUTH_MISMATCH, 0, 3500},
         {AUTH_SUB_REFRESH, AUTH_NO_CREDENTIALS, 107, 0},
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         struct auth_verdict v = auth_verdict(want[i].use, want[i].answer);
-        ck_assert_msg(v.error == want[i].error && v.disconnect == want[i].disconnect, "row %zu: %u %u", i, v.error,
-                      v.disconnect);
+        ck_assert_msg(v.error == want[i].error && v.disconnect == want[i].disconnect,
+                      "row %zu: %u %u", i, v.error, v.disconnect);
     }
 }
 END_TEST
@@ -426,10 +476,13 @@ START_TEST(the_time_to_live_is_at_least_a_second_and_at_most_a_year)
 }
 END_TEST
 
-UNIT_MAIN("gateway/auth", a_signed_token_says_who_its_bearer_is, three_hmac_algorithms_and_no_other,
-          headers_that_change_the_meaning_are_refused, a_token_that_was_touched_is_worth_nothing,
+UNIT_MAIN("gateway/auth", a_signed_token_says_who_its_bearer_is,
+          three_hmac_algorithms_and_no_other, headers_that_change_the_meaning_are_refused,
+          a_token_that_was_touched_is_worth_nothing,
           a_token_opens_the_tenant_of_its_key_and_no_other, dates_are_judged_at_the_time_given,
-          claims_of_a_wrong_type_make_it_invalid, info_comes_raw_or_as_base64, server_side_subscriptions_are_seen,
-          without_a_token_the_tenant_decides, a_long_token_is_not_read, a_refresh_is_for_the_same_user_of_the_same_tenant,
-          a_subscription_token_is_for_one_channel_and_one_user, each_answer_has_the_protocols_consequence,
+          claims_of_a_wrong_type_make_it_invalid, info_comes_raw_or_as_base64,
+          server_side_subscriptions_are_seen, without_a_token_the_tenant_decides,
+          a_long_token_is_not_read, a_refresh_is_for_the_same_user_of_the_same_tenant,
+          a_subscription_token_is_for_one_channel_and_one_user,
+          each_answer_has_the_protocols_consequence,
           the_time_to_live_is_at_least_a_second_and_at_most_a_year)

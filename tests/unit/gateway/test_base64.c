@@ -7,8 +7,14 @@
 /* RFC 4648, 10, and our own */
 static const struct {
     const char *data, *text;
-} pairs[] = {{"", ""},           {"f", "Zg=="},         {"fo", "Zm8="},        {"foo", "Zm9v"},
-             {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}, {"\xfb\xff\xbf", "+/+/"}};
+} pairs[] = {{"", ""},
+             {"f", "Zg=="},
+             {"fo", "Zm8="},
+             {"foo", "Zm9v"},
+             {"foob", "Zm9vYg=="},
+             {"fooba", "Zm9vYmE="},
+             {"foobar", "Zm9vYmFy"},
+             {"\xfb\xff\xbf", "+/+/"}};
 
 START_TEST(what_was_encoded_comes_back)
 {
@@ -26,8 +32,9 @@ END_TEST
 
 START_TEST(only_the_one_right_spelling_is_taken)
 {
-    static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "=", "==", "====", "Zm9", "Z=g=", "Zg==Zg==", "Zh==",
-                                      "Zm9=", "Zm 9v", "Zm9v\n", "Zm9v====", "-_-_", "Zm9vÿ==="};
+    static const char *const bad[] = {
+        "Z",        "Zg",   "Zg=",  "Zg===", "=",      "==",       "====", "Zm9",     "Z=g=",
+        "Zg==Zg==", "Zh==", "Zm9=", "Zm 9v", "Zm9v\n", "Zm9v====", "-_-_", "Zm9vÿ==="};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct buf data = {0};
         buf_append_str(&data, "kept");
@@ -53,4 +60,5 @@ START_TEST(the_url_alphabet_has_no_padding)
 }
 END_TEST
 
-UNIT_MAIN("gateway/base64", what_was_encoded_comes_back, only_the_one_right_spelling_is_taken, the_url_alphabet_has_no_padding)
+UNIT_MAIN("gateway/base64", what_was_encoded_comes_back, only_the_one_right_spelling_is_taken,
+          the_url_alphabet_has_no_padding)

@@ -10,8 +10,8 @@ static struct config *config;
 static void setup(void)
 {
     struct buf why = {0};
-    static const char json[] =
-        "{\"tenants\":[{\"name\":\"default\"},{\"name\":\"acme\"}],\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"}]}";
+    static const char json[] = "{\"tenants\":[{\"name\":\"default\"},{\"name\":\"acme\"}],"
+                               "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"}]}";
     ck_assert_int_eq(config_parse(bytes_str(json), 1, BYTES(""), &config, &why), 0);
     buf_fini(&why);
 }
@@ -26,12 +26,21 @@ static void check_encoded(const struct call_question *q, const char *want)
 
 START_TEST(a_question_is_written_as_the_header_says)
 {
-    struct call_question q = {.kind = CALL_DISCONNECT, .user = BYTES("u\"1"), .client = BYTES("c"), .code = 4000, .reason = BYTES("bye"),
-                              .whitelist = {BYTES("a"), BYTES("b")}, .n_whitelist = 2};
-    check_encoded(&q, "{\"user\":\"u\\\"1\",\"client\":\"c\",\"reason\":\"bye\",\"code\":4000,\"whitelist\":[\"a\",\"b\"]}");
-    check_encoded(&(struct call_question){.kind = CALL_UNSUBSCRIBE, .user = BYTES("u"), .channel = BYTES("default/news")},
+    struct call_question q = {.kind = CALL_DISCONNECT,
+                              .user = BYTES("u\"1"),
+                              .client = BYTES("c"),
+                              .code = 4000,
+                              .reason = BYTES("bye"),
+                              .whitelist = {BYTES("a"), BYTES("b")},
+                              .n_whitelist = 2};
+    check_encoded(&q, "{\"user\":\"u\\\"1\",\"client\":\"c\",\"reason\":\"bye\",\"code\":4000,"
+                      "\"whitelist\":[\"a\",\"b\"]}");
+    check_encoded(&(struct call_question){.kind = CALL_UNSUBSCRIBE,
+                                          .user = BYTES("u"),
+                                          .channel = BYTES("default/news")},
                   "{\"user\":\"u\",\"channel\":\"default/news\"}");
-    check_encoded(&(struct call_question){.kind = CALL_CHANNELS, .pattern = BYTES("news*")}, "{\"pattern\":\"news*\"}");
+    check_encoded(&(struct call_question){.kind = CALL_CHANNELS, .pattern = BYTES("news*")},
+                  "{\"pattern\":\"news*\"}");
     check_encoded(&(struct call_question){.kind = CALL_INFO}, "{}");
 }
 END_TEST
@@ -39,11 +48,18 @@ END_TEST
 START_TEST(what_was_written_is_read_back)
 {
     setup();
-    struct call_question q = {.kind = CALL_DISCONNECT, .user = BYTES("u\"1"), .code = 4000, .reason = BYTES("bye"), .whitelist = {BYTES("a")}, .n_whitelist = 1};
+    struct call_question q = {.kind = CALL_DISCONNECT,
+                              .user = BYTES("u\"1"),
+                              .code = 4000,
+                              .reason = BYTES("bye"),
+                              .whitelist = {BYTES("a")},
+                              .n_whitelist = 1};
     struct call_question back;
     struct buf body = {0};
     call_encode(&body, &q);
-    ck_assert_int_eq(call_decode(&back, config, bytes_str(call_method(CALL_DISCONNECT)), BYTES("acme"), buf_bytes(&body)), 0);
+    ck_assert_int_eq(call_decode(&back, config, bytes_str(call_method(CALL_DISCONNECT)),
+                                 BYTES("acme"), buf_bytes(&body)),
+                     0);
     buf_fini(&body);
     ck_assert_int_eq(back.kind, CALL_DISCONNECT);
     ck_assert_bytes(back.user, "u\"1");
@@ -53,7 +69,9 @@ START_TEST(what_was_written_is_read_back)
     ck_assert_bytes(back.whitelist[0], "a");
     ck_assert_bytes(back.asker->name, "acme");
     call_fini(&back);
-    ck_assert_int_eq(call_decode(&back, config, BYTES("disconnect"), BYTES("acme"), BYTES("{\"client\":\"c\"}")), 0);
+    ck_assert_int_eq(call_decode(&back, config, BYTES("disconnect"), BYTES("acme"),
+                                 BYTES("{\"client\":\"c\"}")),
+                     0);
     ck_assert_uint_eq(back.code, 3503);
     ck_assert_bytes(back.reason, "force disconnect");
     call_fini(&back);
@@ -85,7 +103,8 @@ START_TEST(what_cannot_be_read_is_refused)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct call_question q;
-        int error = call_decode(&q, config, bytes_str(bad[i].method), bytes_str(bad[i].tenant), bytes_str(bad[i].body));
+        int error = call_decode(&q, config, bytes_str(bad[i].method), bytes_str(bad[i].tenant),
+                                bytes_str(bad[i].body));
         ck_assert_msg(error == bad[i].error, "case %zu: %d", i, error);
     }
     config_unref(config);
@@ -113,8 +132,11 @@ START_TEST(a_question_means_those_whom_all_its_filters_name)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct call_question q;
-        ck_assert_int_eq(call_decode(&q, config, BYTES("disconnect"), BYTES("default"), bytes_str(cases[i].body)), 0);
-        ck_assert_msg(call_means(&q, bytes_str(cases[i].tenant), bytes_str(cases[i].user), bytes_str(cases[i].client)) == cases[i].meant,
+        ck_assert_int_eq(call_decode(&q, config, BYTES("disconnect"), BYTES("default"),
+                                     bytes_str(cases[i].body)),
+                         0);
+        ck_assert_msg(call_means(&q, bytes_str(cases[i].tenant), bytes_str(cases[i].user),
+                                 bytes_str(cases[i].client)) == cases[i].meant,
                       "case %zu", i);
         call_fini(&q);
     }
@@ -127,7 +149,8 @@ static void list(const char *tenant, const char *body, const char *want)
     struct call_question q;
     struct call_channels l;
     struct buf into = {0};
-    ck_assert_int_eq(call_decode(&q, config, BYTES("channels"), bytes_str(tenant), bytes_str(body)), 0);
+    ck_assert_int_eq(
+        call_decode(&q, config, BYTES("channels"), bytes_str(tenant), bytes_str(body)), 0);
     call_channels_begin(&l, &q, &into);
     call_channels_add(&l, BYTES("default/news"), 3);
     call_channels_add(&l, BYTES("default/empty"), 0);
@@ -142,11 +165,18 @@ static void list(const char *tenant, const char *body, const char *want)
 START_TEST(channels_are_those_of_the_asker_that_match_as_it_spells_them)
 {
     setup();
-    list("", "{}", "{\"channels\":{\"default/news\":{\"num_clients\":3},\"acme/news\":{\"num_clients\":2},\"acme/chat:1\":{\"num_clients\":1}}}");
+    list("", "{}",
+         "{\"channels\":{\"default/news\":{\"num_clients\":3},\"acme/"
+         "news\":{\"num_clients\":2},\"acme/chat:1\":{\"num_clients\":1}}}");
     list("", "{\"pattern\":\"news\"}", "{\"channels\":{\"default/news\":{\"num_clients\":3}}}");
-    list("", "{\"pattern\":\"acme/*\"}", "{\"channels\":{\"acme/news\":{\"num_clients\":2},\"acme/chat:1\":{\"num_clients\":1}}}");
-    list("acme", "{\"pattern\":\"*\"}", "{\"channels\":{\"acme/news\":{\"num_clients\":2},\"acme/chat:1\":{\"num_clients\":1}}}");
-    list("acme", "{\"pattern\":\"chat:?\"}", "{\"channels\":{\"acme/chat:1\":{\"num_clients\":1}}}");
+    list("", "{\"pattern\":\"acme/*\"}",
+         "{\"channels\":{\"acme/news\":{\"num_clients\":2},\"acme/"
+         "chat:1\":{\"num_clients\":1}}}");
+    list("acme", "{\"pattern\":\"*\"}",
+         "{\"channels\":{\"acme/news\":{\"num_clients\":2},\"acme/"
+         "chat:1\":{\"num_clients\":1}}}");
+    list("acme", "{\"pattern\":\"chat:?\"}",
+         "{\"channels\":{\"acme/chat:1\":{\"num_clients\":1}}}");
     list("default", "{\"pattern\":\"acme*\"}", "{\"channels\":{}}");
     config_unref(config);
 }
@@ -206,19 +236,29 @@ START_TEST(channels_of_all_gateways_become_one_list)
 {
     setup();
     struct buf in = {0}, out = {0};
-    const char *one = "{\"channels\":{\"default/a\\\"b\":{\"num_clients\":1},\"acme/x\":{\"num_clients\":5}}}";
-    const char *two = "{\"channels\":{\"acme/x\":{\"num_clients\":2},\"default/acme/y\":{\"num_clients\":1}}}";
+    const char *one = "{\"channels\":{\"default/a\\\"b\":{\"num_clients\":1},\"acme/"
+                      "x\":{\"num_clients\":5}}}";
+    const char *two = "{\"channels\":{\"acme/x\":{\"num_clients\":2},\"default/acme/"
+                      "y\":{\"num_clients\":1}}}";
     ck_assert_uint_eq(call_merge_channels(config, NULL, 2, ANSWERS(one, two), &out), 0);
-    ck_assert_bytes(buf_bytes(&out), "{\"channels\":{\"a\\\"b\":{\"num_clients\":1},\"acme/x\":{\"num_clients\":7},\"default/acme/y\":{\"num_clients\":1}}}");
+    ck_assert_bytes(buf_bytes(&out),
+                    "{\"channels\":{\"a\\\"b\":{\"num_clients\":1},\"acme/"
+                    "x\":{\"num_clients\":7},\"default/acme/y\":{\"num_clients\":1}}}");
     buf_clear(&out);
-    ck_assert_uint_eq(call_merge_channels(config, config_tenant(config, BYTES("acme")), 1, ANSWERS("{\"channels\":{\"acme/x\":{\"num_clients\":2}}}"), &out), 0);
+    ck_assert_uint_eq(
+        call_merge_channels(config, config_tenant(config, BYTES("acme")), 1,
+                            ANSWERS("{\"channels\":{\"acme/x\":{\"num_clients\":2}}}"), &out),
+        0);
     ck_assert_bytes(buf_bytes(&out), "{\"channels\":{\"x\":{\"num_clients\":2}}}");
     buf_clear(&out);
     ck_assert_uint_eq(call_merge_channels(config, NULL, 2, ANSWERS(one), &out), 100);
-    ck_assert_uint_eq(call_merge_channels(config, NULL, 2, ANSWERS(one, "{\"full\":true}"), &out), 106);
-    ck_assert_uint_eq(call_merge_channels(config, NULL, 2, ANSWERS(one, "{\"error\":100}"), &out), 100);
+    ck_assert_uint_eq(
+        call_merge_channels(config, NULL, 2, ANSWERS(one, "{\"full\":true}"), &out), 106);
+    ck_assert_uint_eq(
+        call_merge_channels(config, NULL, 2, ANSWERS(one, "{\"error\":100}"), &out), 100);
     ck_assert_uint_eq(call_merge_channels(config, NULL, 1, ANSWERS("{}"), &out), 100);
-    ck_assert_uint_eq(call_merge_channels(config, NULL, 1, ANSWERS("{\"channels\":{\"a\":1}}"), &out), 100);
+    ck_assert_uint_eq(
+        call_merge_channels(config, NULL, 1, ANSWERS("{\"channels\":{\"a\":1}}"), &out), 100);
     ck_assert_uint_eq(out.n, 0);
     buf_fini(&out);
     buf_fini(&in);
@@ -229,11 +269,25 @@ END_TEST
 START_TEST(info_lists_those_that_answered)
 {
     struct buf in = {0}, out = {0}, node = {0};
-    struct call_info info = {.uid = BYTES("u1"), .name = BYTES("a-gateway-1"), .version = BYTES("0.1"), .num_clients = 1, .num_users = 2, .num_subs = 3, .num_channels = 4, .uptime = 5};
+    struct call_info info = {.uid = BYTES("u1"),
+                             .name = BYTES("a-gateway-1"),
+                             .version = BYTES("0.1"),
+                             .num_clients = 1,
+                             .num_users = 2,
+                             .num_subs = 3,
+                             .num_channels = 4,
+                             .uptime = 5};
     call_answer_info(&node, &info);
-    ck_assert_bytes(buf_bytes(&node), "{\"node\":{\"uid\":\"u1\",\"name\":\"a-gateway-1\",\"version\":\"0.1\",\"num_clients\":1,\"num_users\":2,\"num_subs\":3,\"num_channels\":4,\"uptime\":5}}");
-    ck_assert_uint_eq(call_merge_info(ANSWERS(node.p, "{\"error\":100}", "{\"node\":{}}"), &out), 0);
-    ck_assert_bytes(buf_bytes(&out), "{\"nodes\":[{\"uid\":\"u1\",\"name\":\"a-gateway-1\",\"version\":\"0.1\",\"num_clients\":1,\"num_users\":2,\"num_subs\":3,\"num_channels\":4,\"uptime\":5},{}]}");
+    ck_assert_bytes(
+        buf_bytes(&node),
+        "{\"node\":{\"uid\":\"u1\",\"name\":\"a-gateway-1\",\"version\":\"0.1\",\"num_"
+        "clients\":1,\"num_users\":2,\"num_subs\":3,\"num_channels\":4,\"uptime\":5}}");
+    ck_assert_uint_eq(
+        call_merge_info(ANSWERS(node.p, "{\"error\":100}", "{\"node\":{}}"), &out), 0);
+    ck_assert_bytes(
+        buf_bytes(&out),
+        "{\"nodes\":[{\"uid\":\"u1\",\"name\":\"a-gateway-1\",\"version\":\"0.1\",\"num_"
+        "clients\":1,\"num_users\":2,\"num_subs\":3,\"num_channels\":4,\"uptime\":5},{}]}");
     buf_clear(&out);
     ck_assert_uint_eq(call_merge_info(ANSWERS("{\"error\":100}"), &out), 100);
     ck_assert_uint_eq(out.n, 0);
@@ -243,7 +297,9 @@ START_TEST(info_lists_those_that_answered)
 }
 END_TEST
 
-UNIT_MAIN("gateway/call", a_question_is_written_as_the_header_says, what_was_written_is_read_back, what_cannot_be_read_is_refused,
-          a_question_means_those_whom_all_its_filters_name, channels_are_those_of_the_asker_that_match_as_it_spells_them,
+UNIT_MAIN("gateway/call", a_question_is_written_as_the_header_says,
+          what_was_written_is_read_back, what_cannot_be_read_is_refused,
+          a_question_means_those_whom_all_its_filters_name,
+          channels_are_those_of_the_asker_that_match_as_it_spells_them,
           an_answer_that_grows_too_large_says_so, counts_add_up_when_all_have_answered,
           channels_of_all_gateways_become_one_list, info_lists_those_that_answered)

@@ -10,12 +10,16 @@
 
 static const char full[] =
     "{\"version\":4,\"cells\":[{\"name\":\"a\",\"topic\":\"cellcast.a\",\"partitions\":16}],"
-    "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"token_hmac_secret_key\":\"k\","
+    "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"token_hmac_secret_"
+    "key\":\"k\","
     "\"allowed_origins\":[\"http://localhost\",\"*\"],\"channel_limit\":7}},"
     "{\"name\":\"acme\",\"cells\":[\"b\",\"c\"],\"options\":{}}],"
-    "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{\"presence\":true,\"history_ttl\":\"5m\"}},"
-    "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{\"format\":\"binary\",\"history_limit\":0,\"history_ttl\":1500}}],"
-    "\"api_keys\":[{\"sha256\":\"" SHA_SECRET "\",\"tenant\":null},{\"sha256\":\"" SHA_OTHER "\",\"tenant\":\"acme\"}]}";
+    "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{\"presence\":true,"
+    "\"history_ttl\":\"5m\"}},"
+    "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{\"format\":\"binary\",\"history_"
+    "limit\":0,\"history_ttl\":1500}}],"
+    "\"api_keys\":[{\"sha256\":\"" SHA_SECRET "\",\"tenant\":null},{\"sha256\":\"" SHA_OTHER
+    "\",\"tenant\":\"acme\"}]}";
 
 static struct config *parse(const char *json)
 {
@@ -56,7 +60,8 @@ START_TEST(options_are_read_and_the_others_have_their_defaults)
     ck_assert(!t->allow_anonymous_connect_without_token);
     ck_assert_int_eq(config_tenant(c, BYTES("acme"))->options.channel_limit, 128);
     const struct config_namespace *plain = config_namespace(c, BYTES("default"), BYTES(""));
-    ck_assert(plain->options.presence && plain->options.force_recovery && !plain->options.join_leave);
+    ck_assert(plain->options.presence && plain->options.force_recovery &&
+              !plain->options.join_leave);
     ck_assert_int_eq(plain->options.history_ttl, 300000);
     ck_assert_int_eq(plain->options.history_limit, 100);
     ck_assert_int_eq(plain->format, FORMAT_JSON);
@@ -110,8 +115,9 @@ START_TEST(an_option_of_a_newer_version_is_left_out_and_said)
 {
     struct config *c = NULL;
     struct buf why = {0};
-    ck_assert_int_eq(config_parse(BYTES("{\"tenants\":[{\"name\":\"x\",\"options\":{\"wings\":2,\"channel_limit\":3}}]}"), 1,
-                                  BYTES("a"), &c, &why),
+    ck_assert_int_eq(config_parse(BYTES("{\"tenants\":[{\"name\":\"x\",\"options\":{\"wings\":"
+                                        "2,\"channel_limit\":3}}]}"),
+                                  1, BYTES("a"), &c, &why),
                      0);
     ck_assert_int_eq(config_tenant(c, BYTES("x"))->options.channel_limit, 3);
     ck_assert_msg(strstr(why.p, "wings") && strstr(why.p, "\"x\""), "%s", why.p);
@@ -121,8 +127,12 @@ START_TEST(an_option_of_a_newer_version_is_left_out_and_said)
 END_TEST
 
 #define TENANT(options) "{\"tenants\":[{\"name\":\"x\",\"options\":" options "}]}"
-#define NAMESPACE(options) "{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"ns\",\"options\":" options "}]}"
-#define KEY(sha, tenant) "{\"tenants\":[{\"name\":\"x\"}],\"api_keys\":[{\"sha256\":\"" sha "\",\"tenant\":" tenant "}]}"
+#define NAMESPACE(options)                                                                     \
+    "{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"ns\","       \
+    "\"options\":" options "}]}"
+#define KEY(sha, tenant)                                                                       \
+    "{\"tenants\":[{\"name\":\"x\"}],\"api_keys\":[{\"sha256\":\"" sha "\",\"tenant\":" tenant \
+    "}]}"
 
 START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
 {
@@ -146,8 +156,11 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
         {TENANT("{\"channel_limit\":\"1\"}"), "channel_limit must be a whole number"},
         {TENANT("{\"channel_limit\":99999999999}"), "channel_limit must be a whole number"},
         {TENANT("{\"allowed_origins\":\"*\"}"), "allowed_origins must be an array of strings"},
-        {TENANT("{\"allowed_origins\":[\"a\",1]}"), "allowed_origins must be an array of strings"},
-        {TENANT("{\"allowed_origins\":[\"a\"],\"channel_limit\":null,\"token_hmac_secret_key\":1}"), "token_hmac_secret_key must be a string"},
+        {TENANT("{\"allowed_origins\":[\"a\",1]}"),
+         "allowed_origins must be an array of strings"},
+        {TENANT("{\"allowed_origins\":[\"a\"],\"channel_limit\":null,\"token_hmac_secret_key\":"
+                "1}"),
+         "token_hmac_secret_key must be a string"},
         {NAMESPACE("{\"presence\":1}"), "presence must be true or false"},
         {NAMESPACE("{\"history_ttl\":\"5 m\"}"), "history_ttl must be ms"},
         {NAMESPACE("{\"history_ttl\":\"\"}"), "history_ttl must be ms"},
@@ -157,10 +170,16 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
         {NAMESPACE("{\"history_ttl\":-1}"), "history_ttl must be ms"},
         {NAMESPACE("{\"format\":\"xml\"}"), "format must be json or binary"},
         {"{\"namespaces\":[{\"tenant\":\"x\",\"name\":\"\"}]}", "not registered"},
-        {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\"}]}", "a name is empty"},
-        {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"a\"}]}", "two and more"},
-        {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"a b\"}]}", "two and more"},
-        {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"\"},{\"tenant\":\"x\",\"name\":\"\"}]}", "twice"},
+        {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\"}]}",
+         "a name is empty"},
+        {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"a\"}]}",
+         "two and more"},
+        {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"a "
+         "b\"}]}",
+         "two and more"},
+        {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"\"},{"
+         "\"tenant\":\"x\",\"name\":\"\"}]}",
+         "twice"},
         {KEY("abc", "null"), "64"},
         {KEY("2BB80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", "null"), "64"},
         {KEY(SHA_SECRET, "\"y\""), "not registered"},
@@ -169,7 +188,8 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct config *c = (struct config *)&bad;
         struct buf why = {0};
-        ck_assert_msg(config_parse(bytes_str(bad[i].json), 1, BYTES("a"), &c, &why) == -EBADMSG, "%s", bad[i].json);
+        ck_assert_msg(config_parse(bytes_str(bad[i].json), 1, BYTES("a"), &c, &why) == -EBADMSG,
+                      "%s", bad[i].json);
         ck_assert_ptr_eq(c, &bad);
         ck_assert_msg(strstr(why.p, bad[i].why), "%s: %s", bad[i].json, why.p);
         buf_fini(&why);
@@ -177,7 +197,9 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
 }
 END_TEST
 
-UNIT_MAIN("gateway/config", tenants_namespaces_and_keys_are_found, options_are_read_and_the_others_have_their_defaults,
-          a_tenant_knows_whether_it_lives_in_this_cell, it_lives_as_long_as_somebody_refers_to_it,
-          arrays_that_are_missing_or_null_are_empty, an_option_of_a_newer_version_is_left_out_and_said,
+UNIT_MAIN("gateway/config", tenants_namespaces_and_keys_are_found,
+          options_are_read_and_the_others_have_their_defaults,
+          a_tenant_knows_whether_it_lives_in_this_cell,
+          it_lives_as_long_as_somebody_refers_to_it, arrays_that_are_missing_or_null_are_empty,
+          an_option_of_a_newer_version_is_left_out_and_said,
           what_does_not_hold_together_is_refused_with_the_reason)

@@ -41,21 +41,24 @@ static struct history *begin(struct history_query q)
 static void answer(size_t at, uint64_t epoch, uint64_t head, uint64_t first, uint64_t last)
 {
     struct buf list = {0};
-    for (uint64_t seq = first; first && seq; seq = seq == last ? 0 : first < last ? seq + 1 : seq - 1) {
-        struct publication p = {.epoch = epoch, .seq = seq, .time_ms = seq * 100, .data = BYTES("{}")};
+    for (uint64_t seq = first; first && seq; seq = seq == last    ? 0
+                                                   : first < last ? seq + 1
+                                                                  : seq - 1) {
+        struct publication p = {
+            .epoch = epoch, .seq = seq, .time_ms = seq * 100, .data = BYTES("{}")};
         wire_put_publication(&list, &p);
     }
     fake_range(at, 0, epoch, head, buf_bytes(&list));
     buf_fini(&list);
 }
 
-#define ASKED(at, want_since, want_limit, want_reverse)                                                      \
-    do {                                                                                                     \
-        ck_assert_uint_eq(fake_n, (at) + 1);                                                                 \
-        ck_assert_bytes(buf_bytes(&fake_ops[at].channel), "default/news");                                   \
-        ck_assert_uint_eq(fake_ops[at].since, want_since);                                                   \
-        ck_assert_uint_eq(fake_ops[at].limit, want_limit);                                                   \
-        ck_assert(fake_ops[at].reverse == (want_reverse));                                                   \
+#define ASKED(at, want_since, want_limit, want_reverse)                                        \
+    do {                                                                                       \
+        ck_assert_uint_eq(fake_n, (at) + 1);                                                   \
+        ck_assert_bytes(buf_bytes(&fake_ops[at].channel), "default/news");                     \
+        ck_assert_uint_eq(fake_ops[at].since, want_since);                                     \
+        ck_assert_uint_eq(fake_ops[at].limit, want_limit);                                     \
+        ck_assert(fake_ops[at].reverse == (want_reverse));                                     \
     } while (0)
 
 START_TEST(without_a_limit_only_the_position_is_told)
@@ -104,12 +107,14 @@ START_TEST(reverse_begins_at_the_head_and_ends_at_the_oldest_shown)
     ASKED(1, 0, 300, true);
     answer(1, 3, 50, 50, 30);
     ck_assert_str_eq(got.seqs, "50 49 48 47 46 45 44 43 42 41 ");
-    begin((struct history_query){.limit = 2, .reverse = true, .has_since = true, .since_seq = 48});
+    begin((struct history_query){
+        .limit = 2, .reverse = true, .has_since = true, .since_seq = 48});
     answer(0, 3, 50, 0, 0);
     ASKED(1, 48, 2, true);
     answer(1, 3, 50, 47, 46);
     ck_assert_str_eq(got.seqs, "47 46 ");
-    begin((struct history_query){.limit = 2, .reverse = true, .has_since = true, .since_seq = 99});
+    begin((struct history_query){
+        .limit = 2, .reverse = true, .has_since = true, .since_seq = 99});
     answer(0, 3, 50, 0, 0);
     ASKED(1, 0, 2, true);
     history_cancel(NULL);
@@ -226,9 +231,12 @@ START_TEST(a_cancelled_call_asks_and_tells_nothing_more)
 }
 END_TEST
 
-UNIT_MAIN("gateway/history", without_a_limit_only_the_position_is_told, forward_begins_at_the_oldest_that_the_limit_shows,
+UNIT_MAIN("gateway/history", without_a_limit_only_the_position_is_told,
+          forward_begins_at_the_oldest_that_the_limit_shows,
           reverse_begins_at_the_head_and_ends_at_the_oldest_shown, a_page_cut_short_is_read_on,
-          what_is_older_than_the_ttl_is_not_shown, what_came_while_it_read_is_left_for_the_next_call,
-          a_hole_at_the_end_does_not_make_it_ask_for_ever, an_epoch_is_a_number_that_has_to_be_the_current_one,
+          what_is_older_than_the_ttl_is_not_shown,
+          what_came_while_it_read_is_left_for_the_next_call,
+          a_hole_at_the_end_does_not_make_it_ask_for_ever,
+          an_epoch_is_a_number_that_has_to_be_the_current_one,
           reverse_below_the_first_is_a_bad_request, an_error_on_the_way_is_the_answer,
           a_cancelled_call_asks_and_tells_nothing_more)

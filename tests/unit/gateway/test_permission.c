@@ -17,7 +17,8 @@ static struct config_namespace ns;
 static struct config_channel channel_of(const struct row *r)
 {
     const char *hash = strrchr(r->channel, '#');
-    struct config_channel c = {.ns = &ns, .name = bytes_str(r->channel), .with_token = r->channel[0] == '$'};
+    struct config_channel c = {
+        .ns = &ns, .name = bytes_str(r->channel), .with_token = r->channel[0] == '$'};
     ns.options = r->options;
     c.user_limited = hash && r->options.allow_user_limited_channels;
     c.users = bytes_str(c.user_limited ? hash + 1 : "");
@@ -73,7 +74,8 @@ START_TEST(who_may_subscribe)
 END_TEST
 
 /* publish, history and presence share one rule: all 32 cells of it. */
-static uint32_t shared_rule(bool for_client, bool for_subscriber, bool for_anonymous, bool user, bool subscribed)
+static uint32_t shared_rule(bool for_client, bool for_subscriber, bool for_anonymous, bool user,
+                            bool subscribed)
 {
     if (!user && !for_anonymous)
         return NO;
@@ -87,15 +89,18 @@ static uint32_t shared_rule(bool for_client, bool for_subscriber, bool for_anony
 START_TEST(who_may_publish_call_history_and_see_presence)
 {
     for (unsigned i = 0; i < 32; i++) {
-        bool client = BIT(i, 0), subscriber = BIT(i, 1), anonymous = BIT(i, 2), subscribed = BIT(i, 4);
+        bool client = BIT(i, 0), subscriber = BIT(i, 1), anonymous = BIT(i, 2),
+             subscribed = BIT(i, 4);
         struct bytes user = bytes_str(BIT(i, 3) ? "u" : "");
         uint32_t want = shared_rule(client, subscriber, anonymous, user.n > 0, subscribed);
-        struct row r = {.channel = "x", .options = {.history_limit = 10, .history_ttl = 10, .presence = true}};
+        struct row r = {.channel = "x",
+                        .options = {.history_limit = 10, .history_ttl = 10, .presence = true}};
         struct config_channel c = channel_of(&r);
         ck_assert_uint_eq(permission_publish(&c, user, subscribed), NO);
         ck_assert_uint_eq(permission_history(&c, user, subscribed), NO);
         ck_assert_uint_eq(permission_presence(&c, user, subscribed), NO);
-        ns.options.allow_publish_for_client = ns.options.allow_history_for_client = ns.options.allow_presence_for_client = client;
+        ns.options.allow_publish_for_client = ns.options.allow_history_for_client =
+            ns.options.allow_presence_for_client = client;
         ns.options.allow_publish_for_subscriber = ns.options.allow_history_for_subscriber =
             ns.options.allow_presence_for_subscriber = subscriber;
         ns.options.allow_publish_for_anonymous = ns.options.allow_history_for_anonymous =
@@ -109,7 +114,11 @@ END_TEST
 
 START_TEST(each_right_is_its_own)
 {
-    struct row r = {.channel = "x", .options = {.history_limit = 1, .history_ttl = 1, .presence = true, .allow_publish_for_client = true}};
+    struct row r = {.channel = "x",
+                    .options = {.history_limit = 1,
+                                .history_ttl = 1,
+                                .presence = true,
+                                .allow_publish_for_client = true}};
     struct config_channel c = channel_of(&r);
     ck_assert_uint_eq(permission_publish(&c, BYTES("u"), true), YES);
     ck_assert_uint_eq(permission_history(&c, BYTES("u"), true), NO);
@@ -150,5 +159,7 @@ START_TEST(joins_go_to_those_who_asked_and_may_see_presence_or_to_all)
 }
 END_TEST
 
-UNIT_MAIN("gateway/permission", who_may_subscribe, who_may_publish_call_history_and_see_presence, each_right_is_its_own,
-          what_is_off_is_not_available_before_it_is_forbidden, joins_go_to_those_who_asked_and_may_see_presence_or_to_all)
+UNIT_MAIN("gateway/permission", who_may_subscribe,
+          who_may_publish_call_history_and_see_presence, each_right_is_its_own,
+          what_is_off_is_not_available_before_it_is_forbidden,
+          joins_go_to_those_who_asked_and_may_see_presence_or_to_all)

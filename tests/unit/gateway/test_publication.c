@@ -12,29 +12,49 @@ static void check(const struct publication *p, bool with_epoch, const char *want
 
 START_TEST(a_publication_has_the_protocols_names)
 {
-    struct publication p = {.epoch = 3, .seq = 7, .id = 99, .data = BYTES("{\"x\":1}"), .info = BYTES("{\"user\":\"u\",\"client\":\"c\"}")};
-    check(&p, false, "{\"data\":{\"x\":1},\"offset\":7,\"info\":{\"user\":\"u\",\"client\":\"c\"},\"tags\":{\"id\":\"99\"}}");
+    struct publication p = {.epoch = 3,
+                            .seq = 7,
+                            .id = 99,
+                            .data = BYTES("{\"x\":1}"),
+                            .info = BYTES("{\"user\":\"u\",\"client\":\"c\"}")};
+    check(&p, false,
+          "{\"data\":{\"x\":1},\"offset\":7,\"info\":{\"user\":\"u\",\"client\":\"c\"},"
+          "\"tags\":{\"id\":\"99\"}}");
     p.info = BYTES("");
     p.seq = 1;
-    check(&p, true, "{\"data\":{\"x\":1},\"offset\":1,\"tags\":{\"id\":\"99\"},\"epoch\":\"3\"}");
+    check(&p, true,
+          "{\"data\":{\"x\":1},\"offset\":1,\"tags\":{\"id\":\"99\"},\"epoch\":\"3\"}");
 }
 END_TEST
 
 START_TEST(data_travels_byte_for_byte_but_for_line_breaks_between_tokens)
 {
-    struct publication p = {.seq = 2, .data = BYTES("{\"b\" : 1.0,\n\"a\":12345678901234567890,\r\n\"a\":\"\\u00e9\\n\"}")};
-    check(&p, false, "{\"data\":{\"b\" : 1.0, \"a\":12345678901234567890,  \"a\":\"\\u00e9\\n\"},\"offset\":2}");
+    struct publication p = {
+        .seq = 2,
+        .data = BYTES("{\"b\" : 1.0,\n\"a\":12345678901234567890,\r\n\"a\":\"\\u00e9\\n\"}")};
+    check(&p, false,
+          "{\"data\":{\"b\" : 1.0, \"a\":12345678901234567890,  "
+          "\"a\":\"\\u00e9\\n\"},\"offset\":2}");
 }
 END_TEST
 
 START_TEST(our_tags_stand_behind_the_publishers)
 {
-    struct publication p = {.seq = 2, .id = 5, .data = BYTES("1"), .tags = BYTES("{\"k\":\"v\"}"), .after = BYTES("default/a@1 default/b@2")};
-    check(&p, false, "{\"data\":1,\"offset\":2,\"tags\":{\"k\":\"v\",\"id\":\"5\",\"after\":\"default/a@1 default/b@2\"}}");
+    struct publication p = {.seq = 2,
+                            .id = 5,
+                            .data = BYTES("1"),
+                            .tags = BYTES("{\"k\":\"v\"}"),
+                            .after = BYTES("default/a@1 default/b@2")};
+    check(&p, false,
+          "{\"data\":1,\"offset\":2,\"tags\":{\"k\":\"v\",\"id\":\"5\",\"after\":\"default/a@1 "
+          "default/b@2\"}}");
     p.tags = BYTES(" {\n} ");
-    check(&p, false, "{\"data\":1,\"offset\":2,\"tags\":{\"id\":\"5\",\"after\":\"default/a@1 default/b@2\"}}");
+    check(&p, false,
+          "{\"data\":1,\"offset\":2,\"tags\":{\"id\":\"5\",\"after\":\"default/a@1 "
+          "default/b@2\"}}");
     p.id = 0;
-    check(&p, false, "{\"data\":1,\"offset\":2,\"tags\":{\"after\":\"default/a@1 default/b@2\"}}");
+    check(&p, false,
+          "{\"data\":1,\"offset\":2,\"tags\":{\"after\":\"default/a@1 default/b@2\"}}");
     p.after = BYTES("");
     check(&p, false, "{\"data\":1,\"offset\":2,\"tags\":{}}");
     p.tags = BYTES("");
@@ -57,5 +77,6 @@ START_TEST(an_ephemeral_one_has_no_offset)
 END_TEST
 
 UNIT_MAIN("gateway/publication", a_publication_has_the_protocols_names,
-          data_travels_byte_for_byte_but_for_line_breaks_between_tokens, our_tags_stand_behind_the_publishers,
-          binary_data_is_base64, an_ephemeral_one_has_no_offset)
+          data_travels_byte_for_byte_but_for_line_breaks_between_tokens,
+          our_tags_stand_behind_the_publishers, binary_data_is_base64,
+          an_ephemeral_one_has_no_offset)

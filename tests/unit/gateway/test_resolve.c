@@ -7,12 +7,14 @@ static struct config *config;
 static void setup(void)
 {
     struct buf why = {0};
-    static const char json[] =
-        "{\"tenants\":[{\"name\":\"default\"},{\"name\":\"acme\"},{\"name\":\"bare\"}],\"namespaces\":["
-        "{\"tenant\":\"default\",\"name\":\"\"},"
-        "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{\"allow_user_limited_channels\":true}},"
-        "{\"tenant\":\"acme\",\"name\":\"\",\"options\":{\"allow_user_limited_channels\":true}},"
-        "{\"tenant\":\"bare\",\"name\":\"only\"}]}";
+    static const char json[] = "{\"tenants\":[{\"name\":\"default\"},{\"name\":\"acme\"},{"
+                               "\"name\":\"bare\"}],\"namespaces\":["
+                               "{\"tenant\":\"default\",\"name\":\"\"},"
+                               "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{\"allow_"
+                               "user_limited_channels\":true}},"
+                               "{\"tenant\":\"acme\",\"name\":\"\",\"options\":{\"allow_user_"
+                               "limited_channels\":true}},"
+                               "{\"tenant\":\"bare\",\"name\":\"only\"}]}";
     ck_assert_int_eq(config_parse(bytes_str(json), 1, BYTES(""), &config, &why), 0);
     buf_fini(&why);
 }
@@ -60,7 +62,8 @@ START_TEST(a_spelling_is_a_channel_of_its_tenant_or_an_error)
     setup();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct config_channel c;
-        const struct config_tenant *asker = cases[i].asker ? config_tenant(config, bytes_str(cases[i].asker)) : NULL;
+        const struct config_tenant *asker =
+            cases[i].asker ? config_tenant(config, bytes_str(cases[i].asker)) : NULL;
         uint32_t code = config_resolve(config, asker, bytes_str(cases[i].spelling), &c);
         ck_assert_msg(code == cases[i].code, "%s: %u", cases[i].spelling, code);
         if (cases[i].full)
@@ -110,7 +113,8 @@ START_TEST(an_asker_of_an_older_configuration_is_known_by_its_name)
     struct config *old = config;
     setup();
     struct config_channel c;
-    ck_assert_uint_eq(config_resolve(config, config_tenant(old, BYTES("acme")), BYTES("acme/x"), &c), 0);
+    ck_assert_uint_eq(
+        config_resolve(config, config_tenant(old, BYTES("acme")), BYTES("acme/x"), &c), 0);
     ck_assert_ptr_eq(c.tenant, config_tenant(config, BYTES("acme")));
     config_unref(old);
     config_unref(config);
@@ -123,19 +127,23 @@ START_TEST(what_is_shown_leads_back_to_the_same_channel)
     static const struct {
         const char *asker, *full, *shown;
     } shows[] = {
-        {NULL, "default/news", "news"},       {NULL, "acme/news", "acme/news"},
-        {"acme", "acme/news", "news"},        {"acme", "default/news", "default/news"},
-        {NULL, "default/a/b", "a/b"},         {NULL, "default/acme/b", "default/acme/b"},
+        {NULL, "default/news", "news"},         {NULL, "acme/news", "acme/news"},
+        {"acme", "acme/news", "news"},          {"acme", "default/news", "default/news"},
+        {NULL, "default/a/b", "a/b"},           {NULL, "default/acme/b", "default/acme/b"},
         {"acme", "acme/acme/b", "acme/acme/b"}, {NULL, "odd", "odd"},
     };
     for (size_t i = 0; i < sizeof shows / sizeof *shows; i++) {
-        const struct config_tenant *asker = shows[i].asker ? config_tenant(config, bytes_str(shows[i].asker)) : NULL;
-        ck_assert_bytes(config_spelling(config, asker, bytes_str(shows[i].full)), shows[i].shown);
+        const struct config_tenant *asker =
+            shows[i].asker ? config_tenant(config, bytes_str(shows[i].asker)) : NULL;
+        ck_assert_bytes(config_spelling(config, asker, bytes_str(shows[i].full)),
+                        shows[i].shown);
     }
     config_unref(config);
 }
 END_TEST
 
-UNIT_MAIN("gateway/resolve", a_spelling_is_a_channel_of_its_tenant_or_an_error, the_limit_counts_the_part_behind_the_tenant,
+UNIT_MAIN("gateway/resolve", a_spelling_is_a_channel_of_its_tenant_or_an_error,
+          the_limit_counts_the_part_behind_the_tenant,
           users_stand_behind_the_last_hash_where_the_namespace_has_them,
-          an_asker_of_an_older_configuration_is_known_by_its_name, what_is_shown_leads_back_to_the_same_channel)
+          an_asker_of_an_older_configuration_is_known_by_its_name,
+          what_is_shown_leads_back_to_the_same_channel)
