@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,8 +212,11 @@ static void do_retry(struct child *c)
              (unsigned long long)c->counts.restarts_total);
 }
 
+/* Its ACCEPT_FD ends before it is told to go, so that it can know when it has taken all that was passed. */
 static void do_let_go(struct child *c)
 {
+    if (c->accept_fd >= 0)
+        shutdown(c->accept_fd, SHUT_WR);
     struct buf body;
     struct ctl_drain m = {.seconds = (c->drain_ms + 999) / 1000};
     buf_init(&body);

@@ -136,7 +136,6 @@ static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
 static void on_up(void *owner, struct pg *p)
 {
     struct config *c = owner;
-    log_info("postgres_up", "backend=%d", pg_backend_pid(p));
     c->fetch = true;
     ask(c);
 }
