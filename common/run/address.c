@@ -23,7 +23,8 @@ static int local_address(const char *text, struct address *ret, struct buf *ret_
 {
     size_t n = strlen(text);
     if (n >= sizeof ret->local.sun_path)
-        return refuse(ret_error, -EINVAL, text, "is too long for the path of a Unix socket (107 bytes)");
+        return refuse(ret_error, -EINVAL, text,
+                      "is too long for the path of a Unix socket (107 bytes)");
     *ret = (struct address){.n = sizeof ret->local};
     ret->local.sun_family = AF_UNIX;
     memcpy(ret->local.sun_path, text, n + 1);
@@ -50,9 +51,11 @@ static bool split(const char *text, char *ret_host, size_t host_size, const char
     return true;
 }
 
-static int lookup(const char *host, const char *port, bool to_listen, struct addrinfo **ret_found)
+static int lookup(const char *host, const char *port, bool to_listen,
+                  struct addrinfo **ret_found)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
     if (to_listen)
         hints.ai_flags |= AI_PASSIVE;
     int error = getaddrinfo(host[0] ? host : NULL, port, &hints, ret_found);
@@ -62,7 +65,8 @@ static int lookup(const char *host, const char *port, bool to_listen, struct add
     return getaddrinfo(host, port, &hints, ret_found);
 }
 
-int address_resolve(const char *text, bool to_listen, struct address ret_addresses[ADDRESSES_MAX], struct buf *ret_error)
+int address_resolve(const char *text, bool to_listen,
+                    struct address ret_addresses[ADDRESSES_MAX], struct buf *ret_error)
 {
     char host[256];
     const char *port;
@@ -70,7 +74,8 @@ int address_resolve(const char *text, bool to_listen, struct address ret_address
     if (address_is_local(text))
         return local_address(text, ret_addresses, ret_error);
     if (!split(text, host, sizeof host, &port))
-        return refuse(ret_error, -EINVAL, text, "is no address: host:port, [IPv6]:port, :port or /path");
+        return refuse(ret_error, -EINVAL, text,
+                      "is no address: host:port, [IPv6]:port, :port or /path");
     int error = lookup(host, port, to_listen, &found);
     if (error)
         return refuse(ret_error, -EHOSTUNREACH, text, gai_strerror(error));
@@ -96,7 +101,9 @@ void address_text(const struct address *a, char *ret_text, size_t size)
 {
     ret_text[0] = 0;
     if (a->any.sa_family == AF_INET)
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)&a->storage)->sin_addr, ret_text, (socklen_t)size);
+        inet_ntop(AF_INET, &((const struct sockaddr_in *)&a->storage)->sin_addr, ret_text,
+                  (socklen_t)size);
     if (a->any.sa_family == AF_INET6)
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&a->storage)->sin6_addr, ret_text, (socklen_t)size);
+        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)&a->storage)->sin6_addr, ret_text,
+                  (socklen_t)size);
 }

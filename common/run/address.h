@@ -1,4 +1,5 @@
-/* The text of an address: "host:port", ":port" (to listen on all), "[::1]:port", or "/path/of/unix.sock". */
+/* The text of an address: "host:port", ":port" (to listen on all), "[::1]:port", or
+ * "/path/of/unix.sock". */
 #ifndef RUN_ADDRESS_H
 #define RUN_ADDRESS_H
 
@@ -18,13 +19,16 @@ struct address {
     };
 };
 
-/* Numbers are understood without asking anybody; a name is asked of the resolver, which blocks the caller, for
- * seconds if it must: give numbers, or names of /etc/hosts, to processes that have work to do.
- * -> number of addresses (1…ADDRESSES_MAX), or -EINVAL (it is no address), -EHOSTUNREACH (the resolver has none),
- * with the reason in ret_error (may be NULL) */
-int address_resolve(const char *text, bool to_listen, struct address ret_addresses[ADDRESSES_MAX], struct buf *ret_error);
-bool address_is_local(const char *text);               /* a Unix socket */
-int address_port(const struct address *a);             /* 0 for Unix */
-void address_text(const struct address *a, char *ret_text, size_t size); /* "127.0.0.1", "::1"; "" for Unix */
+/* Numbers are understood without asking anybody; a name is asked of the resolver, which blocks
+ * the caller, for seconds if it must: give numbers, or names of /etc/hosts, to processes that
+ * have work to do. ret_error may be NULL.
+ * -> number of addresses (1…ADDRESSES_MAX), or -EINVAL (it is no address), -EHOSTUNREACH (the
+ * resolver has none) with the reason in ret_error */
+int address_resolve(const char *text, bool to_listen,
+                    struct address ret_addresses[ADDRESSES_MAX], struct buf *ret_error);
+bool address_is_local(const char *text);   /* a Unix socket */
+int address_port(const struct address *a); /* 0 for Unix */
+/* "127.0.0.1", "::1"; "" for Unix */
+void address_text(const struct address *a, char *ret_text, size_t size);
 
 #endif

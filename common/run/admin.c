@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define REQUEST_MAX (64 << 10)   /* bytes of a POST's body */
-#define CONNECTIONS_MAX 64       /* at once; a further one is closed unheard */
-#define CHUNK (16 << 10)         /* bytes of one write */
-#define HEADER_MAX 1024          /* bytes of the headers that we answer with */
+#define REQUEST_MAX (64 << 10) /* bytes of a POST's body */
+#define CONNECTIONS_MAX 64     /* at once; a further one is closed unheard */
+#define CHUNK (16 << 10)       /* bytes of one write */
+#define HEADER_MAX 1024        /* bytes of the headers that we answer with */
 #define PATH_MAX_BYTES 1024
-#define DEADLINE_S 10            /* for a request to come and its answer to go */
+#define DEADLINE_S 10 /* for a request to come and its answer to go */
 #define KEEPALIVE_S 60
 
 struct admin {
@@ -33,7 +33,7 @@ struct admin {
 /* One request; the memory is libwebsockets', zeroed with the connection. */
 struct exchange {
     bool post, under_way;
-    bool refused; /* whatever its body is, it is not read: the connection ends with the answer */
+    bool refused; /* its body is not read: the connection ends with the answer */
     char path[PATH_MAX_BYTES];
     struct buf query, request, body;
     size_t sent; /* of body */
@@ -51,7 +51,8 @@ static void exchange_clear(struct exchange *x)
 static void take_query(struct lws *wsi, struct buf *into)
 {
     char part[1024];
-    for (int i = 0; lws_hdr_copy_fragment(wsi, part, sizeof part, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
+    for (int i = 0;
+         lws_hdr_copy_fragment(wsi, part, sizeof part, WSI_TOKEN_HTTP_URI_ARGS, i) > 0; i++) {
         if (i > 0)
             buf_append_char(into, '&');
         buf_append_str(into, part);
@@ -61,10 +62,11 @@ static void take_query(struct lws *wsi, struct buf *into)
 /* -> 0, or -1: the connection is to be closed */
 static int answer_head(struct lws *wsi, struct exchange *x, int status, const char *type)
 {
-    unsigned char head[LWS_PRE + HEADER_MAX], *at = head + LWS_PRE, *start = at, *end = head + sizeof head;
+    unsigned char head[LWS_PRE + HEADER_MAX], *end = head + sizeof head;
+    unsigned char *start = head + LWS_PRE, *at = start;
     if (lws_add_http_common_headers(wsi, (unsigned)status, type, x->body.n, &at, end) ||
-        lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:", (const unsigned char *)"no-store", 8,
-                                    &at, end) ||
+        lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:",
+                                    (const unsigned char *)"no-store", 8, &at, end) ||
         lws_finalize_write_http_header(wsi, start, &at, end))
         return -1;
     lws_callback_on_writable(wsi);
@@ -81,8 +83,8 @@ static int fault(struct lws *wsi, struct exchange *x, int status, const char *wh
 static int ask_owner(struct admin *a, struct lws *wsi, struct exchange *x)
 {
     const char *type = "application/json";
-    int status = a->handler(a->owner, x->post ? "POST" : "GET", x->path, buf_bytes(&x->query), buf_bytes(&x->request),
-                            &x->body, &type);
+    int status = a->handler(a->owner, x->post ? "POST" : "GET", x->path, buf_bytes(&x->query),
+                            buf_bytes(&x->request), &x->body, &type);
     if (status == HTTP_STATUS_NOT_FOUND && !x->post && strcmp(x->path, "/health") == 0) {
         buf_clear(&x->body); /* whoever reads this knows that the loop turns */
         buf_append_str(&x->body, "{\"status\":\"ok\"}\n");
@@ -151,7 +153,8 @@ static int on_writable(struct lws *wsi, struct exchange *x)
         n = CHUNK;
     if (n)
         memcpy(chunk + LWS_PRE, x->body.p + x->sent, n);
-    if (lws_write(wsi, chunk + LWS_PRE, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) < (int)n)
+    if (lws_write(wsi, chunk + LWS_PRE, n, last ? LWS_WRITE_HTTP_FINAL : LWS_WRITE_HTTP) <
+        (int)n)
         return -1;
     x->sent += n;
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, DEADLINE_S);
@@ -164,7 +167,8 @@ static int on_writable(struct lws *wsi, struct exchange *x)
     return refused || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
-static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n)
+static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                  size_t n)
 {
     struct exchange *x = user;
     struct admin *a = wsi ? lws_context_user(lws_get_context(wsi)) : NULL;
@@ -193,7 +197,10 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 }
 
 static const struct lws_protocols protocols[] = {
-    {.name = "http", .callback = on_lws, .per_session_data_size = sizeof(struct exchange), .rx_buffer_size = 4096},
+    {.name = "http",
+     .callback = on_lws,
+     .per_session_data_size = sizeof(struct exchange),
+     .rx_buffer_size = 4096},
     {0},
 };
 
@@ -205,7 +212,7 @@ static void on_accepted(void *owner, int fd, const char *peer)
         close(fd);
         return;
     }
-    /* Head and body are two writes: the second would wait for the peer's delayed acknowledgement. */
+    /* Of two writes, head and body, the second would wait for a delayed acknowledgement. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     a->connections++;
     lws_adopt_socket_vhost(a->vhost, fd);
@@ -252,9 +259,11 @@ int admin_new(struct ev_loop *loop, const char *address, admin_handler *handler,
     if (error)
         buf_printf(ret_error, "can't listen on %s: the admin port is TCP, host:port", address);
     if (error == 0)
-        error = listener_new(loop, address, CONNECTIONS_MAX, on_accepted, a, &a->listener, ret_error);
+        error = listener_new(loop, address, CONNECTIONS_MAX, on_accepted, a, &a->listener,
+                             ret_error);
     if (error == 0 && (error = make_context(a)) < 0)
-        buf_append_str(ret_error, "libwebsockets makes no context with libev; is libwebsockets-evlib-ev installed?");
+        buf_append_str(ret_error, "no libwebsockets context on libev: is the package "
+                                  "libwebsockets-evlib-ev installed?");
     if (error < 0) {
         admin_free(a);
         return error;

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TRY_S 1.0         /* an address that is not connected by then is given up */
+#define TRY_S 1.0 /* an address that is not connected by then is given up */
 #define BEATS_OF_SILENCE 3
 
 /* WAITING --timer--> CONNECTING --writable--> UP --down--> WAITING
@@ -27,7 +27,7 @@ struct dial {
     enum dial_state state;
     struct backoff backoff;
     uint32_t beat_ms;
-    ev_timer timer; /* WAITING: next try; CONNECTING: end of patience; UP: silence, or the reset */
+    ev_timer timer; /* next try, end of patience, or silence: by state */
     ev_io connecting;
     int fd; /* while CONNECTING */
     struct address addresses[ADDRESSES_MAX];
@@ -65,7 +65,7 @@ static void drop_try(struct dial *d)
 static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes body)
 {
     struct dial *d = owner;
-    backoff_reset(&d->backoff); /* not before: a peer that accepts and closes at once is no good one */
+    backoff_reset(&d->backoff); /* not before: some accept and close at once */
     if (!d->reset)
         d->handlers.frame(d->owner, l, type, body);
 }
@@ -102,7 +102,7 @@ static void goto_up(struct dial *d)
     d->handlers.up(d->owner, d, d->link);
 }
 
-/* Bytes that wait in the socket are a sign of life that we were too slow, stopped or paused to hear. */
+/* Bytes that wait in the socket are a sign of life: we were slow, stopped or paused. */
 static bool has_unheard(const struct dial *d)
 {
     char byte;
@@ -111,7 +111,8 @@ static bool has_unheard(const struct dial *d)
 
 static void check_silence(struct dial *d)
 {
-    int64_t left = link_heard_ns(d->link) + BEATS_OF_SILENCE * (int64_t)d->beat_ms * NS_PER_MS - clock_mono_ns();
+    int64_t left = link_heard_ns(d->link) + BEATS_OF_SILENCE * (int64_t)d->beat_ms * NS_PER_MS -
+                   clock_mono_ns();
     if (left <= 0 && has_unheard(d))
         left = d->beat_ms * NS_PER_MS;
     if (left > 0)
@@ -199,12 +200,14 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 
 /* ---- life */
 
-struct dial *dial_new(struct ev_loop *loop, const char *address, uint32_t min_ms, uint32_t max_ms, uint32_t beat_ms,
-                      const struct dial_handlers *handlers, void *owner)
+struct dial *dial_new(struct ev_loop *loop, const char *address, uint32_t min_ms,
+                      uint32_t max_ms, uint32_t beat_ms, const struct dial_handlers *handlers,
+                      void *owner)
 {
     struct dial *d = calloc(1, sizeof *d);
     assert(d && handlers->up && handlers->frame && handlers->down);
-    *d = (struct dial){.loop = loop, .handlers = *handlers, .owner = owner, .beat_ms = beat_ms, .fd = -1};
+    *d = (struct dial){
+        .loop = loop, .handlers = *handlers, .owner = owner, .beat_ms = beat_ms, .fd = -1};
     d->address = strdup(address);
     assert(d->address);
     backoff_init(&d->backoff, min_ms, max_ms);

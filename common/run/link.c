@@ -12,12 +12,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TURN_FRAMES 256           /* handed over per loop turn */
-#define READ_BYTES (64 << 10)     /* room for one read */
-#define READ_BIG_BYTES (1 << 20)  /* the same, while a frame larger than that is under way */
-#define KEEP_BYTES (256 << 10)    /* an empty buffer larger than that is given back */
-#define HEAD_BYTES 5              /* length and type */
-#define LAST_READS 16             /* after a failed write; a peer that goes on sending can't put off the end */
+#define TURN_FRAMES 256          /* handed over per loop turn */
+#define READ_BYTES (64 << 10)    /* room for one read */
+#define READ_BIG_BYTES (1 << 20) /* the same, while a frame larger than that is under way */
+#define KEEP_BYTES (256 << 10)   /* an empty buffer larger than that is given back */
+#define HEAD_BYTES 5             /* length and type */
+#define LAST_READS 16 /* after a failed write; who goes on sending can't put off the end */
 
 /*  in:  |… handed over …|at: complete frames, then perhaps the beginning of one|room|
  *  out: |… written …    |at: what the kernel did not take yet| */
@@ -27,7 +27,7 @@ struct link {
     struct link_handlers handlers;
     void *owner;
     ev_io readable, writable;
-    ev_timer later; /* 0 s: frames of the next turn, and the end; both only ever from the loop */
+    ev_timer later; /* 0 s: frames of the next turn, and the end */
     struct buf in, out;
     size_t in_at, out_at;
     size_t frame_at;  /* in `out`: where the frame under way begins */
@@ -49,7 +49,7 @@ static void destroy(struct link *l)
     free(l);
 }
 
-/* Every call of the owner stands between enter and leave. leave -> false when the link is gone. */
+/* Calls of the owner stand between enter and leave. leave -> false when the link is gone. */
 static void enter(struct link *l)
 {
     l->busy++;
@@ -97,7 +97,7 @@ static void end_link(struct link *l, int error, int last_reads)
 
 /* ---- in */
 
-/* -> bytes of the complete frame that stands next, head included; 0 when there is none yet; -errno */
+/* -> bytes of the next complete frame, head included; 0 when there is none yet; -errno */
 static int64_t next_frame(const struct link *l)
 {
     size_t left = l->in.n - l->in_at;
@@ -125,7 +125,7 @@ static void compact(struct link *l)
         buf_fini(&l->in);
 }
 
-/* -> 1 when more may be waiting, 0 when all of it was read, -errno, -ENODATA at the peer's close */
+/* -> 1 when more may be waiting, 0 when all was read, -errno, -ENODATA at the peer's close */
 static int fill(struct link *l)
 {
     size_t room = l->in.n > READ_BYTES ? READ_BIG_BYTES : READ_BYTES;
@@ -143,7 +143,8 @@ static int fill(struct link *l)
     return (size_t)n == room;
 }
 
-/* Hands over what is complete, up to a turn's share. -> 1 when more is waiting, 0, or -1 when the link is gone */
+/* Hands over what is complete, up to a turn's share.
+ * -> 1 when more is waiting, 0, or -1 when the link is gone */
 static int hand_over(struct link *l)
 {
     int64_t n = 0;
@@ -208,7 +209,7 @@ static void on_later(struct ev_loop *loop, ev_timer *w, int events)
         turn(l);
         return;
     }
-    /* What the peer said before it closed is heard, also when writing failed before reading did. */
+    /* What the peer said before it closed is heard, also when it was writing that failed. */
     if (l->in_at == 0 && l->last_reads > 0)
         l->last_reads = fill(l) > 0 ? l->last_reads - 1 : 0;
     int more = hand_over(l);
@@ -226,7 +227,8 @@ static void on_later(struct ev_loop *loop, ev_timer *w, int events)
 static bool flush(struct link *l)
 {
     while (l->out_at < l->out.n) {
-        ssize_t n = send(l->fd, l->out.p + l->out_at, l->out.n - l->out_at, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send(l->fd, l->out.p + l->out_at, l->out.n - l->out_at,
+                         MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0 && errno == EAGAIN)
@@ -261,7 +263,7 @@ struct buf *link_begin(struct link *l, uint8_t type)
 {
     assert(!l->in_frame);
     l->in_frame = true;
-    /* Each byte is moved at most once on the average: half of the buffer is written before it happens. */
+    /* A byte is moved once on the average: half of the buffer is written before it happens. */
     if (l->out_at > READ_BYTES && l->out_at > l->out.n / 2) {
         buf_consume(&l->out, l->out_at);
         l->out_at = 0;
@@ -303,14 +305,20 @@ size_t link_pending(const struct link *l)
 
 /* ---- life */
 
-struct link *link_new(struct ev_loop *loop, int fd, const struct link_handlers *handlers, void *owner)
+struct link *link_new(struct ev_loop *loop, int fd, const struct link_handlers *handlers,
+                      void *owner)
 {
     struct link *l = calloc(1, sizeof *l);
     assert(l && handlers->frame && handlers->down);
-    *l = (struct link){.loop = loop, .fd = fd, .handlers = *handlers, .owner = owner, .heard_ns = clock_mono_ns()};
+    *l = (struct link){.loop = loop,
+                       .fd = fd,
+                       .handlers = *handlers,
+                       .owner = owner,
+                       .heard_ns = clock_mono_ns()};
     int flags = fcntl(fd, F_GETFL), one = 1;
     fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one); /* refused by Unix sockets, which need none */
+    /* Refused by Unix sockets, which need none. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     ev_io_init(&l->readable, on_readable, fd, EV_READ);
     ev_io_init(&l->writable, on_writable, fd, EV_WRITE);
     ev_timer_init(&l->later, on_later, 0., 0.);

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define TURN_ACCEPTS 64 /* per loop turn */
-#define SHORT_OF_S 0.1  /* pause when descriptors or memory ran out: the socket would stay readable */
+#define SHORT_OF_S 0.1  /* pause without descriptors or memory: the socket stays readable */
 
 struct listener {
     struct ev_loop *loop;
@@ -41,7 +41,8 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
 static void run_short(struct listener *l, int error)
 {
     if (!l->short_of)
-        log_error("accept_failed", "port=%d errno=%s accepting pauses until it works again", l->port, strerror(error));
+        log_error("accept_failed", "port=%d errno=%s accepting pauses until it works again",
+                  l->port, strerror(error));
     l->short_of = true;
     ev_timer_set(&l->again, SHORT_OF_S, 0.);
     ev_timer_start(l->loop, &l->again);
@@ -55,7 +56,8 @@ static void on_incoming(struct ev_loop *loop, ev_io *w, int events)
         struct address from = {.n = sizeof from.storage};
         char peer[64];
         int fd = accept4(l->fd, &from.any, &from.n, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
+        if (fd < 0 &&
+            (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
             run_short(l, errno);
             return;
         }
@@ -137,8 +139,9 @@ static int bind_any(const char *address, int backlog, struct buf *ret_error)
     return say(ret_error, fd, address, strerror(-fd));
 }
 
-int listener_new(struct ev_loop *loop, const char *address, int backlog, listener_accepted *accepted, void *owner,
-                 struct listener **ret_listener, struct buf *ret_error)
+int listener_new(struct ev_loop *loop, const char *address, int backlog,
+                 listener_accepted *accepted, void *owner, struct listener **ret_listener,
+                 struct buf *ret_error)
 {
     int fd = bind_any(address, backlog, ret_error);
     if (fd < 0)
@@ -147,7 +150,11 @@ int listener_new(struct ev_loop *loop, const char *address, int backlog, listene
     struct address bound = {.n = sizeof bound.storage};
     assert(l);
     getsockname(fd, &bound.any, &bound.n);
-    *l = (struct listener){.loop = loop, .fd = fd, .port = address_port(&bound), .accepted = accepted, .owner = owner};
+    *l = (struct listener){.loop = loop,
+                           .fd = fd,
+                           .port = address_port(&bound),
+                           .accepted = accepted,
+                           .owner = owner};
     if (address_is_local(address)) {
         l->path = strdup(address);
         assert(l->path);
@@ -169,7 +176,8 @@ void listener_free(struct listener *l)
         return;
     ev_io_stop(l->loop, &l->incoming);
     ev_timer_stop(l->loop, &l->again);
-    if (l->path && stat(l->path, &is) == 0 && is.st_ino == l->own.st_ino && is.st_dev == l->own.st_dev)
+    if (l->path && stat(l->path, &is) == 0 && is.st_ino == l->own.st_ino &&
+        is.st_dev == l->own.st_dev)
         unlink(l->path);
     close(l->fd);
     free(l->path);

@@ -86,7 +86,7 @@ void log_line(enum log_level level, const char *event, const char *fmt, ...)
     if (line[n - 1] == ' ')
         n--;
     line[n++] = '\n';
-    /* One write a line, so that lines of many processes do not mix. A log that is full is no reason to stop. */
+    /* One write a line, so that those of many processes do not mix; a full log stops nobody. */
     ssize_t written = write(STDERR_FILENO, line, n);
     (void)written;
     errno = saved;

@@ -16,7 +16,9 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define BUCKET_FIRST_US 64 /* then 92, 128, 184, 256, … : steps of struct histogram next to half powers of two */
+/* 64, 92, 128, 184, 256, … : the steps of struct histogram that are next to half powers of two
+ */
+#define BUCKET_FIRST_US 64
 #define BUCKET_LAST_US (64ULL << 19) /* 33.6 s */
 
 /* ---- snapshot of this process */
@@ -37,14 +39,16 @@ static void put_cells(const struct histogram *h, struct buf *into)
 }
 
 /* component: "" for metrics that are the same in every process */
-static void put_metric(const char *component, const struct metric_spec *spec, const void *metrics, struct buf *into)
+static void put_metric(const char *component, const struct metric_spec *spec,
+                       const void *metrics, struct buf *into)
 {
     const void *field = (const char *)metrics + spec->offset;
     struct metric m = {.kind = (uint8_t)spec->kind, .help = bytes_str(spec->help)};
     char name[128];
     struct buf cells;
     buf_init(&cells);
-    int n = snprintf(name, sizeof name, "%s%s%s", component, component[0] ? "_" : "", spec->name);
+    int n =
+        snprintf(name, sizeof name, "%s%s%s", component, component[0] ? "_" : "", spec->name);
     assert(n > 0 && (size_t)n < sizeof name);
     for (char *c = name; *c; c++)
         if (*c == '-')
@@ -69,12 +73,14 @@ struct process_metrics {
 };
 
 static const struct metric_spec process_specs[] = {
-    {METRIC_GAUGE, "process_resident_memory_bytes", offsetof(struct process_metrics, resident_bytes),
-     "memory of the process that is in RAM"},
-    {METRIC_GAUGE, "process_open_fds", offsetof(struct process_metrics, open_fds), "open descriptors"},
-    {METRIC_GAUGE, "process_max_fds", offsetof(struct process_metrics, max_fds), "most descriptors it may open"},
-    {METRIC_GAUGE_US, "process_start_time_seconds", offsetof(struct process_metrics, start_time_us),
-     "when the process began, since 1970"},
+    {METRIC_GAUGE, "process_resident_memory_bytes",
+     offsetof(struct process_metrics, resident_bytes), "memory of the process that is in RAM"},
+    {METRIC_GAUGE, "process_open_fds", offsetof(struct process_metrics, open_fds),
+     "open descriptors"},
+    {METRIC_GAUGE, "process_max_fds", offsetof(struct process_metrics, max_fds),
+     "most descriptors it may open"},
+    {METRIC_GAUGE_US, "process_start_time_seconds",
+     offsetof(struct process_metrics, start_time_us), "when the process began, since 1970"},
     {METRIC_COUNTER_US, "process_cpu_seconds_total", offsetof(struct process_metrics, cpu_us),
      "CPU time, user and system"},
 };
@@ -116,7 +122,8 @@ static int64_t start_time_us(void)
         at = strchr(at + 1, ' ');
     if (!at || sscanf(at, "%llu", &ticks) != 1)
         return 0;
-    int64_t since_boot_us = (int64_t)(ticks * 1000000ULL / (unsigned long long)sysconf(_SC_CLK_TCK));
+    int64_t since_boot_us =
+        (int64_t)(ticks * 1000000ULL / (unsigned long long)sysconf(_SC_CLK_TCK));
     return (clock_real_ns() - clock_ns(CLOCK_BOOTTIME)) / NS_PER_US + since_boot_us;
 }
 
@@ -143,14 +150,15 @@ static void put_process(struct buf *into)
         put_metric("", &process_specs[i], &m, into);
 }
 
-void metrics_snapshot(const char *component, const struct metric_spec *specs, size_t n_specs, const void *metrics,
-                      struct buf *into)
+void metrics_snapshot(const char *component, const struct metric_spec *specs, size_t n_specs,
+                      const void *metrics, struct buf *into)
 {
     for (size_t i = 0; i < n_specs; i++) {
         const struct metric_spec *s = &specs[i];
         bool counter = s->kind == METRIC_COUNTER || s->kind == METRIC_COUNTER_US;
         bool seconds = s->kind == METRIC_HISTOGRAM || s->kind == METRIC_GAUGE_US;
-        assert(ends_with(s->name, "_total") == counter && "a counter ends in _total, nothing else does");
+        assert(ends_with(s->name, "_total") == counter &&
+               "a counter ends in _total, nothing else does");
         assert((!seconds || ends_with(s->name, "_seconds")) && "a duration ends in _seconds");
         assert(s->help[0]);
         put_metric(component, s, metrics, into);
@@ -161,9 +169,9 @@ void metrics_snapshot(const char *component, const struct metric_spec *specs, si
 /* ---- page of many processes */
 
 struct family {
-    struct map_node by_name;    /* struct metrics_page::families */
-    struct list in_order;       /* struct metrics_page::order */
-    struct bytes name;          /* owned */
+    struct map_node by_name; /* struct metrics_page::families */
+    struct list in_order;    /* struct metrics_page::order */
+    struct bytes name;       /* owned */
     enum metric_kind kind;
     struct buf help, samples;
 };
@@ -187,8 +195,7 @@ void metrics_page_free(struct metrics_page *p)
     struct family *f, *spare;
     if (!p)
         return;
-    list_for_each_safe(f, spare, &p->order, in_order)
-    {
+    list_for_each_safe (f, spare, &p->order, in_order) {
         buf_fini(&f->help);
         buf_fini(&f->samples);
         free((char *)f->name.p);
@@ -223,7 +230,8 @@ static size_t name_length(struct bytes s)
     size_t i = 0;
     for (; i < s.n; i++) {
         char c = s.p[i];
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c >= '0' && c <= '9' && i > 0)))
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+              (c >= '0' && c <= '9' && i > 0)))
             break;
     }
     return i;
@@ -287,7 +295,8 @@ static bool snapshot_valid(struct metrics_page *p, struct bytes snapshot)
     while ((more = wire_next_metric(&snapshot, &m)) > 0) {
         if (!metric_valid(&m))
             return false;
-        const struct family *f = map_find_bytes(&p->families, m.name, struct family, by_name, name);
+        const struct family *f =
+            map_find_bytes(&p->families, m.name, struct family, by_name, name);
         if (f && f->kind != m.kind)
             return false;
     }
@@ -295,8 +304,8 @@ static bool snapshot_valid(struct metrics_page *p, struct bytes snapshot)
 }
 
 /* cellcast_NAME[SUFFIX]{own labels,labels of the process[,le="…"]} and a space */
-static void put_sample_head(struct family *f, const char *suffix, const struct metric *m, const char *labels,
-                            const char *le)
+static void put_sample_head(struct family *f, const char *suffix, const struct metric *m,
+                            const char *labels, const char *le)
 {
     const char *comma = "";
     struct buf *into = &f->samples;
@@ -334,7 +343,7 @@ static void put_histogram(struct family *f, const struct metric *m, const char *
             uint64_t edge = half ? octave / 16 * 23 : octave;
             snprintf(le, sizeof le, "%.9g", (double)edge / 1e6);
             put_sample_head(f, "_bucket", m, labels, le);
-            /* What is below the edge by whole µs: a value of 63 stands for what is under 64. */
+            /* A value of 63 stands for what took less than 64 µs. */
             buf_printf(&f->samples, "%" PRIu64 "\n", histogram_at_most(&h, edge - 1));
         }
     }
@@ -384,14 +393,15 @@ int metrics_page_add(struct metrics_page *p, const char *labels, struct bytes sn
 void metrics_page_render(struct metrics_page *p, struct buf *into)
 {
     static const char *const types[] = {
-        [METRIC_COUNTER] = "counter",    [METRIC_GAUGE] = "gauge",       [METRIC_HISTOGRAM] = "histogram",
-        [METRIC_COUNTER_US] = "counter", [METRIC_GAUGE_US] = "gauge",
+        [METRIC_COUNTER] = "counter",     [METRIC_GAUGE] = "gauge",
+        [METRIC_HISTOGRAM] = "histogram", [METRIC_COUNTER_US] = "counter",
+        [METRIC_GAUGE_US] = "gauge",
     };
     struct family *f;
-    list_for_each(f, &p->order, in_order)
-    {
-        buf_printf(into, "# HELP cellcast_%.*s %.*s\n# TYPE cellcast_%.*s %s\n", BYTES_FMT(f->name),
-                   BYTES_FMT(buf_bytes(&f->help)), BYTES_FMT(f->name), types[f->kind]);
+    list_for_each (f, &p->order, in_order) {
+        buf_printf(into, "# HELP cellcast_%.*s %.*s\n# TYPE cellcast_%.*s %s\n",
+                   BYTES_FMT(f->name), BYTES_FMT(buf_bytes(&f->help)), BYTES_FMT(f->name),
+                   types[f->kind]);
         buf_append_bytes(into, buf_bytes(&f->samples));
     }
 }

@@ -7,7 +7,8 @@
 #define COLUMN 34 /* where the help begins */
 #define WIDTH 96
 
-/* Appends a piece that is not to be broken, on a new line if it would pass WIDTH; *at is the column that was reached. */
+/* Appends a piece that is not to be broken, on a new line if it would pass WIDTH.
+ * *at: the column that was reached */
 static void append_piece(struct buf *into, const char *text, size_t n, size_t *at)
 {
     if (*at > COLUMN && *at + 1 + n > WIDTH) {
@@ -50,7 +51,8 @@ static void append_range(const struct option_spec *spec, struct buf *into)
 {
     if (spec->type == OPTION_TEXT || spec->type == OPTION_BOOL)
         return;
-    void (*put)(int64_t, struct buf *) = spec->type == OPTION_SIZE ? option_append_size : option_append_duration;
+    void (*put)(int64_t, struct buf *) =
+        spec->type == OPTION_SIZE ? option_append_size : option_append_duration;
     buf_append_str(into, "; ");
     if (spec->type == OPTION_INT) {
         buf_printf(into, "%lld to %lld", (long long)spec->min, (long long)spec->max);
@@ -84,23 +86,28 @@ static void append_row(const struct option_spec *spec, bool builtin, struct buf 
     buf_fini(&tail);
 }
 
-void option_help(const char *program, const char *summary, const struct option_spec *specs, size_t n_specs,
-                 const struct option_spec *common, size_t n_common, bool words, struct buf *into)
+void option_help(const char *program, const char *summary, const struct option_spec *specs,
+                 size_t n_specs, const struct option_spec *common, size_t n_common, bool words,
+                 struct buf *into)
 {
-    buf_printf(into, "%s %s\n%s\n\nUsage: %s [--name=value ...]%s\n\n", program, CELLCAST_VERSION, summary, program,
-               words ? " [word ...]" : "");
+    buf_printf(into, "%s %s\n%s\n\nUsage: %s [--name=value ...]%s\n\n", program,
+               CELLCAST_VERSION, summary, program, words ? " [word ...]" : "");
     for (size_t i = 0; i < n_specs; i++)
         append_row(&specs[i], false, into);
     if (n_specs)
         buf_append_char(into, '\n');
     for (size_t i = 0; i < n_common; i++)
         append_row(&common[i], true, into);
-    buf_append_str(into, "\nAn option may be given as --name=value or --name value, a switch as --name or --no-name.\n"
-                         "What no flag says is taken from the environment (--some-name is CELLCAST_SOME_NAME), then\n"
-                         "from the file of --config (\"some-name\": value), then from the default.\n");
+    buf_append_str(
+        into, "\nAn option may be given as --name=value or --name value, a switch as --name or "
+              "--no-name.\n"
+              "What no flag says is taken from the environment (--some-name is "
+              "CELLCAST_SOME_NAME), then\n"
+              "from the file of --config (\"some-name\": value), then from the default.\n");
 }
 
-void option_config(const struct option_spec *specs, size_t n_specs, const void *options, struct buf *into)
+void option_config(const struct option_spec *specs, size_t n_specs, const void *options,
+                   struct buf *into)
 {
     buf_append_str(into, "{");
     for (size_t i = 0; i < n_specs; i++) {
@@ -126,7 +133,8 @@ unsigned option_distance(struct bytes a, struct bytes b)
     for (unsigned i = 1; i <= a.n; i++) {
         now[0] = i;
         for (unsigned j = 1; j <= b.n; j++) {
-            now[j] = least(least(last[j], now[j - 1]) + 1, last[j - 1] + (a.p[i - 1] != b.p[j - 1]));
+            now[j] =
+                least(least(last[j], now[j - 1]) + 1, last[j - 1] + (a.p[i - 1] != b.p[j - 1]));
             if (i > 1 && j > 1 && a.p[i - 1] == b.p[j - 2] && a.p[i - 2] == b.p[j - 1])
                 now[j] = least(now[j], before[j - 2] + 1);
         }

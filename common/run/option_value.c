@@ -13,8 +13,8 @@ struct unit {
 };
 
 static const struct unit sizes[] = {{"", 1}, {"k", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}};
-static const struct unit durations[] = {{"", 1},        {"ms", 1},         {"s", 1000},
-                                        {"m", 60000},   {"h", 3600000},    {"d", 86400000}};
+static const struct unit durations[] = {{"", 1},      {"ms", 1},      {"s", 1000},
+                                        {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 int option_parse_int(struct bytes text, int64_t *ret_value)
@@ -34,11 +34,13 @@ int option_parse_int(struct bytes text, int64_t *ret_value)
     return 0;
 }
 
-static int parse_with_unit(struct bytes text, const struct unit *units, size_t n_units, int64_t *ret_value)
+static int parse_with_unit(struct bytes text, const struct unit *units, size_t n_units,
+                           int64_t *ret_value)
 {
     size_t digits = 0;
     int64_t v;
-    while (digits < text.n && ((text.p[digits] >= '0' && text.p[digits] <= '9') || (!digits && text.p[0] == '-')))
+    while (digits < text.n &&
+           ((text.p[digits] >= '0' && text.p[digits] <= '9') || (!digits && text.p[0] == '-')))
         digits++;
     int error = option_parse_int(bytes_of(text.p, digits), &v);
     if (error < 0)
@@ -68,7 +70,8 @@ int option_parse_duration(struct bytes text, int64_t *ret_ms)
 
 int option_parse_bool(struct bytes text, bool *ret_value)
 {
-    static const char *const yes[] = {"true", "yes", "on", "1"}, *const no[] = {"false", "no", "off", "0"};
+    static const char *const yes[] = {"true", "yes", "on", "1"}, *const no[] = {"false", "no",
+                                                                                "off", "0"};
     for (size_t i = 0; i < COUNT(yes); i++) {
         if (bytes_is(text, yes[i]) || bytes_is(text, no[i])) {
             *ret_value = bytes_is(text, yes[i]);
@@ -114,7 +117,8 @@ int option_store(const struct option_spec *spec, void *options, const char *text
     return 0;
 }
 
-static void append_with_unit(int64_t v, const struct unit *units, size_t n_units, struct buf *into)
+static void append_with_unit(int64_t v, const struct unit *units, size_t n_units,
+                             struct buf *into)
 {
     size_t best = 0;
     for (size_t i = 1; i < n_units; i++)
@@ -140,7 +144,8 @@ void option_append_expected(const struct option_spec *spec, struct buf *into)
 {
     switch (spec->type) {
     case OPTION_TEXT:
-        buf_printf(into, "a text of %" PRId64 " to %" PRId64 " bytes", spec->min, text_max(spec));
+        buf_printf(into, "a text of %" PRId64 " to %" PRId64 " bytes", spec->min,
+                   text_max(spec));
         break;
     case OPTION_BOOL:
         buf_append_str(into, "true or false (yes, no, on, off, 1, 0)");

@@ -17,16 +17,17 @@ struct common_options {
     const char *config;
 };
 
-#define COMMON(flag, type, field, dflt, unit, help)                                                          \
-    {                                                                                                        \
-        flag, OPTION_##type, offsetof(struct common_options, field), dflt, 0, 4096, unit, help               \
+#define COMMON(flag, type, field, dflt, unit, help)                                            \
+    {                                                                                          \
+        flag, OPTION_##type, offsetof(struct common_options, field), dflt, 0, 4096, unit, help \
     }
 static const struct option_spec common_specs[N_COMMON] = {
     [HELP] = COMMON("help", BOOL, help, "false", "", "prints this page"),
     [VERSION] = COMMON("version", BOOL, version, "false", "", "prints the version"),
-    [CONFIG] = COMMON("config", TEXT, config, "", "FILE", "JSON file of options: an object of \"name\": value"),
-    [PRINT_CONFIG] =
-        COMMON("print-config", BOOL, print_config, "false", "", "prints what would be in force, as such a file"),
+    [CONFIG] = COMMON("config", TEXT, config, "", "FILE",
+                      "JSON file of options: an object of \"name\": value"),
+    [PRINT_CONFIG] = COMMON("print-config", BOOL, print_config, "false", "",
+                            "prints what would be in force, as such a file"),
 };
 
 enum source { NOBODY, FLAG, ENVIRONMENT, FILE_OF_CONFIG, DEFAULT };
@@ -48,7 +49,7 @@ struct parse {
     struct buf *error;
 };
 
-/* Texts live until the process ends; kept in a chain so that they are never taken for a leak. */
+/* Texts live until the process ends; in a chain, so that they are never taken for a leak. */
 struct kept {
     struct kept *next;
     char text[];
@@ -171,7 +172,9 @@ static int take_flag(struct parse *p, char **argv, int *at)
 static int take_word(struct parse *p, char *word)
 {
     if (!p->take_words) {
-        buf_printf(p->error, "\"%s\" is no option: options begin with two dashes (--help lists them)", word);
+        buf_printf(p->error,
+                   "\"%s\" is no option: options begin with two dashes (--help lists them)",
+                   word);
         return -EINVAL;
     }
     p->words[p->n_words++] = word;
@@ -210,7 +213,8 @@ static void take_environment(struct parse *p)
         append_source(p, i, &name);
         const char *text = getenv(name.p + strlen("environment "));
         /* Empty counts as unsaid: compose files hand on variables that nobody set. */
-        p->said[i] = text && text[0] ? (struct said){ENVIRONMENT, text} : (struct said){NOBODY, NULL};
+        p->said[i] =
+            text && text[0] ? (struct said){ENVIRONMENT, text} : (struct said){NOBODY, NULL};
     }
     buf_fini(&name);
 }
@@ -243,7 +247,9 @@ static int take_member(struct parse *p, const char *name, const json_t *value)
     }
     const char *text = text_of(value);
     if (!text) {
-        buf_printf(p->error, "file %s, \"%s\": is neither a text nor a whole number nor true or false; right would be ",
+        buf_printf(p->error,
+                   "file %s, \"%s\": is neither a text nor a whole number nor true or false; "
+                   "right would be ",
                    p->common.config, name);
         option_append_expected(&p->specs[i], p->error);
         return -EINVAL;
@@ -262,7 +268,8 @@ static int take_file(struct parse *p)
     json_t *root = json_load_file(p->common.config, JSON_REJECT_DUPLICATES, &at);
     if (!json_is_object(root)) {
         if (root)
-            buf_printf(p->error, "file %s: is no JSON object of \"name\": value", p->common.config);
+            buf_printf(p->error, "file %s: is no JSON object of \"name\": value",
+                       p->common.config);
         else if (at.line > 0)
             buf_printf(p->error, "file %s, line %d: %s", p->common.config, at.line, at.text);
         else
@@ -326,10 +333,15 @@ static int gather(struct parse *p, int argc, char **argv)
     return error == 0 ? store_own(p) : error;
 }
 
-int options_parse(const char *program, const char *summary, const struct option_spec *specs, size_t n_specs,
-                  void *options, int argc, char **argv, char ***ret_words, struct buf *ret_text)
+int options_parse(const char *program, const char *summary, const struct option_spec *specs,
+                  size_t n_specs, void *options, int argc, char **argv, char ***ret_words,
+                  struct buf *ret_text)
 {
-    struct parse p = {.specs = specs, .n = n_specs, .options = options, .take_words = ret_words, .error = ret_text};
+    struct parse p = {.specs = specs,
+                      .n = n_specs,
+                      .options = options,
+                      .take_words = ret_words,
+                      .error = ret_text};
     p.said = calloc(n_specs + N_COMMON, sizeof *p.said);
     assert(p.said);
     int answer = gather(&p, argc, argv);
@@ -337,12 +349,14 @@ int options_parse(const char *program, const char *summary, const struct option_
     if (answer < 0)
         return answer;
     if (p.common.help)
-        option_help(program, summary, specs, n_specs, common_specs, N_COMMON, ret_words != NULL, ret_text);
+        option_help(program, summary, specs, n_specs, common_specs, N_COMMON, ret_words != NULL,
+                    ret_text);
     else if (p.common.version)
         buf_printf(ret_text, "%s %s\n", program, CELLCAST_VERSION);
     else if (p.common.print_config)
         option_config(specs, n_specs, options, ret_text);
     else if (ret_words)
         *ret_words = p.words;
-    return p.common.help || p.common.version || p.common.print_config ? OPTIONS_PRINT : OPTIONS_RUN;
+    return p.common.help || p.common.version || p.common.print_config ? OPTIONS_PRINT
+                                                                      : OPTIONS_RUN;
 }

@@ -32,7 +32,8 @@ static void on_reload(struct ev_loop *loop, ev_signal *w, int events)
         p->reload(p->owner);
 }
 
-static void watch(struct process *p, ev_signal *w, void (*callback)(struct ev_loop *, ev_signal *, int), int signum)
+static void watch(struct process *p, ev_signal *w,
+                  void (*callback)(struct ev_loop *, ev_signal *, int), int signum)
 {
     ev_signal_init(w, callback, signum);
     w->data = p;
@@ -54,12 +55,13 @@ static void raise_nofile(void)
     rlim_t before = limit.rlim_cur;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        log_warn("nofile_not_raised", "soft=%llu hard=%llu errno=%s", (unsigned long long)before,
-                 (unsigned long long)limit.rlim_max, strerror(errno));
+        log_warn("nofile_not_raised", "soft=%llu hard=%llu errno=%s",
+                 (unsigned long long)before, (unsigned long long)limit.rlim_max,
+                 strerror(errno));
 }
 
-void process_init(struct process *p, bool with_parent, void (*stop)(void *owner), void (*reload)(void *owner),
-                  void *owner)
+void process_init(struct process *p, bool with_parent, void (*stop)(void *owner),
+                  void (*reload)(void *owner), void *owner)
 {
     *p = (struct process){.stop = stop, .reload = reload, .owner = owner};
     /* A parent that died before this line is noticed by its closed control link. */

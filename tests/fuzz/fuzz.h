@@ -7,10 +7,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define FUZZ_CHECK(truth)                                                                                    \
-    do {                                                                                                     \
-        if (!(truth))                                                                                        \
-            __builtin_trap();                                                                                \
+#define FUZZ_CHECK(truth)                                                                      \
+    do {                                                                                       \
+        if (!(truth))                                                                          \
+            __builtin_trap();                                                                  \
     } while (0)
 
 #endif

@@ -46,13 +46,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int fds[2];
     if (!loop)
         loop = ev_default_loop(EVBACKEND_SELECT);
-    if (size < 1 || size > 32768 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
+    if (size < 1 || size > 32768 ||
+        socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) < 0)
         return 0;
     size_t part = data[0] ? (size_t)data[0] * 16 : size;
     struct bytes in = bytes_of(data + 1, size - 1);
     link_new(loop, fds[0], &handlers, &h);
     for (size_t at = 0; at < in.n && !h.down; at += part) {
-        ssize_t sent = send(fds[1], in.p + at, at + part < in.n ? part : in.n - at, MSG_NOSIGNAL);
+        ssize_t sent =
+            send(fds[1], in.p + at, at + part < in.n ? part : in.n - at, MSG_NOSIGNAL);
         FUZZ_CHECK(sent > 0);
         ev_run(loop, EVRUN_NOWAIT);
     }

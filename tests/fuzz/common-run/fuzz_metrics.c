@@ -8,7 +8,8 @@ static void check_page(const struct buf *page)
     for (const char *line = page->p; line && *line;) {
         const char *end = strchr(line, '\n');
         FUZZ_CHECK(end);
-        FUZZ_CHECK(strncmp(line, "# HELP cellcast_", 16) == 0 || strncmp(line, "# TYPE cellcast_", 16) == 0 ||
+        FUZZ_CHECK(strncmp(line, "# HELP cellcast_", 16) == 0 ||
+                   strncmp(line, "# TYPE cellcast_", 16) == 0 ||
                    strncmp(line, "cellcast_", 9) == 0);
         line = end + 1;
     }

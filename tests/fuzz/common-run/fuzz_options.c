@@ -1,9 +1,10 @@
-/* Values of options: what is accepted prints as a text that is accepted again, with the same value. */
+/* Values of options: what is accepted prints as a text that reads as the same value. */
 #include "run/option_value.h"
 
 #include "fuzz.h"
 
-static void check(int (*parse)(struct bytes, int64_t *), void (*put)(int64_t, struct buf *), struct bytes text)
+static void check(int (*parse)(struct bytes, int64_t *), void (*put)(int64_t, struct buf *),
+                  struct bytes text)
 {
     int64_t value, again;
     struct buf printed = {0};

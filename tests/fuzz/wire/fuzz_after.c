@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         }
         FUZZ_CHECK(list.n < before && channel.p == from && seq > 0);
-        FUZZ_CHECK(channel_split(channel, &tenant, &name) && tenant_name_valid(tenant) && channel_name_valid(name));
+        FUZZ_CHECK(channel_split(channel, &tenant, &name) && tenant_name_valid(tenant) &&
+                   channel_name_valid(name));
         FUZZ_CHECK(!memchr(channel.p, ' ', channel.n) && channel.p[channel.n] == '@');
         FUZZ_CHECK(channel_place(channel).shard < SHARDS);
     }

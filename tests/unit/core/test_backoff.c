@@ -38,5 +38,5 @@ START_TEST(equal_bounds_are_a_fixed_delay)
 }
 END_TEST
 
-UNIT_MAIN("core/backoff", the_first_delay_is_the_least_and_the_rest_stays_in_its_bounds, a_reset_begins_again,
-          equal_bounds_are_a_fixed_delay)
+UNIT_MAIN("core/backoff", the_first_delay_is_the_least_and_the_rest_stays_in_its_bounds,
+          a_reset_begins_again, equal_bounds_are_a_fixed_delay)

@@ -26,12 +26,14 @@ START_TEST(a_number_is_digits_only_and_fits)
     ck_assert(bytes_u64(BYTES("18446744073709551615"), &v) && v == UINT64_MAX);
     ck_assert(bytes_u64(BYTES("0"), &v) && v == 0);
     ck_assert(bytes_u64(BYTES("0042"), &v) && v == 42);
-    static const char *const bad[] = {"", "18446744073709551616", "99999999999999999999999", "-1", "+1", " 1", "1 ", "0x1", "1.0"};
+    static const char *const bad[] = {
+        "",   "18446744073709551616", "99999999999999999999999", "-1", "+1", " 1", "1 ", "0x1",
+        "1.0"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(!bytes_u64(bytes_str(bad[i]), &v), "\"%s\" is no number", bad[i]);
     ck_assert_uint_eq(v, 42);
 }
 END_TEST
 
-UNIT_MAIN("core/bytes", empty_runs_are_equal_whatever_they_point_to, a_run_starts_with_itself_and_with_nothing,
-          a_number_is_digits_only_and_fits)
+UNIT_MAIN("core/bytes", empty_runs_are_equal_whatever_they_point_to,
+          a_run_starts_with_itself_and_with_nothing, a_number_is_digits_only_and_fits)

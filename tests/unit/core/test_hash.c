@@ -9,7 +9,8 @@ START_TEST(equal_bytes_hash_equally_wherever_they_lie)
         for (size_t at = 0; at < 8; at++) {
             memset(room, 0x55, sizeof room);
             memcpy(room + at, "abcdefghijklmnopqrstuvwxyz", n);
-            ck_assert_uint_eq(hash_bytes(bytes_of(room + at, n)), hash_bytes(bytes_of("abcdefghijklmnopqrstuvwxyz", n)));
+            ck_assert_uint_eq(hash_bytes(bytes_of(room + at, n)),
+                              hash_bytes(bytes_of("abcdefghijklmnopqrstuvwxyz", n)));
         }
     }
 }
@@ -35,9 +36,10 @@ START_TEST(numbers_in_a_row_spread_over_all_buckets)
     for (uint64_t i = 0; i < 256 * 64; i++)
         buckets[hash_u64(i) & 255]++;
     for (size_t i = 0; i < 256; i++)
-        ck_assert_msg(buckets[i] > 24 && buckets[i] < 128, "bucket %zu holds %u of 64", i, buckets[i]);
+        ck_assert_msg(buckets[i] > 24 && buckets[i] < 128, "bucket %zu holds %u of 64", i,
+                      buckets[i]);
 }
 END_TEST
 
-UNIT_MAIN("core/hash", equal_bytes_hash_equally_wherever_they_lie, each_byte_and_the_length_count,
-          numbers_in_a_row_spread_over_all_buckets)
+UNIT_MAIN("core/hash", equal_bytes_hash_equally_wherever_they_lie,
+          each_byte_and_the_length_count, numbers_in_a_row_spread_over_all_buckets)

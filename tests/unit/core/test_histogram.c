@@ -92,6 +92,8 @@ START_TEST(merging_adds_up)
 }
 END_TEST
 
-UNIT_MAIN("core/histogram", an_empty_histogram_has_no_quantile, a_quantile_is_known_within_a_sixteenth,
-          quantiles_of_a_thousand_values_are_where_they_should_be, a_negative_duration_counts_as_none,
-          what_is_above_the_last_step_is_counted_there, steps_touch_and_never_overlap, merging_adds_up)
+UNIT_MAIN("core/histogram", an_empty_histogram_has_no_quantile,
+          a_quantile_is_known_within_a_sixteenth,
+          quantiles_of_a_thousand_values_are_where_they_should_be,
+          a_negative_duration_counts_as_none, what_is_above_the_last_step_is_counted_there,
+          steps_touch_and_never_overlap, merging_adds_up)

@@ -6,10 +6,24 @@
 
 START_TEST(what_rfc_8259_allows_is_accepted)
 {
-    static const char *const good[] = {
-        "0", "-0", "1.0", "-1.5e+10", "1E5", "123456789012345678901234567890", "true", "false", "null", "\"\"",
-        "[]", "{}", " [ 1 , 2 ] ", "\t{\"a\" : {\"b\":[null,true,\"x\"]}}\r\n", "\"\\u0000\\ud800\\n\\/\"",
-        "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"", "{\"a\":1,\"a\":2}", "\"\x7f\""};
+    static const char *const good[] = {"0",
+                                       "-0",
+                                       "1.0",
+                                       "-1.5e+10",
+                                       "1E5",
+                                       "123456789012345678901234567890",
+                                       "true",
+                                       "false",
+                                       "null",
+                                       "\"\"",
+                                       "[]",
+                                       "{}",
+                                       " [ 1 , 2 ] ",
+                                       "\t{\"a\" : {\"b\":[null,true,\"x\"]}}\r\n",
+                                       "\"\\u0000\\ud800\\n\\/\"",
+                                       "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"",
+                                       "{\"a\":1,\"a\":2}",
+                                       "\"\x7f\""};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ck_assert_msg(json_check(bytes_str(good[i]), JSON_DEPTH_MAX, NULL) == 0, "%s", good[i]);
 }
@@ -17,13 +31,32 @@ END_TEST
 
 START_TEST(what_it_does_not_allow_is_refused)
 {
-    static const char *const bad[] = {
-        "", " ", "01", "-", "1.", ".5", "1e", "+1", "0x1", "NaN", "Infinity", "tru", "nul", "True", "'a'", "\"", "\"a",
-        "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\", "\"a\nb\"", "\"\t\"", "[", "]", "[1", "[1,", "[1,]", "[,1]", "[1 2]",
-        "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,", "{\"a\":1,}", "{a:1}", "{\"a\" 1}", "{1:1}", "1 2", "{}{}",
-        "[1}", "{\"a\":1]", "//", "[1]//", "\xef\xbb\xbf{}"};
+    static const char *const bad[] = {"",          " ",
+                                      "01",        "-",
+                                      "1.",        ".5",
+                                      "1e",        "+1",
+                                      "0x1",       "NaN",
+                                      "Infinity",  "tru",
+                                      "nul",       "True",
+                                      "'a'",       "\"",
+                                      "\"a",       "\"\\x\"",
+                                      "\"\\u12\"", "\"\\u12g4\"",
+                                      "\"\\",      "\"a\nb\"",
+                                      "\"\t\"",    "[",
+                                      "]",         "[1",
+                                      "[1,",       "[1,]",
+                                      "[,1]",      "[1 2]",
+                                      "{",         "{\"a\"",
+                                      "{\"a\":",   "{\"a\":1",
+                                      "{\"a\":1,", "{\"a\":1,}",
+                                      "{a:1}",     "{\"a\" 1}",
+                                      "{1:1}",     "1 2",
+                                      "{}{}",      "[1}",
+                                      "{\"a\":1]", "//",
+                                      "[1]//",     "\xef\xbb\xbf{}"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(json_check(bytes_str(bad[i]), JSON_DEPTH_MAX, NULL) == -EBADMSG, "%s", bad[i]);
+        ck_assert_msg(json_check(bytes_str(bad[i]), JSON_DEPTH_MAX, NULL) == -EBADMSG, "%s",
+                      bad[i]);
     ck_assert_int_eq(json_check(bytes_of("\"\0\"", 3), JSON_DEPTH_MAX, NULL), -EBADMSG);
     ck_assert_int_eq(json_check(bytes_of("1\0", 2), JSON_DEPTH_MAX, NULL), -EBADMSG);
     ck_assert_int_eq(json_check(bytes_of(NULL, 0), JSON_DEPTH_MAX, NULL), -EBADMSG);
@@ -32,8 +65,15 @@ END_TEST
 
 START_TEST(text_that_is_not_utf8_is_refused)
 {
-    static const char *const bad[] = {"\"\x80\"", "\"\xc3\"", "\"\xc0\xaf\"", "\"\xe0\x80\xaf\"", "\"\xed\xa0\x80\"",
-                                      "\"\xf4\x90\x80\x80\"", "\"\xf8\x88\x80\x80\x80\"", "\"\xe2\x82\"", "\"\xff\""};
+    static const char *const bad[] = {"\"\x80\"",
+                                      "\"\xc3\"",
+                                      "\"\xc0\xaf\"",
+                                      "\"\xe0\x80\xaf\"",
+                                      "\"\xed\xa0\x80\"",
+                                      "\"\xf4\x90\x80\x80\"",
+                                      "\"\xf8\x88\x80\x80\x80\"",
+                                      "\"\xe2\x82\"",
+                                      "\"\xff\""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_int_eq(json_check(bytes_str(bad[i]), JSON_DEPTH_MAX, NULL), -EBADMSG);
 }
@@ -65,7 +105,9 @@ END_TEST
 
 START_TEST(values_are_slices_of_the_text_byte_for_byte)
 {
-    struct bytes text = BYTES(" {\"n\" : 1.0 , \"big\":123456789012345678901234567890,\"s\":\"a\\u0041\", \"l\":[1, [2],{}]}");
+    struct bytes text =
+        BYTES(" {\"n\" : 1.0 , \"big\":123456789012345678901234567890,\"s\":\"a\\u0041\", "
+              "\"l\":[1, [2],{}]}");
     ck_assert_bytes(json_member(text, "n"), "1.0");
     ck_assert_bytes(json_member(text, "big"), "123456789012345678901234567890");
     ck_assert_bytes(json_member(text, "s"), "\"a\\u0041\"");
@@ -91,23 +133,21 @@ START_TEST(arrays_and_objects_are_walked_in_order)
     struct bytes key, value;
     struct buf seen;
     buf_init(&seen);
-    json_array_each(&it, BYTES(" [1 ,\"a,b]\" , {\"x\":[2,3]},[] ] "), &value)
-    {
+    json_array_each (&it, BYTES(" [1 ,\"a,b]\" , {\"x\":[2,3]},[] ] "), &value) {
         buf_append_bytes(&seen, value);
         buf_append_char(&seen, ';');
     }
     ck_assert_str_eq(seen.p, "1;\"a,b]\";{\"x\":[2,3]};[];");
     buf_clear(&seen);
-    json_object_each(&it, BYTES("{\"a\" : 1,\"b:,\":{} }"), &key, &value)
-    {
+    json_object_each (&it, BYTES("{\"a\" : 1,\"b:,\":{} }"), &key, &value) {
         buf_append_bytes(&seen, key);
         buf_append_bytes(&seen, value);
     }
     ck_assert_str_eq(seen.p, "\"a\"1\"b:,\"{}");
     buf_clear(&seen);
-    json_array_each(&it, BYTES("{\"a\":1}"), &value)
+    json_array_each (&it, BYTES("{\"a\":1}"), &value)
         buf_append_char(&seen, '!');
-    json_object_each(&it, BYTES("{ }"), &key, &value)
+    json_object_each (&it, BYTES("{ }"), &key, &value)
         buf_append_char(&seen, '!');
     ck_assert_str_eq(seen.p, "");
     buf_fini(&seen);
@@ -118,7 +158,9 @@ START_TEST(strings_are_decoded_with_their_escapes)
 {
     struct buf out;
     buf_init(&out);
-    ck_assert_int_eq(json_string(BYTES("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20AC\\ud83d\\ude00z\""), &out), 0);
+    ck_assert_int_eq(
+        json_string(BYTES("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\\u20AC\\ud83d\\ude00z\""), &out),
+        0);
     ck_assert_str_eq(out.p, "\"\\/\b\f\n\r\t\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80z");
     buf_clear(&out);
     ck_assert_int_eq(json_string(BYTES("12"), &out), -EINVAL);
@@ -130,7 +172,8 @@ END_TEST
 
 START_TEST(a_lone_surrogate_or_a_nul_is_no_text_and_leaves_nothing_behind)
 {
-    static const char *const bad[] = {"\"a\\ud800\"", "\"a\\udc00\"", "\"a\\ud800\\ud800\"", "\"a\\ud800x\"", "\"a\\u0000\""};
+    static const char *const bad[] = {"\"a\\ud800\"", "\"a\\udc00\"", "\"a\\ud800\\ud800\"",
+                                      "\"a\\ud800x\"", "\"a\\u0000\""};
     struct buf out;
     buf_init(&out);
     buf_append_str(&out, "kept");
@@ -152,7 +195,8 @@ START_TEST(whole_numbers_are_read_exactly_or_not_at_all)
     ck_assert(json_i64(BYTES("-0"), &i) && i == 0);
     ck_assert(!json_i64(BYTES("9223372036854775808"), &i));
     ck_assert(!json_i64(BYTES("-9223372036854775809"), &i));
-    ck_assert(!json_u64(BYTES("7.0"), &u) && !json_u64(BYTES("1e3"), &u) && !json_u64(BYTES("-1"), &u));
+    ck_assert(!json_u64(BYTES("7.0"), &u) && !json_u64(BYTES("1e3"), &u) &&
+              !json_u64(BYTES("-1"), &u));
     ck_assert(!json_u64(BYTES("\"7\""), &u) && !json_i64(BYTES("null"), &i));
 }
 END_TEST
@@ -186,8 +230,10 @@ END_TEST
 
 UNIT_MAIN("core/json", what_rfc_8259_allows_is_accepted, what_it_does_not_allow_is_refused,
           text_that_is_not_utf8_is_refused, nesting_is_bounded, a_fault_is_shown_where_it_is,
-          values_are_slices_of_the_text_byte_for_byte, the_last_of_equal_members_wins_and_escaped_keys_count,
+          values_are_slices_of_the_text_byte_for_byte,
+          the_last_of_equal_members_wins_and_escaped_keys_count,
           arrays_and_objects_are_walked_in_order, strings_are_decoded_with_their_escapes,
-          a_lone_surrogate_or_a_nul_is_no_text_and_leaves_nothing_behind, whole_numbers_are_read_exactly_or_not_at_all,
+          a_lone_surrogate_or_a_nul_is_no_text_and_leaves_nothing_behind,
+          whole_numbers_are_read_exactly_or_not_at_all,
           any_bytes_become_a_string_that_passes_the_check,
           raw_line_breaks_between_tokens_become_spaces_and_nothing_else_changes)

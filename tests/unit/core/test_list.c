@@ -11,8 +11,7 @@ static int sum(struct list *head)
 {
     struct item *i;
     int all = 0;
-    list_for_each(i, head, link)
-    {
+    list_for_each (i, head, link) {
         all = all * 10 + i->value;
     }
     return all;
@@ -57,8 +56,7 @@ START_TEST(the_body_of_a_safe_walk_may_free_its_item)
         i->value = v;
         list_append(&head, &i->link);
     }
-    list_for_each_safe(i, spare, &head, link)
-    {
+    list_for_each_safe (i, spare, &head, link) {
         list_remove(&i->link);
         free(i);
     }
@@ -66,5 +64,5 @@ START_TEST(the_body_of_a_safe_walk_may_free_its_item)
 }
 END_TEST
 
-UNIT_MAIN("core/list", items_stand_in_the_order_of_append_and_prepend, removing_twice_is_harmless,
-          the_body_of_a_safe_walk_may_free_its_item)
+UNIT_MAIN("core/list", items_stand_in_the_order_of_append_and_prepend,
+          removing_twice_is_harmless, the_body_of_a_safe_walk_may_free_its_item)

@@ -34,7 +34,8 @@ START_TEST(what_was_inserted_is_found_and_nothing_else)
     ck_assert_ptr_null(map_find_u64(&numbers, 1, struct value, by_number, number));
     struct value *all = values_new(&names, &numbers);
     for (uint64_t i = 0; i < MANY; i++) {
-        ck_assert_ptr_eq(map_find_bytes(&names, all[i].name, struct value, by_name, name), &all[i]);
+        ck_assert_ptr_eq(map_find_bytes(&names, all[i].name, struct value, by_name, name),
+                         &all[i]);
         ck_assert_ptr_eq(map_find_u64(&numbers, i, struct value, by_number, number), &all[i]);
     }
     ck_assert_ptr_null(map_find_bytes(&names, BYTES("value-"), struct value, by_name, name));
@@ -54,8 +55,7 @@ START_TEST(a_walk_that_removes_its_item_sees_every_value_once)
     map_init(&names);
     map_init(&numbers);
     struct value *all = values_new(&names, &numbers);
-    map_for_each(v, &numbers, by_number)
-    {
+    map_for_each (v, &numbers, by_number) {
         ck_assert(v->name.n);
         v->name.n = 0;
         seen++;
@@ -81,8 +81,7 @@ START_TEST(removing_the_middle_of_a_bucket_keeps_its_neighbours)
     map_remove(&m, &b.by_number);
     struct value *v;
     uint64_t sum = 0;
-    map_for_each(v, &m, by_number)
-    {
+    map_for_each (v, &m, by_number) {
         sum += v->number;
     }
     ck_assert_uint_eq(sum, 4);
@@ -90,5 +89,6 @@ START_TEST(removing_the_middle_of_a_bucket_keeps_its_neighbours)
 }
 END_TEST
 
-UNIT_MAIN("core/map", what_was_inserted_is_found_and_nothing_else, a_walk_that_removes_its_item_sees_every_value_once,
+UNIT_MAIN("core/map", what_was_inserted_is_found_and_nothing_else,
+          a_walk_that_removes_its_item_sees_every_value_once,
           removing_the_middle_of_a_bucket_keeps_its_neighbours)

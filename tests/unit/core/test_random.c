@@ -29,4 +29,5 @@ START_TEST(no_two_draws_are_alike)
 }
 END_TEST
 
-UNIT_MAIN("core/random", a_uuid_has_version_4_and_the_variant_of_the_rfc, no_two_draws_are_alike)
+UNIT_MAIN("core/random", a_uuid_has_version_4_and_the_variant_of_the_rfc,
+          no_two_draws_are_alike)

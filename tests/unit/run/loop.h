@@ -13,16 +13,16 @@ static inline void loop_wake(struct ev_loop *loop, ev_timer *w, int events)
 }
 
 /* -> whether it became true in time */
-#define loop_until(loop, condition)                                                                          \
-    ({                                                                                                       \
-        int64_t loop_end_ = clock_mono_ns() + LOOP_PATIENCE_S * NS_PER_S;                                    \
-        ev_timer loop_tick_;                                                                                 \
-        ev_timer_init(&loop_tick_, loop_wake, 0.005, 0.005);                                                 \
-        ev_timer_start(loop, &loop_tick_);                                                                   \
-        while (!(condition) && clock_mono_ns() < loop_end_)                                                  \
-            ev_run(loop, EVRUN_ONCE);                                                                        \
-        ev_timer_stop(loop, &loop_tick_);                                                                    \
-        (condition);                                                                                         \
+#define loop_until(loop, condition)                                                            \
+    ({                                                                                         \
+        int64_t loop_end_ = clock_mono_ns() + LOOP_PATIENCE_S * NS_PER_S;                      \
+        ev_timer loop_tick_;                                                                   \
+        ev_timer_init(&loop_tick_, loop_wake, 0.005, 0.005);                                   \
+        ev_timer_start(loop, &loop_tick_);                                                     \
+        while (!(condition) && clock_mono_ns() < loop_end_)                                    \
+            ev_run(loop, EVRUN_ONCE);                                                          \
+        ev_timer_stop(loop, &loop_tick_);                                                      \
+        (condition);                                                                           \
     })
 
 static inline void loop_for(struct ev_loop *loop, int64_t ms)

@@ -35,7 +35,8 @@ START_TEST(a_name_is_looked_up)
 {
     ck_assert_int_ge(address_resolve("localhost:1", false, all, &why), 1);
     ck_assert_int_eq(address_port(&all[0]), 1);
-    ck_assert_int_eq(address_resolve("no-such-host.invalid:1", false, all, &why), -EHOSTUNREACH);
+    ck_assert_int_eq(address_resolve("no-such-host.invalid:1", false, all, &why),
+                     -EHOSTUNREACH);
     ck_assert_ptr_nonnull(strstr(why.p, "\"no-such-host.invalid:1\" "));
     buf_fini(&why);
 }
@@ -56,10 +57,12 @@ END_TEST
 
 START_TEST(what_is_no_address_is_refused_with_the_reason)
 {
-    static const char *const bad[] = {"", "localhost", "7100", "a:", "a:b", "a:-1", "a:65536", "::1:80", "1:2:3", "a:80 "};
+    static const char *const bad[] = {"",     "localhost", "7100",   "a:",    "a:b",
+                                      "a:-1", "a:65536",   "::1:80", "1:2:3", "a:80 "};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         ck_assert_msg(address_resolve(bad[i], false, all, &why) == -EINVAL, "%s", bad[i]);
-        ck_assert_ptr_nonnull(strstr(why.p, "is no address: host:port, [IPv6]:port, :port or /path"));
+        ck_assert_ptr_nonnull(
+            strstr(why.p, "is no address: host:port, [IPv6]:port, :port or /path"));
         buf_fini(&why);
     }
     char path[200];
@@ -72,5 +75,6 @@ START_TEST(what_is_no_address_is_refused_with_the_reason)
 }
 END_TEST
 
-UNIT_MAIN("run/address", numbers_are_understood, a_port_alone_listens_on_all_addresses, a_name_is_looked_up,
-          a_path_is_a_unix_socket, what_is_no_address_is_refused_with_the_reason)
+UNIT_MAIN("run/address", numbers_are_understood, a_port_alone_listens_on_all_addresses,
+          a_name_is_looked_up, a_path_is_a_unix_socket,
+          what_is_no_address_is_refused_with_the_reason)

@@ -19,8 +19,8 @@ static struct buf answer, why;
 static char last_method[8], last_path[64];
 static struct buf last_query, last_request;
 
-static int on_call(void *owner, const char *method, const char *path, struct bytes query, struct bytes request,
-                   struct buf *body, const char **content_type)
+static int on_call(void *owner, const char *method, const char *path, struct bytes query,
+                   struct bytes request, struct buf *body, const char **content_type)
 {
     snprintf(last_method, sizeof last_method, "%s", method);
     snprintf(last_path, sizeof last_path, "%s", path);
@@ -57,7 +57,8 @@ static void start(void)
 
 static int connect_admin(void)
 {
-    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)admin_port(admin)),
+    struct sockaddr_in to = {.sin_family = AF_INET,
+                             .sin_port = htons((uint16_t)admin_port(admin)),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
@@ -85,12 +86,13 @@ static const char *ask(const char *head, struct bytes body)
     buf_append_bytes(&request, body);
     size_t sent = 0;
     bool open = loop_until(loop, ({
-        if (sent < request.n) {
-            ssize_t n = send(fd, request.p + sent, request.n - sent, MSG_NOSIGNAL);
-            sent += n > 0 ? (size_t)n : 0;
-        }
-        !more(fd);
-    }));
+                               if (sent < request.n) {
+                                   ssize_t n = send(fd, request.p + sent, request.n - sent,
+                                                    MSG_NOSIGNAL);
+                                   sent += n > 0 ? (size_t)n : 0;
+                               }
+                               !more(fd);
+                           }));
     ck_assert(open);
     close(fd);
     buf_fini(&request);
@@ -108,8 +110,10 @@ static const char *body_of(const char *text)
 START_TEST(the_owner_answers_with_status_type_and_body)
 {
     start();
-    ck_assert_int_eq(strncmp(ask(GET("/metrics?a=1&b=two"), BYTES("")), "HTTP/1.1 200 ", 13), 0);
-    ck_assert_ptr_nonnull(strcasestr(answer.p, "\r\ncontent-type: text/plain; version=0.0.4\r\n"));
+    ck_assert_int_eq(strncmp(ask(GET("/metrics?a=1&b=two"), BYTES("")), "HTTP/1.1 200 ", 13),
+                     0);
+    ck_assert_ptr_nonnull(
+        strcasestr(answer.p, "\r\ncontent-type: text/plain; version=0.0.4\r\n"));
     ck_assert_ptr_nonnull(strcasestr(answer.p, "\r\ncontent-length: 4\r\n"));
     ck_assert_str_eq(body_of(answer.p), "x 1\n");
     ck_assert_str_eq(last_method, "GET");
@@ -140,13 +144,20 @@ START_TEST(a_body_is_taken_up_to_64_kib_and_no_further)
     char head[128];
     start();
     memset(much, 'm', sizeof much);
-    ck_assert_int_eq(strncmp(ask("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\n\r\n",
-                                 BYTES("hello")), "HTTP/1.1 200 ", 13), 0);
+    ck_assert_int_eq(strncmp(ask("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: "
+                                 "close\r\nContent-Length: 5\r\n\r\n",
+                                 BYTES("hello")),
+                             "HTTP/1.1 200 ", 13),
+                     0);
     ck_assert_str_eq(body_of(answer.p), "hello");
     ck_assert_str_eq(last_method, "POST");
-    ask("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 65536\r\n\r\n", bytes_of(much, 65536));
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 65536\r\n\r\n",
+        bytes_of(much, 65536));
     ck_assert_uint_eq(strlen(body_of(answer.p)), 65536);
-    snprintf(head, sizeof head, "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n", sizeof much);
+    snprintf(
+        head, sizeof head,
+        "POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n",
+        sizeof much);
     ck_assert_int_eq(strncmp(ask(head, bytes_of(much, sizeof much)), "HTTP/1.1 413 ", 13), 0);
     admin_free(admin);
 }
@@ -155,8 +166,11 @@ END_TEST
 START_TEST(a_post_without_a_body_is_asked_too)
 {
     start();
-    ck_assert_int_eq(strncmp(ask("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", BYTES("")),
-                             "HTTP/1.1 200 ", 13), 0);
+    ck_assert_int_eq(strncmp(ask("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: "
+                                 "close\r\nContent-Length: 0\r\n\r\n",
+                                 BYTES("")),
+                             "HTTP/1.1 200 ", 13),
+                     0);
     ck_assert_str_eq(last_method, "POST");
     admin_free(admin);
 }
@@ -193,11 +207,16 @@ END_TEST
 START_TEST(no_other_method_and_no_websocket)
 {
     start();
-    ck_assert_int_eq(strncmp(ask("DELETE /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", BYTES("")),
-                             "HTTP/1.1 405 ", 13), 0);
-    ck_assert_ptr_null(strstr(ask("GET /x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
-                                  BYTES("")), " 101 "));
+    ck_assert_int_eq(
+        strncmp(
+            ask("DELETE /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", BYTES("")),
+            "HTTP/1.1 405 ", 13),
+        0);
+    ck_assert_ptr_null(strstr(
+        ask("GET /x HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n",
+            BYTES("")),
+        " 101 "));
     ask("nonsense\r\n\r\n", BYTES(""));
     admin_free(admin);
 }
@@ -241,8 +260,10 @@ START_TEST(an_address_that_is_taken_or_no_tcp_one_is_refused_with_the_reason)
 }
 END_TEST
 
-UNIT_MAIN("run/admin", the_owner_answers_with_status_type_and_body, health_is_answered_by_whoever_turns_and_other_paths_are_404,
+UNIT_MAIN("run/admin", the_owner_answers_with_status_type_and_body,
+          health_is_answered_by_whoever_turns_and_other_paths_are_404,
           a_body_is_taken_up_to_64_kib_and_no_further, a_post_without_a_body_is_asked_too,
-          an_answer_of_megabytes_arrives_whole, a_connection_serves_many_requests, no_other_method_and_no_websocket,
+          an_answer_of_megabytes_arrives_whole, a_connection_serves_many_requests,
+          no_other_method_and_no_websocket,
           a_connection_too_many_is_closed_and_the_next_one_after_served,
           an_address_that_is_taken_or_no_tcp_one_is_refused_with_the_reason)

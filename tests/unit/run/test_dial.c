@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The dialling side is under test; the other is a listener that keeps the descriptors it was given. */
+/* The dialling side is under test; the other is a listener that keeps what it accepts. */
 static struct ev_loop *loop;
 static struct listener *peer;
 static int peer_fds[64];
@@ -237,7 +237,7 @@ END_TEST
 
 START_TEST(a_try_that_nobody_answers_is_given_up_in_a_second)
 {
-    /* A Unix socket whose backlog is full refuses at once; a TCP one with a full backlog keeps silent. */
+    /* A TCP listener whose backlog is full keeps silent. */
     struct seen s = {0}, fill[8] = {{0}};
     const char *address = peer_address();
     listen(listener_fd(peer), 0);
@@ -257,8 +257,10 @@ START_TEST(a_try_that_nobody_answers_is_given_up_in_a_second)
 }
 END_TEST
 
-UNIT_MAIN("run/dial", it_connects_from_the_loop_and_frames_go_both_ways, a_link_that_goes_down_is_made_again,
-          it_waits_for_a_peer_that_is_not_there_yet, a_peer_that_accepts_and_closes_is_not_asked_ever_faster,
+UNIT_MAIN("run/dial", it_connects_from_the_loop_and_frames_go_both_ways,
+          a_link_that_goes_down_is_made_again, it_waits_for_a_peer_that_is_not_there_yet,
+          a_peer_that_accepts_and_closes_is_not_asked_ever_faster,
           silence_for_three_beats_is_death, bytes_that_we_were_too_late_to_read_are_no_silence,
-          an_owner_that_resets_hears_down_from_the_loop_and_no_frame_after, a_dial_may_be_freed_in_up_and_in_down,
+          an_owner_that_resets_hears_down_from_the_loop_and_no_frame_after,
+          a_dial_may_be_freed_in_up_and_in_down,
           a_try_that_nobody_answers_is_given_up_in_a_second)

@@ -14,8 +14,8 @@ struct end {
     unsigned frames, drained, downs;
     int error;
     uint8_t last_type;
-    size_t bytes;      /* of all bodies */
-    uint64_t checksum; /* of all bodies, order included */
+    size_t bytes;               /* of all bodies */
+    uint64_t checksum;          /* of all bodies, order included */
     unsigned pause_at, free_at; /* frame number at which it pauses, frees itself; 0: never */
     bool free_when_drained, echo;
     unsigned most_in_a_turn, in_turn;
@@ -43,7 +43,7 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
     if (e->frames == e->free_at) {
         link_free(l);
         e->link = NULL;
-        ck_assert_bytes(body, "body"); /* borrowed until the end of the call, whatever became of the link */
+        ck_assert_bytes(body, "body"); /* borrowed until the end of the call */
     }
 }
 
@@ -101,7 +101,7 @@ START_TEST(a_frame_is_little_endian_length_type_and_body)
     char have[32];
     int fd = end_init(&e);
     link_send(e.link, 7, BYTES("abc"));
-    ck_assert_int_eq(recv(fd, have, sizeof have, 0), 8); /* written at once, without a loop turn */
+    ck_assert_int_eq(recv(fd, have, sizeof have, 0), 8); /* at once, without a loop turn */
     ck_assert_int_eq(memcmp(have, "\4\0\0\0\7abc", 8), 0);
     ck_assert_uint_eq(link_pending(e.link), 0);
     link_free(e.link);
@@ -391,12 +391,15 @@ START_TEST(hearing_is_remembered)
 }
 END_TEST
 
-UNIT_MAIN("run/link", a_frame_is_little_endian_length_type_and_body, a_frame_may_be_built_in_place,
-          frames_arrive_whole_however_the_bytes_are_cut, at_most_256_frames_are_handed_over_in_a_turn,
-          megabytes_go_both_ways_in_order_and_drained_is_called, a_link_may_be_freed_inside_frame,
-          a_link_may_be_freed_inside_drained, down_comes_once_from_the_loop_and_after_the_last_frame,
+UNIT_MAIN("run/link", a_frame_is_little_endian_length_type_and_body,
+          a_frame_may_be_built_in_place, frames_arrive_whole_however_the_bytes_are_cut,
+          at_most_256_frames_are_handed_over_in_a_turn,
+          megabytes_go_both_ways_in_order_and_drained_is_called,
+          a_link_may_be_freed_inside_frame, a_link_may_be_freed_inside_drained,
+          down_comes_once_from_the_loop_and_after_the_last_frame,
           a_write_that_fails_hears_the_peers_last_words_first_and_calls_nothing_back,
-          a_frame_above_the_bound_ends_the_link_and_what_stood_before_it_counts, a_frame_without_a_type_ends_the_link,
-          the_largest_frame_goes_through, a_paused_link_hands_over_nothing_and_goes_on_where_it_stopped,
-          a_paused_link_puts_back_pressure_on_its_peer, a_peer_that_never_reads_costs_only_what_its_producer_sends,
-          hearing_is_remembered)
+          a_frame_above_the_bound_ends_the_link_and_what_stood_before_it_counts,
+          a_frame_without_a_type_ends_the_link, the_largest_frame_goes_through,
+          a_paused_link_hands_over_nothing_and_goes_on_where_it_stopped,
+          a_paused_link_puts_back_pressure_on_its_peer,
+          a_peer_that_never_reads_costs_only_what_its_producer_sends, hearing_is_remembered)

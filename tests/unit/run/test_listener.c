@@ -80,13 +80,15 @@ START_TEST(an_address_in_use_is_refused_with_the_reason)
     struct listener *second = NULL;
     ck_assert_int_eq(listen_on("127.0.0.1:0"), 0);
     snprintf(address, sizeof address, "127.0.0.1:%d", listener_port(l));
-    ck_assert_int_eq(listener_new(loop, address, 16, on_accepted, NULL, &second, &why), -EADDRINUSE);
+    ck_assert_int_eq(listener_new(loop, address, 16, on_accepted, NULL, &second, &why),
+                     -EADDRINUSE);
     ck_assert_ptr_null(second);
     ck_assert_ptr_nonnull(strstr(why.p, address));
     ck_assert_ptr_nonnull(strstr(why.p, "Address already in use"));
     listener_free(l);
     ck_assert_int_eq(listen_on("nonsense"), -EINVAL);
-    ck_assert_str_eq(why.p, "can't listen on nonsense: \"nonsense\" is no address: host:port, [IPv6]:port, :port or /path");
+    ck_assert_str_eq(why.p, "can't listen on nonsense: \"nonsense\" is no address: host:port, "
+                            "[IPv6]:port, :port or /path");
 }
 END_TEST
 
@@ -115,7 +117,8 @@ START_TEST(the_socket_file_of_a_dead_process_is_replaced_one_that_answers_is_not
     ck_assert_int_eq(bind(dead, &all[0].any, all[0].n), 0);
     close(dead);
     ck_assert_int_eq(listen_on(path), 0);
-    ck_assert_int_eq(listener_new(loop, path, 16, on_accepted, NULL, &second, &why), -EADDRINUSE);
+    ck_assert_int_eq(listener_new(loop, path, 16, on_accepted, NULL, &second, &why),
+                     -EADDRINUSE);
     listener_free(l);
 }
 END_TEST
@@ -149,7 +152,8 @@ START_TEST(a_paused_listener_accepts_nothing_until_it_goes_on)
     struct buf none = {0};
     listen_on("127.0.0.1:0");
     listener_free(l);
-    ck_assert_int_eq(listener_new(loop, "127.0.0.1:0", 16, on_accepted, "pause at the first", &l, &none), 0);
+    ck_assert_int_eq(
+        listener_new(loop, "127.0.0.1:0", 16, on_accepted, "pause at the first", &l, &none), 0);
     int a = connect_tcp(), b = connect_tcp();
     ck_assert(loop_until(loop, accepted == 1));
     loop_for(loop, 20);
@@ -187,8 +191,10 @@ START_TEST(without_free_descriptors_accepting_pauses_and_comes_back)
 }
 END_TEST
 
-UNIT_MAIN("run/listener", port_0_is_any_free_port_and_the_peer_is_named, an_address_in_use_is_refused_with_the_reason,
+UNIT_MAIN("run/listener", port_0_is_any_free_port_and_the_peer_is_named,
+          an_address_in_use_is_refused_with_the_reason,
           a_unix_socket_is_served_and_its_file_removed,
-          the_socket_file_of_a_dead_process_is_replaced_one_that_answers_is_not, a_file_that_is_no_socket_is_left_alone,
-          the_file_of_a_successor_is_left_alone, a_paused_listener_accepts_nothing_until_it_goes_on,
+          the_socket_file_of_a_dead_process_is_replaced_one_that_answers_is_not,
+          a_file_that_is_no_socket_is_left_alone, the_file_of_a_successor_is_left_alone,
+          a_paused_listener_accepts_nothing_until_it_goes_on,
           without_free_descriptors_accepting_pauses_and_comes_back)

@@ -8,18 +8,18 @@
 
 /* What `statement` writes to standard error. */
 static char text[16384];
-#define CAPTURE(statement)                                                                                   \
-    do {                                                                                                     \
-        int fds[2], was = dup(STDERR_FILENO);                                                                \
-        ck_assert_int_eq(pipe(fds), 0);                                                                      \
-        dup2(fds[1], STDERR_FILENO);                                                                         \
-        close(fds[1]);                                                                                       \
-        statement;                                                                                           \
-        dup2(was, STDERR_FILENO);                                                                            \
-        close(was);                                                                                          \
-        ssize_t got_ = read(fds[0], text, sizeof text - 1);                                                    \
-        text[got_ > 0 ? got_ : 0] = 0;                                                                             \
-        close(fds[0]);                                                                                       \
+#define CAPTURE(statement)                                                                     \
+    do {                                                                                       \
+        int fds[2], was = dup(STDERR_FILENO);                                                  \
+        ck_assert_int_eq(pipe(fds), 0);                                                        \
+        dup2(fds[1], STDERR_FILENO);                                                           \
+        close(fds[1]);                                                                         \
+        statement;                                                                             \
+        dup2(was, STDERR_FILENO);                                                              \
+        close(was);                                                                            \
+        ssize_t got_ = read(fds[0], text, sizeof text - 1);                                    \
+        text[got_ > 0 ? got_ : 0] = 0;                                                         \
+        close(fds[0]);                                                                         \
     } while (0)
 
 START_TEST(a_line_is_stamp_level_process_event_and_the_rest)
@@ -27,7 +27,8 @@ START_TEST(a_line_is_stamp_level_process_event_and_the_rest)
     log_init("gateway-1", LOG_LEVEL_INFO);
     CAPTURE(log_warn("link_lost", "peer=%s retry_ms=%d", "sequencer", 20));
     ck_assert_int_eq(strncmp(text, "ts=20", 5), 0);
-    ck_assert_ptr_nonnull(strstr(text, "Z level=warn proc=gateway-1 event=link_lost peer=sequencer retry_ms=20\n"));
+    ck_assert_ptr_nonnull(strstr(
+        text, "Z level=warn proc=gateway-1 event=link_lost peer=sequencer retry_ms=20\n"));
     ck_assert_uint_eq(strcspn(text, " "), strlen("ts=2026-01-01T00:00:00.000Z"));
 }
 END_TEST
@@ -94,6 +95,7 @@ START_TEST(levels_have_names)
 }
 END_TEST
 
-UNIT_MAIN("run/log", a_line_is_stamp_level_process_event_and_the_rest, what_is_below_the_level_is_not_written,
+UNIT_MAIN("run/log", a_line_is_stamp_level_process_event_and_the_rest,
+          what_is_below_the_level_is_not_written,
           nobodys_text_can_begin_a_line_or_drive_a_terminal, a_long_line_is_cut_and_says_so,
           logging_keeps_errno_and_an_empty_message_ends_with_its_event, levels_have_names)

@@ -16,11 +16,16 @@ struct test_metrics {
 };
 
 static const struct metric_spec specs[] = {
-    {METRIC_COUNTER, "refills_total", offsetof(struct test_metrics, refills_total), "cursors that read on from the worker"},
-    {METRIC_GAUGE, "connections", offsetof(struct test_metrics, connections), "open now, with a \\ in its help\nand a break"},
-    {METRIC_HISTOGRAM, "commit_seconds", offsetof(struct test_metrics, commit_seconds), "from batch to commit"},
-    {METRIC_COUNTER_US, "waited_seconds_total", offsetof(struct test_metrics, waited_us), "time spent waiting"},
-    {METRIC_GAUGE_US, "lag_seconds", offsetof(struct test_metrics, lag_us), "age of the oldest"},
+    {METRIC_COUNTER, "refills_total", offsetof(struct test_metrics, refills_total),
+     "cursors that read on from the worker"},
+    {METRIC_GAUGE, "connections", offsetof(struct test_metrics, connections),
+     "open now, with a \\ in its help\nand a break"},
+    {METRIC_HISTOGRAM, "commit_seconds", offsetof(struct test_metrics, commit_seconds),
+     "from batch to commit"},
+    {METRIC_COUNTER_US, "waited_seconds_total", offsetof(struct test_metrics, waited_us),
+     "time spent waiting"},
+    {METRIC_GAUGE_US, "lag_seconds", offsetof(struct test_metrics, lag_us),
+     "age of the oldest"},
 };
 
 static struct test_metrics m;
@@ -57,7 +62,8 @@ static void finish(void)
     buf_fini(&snapshot);
 }
 
-#define ck_shows(line) ck_assert_msg(strstr(page.p, line "\n"), "no line %s in\n%s", line, page.p)
+#define ck_shows(line)                                                                         \
+    ck_assert_msg(strstr(page.p, line "\n"), "no line %s in\n%s", line, page.p)
 
 static unsigned count(const char *what)
 {
@@ -70,14 +76,18 @@ static unsigned count(const char *what)
 START_TEST(numbers_carry_their_labels_and_their_units)
 {
     start();
-    m = (struct test_metrics){.refills_total = UINT64_MAX, .connections = -3, .waited_us = 1500000, .lag_us = 250};
+    m = (struct test_metrics){
+        .refills_total = UINT64_MAX, .connections = -3, .waited_us = 1500000, .lag_us = 250};
     ck_assert_int_eq(add("cell=\"a\",process=\"worker-1\""), 0);
     render();
-    ck_shows("cellcast_fanout_worker_refills_total{cell=\"a\",process=\"worker-1\"} 18446744073709551615");
+    ck_shows("cellcast_fanout_worker_refills_total{cell=\"a\",process=\"worker-1\"} "
+             "18446744073709551615");
     ck_shows("cellcast_fanout_worker_connections{cell=\"a\",process=\"worker-1\"} -3");
-    ck_shows("cellcast_fanout_worker_waited_seconds_total{cell=\"a\",process=\"worker-1\"} 1.500000");
+    ck_shows("cellcast_fanout_worker_waited_seconds_total{cell=\"a\",process=\"worker-1\"} "
+             "1.500000");
     ck_shows("cellcast_fanout_worker_lag_seconds{cell=\"a\",process=\"worker-1\"} 0.000250");
-    ck_shows("# HELP cellcast_fanout_worker_connections open now, with a \\\\ in its help\\nand a break");
+    ck_shows("# HELP cellcast_fanout_worker_connections open now, with a \\\\ in its "
+             "help\\nand a break");
     ck_shows("# TYPE cellcast_fanout_worker_waited_seconds_total counter");
     ck_shows("# TYPE cellcast_fanout_worker_lag_seconds gauge");
 }
@@ -95,8 +105,11 @@ START_TEST(a_family_is_named_once_and_all_processes_stand_below_it)
     ck_assert_uint_eq(count("# TYPE cellcast_fanout_worker_refills_total "), 1);
     ck_assert_uint_eq(count("\ncellcast_fanout_worker_refills_total{"), 3);
     const char *type = strstr(page.p, "# TYPE cellcast_fanout_worker_refills_total counter\n");
-    ck_assert_int_eq(strncmp(strchr(type, '\n') + 1, "cellcast_fanout_worker_refills_total{process=\"w-0\"} 0\n"
-                             "cellcast_fanout_worker_refills_total{process=\"w-1\"} 0\n", 100), 0);
+    ck_assert_int_eq(strncmp(strchr(type, '\n') + 1,
+                             "cellcast_fanout_worker_refills_total{process=\"w-0\"} 0\n"
+                             "cellcast_fanout_worker_refills_total{process=\"w-1\"} 0\n",
+                             100),
+                     0);
     ck_assert_uint_eq(count("# TYPE cellcast_process_resident_memory_bytes gauge"), 1);
     ck_assert_uint_eq(count("cellcast_process_cpu_seconds_total{process="), 3);
 }
@@ -125,7 +138,11 @@ END_TEST
 START_TEST(extra_labels_of_a_metric_stand_behind_those_of_the_process)
 {
     start();
-    struct metric one = {.kind = METRIC_GAUGE, .name = BYTES("x"), .labels = BYTES("code=\"111\",why=\"a \\\"b\\\"\""), .help = BYTES("h"), .value = 4};
+    struct metric one = {.kind = METRIC_GAUGE,
+                         .name = BYTES("x"),
+                         .labels = BYTES("code=\"111\",why=\"a \\\"b\\\"\""),
+                         .help = BYTES("h"),
+                         .value = 4};
     wire_put_metric(&snapshot, &one);
     ck_assert_int_eq(metrics_page_add(p, "cell=\"a\"", buf_bytes(&snapshot)), 0);
     ck_assert_int_eq(metrics_page_add(p, "", buf_bytes(&snapshot)), 0);
@@ -134,14 +151,21 @@ START_TEST(extra_labels_of_a_metric_stand_behind_those_of_the_process)
     wire_put_metric(&snapshot, &one);
     ck_assert_int_eq(metrics_page_add(p, "", buf_bytes(&snapshot)), 0);
     render();
-    ck_assert_str_eq(page.p, "# HELP cellcast_x h\n# TYPE cellcast_x gauge\ncellcast_x{cell=\"a\",code=\"111\","
-                             "why=\"a \\\"b\\\"\"} 4\ncellcast_x{code=\"111\",why=\"a \\\"b\\\"\"} 4\ncellcast_x 4\n");
+    ck_assert_str_eq(
+        page.p,
+        "# HELP cellcast_x h\n# TYPE cellcast_x gauge\ncellcast_x{cell=\"a\",code=\"111\","
+        "why=\"a \\\"b\\\"\"} 4\ncellcast_x{code=\"111\",why=\"a \\\"b\\\"\"} 4\ncellcast_x "
+        "4\n");
 }
 END_TEST
 
 START_TEST(a_snapshot_that_is_wrong_anywhere_adds_nothing)
 {
-    struct metric good = {.kind = METRIC_GAUGE, .name = BYTES("x"), .help = BYTES("h"), .value = 1}, bad;
+    struct metric good = {.kind = METRIC_GAUGE,
+                          .name = BYTES("x"),
+                          .help = BYTES("h"),
+                          .value = 1},
+                  bad;
     struct metric_cell cell = {.cell = HISTOGRAM_CELLS, .count = 1};
     struct buf cells = {0};
     start();
@@ -150,9 +174,12 @@ START_TEST(a_snapshot_that_is_wrong_anywhere_adds_nothing)
     render();
     wire_put_metric_cell(&cells, &cell);
     struct metric faults[] = {
-        {.kind = 0, .name = BYTES("y")},          {.kind = 6, .name = BYTES("y")},
-        {.kind = METRIC_GAUGE, .name = BYTES("")}, {.kind = METRIC_GAUGE, .name = BYTES("a-b")},
-        {.kind = METRIC_GAUGE, .name = BYTES("1a")}, {.kind = METRIC_GAUGE, .name = BYTES("a\nb 1")},
+        {.kind = 0, .name = BYTES("y")},
+        {.kind = 6, .name = BYTES("y")},
+        {.kind = METRIC_GAUGE, .name = BYTES("")},
+        {.kind = METRIC_GAUGE, .name = BYTES("a-b")},
+        {.kind = METRIC_GAUGE, .name = BYTES("1a")},
+        {.kind = METRIC_GAUGE, .name = BYTES("a\nb 1")},
         {.kind = METRIC_COUNTER, .name = BYTES("x")},
         {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a")},
         {.kind = METRIC_GAUGE, .name = BYTES("y"), .labels = BYTES("a=1")},
@@ -169,7 +196,8 @@ START_TEST(a_snapshot_that_is_wrong_anywhere_adds_nothing)
         buf_clear(&snapshot);
         wire_put_metric(&snapshot, &good);
         wire_put_metric(&snapshot, &bad);
-        ck_assert_msg(metrics_page_add(p, "", buf_bytes(&snapshot)) == -EBADMSG, "fault %zu", i);
+        ck_assert_msg(metrics_page_add(p, "", buf_bytes(&snapshot)) == -EBADMSG, "fault %zu",
+                      i);
     }
     ck_assert_int_eq(metrics_page_add(p, "", BYTES("cut short")), -EBADMSG);
     struct buf again = {0};
@@ -218,6 +246,9 @@ START_TEST(promtool_finds_no_fault)
 }
 END_TEST
 
-UNIT_MAIN("run/metrics", numbers_carry_their_labels_and_their_units, a_family_is_named_once_and_all_processes_stand_below_it,
-          buckets_are_cumulative_and_exact_at_their_edges, extra_labels_of_a_metric_stand_behind_those_of_the_process,
-          a_snapshot_that_is_wrong_anywhere_adds_nothing, what_the_process_uses_is_believable, promtool_finds_no_fault)
+UNIT_MAIN("run/metrics", numbers_carry_their_labels_and_their_units,
+          a_family_is_named_once_and_all_processes_stand_below_it,
+          buckets_are_cumulative_and_exact_at_their_edges,
+          extra_labels_of_a_metric_stand_behind_those_of_the_process,
+          a_snapshot_that_is_wrong_anywhere_adds_nothing, what_the_process_uses_is_believable,
+          promtool_finds_no_fault)

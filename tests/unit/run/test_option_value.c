@@ -16,7 +16,8 @@ START_TEST(sizes_take_powers_of_1024)
         ck_assert_int_eq(option_parse_size(bytes_str(good[i].text), &v), 0);
         ck_assert_int_eq(v, good[i].bytes);
     }
-    static const char *const bad[] = {"", "k", "1K", "1kb", "1 k", "1.5M", "0x10", "4m", "four"};
+    static const char *const bad[] = {"",     "k",    "1K", "1kb", "1 k",
+                                      "1.5M", "0x10", "4m", "four"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(option_parse_size(bytes_str(bad[i]), &v) == -EINVAL, "%s", bad[i]);
 }
@@ -27,7 +28,8 @@ START_TEST(durations_are_milliseconds_whatever_their_unit)
     static const struct {
         const char *text;
         int64_t ms;
-    } good[] = {{"250", 250}, {"500ms", 500}, {"4s", 4000}, {"10m", 600000}, {"7h", 25200000}, {"7d", 604800000}, {"-1s", -1000}};
+    } good[] = {{"250", 250},     {"500ms", 500},    {"4s", 4000},  {"10m", 600000},
+                {"7h", 25200000}, {"7d", 604800000}, {"-1s", -1000}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         ck_assert_int_eq(option_parse_duration(bytes_str(good[i].text), &v), 0);
         ck_assert_int_eq(v, good[i].ms);
@@ -65,7 +67,8 @@ END_TEST
 
 START_TEST(what_is_printed_reads_back_as_the_same_number)
 {
-    static const int64_t numbers[] = {0, 1, 999, 1000, 1024, 1536, 60000, 90000, 3600000, 86400000, 1 << 20, 7LL << 30, -5000};
+    static const int64_t numbers[] = {0,     1,       999,      1000,    1024,      1536, 60000,
+                                      90000, 3600000, 86400000, 1 << 20, 7LL << 30, -5000};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         struct buf b;
         buf_init(&b);
@@ -99,6 +102,8 @@ START_TEST(the_largest_unit_that_is_exact_is_printed)
 }
 END_TEST
 
-UNIT_MAIN("run/option_value", sizes_take_powers_of_1024, durations_are_milliseconds_whatever_their_unit,
+UNIT_MAIN("run/option_value", sizes_take_powers_of_1024,
+          durations_are_milliseconds_whatever_their_unit,
           what_does_not_fit_is_told_from_what_is_no_number, switches_have_eight_words,
-          what_is_printed_reads_back_as_the_same_number, the_largest_unit_that_is_exact_is_printed)
+          what_is_printed_reads_back_as_the_same_number,
+          the_largest_unit_that_is_exact_is_printed)

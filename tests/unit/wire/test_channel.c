@@ -38,7 +38,8 @@ START_TEST(a_tenant_is_1_to_32_of_a_few_bytes)
     ck_assert(tenant_name_valid(BYTES("a-1")));
     ck_assert(tenant_name_valid(BYTES("abcdefghijklmnopqrstuvwxyz-01234")));
     ck_assert(!tenant_name_valid(BYTES("abcdefghijklmnopqrstuvwxyz-012345")));
-    ck_assert(!tenant_name_valid(BYTES("")) && !tenant_name_valid(BYTES("A")) && !tenant_name_valid(BYTES("a_b")));
+    ck_assert(!tenant_name_valid(BYTES("")) && !tenant_name_valid(BYTES("A")) &&
+              !tenant_name_valid(BYTES("a_b")));
 }
 END_TEST
 
@@ -83,9 +84,21 @@ END_TEST
 
 START_TEST(what_is_no_reference_is_refused_and_changes_nothing)
 {
-    static const char *const bad[] = {"news", "default/news", "default/news@", "default/news@0", "default/news@-1", "@1", " ",
-                                      "default/news@1x", "news@1", "/news@1", "Default/news@1", "default/@1",
-                                      "default/news@9223372036854775808", " default/news@1", "default/news@1 ",
+    static const char *const bad[] = {"news",
+                                      "default/news",
+                                      "default/news@",
+                                      "default/news@0",
+                                      "default/news@-1",
+                                      "@1",
+                                      " ",
+                                      "default/news@1x",
+                                      "news@1",
+                                      "/news@1",
+                                      "Default/news@1",
+                                      "default/@1",
+                                      "default/news@9223372036854775808",
+                                      " default/news@1",
+                                      "default/news@1 ",
                                       "default/n\tws@1"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct bytes list = bytes_str(bad[i]), channel = BYTES("untouched");
@@ -102,7 +115,8 @@ START_TEST(what_is_no_reference_is_refused_and_changes_nothing)
 }
 END_TEST
 
-UNIT_MAIN("wire/channel", a_channel_has_its_place_by_md5, a_name_is_1_to_255_printable_bytes_without_a_space,
+UNIT_MAIN("wire/channel", a_channel_has_its_place_by_md5,
+          a_name_is_1_to_255_printable_bytes_without_a_space,
           a_tenant_is_1_to_32_of_a_few_bytes, a_full_name_is_split_at_its_first_slash,
           a_namespace_stands_before_the_first_colon, references_come_off_a_list_one_by_one,
           what_is_no_reference_is_refused_and_changes_nothing)

@@ -41,7 +41,9 @@ END_TEST
 
 START_TEST(a_length_that_lies_takes_nothing)
 {
-    struct bytes text = BYTES("untouched"), in = bytes_of("\xff\xff\xff\xff" "abc", 7);
+    struct bytes text = BYTES("untouched"), in = bytes_of("\xff\xff\xff\xff"
+                                                          "abc",
+                                                          7);
     ck_assert(!wire_get_str(&in, &text));
     ck_assert_uint_eq(in.n, 7);
     ck_assert_bytes(text, "untouched");
@@ -52,5 +54,5 @@ START_TEST(a_length_that_lies_takes_nothing)
 }
 END_TEST
 
-UNIT_MAIN("wire/codec", integers_are_little_endian_and_fixed, values_come_off_the_front_one_by_one,
-          a_length_that_lies_takes_nothing)
+UNIT_MAIN("wire/codec", integers_are_little_endian_and_fixed,
+          values_come_off_the_front_one_by_one, a_length_that_lies_takes_nothing)

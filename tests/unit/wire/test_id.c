@@ -46,7 +46,8 @@ END_TEST
 START_TEST(an_id_is_the_smallest_above_what_its_publisher_was_shown)
 {
     uint64_t shown = id_floor(NOW + 500) | 40ULL << 15 | 123;
-    uint64_t above = id_next(NOW, 41, 0, shown), below = id_next(NOW, 39, 0, shown), same = id_next(NOW, 40, 0, shown);
+    uint64_t above = id_next(NOW, 41, 0, shown), below = id_next(NOW, 39, 0, shown),
+             same = id_next(NOW, 40, 0, shown);
     ck_assert_uint_eq(above, id_floor(NOW + 500) | 41ULL << 15);
     ck_assert_uint_eq(below, id_floor(NOW + 501) | 39ULL << 15);
     ck_assert_uint_eq(same, shown + 1);
@@ -55,7 +56,8 @@ END_TEST
 
 START_TEST(of_two_floors_the_higher_one_counts)
 {
-    uint64_t last = id_floor(NOW + 10) | 3ULL << 15 | 9, shown = id_floor(NOW + 2) | 60ULL << 15;
+    uint64_t last = id_floor(NOW + 10) | 3ULL << 15 | 9,
+             shown = id_floor(NOW + 2) | 60ULL << 15;
     ck_assert_uint_eq(id_next(NOW, 3, last, shown), last + 1);
     ck_assert_uint_eq(id_next(NOW, 3, 0, shown), id_floor(NOW + 3) | 3ULL << 15);
     ck_assert_uint_eq(id_next(NOW + 20, 3, last, shown), id_floor(NOW + 20) | 3ULL << 15);
@@ -72,7 +74,8 @@ START_TEST(a_floor_parts_the_ids_of_two_milliseconds)
 }
 END_TEST
 
-UNIT_MAIN("wire/id", an_id_holds_its_millisecond_and_its_shard, ids_of_a_shard_ascend_whatever_the_clock_does,
+UNIT_MAIN("wire/id", an_id_holds_its_millisecond_and_its_shard,
+          ids_of_a_shard_ascend_whatever_the_clock_does,
           an_overflow_of_the_counter_goes_into_the_milliseconds_never_into_the_shard,
-          an_id_is_the_smallest_above_what_its_publisher_was_shown, of_two_floors_the_higher_one_counts,
-          a_floor_parts_the_ids_of_two_milliseconds)
+          an_id_is_the_smallest_above_what_its_publisher_was_shown,
+          of_two_floors_the_higher_one_counts, a_floor_parts_the_ids_of_two_milliseconds)

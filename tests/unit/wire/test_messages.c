@@ -1,9 +1,11 @@
 /* Each message of messages.h against its hand-written file in tests/golden/wire, both ways.
  *
  *     # what it is
- *     FIELD TYPE VALUE = HEX          # VALUE: a number, "text" (\xNN, \", \\), or ... for what the bytes say
- *         HEX                         # goes on; whatever stands behind # is for the reader
- */
+ *     FIELD TYPE VALUE = HEX
+ *         HEX
+ *
+ * VALUE is a number, a "text" (with \xNN, \", \\), or ... for what the bytes say. HEX goes on
+ * in lines that begin with a space; whatever stands behind # is for the reader. */
 #include "wire/messages.h"
 
 #include "unit.h"
@@ -25,32 +27,38 @@ struct message {
     int (*next)(struct bytes *list, void *m);
 };
 
-#define DOORS(name, FIELDS)                                                                                  \
-    static void put_##name(struct buf *b, const void *m)                                                     \
-    {                                                                                                        \
-        wire_put_##name(b, m);                                                                               \
-    }                                                                                                        \
-    static int get_##name(struct bytes in, void *m)                                                          \
-    {                                                                                                        \
-        return wire_get_##name(in, m);                                                                       \
-    }                                                                                                        \
-    static int next_##name(struct bytes *list, void *m)                                                      \
-    {                                                                                                        \
-        return wire_next_##name(list, m);                                                                    \
+#define DOORS(name, FIELDS)                                                                    \
+    static void put_##name(struct buf *b, const void *m)                                       \
+    {                                                                                          \
+        wire_put_##name(b, m);                                                                 \
+    }                                                                                          \
+    static int get_##name(struct bytes in, void *m)                                            \
+    {                                                                                          \
+        return wire_get_##name(in, m);                                                         \
+    }                                                                                          \
+    static int next_##name(struct bytes *list, void *m)                                        \
+    {                                                                                          \
+        return wire_next_##name(list, m);                                                      \
     }
 WIRE_MESSAGES(DOORS)
 
-/* The rows of a table do not know the struct's name, so each table is made where `m` is one of them. */
-#define TABLE_FIELD(type, name, help) {#name, #type, (size_t)((const char *)&m->name - (const char *)m)},
-#define TABLE(message_name, FIELDS)                                                                          \
-    static struct message table_##message_name(void)                                                         \
-    {                                                                                                        \
-        static struct message_name zero, *m = &zero;                                                         \
-        const struct field rows[] = {FIELDS(TABLE_FIELD)};                                                   \
-        struct field *fields = malloc(sizeof rows);                                                          \
-        memcpy(fields, rows, sizeof rows);                                                                   \
-        return (struct message){#message_name, fields, sizeof rows / sizeof *rows, sizeof zero,              \
-                                put_##message_name, get_##message_name, next_##message_name};                \
+/* The rows of a table do not know the struct's name: each is made where `m` is one of them. */
+#define TABLE_FIELD(type, name, help)                                                          \
+    {#name, #type, (size_t)((const char *)&m->name - (const char *)m)},
+#define TABLE(message_name, FIELDS)                                                            \
+    static struct message table_##message_name(void)                                           \
+    {                                                                                          \
+        static struct message_name zero, *m = &zero;                                           \
+        const struct field rows[] = {FIELDS(TABLE_FIELD)};                                     \
+        struct field *fields = malloc(sizeof rows);                                            \
+        memcpy(fields, rows, sizeof rows);                                                     \
+        return (struct message){#message_name,                                                 \
+                                fields,                                                        \
+                                sizeof rows / sizeof *rows,                                    \
+                                sizeof zero,                                                   \
+                                put_##message_name,                                            \
+                                get_##message_name,                                            \
+                                next_##message_name};                                          \
     }
 WIRE_MESSAGES(TABLE)
 
@@ -60,11 +68,11 @@ static struct message (*const tables[])(void) = {WIRE_MESSAGES(CALL)};
 
 struct golden {
     struct message of;
-    struct buf wire;        /* what the file says in hex */
-    struct buf texts[16];   /* values of str fields */
-    uint64_t numbers[16];   /* values of the others */
-    size_t starts[16];      /* in wire: where each field begins */
-    size_t n;               /* fields read */
+    struct buf wire;      /* what the file says in hex */
+    struct buf texts[16]; /* values of str fields */
+    uint64_t numbers[16]; /* values of the others */
+    size_t starts[16];    /* in wire: where each field begins */
+    size_t n;             /* fields read */
 };
 
 static void read_hex(struct golden *g, const char *at)
@@ -103,11 +111,13 @@ static void read_field(struct golden *g, const char *line)
 {
     char name[64], type[8];
     int used;
-    ck_assert_msg(g->n < g->of.n_fields, "%s: more fields than its table: %s", g->of.name, line);
+    ck_assert_msg(g->n < g->of.n_fields, "%s: more fields than its table: %s", g->of.name,
+                  line);
     const struct field *f = &g->of.fields[g->n];
     ck_assert_int_eq(sscanf(line, "%63s %7s %n", name, type, &used), 2);
-    ck_assert_msg(strcmp(name, f->name) == 0 && strcmp(type, f->type) == 0, "%s: %s %s stands where %s %s belongs",
-                  g->of.name, type, name, f->type, f->name);
+    ck_assert_msg(strcmp(name, f->name) == 0 && strcmp(type, f->type) == 0,
+                  "%s: %s %s stands where %s %s belongs", g->of.name, type, name, f->type,
+                  f->name);
     const char *at = line + used;
     given_by_bytes[g->n] = strncmp(at, "...", 3) == 0;
     if (*at == '"') {
@@ -176,9 +186,12 @@ static void check_equal(const struct golden *g, const char *have, const char *wa
     for (size_t i = 0; i < g->n; i++) {
         size_t at = g->of.fields[i].offset;
         const char *type = g->of.fields[i].type;
-        bool equal = strcmp(type, "str") == 0
-                         ? bytes_equal(*(const struct bytes *)(have + at), *(const struct bytes *)(want + at))
-                         : memcmp(have + at, want + at, strcmp(type, "u64") == 0 ? 8 : strcmp(type, "u32") == 0 ? 4 : 1) == 0;
+        bool equal = strcmp(type, "str") == 0 ? bytes_equal(*(const struct bytes *)(have + at),
+                                                            *(const struct bytes *)(want + at))
+                                              : memcmp(have + at, want + at,
+                                                       strcmp(type, "u64") == 0   ? 8
+                                                       : strcmp(type, "u32") == 0 ? 4
+                                                                                  : 1) == 0;
         ck_assert_msg(equal, "%s.%s", g->of.name, g->of.fields[i].name);
     }
 }
@@ -268,6 +281,7 @@ START_TEST(a_list_gives_its_records_one_by_one)
 }
 END_TEST
 
-UNIT_MAIN("wire/messages", every_message_is_encoded_as_its_golden_file_says, every_golden_file_is_decoded_to_what_it_says,
-          a_frame_cut_short_anywhere_is_refused, fields_added_at_the_end_by_a_later_version_are_skipped,
+UNIT_MAIN("wire/messages", every_message_is_encoded_as_its_golden_file_says,
+          every_golden_file_is_decoded_to_what_it_says, a_frame_cut_short_anywhere_is_refused,
+          fields_added_at_the_end_by_a_later_version_are_skipped,
           a_list_gives_its_records_one_by_one)
