@@ -19,6 +19,7 @@
 
 static struct message *accept_row(struct relay *r, const struct row *row, uint64_t lsn, int64_t committed_us);
 static void tail(struct relay *r);
+static void judge_pressure(struct relay *r);
 
 static void stream_row(struct relay *r, const struct row *row)
 {
@@ -36,6 +37,7 @@ static void stream_row(struct relay *r, const struct row *row)
     r->metrics.streamed_total++;
     histogram_record(&r->metrics.decode_seconds, (int64_t)clock_real_us() - m->committed_us);
     list_append(&r->open, &m->open_link);
+    judge_pressure(r); /* not at the turn's end: a turn has hundreds of frames */
 }
 
 /* lsn: the end of its transaction's commit, or where the log stood later. */
@@ -250,7 +252,8 @@ static void on_refused(void *owner, struct delivery *d, bool stub, const char *w
     r->metrics.refusals_total++;
     if (stub)
         r->metrics.stubs_total++;
-    log_warn("record_refused", "cell=%s channel=%.*s seq=%llu bytes=%zu stub=%s why=\"%s\"", r->cells.cell[d->cell].name,
+    /* of a batch that is refused as a whole, one line */
+    log_line(ev_is_active(&r->sink.renew) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "record_refused", "cell=%s channel=%.*s seq=%llu bytes=%zu stub=%s why=\"%s\"", r->cells.cell[d->cell].name,
              BYTES_FMT(d->message->row.channel), (unsigned long long)d->message->row.seq, d->message->bytes,
              stub ? "yes" : "no", why);
 }

@@ -34,7 +34,8 @@ struct topics {
         int32_t partitions;
     } wishes[MESSAGE_CELLS_MAX];
     uint64_t last_number;
-    char why[256]; /* of the last failure, to be logged from the loop; "" when it has been */
+    char why[256];    /* of the last failure; "": none since the last success */
+    char logged[256]; /* the loop's own: the one that was logged last */
 };
 
 /* -> a wish that is due, or NULL; *ret_due_ns: when the next one is */
@@ -74,6 +75,7 @@ static void try_wish(struct topics *t, struct topics_wish *w)
     if (w->state == WISH_OPEN && w->number == asked.number) {
         if (made >= 0) {
             w->state = WISH_GRANTED;
+            t->why[0] = 0;
         } else {
             w->due_ns = clock_mono_ns() + RETRY_NS;
             snprintf(t->why, sizeof t->why, "topic=%.80s: %.150s", asked.topic, error.p ? error.p : "no reason given");
@@ -118,10 +120,10 @@ static void on_granted(struct ev_loop *loop, ev_async *async, int events)
     char why[sizeof t->why];
     pthread_mutex_lock(&t->lock);
     memcpy(why, t->why, sizeof why);
-    t->why[0] = 0;
     pthread_mutex_unlock(&t->lock);
-    if (why[0])
+    if (why[0] && strcmp(why, t->logged) != 0)
         log_warn("topic_not_made", "%s; tried again each %lld ms", why, RETRY_NS / NS_PER_MS);
+    memcpy(t->logged, why, sizeof why);
 }
 
 struct topics *topics_new(struct ev_loop *loop, const char *brokers, int replication, int64_t retention_ms,
