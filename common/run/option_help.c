@@ -7,11 +7,20 @@
 #define COLUMN 34 /* where the help begins */
 #define WIDTH 96
 
+/* Columns of UTF-8 text: bytes that do not go on with a character. */
+static size_t width(const char *text, size_t n)
+{
+    size_t columns = 0;
+    for (size_t i = 0; i < n; i++)
+        columns += (text[i] & 0xc0) != 0x80;
+    return columns;
+}
+
 /* Appends a piece that is not to be broken, on a new line if it would pass WIDTH.
  * *at: the column that was reached */
 static void append_piece(struct buf *into, const char *text, size_t n, size_t *at)
 {
-    if (*at > COLUMN && *at + 1 + n > WIDTH) {
+    if (*at > COLUMN && *at + 1 + width(text, n) > WIDTH) {
         buf_printf(into, "\n%*s", COLUMN, "");
         *at = COLUMN;
     } else if (*at > COLUMN) {
@@ -19,7 +28,7 @@ static void append_piece(struct buf *into, const char *text, size_t n, size_t *a
         ++*at;
     }
     buf_append(into, text, n);
-    *at += n;
+    *at += width(text, n);
 }
 
 static void append_words(struct buf *into, const char *text, size_t *at)
@@ -40,7 +49,7 @@ static void append_flag(const struct option_spec *spec, struct buf *into)
         buf_printf(into, "  --%s", spec->flag);
     else
         buf_printf(into, "  --%s=%s", spec->flag, text ? spec->unit : values[spec->type]);
-    size_t n = into->n - before;
+    size_t n = width(into->p + before, into->n - before);
     if (n + 2 > COLUMN)
         buf_printf(into, "\n%*s", COLUMN, "");
     else

@@ -11,6 +11,7 @@ static const struct option_spec specs[] = {
      "on, longer than a line"},
     {"a-flag-whose-name-is-longer-than-the-column", OPTION_DURATION, 24, "4s", 1, 60000, "",
      "held"},
+    {"brokers", OPTION_TEXT, 0, "a:1", 1, 100, "host:port,…", "of Kafka"},
     {"batch", OPTION_INT, 32, "1000", 1, 5000, "messages", "most of one commit"},
     {"synchronous", OPTION_BOOL, 40, "false", 0, 0, "", "a switch"},
 };
@@ -32,6 +33,8 @@ START_TEST(a_page_of_help_is_aligned_and_no_line_is_longer_than_96)
     ck_assert_ptr_nonnull(strstr(page.p, "\n  --listen=HOST:PORT              where gateways "
                                          "connect (default 127.0.0.1:7100)\n"));
     ck_assert_ptr_nonnull(strstr(page.p, "\n  --postgres=TEXT                 connection"));
+    ck_assert_ptr_nonnull(
+        strstr(page.p, "\n  --brokers=host:port,…           of Kafka (default a:1)\n"));
     ck_assert_ptr_nonnull(strstr(page.p, "(needed)\n"));
     ck_assert_ptr_nonnull(strstr(page.p, "(default 16k; 1k to 1M)\n"));
     ck_assert_ptr_nonnull(strstr(
