@@ -9,7 +9,8 @@
 struct admin;
 
 /* Fills `body`, sets *content_type (default "application/json"). -> HTTP status; 404 when the path is not its own.
- * method: "GET" or "POST"; request: body of a POST (64 KiB at most). */
+ * method: "GET" or "POST"; query: decoded, its parts joined by &; request: body of a POST (64 KiB at most).
+ * A GET of /health that is not the owner's is answered 200: whoever can read it knows that the loop turns. */
 typedef int admin_handler(void *owner, const char *method, const char *path, struct bytes query, struct bytes request,
                           struct buf *body, const char **content_type);
 

@@ -18,7 +18,7 @@ struct dial_handlers {
  * beat_ms > 0: a link on which no byte has come for 3 beats is taken for dead (the owner sends the beats). */
 struct dial *dial_new(struct ev_loop *loop, const char *address, uint32_t min_ms, uint32_t max_ms, uint32_t beat_ms,
                       const struct dial_handlers *handlers, void *owner);
-void dial_free(struct dial *d); /* no `down` is called */
+void dial_free(struct dial *d); /* no `down` is called; allowed inside its handlers */
 void dial_reset(struct dial *d); /* owner's decision that the link is no good: down, then again */
 struct link *dial_link(struct dial *d); /* NULL while down */
 const char *dial_address(const struct dial *d);

@@ -15,7 +15,7 @@ typedef void listener_accepted(void *owner, int fd, const char *peer);
  * -> 0, or -errno with the reason in ret_error */
 int listener_new(struct ev_loop *loop, const char *address, int backlog, listener_accepted *accepted, void *owner,
                  struct listener **ret_listener, struct buf *ret_error);
-void listener_free(struct listener *l); /* removes its Unix socket file */
+void listener_free(struct listener *l); /* removes its Unix socket file; not inside `accepted` */
 int listener_fd(const struct listener *l);
 int listener_port(const struct listener *l); /* 0 for Unix */
 void listener_pause(struct listener *l, bool paused);
