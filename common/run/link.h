@@ -29,7 +29,8 @@ void link_send(struct link *l, uint8_t type, struct bytes body);
 struct buf *link_begin(struct link *l, uint8_t type);
 void link_end(struct link *l);
 size_t link_pending(const struct link *l);  /* bytes not yet taken by the kernel */
-/* Stops reading and handing over: back-pressure on the peer. A link that ends while paused keeps what it had read. */
+/* Stops reading and handing over: back-pressure on the peer. When it ends while paused, what it had
+ * read is not handed over any more. */
 void link_pause(struct link *l, bool paused);
 int link_fd(const struct link *l);
 int64_t link_heard_ns(const struct link *l); /* when the last byte came, on the clock of clock_mono_ns() */
