@@ -28,6 +28,7 @@ struct connection *connection_new(struct gateway *g, struct ws_socket *socket, s
     c->socket = socket;
     list_init(&c->talking);
     list_init(&c->waiting);
+    list_init(&c->resuming);
     list_init(&c->errands);
     list_init(&c->all);
     list_append(&g->connections, &c->all);
@@ -58,6 +59,7 @@ void connection_free(struct connection *c)
     wheel_cancel(&c->timer);
     list_remove(&c->all);
     list_remove(&c->talking);
+    list_remove(&c->resuming);
     c->gateway->n_connections--;
     c->gateway->metrics.connections--;
     free(c->subs);
@@ -300,6 +302,12 @@ static void run(struct connection *c, const struct command *m)
         verbs[m->kind].run(c, m);
 }
 
+/* Commands are handled in order, and the effect of a subscribe comes with its reply: what could see it waits. */
+static bool may_overtake_subscribes(const struct command *m)
+{
+    return m->kind == COMMAND_SUBSCRIBE || m->kind == COMMAND_UNSUBSCRIBE || m->kind == COMMAND_REFRESH || m->id == 0;
+}
+
 static void hear_line(struct connection *c, struct bytes line)
 {
     struct command m;
@@ -307,7 +315,9 @@ static void hear_line(struct connection *c, struct bytes line)
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;
     }
-    run(c, &m);
+    c->held = c->n_joining && !may_overtake_subscribes(&m);
+    if (!c->held)
+        run(c, &m);
     command_fini(&m);
 }
 
@@ -325,15 +335,40 @@ static void park(struct connection *c, struct bytes lines)
 
 void connection_commands(struct connection *c, struct bytes lines)
 {
-    struct bytes line;
-    while (lines.n && c->state != CONNECTION_WAITING) {
-        command_next_line(&lines, &line);
+    struct bytes rest = lines, line;
+    while (rest.n && c->state != CONNECTION_WAITING && !c->held) {
+        lines = rest;
+        command_next_line(&rest, &line);
         hear_line(c, line);
         if (c->state == CONNECTION_REJECTED || c->state == CONNECTION_CLOSING)
             return;
     }
-    if (lines.n)
-        park(c, lines);
+    if (c->held)
+        park(c, lines); /* the one that is held, too */
+    else if (rest.n)
+        park(c, rest);
+}
+
+void connection_joining(struct connection *c, bool more)
+{
+    c->n_errands += more ? 1 : -1;
+    c->n_joining += more ? 1 : -1;
+    if (c->n_joining == 0 && c->held && !list_is_linked(&c->resuming))
+        list_append(&c->gateway->resuming, &c->resuming);
+}
+
+void connection_resume_due(struct gateway *g)
+{
+    struct connection *c;
+    while ((c = list_first(&g->resuming, struct connection, resuming))) {
+        struct buf parked = c->parked;
+        c->parked = (struct buf){0};
+        c->held = false;
+        list_remove(&c->resuming);
+        if (c->state != CONNECTION_CLOSING)
+            connection_commands(c, buf_bytes(&parked));
+        buf_fini(&parked);
+    }
 }
 
 void connection_message(struct connection *c, struct bytes message)

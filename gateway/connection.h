@@ -48,13 +48,16 @@ struct connection {
     struct bytes tenant;   /* name; empty before connect */
     struct bytes user;     /* empty: anonymous */
     struct buf info;       /* ClientInfo as JSON, built once */
-    struct buf parked;     /* lines that came behind a waiting connect */
+    struct buf parked;     /* lines that wait: for the connect before them, or for subscribes (held) */
     struct buf token;      /* of the waiting connect */
     uint32_t connect_id;   /* of the waiting connect */
     struct list waiting;   /* struct admission::waiting */
 
     struct list errands;   /* struct errand::by_connection: commands without a reply yet */
     uint32_t n_errands;    /* these, and subscribes */
+    uint32_t n_joining;    /* subscribes without a reply yet */
+    bool held;             /* a command that is to see their effect waits, and all behind it */
+    struct list resuming;  /* struct gateway::resuming: what it was held for is there */
 
     struct wheel_timer timer; /* the earliest of the deadlines below; ns of the loop clock, 0: none */
     int64_t stale_ns, wait_ns, ping_ns, pong_ns, expires_ns, subs_expire_ns, close_ns;
@@ -76,6 +79,8 @@ void connection_writable(struct connection *c);
  * the code's own. The connection lives on until the socket has gone. */
 void connection_disconnect(struct connection *c, uint32_t code, const char *reason);
 void connection_goto(struct connection *c, enum connection_state state);
+void connection_joining(struct connection *c, bool more); /* counts subscribes without a reply */
+void connection_resume_due(struct gateway *g);            /* those whose subscribes are answered; once a turn */
 
 /* Handles lines of commands: a message's, or what was parked. What stands behind a connect that was answered with an
  * error in the same lines is dropped: an SDK that sent both at once is to see the error, not a disconnect. */

@@ -138,6 +138,7 @@ bool flow_turn(struct gateway *g)
     bool more = ops_turn(g);
     more |= admission_turn(&g->admission, g);
     join_decide_due(g);
+    connection_resume_due(g);
     more |= deliver_turn(g);
     g->metrics.ring_bytes = (int64_t)g->rings.bytes;
     return more || !list_is_empty(&g->joinings);

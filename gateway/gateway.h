@@ -29,6 +29,7 @@ struct gateway {
     struct map channels;      /* struct channel::by_name */
     struct list dirty;        /* struct channel::dirty, in turn */
     struct list connections;  /* struct connection::all */
+    struct list resuming;     /* struct connection::resuming */
     struct list talking;      /* struct connection::talking: replies wait, or cursors are behind */
     uint32_t n_connections;
     uint32_t capacity;        /* most connections */

@@ -28,7 +28,7 @@ void join_begin(struct sub *s, const struct joining *how)
     wheel_set(&g->wheel, &j->deadline, g->now_ns + g->options->subscribe_timeout * NS_PER_MS);
     s->joining = j;
     s->sent = j->recover ? j->offset : 0;
-    s->connection->n_errands++;
+    connection_joining(s->connection, true);
     join_decide_soon(s);
 }
 
@@ -38,7 +38,7 @@ void join_forget(struct sub *s)
     ops_cancel(s->connection->gateway, j->ticket);
     wheel_cancel(&j->deadline);
     list_remove(&j->due);
-    s->connection->n_errands--;
+    connection_joining(s->connection, false);
     s->joining = NULL;
     free(j);
 }

@@ -1,0 +1,201 @@
+"""HTTP, upgrades, connect, refresh, admission."""
+import asyncio
+import hashlib
+import json
+import time
+
+from client import Client, http
+from fake_cluster import CONFIG
+from harness import connect, eq, refused, test, token
+
+
+# ---- HTTP and upgrade
+
+@test()
+async def answers_health_ready_and_404(c):
+    eq(await http(c.port, "GET", "/health"), (200, b"{}"))
+    eq(await http(c.port, "GET", "/ready"), (200, b"{}"))
+    eq((await http(c.port, "GET", "/elsewhere"))[0], 404)
+    eq((await http(c.port, "GET", "/connection/websocket"))[0], 426)
+
+
+@test(config=None)
+async def is_not_ready_before_it_has_a_configuration(c):
+    status, body = await http(c.port, "GET", "/ready")
+    eq((status, json.loads(body)), (503, {"reason": "no configuration yet"}))
+    eq((await http(c.port, "GET", "/health"))[0], 200)
+    client = await Client.open(c.port)
+    client.send({"id": 1, "connect": {}})
+    assert await client.silent()
+    c.supervisor.configure(CONFIG)
+    eq((await client.next())["id"], 1)
+
+
+@test()
+async def chooses_the_subprotocol_that_is_offered(c):
+    assert "sec-websocket-protocol" not in (await Client.open(c.port)).headers
+    for offered in ("centrifuge-json", "centrifuge-protobuf, centrifuge-json"):
+        client = await Client.open(c.port, Sec_WebSocket_Protocol=offered)
+        eq(client.headers["sec-websocket-protocol"], "centrifuge-json")
+    eq(await refused(c.port, Sec_WebSocket_Protocol="centrifuge-protobuf"), 400)
+    eq(await refused(c.port, path="/connection/websocket?format=protobuf"), 400)
+    eq(await refused(c.port, path="/connection/websocket?x=1&cf_protocol=protobuf"), 400)
+
+
+@test()
+async def refuses_origins_paths_and_tenants_before_the_upgrade(c):
+    eq(await refused(c.port, Origin="http://evil.example"), 403)
+    await Client.open(c.port, Origin="http://localhost:3000")
+    eq(await refused(c.port, path="/t/acme/connection/websocket", Origin="http://localhost:3000"), 403)
+    await Client.open(c.port, path="/t/acme/connection/websocket")
+    eq(await refused(c.port, path="/t/nobody/connection/websocket"), 404)
+    eq(await refused(c.port, path="/connection/elsewhere"), 404)
+
+
+@test("--connections-max=16")
+async def says_503_when_it_is_full_and_lets_in_again(c):
+    clients = [await Client.open(c.port) for _ in range(16)]
+    eq(await refused(c.port), 503)
+    eq((await http(c.port, "GET", "/ready"))[0], 503)
+    clients[0].drop()
+    await c.until(lambda: c.supervisor.status["connections"] == 15)
+    await Client.open(c.port)
+
+
+@test("--handshake-timeout=300ms")
+async def cuts_a_socket_that_says_nothing(c):
+    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
+    start = time.monotonic()
+    try:
+        eq(await reader.read(), b"")
+    except ConnectionError:
+        pass
+    assert 0.25 < time.monotonic() - start < 2
+
+
+@test()
+async def takes_connections_from_the_supervisor(c):
+    client = await Client.open(c.port, sock=c.supervisor.pass_connection(c.port))
+    await client.call(connect={})
+    await c.until(lambda: c.supervisor.status["adopted"] == 1 and c.supervisor.status["connections"] == 1)
+
+
+@test()
+async def keeps_http_connections_and_answers_pipelined_requests_in_order(c):
+    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
+    one = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+    for count in (1, 3):
+        writer.write(one * count)
+        for _ in range(count):
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+            assert head.startswith(b"HTTP/1.1 200"), head
+            eq(await reader.readexactly(2), b"{}")
+
+
+@test()
+async def bounds_bodies_of_the_api(c):
+    eq((await http(c.port, "POST", "/api/publish", b"x" * (1 << 20) + b"y"))[0], 413)
+    eq((await http(c.port, "POST", "/api/publish", {"channel": "news", "data": {}}))[0], 401)
+    eq((await http(c.port, "GET", "/api/publish"))[0], 405)
+
+
+API_CONFIG = dict(CONFIG, api_keys=[{"sha256": hashlib.sha256(b"K").hexdigest(), "tenant": "default"}])
+
+
+@test(config=API_CONFIG)
+async def serves_the_http_api(c):
+    key = {"X_API_Key": "K"}
+    client = await connect(c)
+    await client.call(subscribe={"channel": "news"})
+    status, body = await http(c.port, "POST", "/api/publish", {"channel": "news", "data": {"a": 1}}, **key)
+    eq((status, json.loads(body)["result"]["offset"]), (200, 1))
+    eq((await client.push())["pub"]["data"], {"a": 1})
+    _, body = await http(c.port, "POST", "/api/channels", {}, **key)
+    eq(json.loads(body), {"result": {"channels": {"news": {"num_clients": 1}}}})
+    _, body = await http(c.port, "POST", "/api/info", {}, **key)
+    eq(json.loads(body)["result"]["nodes"][0]["num_clients"], 1)
+    _, body = await http(c.port, "POST", "/api/unsubscribe", {"channel": "news", "client": client.id}, **key)
+    eq((await client.push())["unsubscribe"], {"code": 2000, "reason": "server unsubscribe"})
+    _, body = await http(c.port, "POST", "/api/disconnect", {"client": client.id}, **key)
+    eq(await client.close_code(), 3503)
+
+
+# ---- connect
+
+@test()
+async def connects_anonymous_and_token_bearers(c):
+    client = await Client.open(c.port)
+    result = await client.call(connect={"name": "js", "data": {"x": [1, 2]}, "unknown": True, "subs": {}})
+    eq({k: result[k] for k in ("ping", "pong")}, {"ping": 25, "pong": True})
+    assert "expires" not in result
+    client = await Client.open(c.port)
+    result = await client.call(connect={"token": token(sub="42", exp=int(time.time()) + 100)})
+    eq((result["expires"], 95 < result["ttl"] <= 100), (True, True))
+
+
+@test()
+async def judges_tokens(c):
+    async def with_token(jwt, **kw):
+        client = await Client.open(c.port, **kw)
+        client.send({"id": 1, "connect": {"token": jwt}})
+        try:
+            return (await client.next())["error"]["code"]
+        except EOFError:
+            return client.closed[0]
+    eq(await with_token(token(sub="42", exp=1)), 109)
+    eq(await with_token(token("wrong", sub="42")), 3500)
+    eq(await with_token("nonsense"), 3500)
+    eq(await with_token(token("secret", sub="42", channel="x")), 3500)
+    acme = "/t/acme/connection/websocket"
+    eq(await with_token(token("secret", sub="42"), path=acme), 3500)
+    client = await Client.open(c.port, path=acme)
+    client.send({"id": 1, "connect": {}})
+    eq(await client.close_code(), 3501)
+
+
+@test()
+async def a_connection_that_was_refused_is_no_good_any_more(c):
+    client = await Client.open(c.port)
+    client.send({"id": 1, "connect": {"token": token(sub="42", exp=1)}}, {"id": 2, "subscribe": {"channel": "news"}})
+    eq((await client.next())["error"]["code"], 109)
+    assert await client.silent()  # what came with it is dropped
+    client.send({"id": 3, "subscribe": {"channel": "news"}})
+    eq(await client.close_code(), 3501)
+
+
+@test("--stale-timeout=300ms")
+async def ends_those_who_never_connect(c):
+    client = await Client.open(c.port)
+    eq(await client.close_code(), 3502)
+    eq(client.closed, (3502, "stale"))
+
+
+@test("--expiry-grace=200ms")
+async def ends_connections_whose_token_ran_out_unless_they_refresh(c):
+    soon = int(time.time()) + 2
+    lazy = await connect(c, token(sub="42", exp=soon))
+    eager = await connect(c, token(sub="43", exp=soon))
+    result = await eager.call(refresh={"token": token(sub="43", exp=soon + 100)})
+    assert result["expires"] and result["ttl"] > 90, result
+    eq(await lazy.close_code(), 3005)
+    assert await eager.silent(0.5)
+    other = await connect(c, token(sub="42", exp=soon + 100))
+    other.send({"id": 9, "refresh": {"token": token(sub="1", exp=soon + 100)}})
+    eq(await other.close_code(), 3500)
+    other = await connect(c, token(sub="42", exp=soon + 100))
+    other.send({"id": 9, "refresh": {}})
+    eq(await other.close_code(), 3501)
+
+
+@test("--connect-rate=10", "--connect-wait=300ms")
+async def queues_connects_above_the_rate_and_says_111_in_the_end(c):
+    clients = [await Client.open(c.port) for _ in range(20)]
+    for client in clients:
+        client.send({"id": 1, "connect": {}}, {"id": 2, "subscribe": {"channel": "news"}})
+    outcomes = [(await client.next()) for client in clients]
+    good = [o for o in outcomes if "connect" in o]
+    assert 3 <= len(good) <= 8, len(good)
+    assert all("connect" in o or o["error"] == {"code": 111, "message": "too many requests", "temporary": True} for o in outcomes)
+    for client, outcome in zip(clients, outcomes):
+        if "connect" in outcome:
+            eq((await client.next())["id"], 2)

@@ -1,0 +1,147 @@
+"""Links to worker and sequencer, canary, drain."""
+import asyncio
+import time
+
+from client import http
+from fake_cluster import FakeWorker, now_us
+from harness import connect, eq, test
+import wire
+
+
+# ---- links
+
+@test()
+async def the_workers_link_comes_back_and_nothing_is_lost(c):
+    client = await connect(c)
+    await client.call(subscribe={"channel": "chat:x"})
+    c.worker.append("default/chat:x", data="1")
+    eq((await client.push())["pub"]["offset"], 1)
+    c.worker.presence.clear()
+    c.worker.cut()
+    for i in range(5):
+        c.worker.append("default/chat:x", data="2")
+    eq([(await client.push())["pub"]["offset"] for _ in range(5)], [2, 3, 4, 5, 6])
+    await c.until(lambda: c.worker.heard[-1] != "FAN_HELLO" and "FAN_SYNCED" in c.worker.heard[3:])
+    eq(list(c.worker.presence["default/chat:x"]), [client.id])
+    eq(c.worker.presence["default/chat:x"][client.id]["silent"], 1)
+    assert await client.silent()
+
+
+@test()
+async def channels_move_to_another_worker_with_a_new_map(c):
+    client = await connect(c)
+    await client.call(subscribe={"channel": "news"})
+    c.worker.append("default/news", data="1")
+    eq((await client.push())["pub"]["offset"], 1)
+    second = FakeWorker()
+    second.channels = c.worker.channels
+    await second.serve(c.dir + "/worker-2.sock")
+    c.supervisor.map(2, {1: c.path, 2: c.dir + "/worker-2.sock"}, [2] * 4)
+    await c.until(lambda: "FAN_SUBSCRIBE" in second.heard)
+    await c.until(lambda: "FAN_UNSUBSCRIBE" in c.worker.heard)
+    second.append("default/news", data="2")
+    eq((await client.push())["pub"]["offset"], 2)
+    second.server.close()
+
+
+@test()
+async def a_disowned_channel_is_told_again(c):
+    client = await connect(c)
+    real, c.worker.on_fan_subscribe = c.worker.on_fan_subscribe, None
+    tries = []
+
+    def disown(writer, m):
+        tries.append(m)
+        writer.write(wire.frame("fan_not_mine", channel=m["channel"], generation=2))
+        if len(tries) == 2:
+            c.worker.on_fan_subscribe = real
+    c.worker.on_fan_subscribe = disown
+    result = await client.call(subscribe={"channel": "news"})
+    eq((result["epoch"], len(tries)), ("1", 2))
+
+
+@test()
+async def unanswered_publishes_are_sent_again_in_order_before_anything_new(c):
+    client = await connect(c)
+    c.sequencer.mute = True
+    for i in range(5):
+        client.send({"id": 10 + i, "publish": {"channel": "news", "data": i}})
+    await c.until(lambda: len(c.sequencer.seen) == 5)
+    c.sequencer.mute = False
+    c.sequencer.cut()
+    client.send({"id": 15, "publish": {"channel": "news", "data": 5}})
+    eq([(await client.next())["id"] for _ in range(6)], [10, 11, 12, 13, 14, 15])
+    eq([int(row["data"]) for row in c.worker.channel("default/news").rows], [0, 1, 2, 3, 4, 5])
+    eq([m["retry"] for m in c.sequencer.seen][:10], [0] * 5 + [1] * 5)
+    counters = [m["counter"] for m in c.sequencer.seen]
+    eq(counters[:5], counters[5:10])
+
+
+@test("--publish-timeout=300ms", "--commands-max=3")
+async def a_publish_without_a_result_is_100_in_time_and_too_many_of_them_are_111(c):
+    client = await connect(c)
+    c.sequencer.mute = True
+    for i in range(4):
+        client.send({"id": 10 + i, "publish": {"channel": "news", "data": i}})
+    reply = await client.next()
+    eq((reply["id"], reply["error"]["code"]), (13, 111))
+    for i in range(3):
+        reply = await client.next()
+        eq((reply["id"], reply["error"]), (10 + i, {"code": 100, "message": "internal server error", "temporary": True}))
+    c.sequencer.mute = False
+    c.sequencer.refuse = 111
+    eq(await client.call(publish={"channel": "news", "data": 1}), 111)
+
+
+@test("--ask-timeout=300ms")
+async def reads_fail_with_100_while_the_worker_is_away(c):
+    client = await connect(c)
+    c.worker.server.close()
+    c.worker.cut()
+    await asyncio.sleep(0.05)
+    eq(await client.call(history={"channel": "news", "limit": 5}), 100)
+    eq(await client.call(presence={"channel": "news"}), 100)
+    eq((await http(c.port, "GET", "/ready"))[0], 200)  # all gateways share this fault
+    await c.until(lambda: c.supervisor.status["why"] == b"worker not linked")
+
+
+# ---- supervisor
+
+@test()
+async def reports_the_canary_with_its_stamps(c):
+    listen = wire.pack("ctl_channel", channel="cellcast/canary-a-1")
+    c.supervisor.say("ctl_canary", listen=listen)
+    await c.until(lambda: "FAN_SUBSCRIBE" in c.worker.heard)
+    await asyncio.sleep(0.05)
+    c.supervisor.say("ctl_canary", channel="cellcast/canary-a-1", data='{"n":1}')
+    await c.until(lambda: c.supervisor.seen)
+    m = c.supervisor.seen[0]
+    p = wire.unpack("publication", m["publication"])
+    eq((m["channel"], p["data"], p["seq"]), (b"cellcast/canary-a-1", b'{"n":1}', 1))
+    assert p["committed_us"] <= p["sent_us"] <= m["seen_us"] <= now_us()
+
+
+@test()
+async def drains_in_waves_with_3001_and_ends_with_status_0(c):
+    clients = [await connect(c) for _ in range(20)]
+    c.sequencer.mute = True
+    clients[0].send({"id": 9, "publish": {"channel": "news", "data": 1}})
+    await c.until(lambda: c.sequencer.seen)
+    c.supervisor.say("ctl_drain", seconds=1)
+    await c.until(lambda: c.supervisor.status["draining"])
+    start = time.monotonic()
+
+    async def answer():
+        await asyncio.sleep(0.3)
+        c.sequencer.mute = False
+        c.sequencer.cut()
+    task = asyncio.create_task(answer())
+    reply = await clients[0].next()
+    eq((reply["id"], reply["publish"]), (9, {}))
+    codes = await asyncio.gather(*(client.close_code() for client in clients))
+    eq((set(codes), clients[5].closed), ({3001}, (3001, "shutdown")))
+    await task
+    while c.supervisor.process.poll() is None:
+        assert time.monotonic() - start < 4
+        await asyncio.sleep(0.02)
+    eq(c.supervisor.process.returncode, 0)
