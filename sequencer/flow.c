@@ -213,7 +213,7 @@ static void send(struct sequencer *s, struct batch *b)
     list_for_each(m, &b->messages, place)
         histogram_record(&s->metrics.wait_seconds, (b->sent_ns - m->arrived_ns) / NS_PER_US);
     m = list_entry(b->messages.prev, struct message, place);
-    s->metrics.id_drift_ms = (int64_t)id_ms(m->id) - (int64_t)now_ms;
+    s->metrics.id_drift_seconds = ((int64_t)id_ms(m->id) - (int64_t)now_ms) * 1000;
     s->metrics.last_batch = (int64_t)b->n;
     list_append(&s->flow.flying, &b->link);
     s->flow.n_flying++;

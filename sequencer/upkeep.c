@@ -80,7 +80,7 @@ static void on_state(void *ctx, enum pg_status status, const struct pg_result *r
         return;
     s->metrics.outbox_rows = pg_i64(r, 0, 0);
     s->metrics.outbox_dead_rows = pg_i64(r, 0, 1);
-    s->metrics.outbox_oldest_ms = pg_i64(r, 0, 2);
+    s->metrics.outbox_oldest_seconds = pg_i64(r, 0, 2) * 1000;
 }
 
 static void state(struct sequencer *s)
