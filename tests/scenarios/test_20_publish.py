@@ -90,7 +90,7 @@ async def test_payload_bytes_travel_verbatim(stack, channel, way):
     for payload in PAYLOADS:
         if way == "api":
             answer = stack.api("publish", f'{{"channel":"{channel}","data":{payload}}}').json()
-            assert "result" in answer, answer
+            assert "result" in answer, (payload, answer)
         else:
             with stack.sql() as db:
                 db.execute("select cellcast.publish(%s, %s::json)", (channel, payload))
@@ -153,6 +153,8 @@ async def test_history_by_sdk_and_api(stack, channel):
     person = await Person(stack.ws(3)).connect()
     from centrifuge import StreamPosition
 
+    # History shows what has reached the cell, a few milliseconds behind the acknowledgement.
+    await asyncio.to_thread(wait_until, lambda: stack.api("history", {"channel": channel}).json()["result"]["offset"] == 7)
     page = await person.client.history(channel, limit=3)
     assert [p.data for p in page.publications] == [1, 2, 3] and page.offset == 7
     page = await person.client.history(channel, limit=3, since=StreamPosition(offset=3, epoch=page.epoch))
@@ -174,12 +176,12 @@ async def test_presence_over_all_gateways(stack, channel):
         person = await Person(stack.ws(gateway), token=token(sub=user)).connect()
         await person.subscribe(channel)
         people_there.append(person)
-    wait_until(lambda: stack.api("presence_stats", {"channel": channel}).json()["result"] == {"num_clients": 3, "num_users": 2},
+    await asyncio.to_thread(wait_until, lambda: stack.api("presence_stats", {"channel": channel}).json()["result"] == {"num_clients": 3, "num_users": 2},
                5, "three clients, two users")
     presence = await people_there[0].client.presence(channel)
     assert sorted(info.user for info in presence.clients.values()) == ["ann", "ann", "bob"]
     await people_there[1].close()
-    wait_until(lambda: stack.api("presence_stats", {"channel": channel}).json()["result"] == {"num_clients": 2, "num_users": 1},
+    await asyncio.to_thread(wait_until, lambda: stack.api("presence_stats", {"channel": channel}).json()["result"] == {"num_clients": 2, "num_users": 1},
                5, "bob is gone")
     answer = stack.api("presence", {"channel": channel}).json()["result"]["presence"]
     assert sorted(i["user"] for i in answer.values()) == ["ann", "ann"]

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from sdk import JsPerson, Person, Raw
+from stack import wait_until
 from switch import Switch
 
 
@@ -92,6 +93,7 @@ async def test_recovery_from_an_empty_channel(stack, channel):
 async def test_another_epoch_or_an_offset_that_never_was_is_not_recovered(stack, channel):
     for n in range(3):
         stack.publish(channel, n)
+    await asyncio.to_thread(wait_until, lambda: stack.api("history", {"channel": channel}).json()["result"]["offset"] == 3)
     _, epoch = await position(stack, channel)
     raw = await Raw.open(stack.ws(2))
     await raw.connect()
@@ -139,9 +141,9 @@ async def test_the_javascript_sdk_recovers(stack, channel):
     js = JsPerson()
     js.send(op="connect", url=switch.url, options={"minReconnectDelay": 50, "maxReconnectDelay": 200})
     js.send(op="subscribe", channel=channel)
-    js.wait_event("subscribed")
+    await asyncio.to_thread(js.wait_event, "subscribed")
     stack.publish(channel, 0)
-    js.wait_event("publication")
+    await asyncio.to_thread(js.wait_event, "publication")
     switch.refusing = True
     switch.cut()
     for n in range(1, 30):

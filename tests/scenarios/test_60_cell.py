@@ -19,7 +19,7 @@ async def test_connections_are_spread_over_the_gateways(stack):
     def spread():
         counts = [p["connections"] for p in stack.status()["processes"] if p["role"] == "gateway"]
         return len(counts) == stack.gateways and min(counts) >= 8
-    wait_until(spread, 5, "each gateway has its share")
+    await asyncio.to_thread(wait_until, spread, 5, "each gateway has its share")
     for raw in raws:
         await raw.close()
 
@@ -78,7 +78,7 @@ async def test_an_idle_relay_holds_no_wal_back(stack):
         db.execute("create table if not exists noise (t text)")
         db.execute("insert into noise select repeat('x', 100) from generate_series(1, 50000)")
         target = db.execute("select pg_current_wal_lsn()::text").fetchone()[0]
-        wait_until(lambda: db.execute("select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots "
+        await asyncio.to_thread(wait_until, lambda: db.execute("select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots "
                                       "where slot_name = 'cellcast_relay'", (target,)).fetchone()[0], 30, "the slot has moved on")
 
 

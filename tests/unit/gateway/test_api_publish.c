@@ -75,7 +75,7 @@ START_TEST(tags_references_and_unknown_keys)
 }
 END_TEST
 
-START_TEST(null_is_as_good_as_absent)
+START_TEST(null_is_as_good_as_absent_but_for_a_payload)
 {
     publish("K",
             "{\"channel\":\"a\",\"data\":1,\"b64data\":null,\"tags\":null,\"after\":null,"
@@ -84,7 +84,9 @@ START_TEST(null_is_as_good_as_absent)
     fake_published(0, 0, 1, 9);
     ck_assert_int_eq(api.status, 200);
     publish("K", "{\"channel\":\"a\",\"data\":null}");
-    API_ERROR(107, "bad request");
+    ck_assert_bytes(buf_bytes(&fake_ops[1].data), "null");
+    fake_published(1, 0, 1, 10);
+    API_ANSWERED(200, "{\"result\":{\"offset\":10,\"epoch\":\"1\"}}");
     api_end();
 }
 END_TEST
@@ -338,7 +340,7 @@ END_TEST
 
 UNIT_MAIN("gateway/api_publish", a_publish_is_handed_on_byte_for_byte_and_answers_its_position,
           any_json_value_is_data, what_the_cluster_refuses_is_the_answer,
-          tags_references_and_unknown_keys, null_is_as_good_as_absent,
+          tags_references_and_unknown_keys, null_is_as_good_as_absent_but_for_a_payload,
           base64_wins_and_must_be_what_the_namespace_holds, a_key_uses_its_own_tenants_channels,
           bad_input_is_answered_and_nothing_is_published, sizes_are_bounded,
           a_broadcast_answers_per_channel_in_their_order,
