@@ -205,9 +205,11 @@ static void ask_if_stuck(struct canary *c, const struct canary_lane *lane, int64
 {
     struct canary_flights *f = &c->flights[lane->worker - 1];
     bool others;
-    if (f->past[FLIGHTS_KEPT - 1].n == 0 || f->asking)
+    if (count_stale(c, lane->worker, now_ns, &others) == 0 || others) {
+        f->known = false; /* what was answered in an earlier fault says nothing about the next one */
         return;
-    if (count_stale(c, lane->worker, now_ns, &others) == 0 || others)
+    }
+    if (f->past[FLIGHTS_KEPT - 1].n == 0 || f->asking)
         return;
     if (!config_postgres_away(c->config, now_ns))
         ask(c, f);
