@@ -261,18 +261,15 @@ void api_call_answer(struct api_call *call)
 {
     const struct api_op *op = call->ops;
     struct buf body;
-    if (!call->batch && op->malformed) {
-        answer_text(call->done, call->ctx, 400, "%s\n", call->detail);
-        return;
-    }
     buf_init(&body);
     if (call->batch)
         print_replies(call, &body);
     else
         print_single(call, op, &body);
     uint32_t code = call->batch ? 0 : op->code;
+    bool as_status = code && (op->malformed || call->transport_errors);
     struct api_answer answer = {
-        .status = code && call->transport_errors ? error_http(code) : 200,
+        .status = as_status ? error_http(code) : 200,
         .content_type = "application/json",
         .body = buf_bytes(&body),
         .detail = bytes_str(call->detail),

@@ -36,10 +36,10 @@
  *   rpc: 104
  *   other methods: HTTP 404; in a batch or in POST /api error 104
  *
- * Keys that are not known are ignored; null is as good as absent; a known key with a wrong type
- * is HTTP 400, in a batch error 107 of that command. broadcast publishes in the order of its
- * channels; batch runs its commands one after the other, with "parallel":true up to API_WINDOW
- * at once. */
+ * Keys that are not known are ignored; null is as good as absent, but as data it is a value; a
+ * known key with a wrong type is error 107 with HTTP status 400 (in a batch 107 alone).
+ * broadcast publishes in the order of its channels; batch runs its commands one after the
+ * other, with "parallel":true up to API_WINDOW at once. */
 #ifndef GATEWAY_API_H
 #define GATEWAY_API_H
 

@@ -16,7 +16,8 @@ bool api_absent(struct bytes value)
     return type == JSON_NONE || type == JSON_NULL;
 }
 
-/* The last one of a name wins, as in most parsers. null is as good as absent, but as a payload it is a value. */
+/* The last one of a name wins, as in most parsers. null is as good as absent, but as a payload
+ * it is a value. */
 void api_fields_find(struct api_op *op)
 {
     struct json_iter it;

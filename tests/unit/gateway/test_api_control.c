@@ -82,14 +82,14 @@ START_TEST(nobody_in_particular_is_refused)
         {"/api/disconnect", "{\"user\":\"u\",\"tenant\":\"nobody\"}", 200, 107},
         {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":100}}", 200, 107},
         {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":5000}}", 200, 107},
-        {"/api/disconnect", "{\"user\":5}", 400, 0},
-        {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":3503}", 400, 0},
-        {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":\"x\"}}", 400, 0},
-        {"/api/disconnect", "{\"user\":\"u\",\"whitelist\":\"c\"}", 400, 0},
-        {"/api/disconnect", "{\"user\":\"u\",\"whitelist\":[1]}", 400, 0},
+        {"/api/disconnect", "{\"user\":5}", 400, 107},
+        {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":3503}", 400, 107},
+        {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":\"x\"}}", 400, 107},
+        {"/api/disconnect", "{\"user\":\"u\",\"whitelist\":\"c\"}", 400, 107},
+        {"/api/disconnect", "{\"user\":\"u\",\"whitelist\":[1]}", 400, 107},
         {"/api/unsubscribe", "{\"channel\":\"news\"}", 200, 107},
         {"/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"nope:x\"}", 200, 102},
-        {"/api/unsubscribe", "{\"user\":\"u\",\"channel\":7}", 400, 0},
+        {"/api/unsubscribe", "{\"user\":\"u\",\"channel\":7}", 400, 107},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         api_post("K", cases[i].path, cases[i].body);

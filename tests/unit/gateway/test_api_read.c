@@ -72,12 +72,12 @@ START_TEST(bad_history_calls)
         {"{\"channel\":\"nope:x\"}", 200, 102},
         {"{\"channel\":\"news\",\"reverse\":true,\"since\":{\"offset\":0}}", 200, 107},
         {"{\"channel\":\"news\",\"since\":{\"offset\":1,\"epoch\":\"AbCd\"}}", 200, 112},
-        {"{\"channel\":\"news\",\"limit\":\"1\"}", 400, 0},
-        {"{\"channel\":\"news\",\"limit\":1.5}", 400, 0},
-        {"{\"channel\":\"news\",\"reverse\":1}", 400, 0},
-        {"{\"channel\":\"news\",\"since\":5}", 400, 0},
-        {"{\"channel\":\"news\",\"since\":{\"offset\":-1}}", 400, 0},
-        {"{\"channel\":\"news\",\"since\":{\"offset\":1,\"epoch\":3}}", 400, 0},
+        {"{\"channel\":\"news\",\"limit\":\"1\"}", 400, 107},
+        {"{\"channel\":\"news\",\"limit\":1.5}", 400, 107},
+        {"{\"channel\":\"news\",\"reverse\":1}", 400, 107},
+        {"{\"channel\":\"news\",\"since\":5}", 400, 107},
+        {"{\"channel\":\"news\",\"since\":{\"offset\":-1}}", 400, 107},
+        {"{\"channel\":\"news\",\"since\":{\"offset\":1,\"epoch\":3}}", 400, 107},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         api_post("K", "/api/history", cases[i].body);
