@@ -36,6 +36,15 @@ int ctl_ask(const struct ctl_options *o, const char *method, const char *path,
     return status;
 }
 
+/* The server's error without the lines of PL/pgSQL that it went through. */
+static const char *without_context(struct buf *error)
+{
+    char *context = error->n ? strstr(error->p, " CONTEXT: ") : NULL;
+    if (context)
+        *context = 0;
+    return error->n ? error->p : "PostgreSQL returned no row";
+}
+
 /* -> 0, or -1, said */
 static int ask_postgres(const struct ctl_options *o, const char *sql, const char *param,
                         struct buf *into)
@@ -44,7 +53,7 @@ static int ask_postgres(const struct ctl_options *o, const char *sql, const char
     buf_init(&error);
     int failed = pg_ask(o->postgres, "cellcastctl", sql, param, into, &error);
     if (failed < 0)
-        ctl_say("%s", error.n ? error.p : "PostgreSQL returned no row");
+        ctl_say("%s", without_context(&error));
     buf_fini(&error);
     return failed < 0 ? -1 : 0;
 }
