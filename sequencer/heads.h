@@ -29,7 +29,7 @@ struct head {
     struct list waiting;     /* message::place, in order of arrival */
     struct list touched;     /* batch.c's, while a batch is put together */
     struct tenant *tenant;
-    size_t messages;         /* that refer to it */
+    size_t messages;         /* that refer to it, and the lookup that reads it */
     uint8_t shard;
     bool asked;              /* it waits to be read, or is being read */
     bool known;              /* seq to durable_id are of some worth */

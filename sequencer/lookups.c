@@ -36,6 +36,19 @@ void lookups_init(struct sequencer *s)
         s->lookups.kinds[kind] = (struct lookup){.sequencer = s, .kind = (enum lookup_kind)kind};
 }
 
+static void release_heads(struct lookup *k)
+{
+    for (size_t i = 0; k->busy && k->kind == LOOKUP_HEADS && i < k->n; i++)
+        heads_let_go(&k->sequencer->inbox.heads, k->items[i]);
+    k->busy = false;
+}
+
+void lookups_fini(struct sequencer *s)
+{
+    for (int kind = 0; kind < LOOKUP_KINDS; kind++)
+        release_heads(&s->lookups.kinds[kind]);
+}
+
 void lookups_forget(struct sequencer *s)
 {
     s->lookups.generation++;
@@ -118,18 +131,8 @@ static void put_back(struct lookup *k)
     }
 }
 
-static void on_answer(void *ctx, enum pg_status status, const struct pg_result *r)
+static void believe(struct lookup *k, enum pg_status status, const struct pg_result *r)
 {
-    struct lookup *k = ctx;
-    struct sequencer *s = k->sequencer;
-    k->busy = false;
-    if (status == PG_REFUSED) {
-        log_warn("lookup_refused", "kind=%d items=%zu sqlstate=%s why=\"%s\"", k->kind, k->n, pg_sqlstate(r),
-                 pg_message(r));
-        k->not_before_ns = clock_mono_ns() + RETRY_MS * NS_PER_MS;
-    }
-    if (k->generation != s->lookups.generation)
-        return;
     if (status != PG_OK)
         put_back(k);
     else if (k->kind == LOOKUP_HEADS)
@@ -140,17 +143,45 @@ static void on_answer(void *ctx, enum pg_status status, const struct pg_result *
         first_results_answered(k, r);
 }
 
+static void on_answer(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct lookup *k = ctx;
+    struct sequencer *s = k->sequencer;
+    if (status == PG_REFUSED) {
+        log_warn("lookup_refused", "kind=%d items=%zu sqlstate=%s why=\"%s\"", k->kind, k->n, pg_sqlstate(r),
+                 pg_message(r));
+        k->not_before_ns = clock_mono_ns() + RETRY_MS * NS_PER_MS;
+    }
+    if (k->generation == s->lookups.generation)
+        believe(k, status, r);
+    release_heads(k);
+}
+
 /* ---- questions */
+
+/* A head is held while it is being read: the last message that wanted it may end before. */
+static void take_head(struct lookup *k, struct head *head)
+{
+    list_remove(&head->ask);
+    head->messages++;
+    k->items[k->n++] = head;
+}
+
+static void take_message(struct lookup *k, struct message *m)
+{
+    list_remove(&m->ask);
+    k->items[k->n++] = m;
+}
 
 static void take_items(struct lookup *k)
 {
     struct inbox *inbox = &k->sequencer->inbox;
     struct list *from = k->kind == LOOKUP_HEADS ? &inbox->unknown : &inbox->needs[k->kind];
-    for (k->n = 0; k->n < LOOKUP_MAX && !list_is_empty(from); k->n++) {
-        struct list *node = from->next;
-        k->items[k->n] = k->kind == LOOKUP_HEADS ? (void *)list_entry(node, struct head, ask)
-                                                 : (void *)list_entry(node, struct message, ask);
-        list_remove(node);
+    for (k->n = 0; k->n < LOOKUP_MAX && !list_is_empty(from);) {
+        if (k->kind == LOOKUP_HEADS)
+            take_head(k, list_entry(from->next, struct head, ask));
+        else
+            take_message(k, list_entry(from->next, struct message, ask));
     }
 }
 

@@ -29,6 +29,7 @@ struct lookups {
 };
 
 void lookups_init(struct sequencer *s);
+void lookups_fini(struct sequencer *s);
 void lookups_turn(struct sequencer *s);   /* asks for what waits */
 void lookups_forget(struct sequencer *s); /* what is being asked is not wanted any more, or not to be believed */
 

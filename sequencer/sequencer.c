@@ -217,6 +217,7 @@ void sequencer_fini(struct sequencer *s)
     ev_prepare_stop(s->loop, &s->turn);
     lead_fini(s);
     flow_fini(s);
+    lookups_fini(s);
     gateways_free(s->gateways);
     inbox_fini(&s->inbox);
     pg_params_free(s->params);
