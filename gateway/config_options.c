@@ -1,5 +1,7 @@
 #include "config_options.h"
 
+#include "run/option_value.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -38,29 +40,13 @@ static const char *const right[] = {
     [TYPE_TEXTS] = "an array of strings",
 };
 
-/* Digits and a unit, no unit: ms. -> false when it is neither or above what int64_t holds */
 static bool read_duration(struct bytes text, int64_t *ret_ms)
 {
-    static const struct {
-        const char *unit;
-        uint64_t ms;
-    } units[] = {{"", 1},      {"ms", 1},      {"s", 1000},
-                 {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-    size_t digits = 0;
-    uint64_t n;
-    while (digits < text.n && text.p[digits] >= '0' && text.p[digits] <= '9')
-        digits++;
-    if (!bytes_u64(bytes_of(text.p, digits), &n))
+    int64_t ms;
+    if (option_parse_duration(text, &ms) < 0 || ms < 0)
         return false;
-    for (size_t i = 0; i < COUNT(units); i++) {
-        if (!bytes_is(bytes_of(text.p + digits, text.n - digits), units[i].unit))
-            continue;
-        if (__builtin_mul_overflow(n, units[i].ms, &n) || n > INT64_MAX)
-            return false;
-        *ret_ms = (int64_t)n;
-        return true;
-    }
-    return false;
+    *ret_ms = ms;
+    return true;
 }
 
 static bool read_int(json_t *value, int64_t max, int64_t *ret)

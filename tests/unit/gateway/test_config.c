@@ -163,6 +163,7 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
          "token_hmac_secret_key must be a string"},
         {NAMESPACE("{\"presence\":1}"), "presence must be true or false"},
         {NAMESPACE("{\"history_ttl\":\"5 m\"}"), "history_ttl must be ms"},
+        {NAMESPACE("{\"history_ttl\":\"-5m\"}"), "history_ttl must be ms"},
         {NAMESPACE("{\"history_ttl\":\"\"}"), "history_ttl must be ms"},
         {NAMESPACE("{\"history_ttl\":\"m\"}"), "history_ttl must be ms"},
         {NAMESPACE("{\"history_ttl\":\"1w\"}"), "history_ttl must be ms"},
