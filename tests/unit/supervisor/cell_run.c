@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -72,6 +73,7 @@ static void become(const struct cell_run *r, const char *const *flags)
         argv[n++] = *flags;
     path_of(r, "log", log, sizeof log);
     int fd = open(log, O_CREAT | O_WRONLY | O_APPEND, 0600);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nothing behind */
     dup2(fd, 1);
     dup2(fd, 2);
     execv(SUPERVISOR, (char *const *)argv);

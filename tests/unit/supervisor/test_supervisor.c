@@ -27,6 +27,8 @@ static bool state_of(const char *child, const char *state)
 
 static void setup(void)
 {
+    if (r.pid)
+        cell_run_end(&r); /* of a test that failed */
     cell_run_prepare(&r);
 }
 
