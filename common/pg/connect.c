@@ -215,6 +215,12 @@ void pg_connector_start(struct pg_connector *c)
     try_after(c, 0);
 }
 
+void pg_connector_now(struct pg_connector *c)
+{
+    if (!c->conn)
+        try_after(c, 0);
+}
+
 uint32_t pg_connector_again(struct pg_connector *c)
 {
     uint32_t ms = backoff_next(&c->backoff, random_u64());

@@ -42,6 +42,7 @@ void pg_connector_init(struct pg_connector *c, struct ev_loop *loop, const char 
 void pg_connector_fini(struct pg_connector *c);
 void pg_connector_start(struct pg_connector *c);     /* tries in the next turn of the loop */
 uint32_t pg_connector_again(struct pg_connector *c); /* tries after the backoff. -> ms until then */
+void pg_connector_now(struct pg_connector *c);       /* between two tries: the next one is due */
 void pg_connector_worked(struct pg_connector *c);    /* the backoff begins anew */
 
 #endif

@@ -468,6 +468,12 @@ void pg_reset(struct pg *p)
     set_broken(p, "closed by its owner");
 }
 
+void pg_hurry(struct pg *p)
+{
+    if (p->state == STATE_DOWN)
+        pg_connector_now(&p->connector);
+}
+
 int pg_backend_pid(const struct pg *p)
 {
     return p->conn && p->state == STATE_UP ? PQbackendPID(p->conn) : 0;

@@ -33,6 +33,7 @@ void pg_free(struct pg *p); /* queries in flight are forgotten: no callback */
 bool pg_is_up(const struct pg *p);
 size_t pg_in_flight(const struct pg *p);
 void pg_reset(struct pg *p); /* closes, then connects again */
+void pg_hurry(struct pg *p); /* down: the next try is now (another connection says that the server is back) */
 int pg_backend_pid(const struct pg *p);
 
 /* Parameters of one query, in order, built in binary. Cleared by pg_query. */
