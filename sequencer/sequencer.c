@@ -40,7 +40,10 @@ uint64_t sequencer_now_ms(const struct sequencer *s)
 
 static void on_writer_up(void *owner, struct pg *p)
 {
-    lead_connected(owner);
+    struct sequencer *s = owner;
+    if (s->reader)
+        pg_hurry(s->reader);
+    lead_connected(s);
 }
 
 static void on_writer_down(void *owner, struct pg *p, const char *why)
@@ -79,7 +82,9 @@ static void ask_identity(struct sequencer *s)
 
 static void on_reader_up(void *owner, struct pg *p)
 {
-    ask_identity(owner);
+    struct sequencer *s = owner;
+    pg_hurry(s->writer);
+    ask_identity(s);
 }
 
 static void on_reader_down(void *owner, struct pg *p, const char *why)
