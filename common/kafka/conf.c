@@ -11,7 +11,6 @@ static const char *const common[][2] = {
     {"socket.keepalive.enable", "true"},
     {"socket.timeout.ms", "10000"},
     {"socket.connection.setup.timeout.ms", "3000"},
-    {"retry.backoff.ms", "20"},
     {"reconnect.backoff.ms", "20"},
     {"reconnect.backoff.max.ms", "200"},
     {"topic.metadata.refresh.fast.interval.ms", "50"},
@@ -40,6 +39,10 @@ static bool set_all(rd_kafka_conf_t *conf, const char *const (*rows)[2], struct 
 rd_kafka_conf_t *kafka_conf_new(const char *brokers, const char *name, const char *const (*more)[2],
                                 struct buf *ret_error)
 {
+    if (!*brokers) {
+        buf_append_str(ret_error, "no brokers are named");
+        return NULL;
+    }
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     if (set(conf, "bootstrap.servers", brokers, ret_error) && set(conf, "client.id", name, ret_error) &&
         set_all(conf, common, ret_error) && set_all(conf, more, ret_error))

@@ -17,15 +17,19 @@
 #define UNPLACED (-1)
 #define DOUBT_ALL_NS NS_PER_S /* between two doubts about all partitions */
 
+/* Partitions are started and stopped one by one (consume_start_queue): no group is needed, those that stay go on
+ * undisturbed, and rd_kafka_assign() of librdkafka 2.0.2 ends the process when it is called again while a partition of
+ * the call before is still stopping (rktp_started, rdkafka_assignment.c). */
+
 /* With the default queued.min.messages the client stops fetching for a second at a time once 100,000 wait. */
 static const char *const settings[][2] = {
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
     {"auto.offset.reset", "error"},
     {"enable.partition.eof", "true"},
-    {"allow.auto.create.topics", "false"},
     {"topic.metadata.propagation.max.ms", "1000"}, /* how long a topic that is gone goes unsaid */
     {"fetch.error.backoff.ms", "20"},
+    {"fetch.wait.max.ms", "100"}, /* a partition just assigned waits for the fetch under way */
     {"queued.min.messages", "10000000"},
     {"queued.max.messages.kbytes", "65536"},
     {NULL, NULL},
@@ -36,6 +40,7 @@ struct partition {
     uint64_t birth;  /* one for each time that it was assigned or lost its place */
     int64_t next;    /* offset of the next record, UNPLACED while it is looked up */
     int64_t end;     /* seen when it was placed */
+    bool started;    /* librdkafka reads it */
     bool caught_up;  /* and told */
 };
 
@@ -43,14 +48,14 @@ struct kafka_consumer {
     struct ev_loop *loop;
     const struct kafka_consumer_handlers *handlers;
     void *owner;
-    char *name, *topic;
+    char *brokers, *name, *topic;
     rd_kafka_t *rk;
+    rd_kafka_topic_t *handle; /* from the start, so that the leaders are known before the first assignment */
     struct wake wake;
     struct partition *partitions;
     size_t n;
     uint64_t births;
     int64_t tail_records, tail_ms;
-    bool stale;  /* librdkafka reads other partitions or positions than ours */
     bool paused;
     bool reachable;
     struct task task;
@@ -58,23 +63,51 @@ struct kafka_consumer {
     char said[256];       /* the last failure of a lookup that was logged */
     char trouble[256];    /* an error about no partition of this turn, "" when none */
     bool all_down;        /* and it was about every broker */
+    bool returned;        /* reachable again after a doubt, which is yet to be told */
     int64_t doubted_ns;   /* the last doubt about all */
     bool handed;          /* something in this turn */
     bool freed;           /* inside of a callback */
     unsigned depth;       /* frames of ours on the stack that call the owner */
 };
 
-static void destroy(struct kafka_consumer *c)
+/* A round trip to librdkafka's own thread, to no broker; what it has fetched is dropped. */
+static void stop(struct kafka_consumer *c, struct partition *p)
 {
-    atomic_store(&c->lookup.cancelled, true);
-    task_fini(&c->task);
-    wake_fini(&c->wake);
-    rd_kafka_destroy_flags(c->rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+    if (p->started)
+        rd_kafka_consume_stop(c->handle, p->number);
+    p->started = false;
+}
+
+static void start(struct kafka_consumer *c, struct partition *p)
+{
+    p->started = rd_kafka_consume_start_queue(c->handle, p->number, p->next, c->wake.queue) == 0;
+    if (!p->started)
+        log_error("kafka_start", "name=%s topic=%s partition=%d why=\"%s\"", c->name, c->topic, p->number,
+                  rd_kafka_err2str(rd_kafka_last_error()));
+}
+
+static void free_parts(struct kafka_consumer *c)
+{
+    if (c->handle)
+        rd_kafka_topic_destroy(c->handle);
+    if (c->rk)
+        rd_kafka_destroy(c->rk);
     free(c->lookup.places);
     free(c->partitions);
     free(c->topic);
     free(c->name);
+    free(c->brokers);
     free(c);
+}
+
+static void destroy(struct kafka_consumer *c)
+{
+    atomic_store(&c->lookup.cancelled, true);
+    task_fini(&c->task);
+    for (size_t i = 0; i < c->n; i++)
+        stop(c, &c->partitions[i]);
+    wake_fini(&c->wake);
+    free_parts(c);
 }
 
 static void leave(struct kafka_consumer *c)
@@ -102,10 +135,10 @@ static size_t count_unplaced(const struct kafka_consumer *c)
 
 static void unplace(struct kafka_consumer *c, struct partition *p)
 {
+    stop(c, p);
     p->birth = ++c->births;
     p->next = UNPLACED;
     p->caught_up = false;
-    c->stale = true;
 }
 
 static void doubt_all(struct kafka_consumer *c, const char *why)
@@ -138,6 +171,7 @@ static void set_reachable(struct kafka_consumer *c, bool reachable)
     if (c->reachable == reachable)
         return;
     c->reachable = reachable;
+    c->returned = reachable && c->doubted_ns != 0;
     if (reachable)
         log_info("kafka_reachable", "name=%s topic=%s", c->name, c->topic);
     else
@@ -159,11 +193,13 @@ static void take_places(struct kafka_consumer *c)
         const struct place *found = &c->lookup.places[i];
         struct partition *p = find(c, found->partition);
         /* of another birth: given away meanwhile, its end seen too early */
-        if (!found->found || !p || p->birth != found->birth)
+        if (!p || p->birth != found->birth)
             continue;
         p->next = found->start;
         p->end = found->end;
-        c->stale = true;
+        start(c, p);
+        if (!p->started)
+            unplace(c, p);
         log_debug("kafka_place", "topic=%s partition=%d start=%" PRId64 " end=%" PRId64, c->topic, p->number, p->next,
                   p->end);
     }
@@ -172,7 +208,6 @@ static void take_places(struct kafka_consumer *c)
 static void looked_up(void *owner, bool fine)
 {
     struct kafka_consumer *c = owner;
-    bool back = c->lookup.answered && !c->reachable && c->doubted_ns != 0;
     c->depth++;
     if (c->lookup.answered)
         set_reachable(c, true);
@@ -180,30 +215,13 @@ static void looked_up(void *owner, bool fine)
         c->said[0] = 0;
         take_places(c);
         if (count_unplaced(c) > 0)
-            task_start(&c->task);
+            task_again(&c->task);
     } else {
         log_failure(c, task_again(&c->task));
     }
-    if (back)
-        doubt_all(c, "Kafka answers again");
-    if (!c->freed && !c->paused)
+    if (!c->paused)
         wake_again(&c->wake);
     leave(c);
-}
-
-/* Partitions that stay go on behind the last record that was handed over: librdkafka drops what it has fetched. */
-static void assign(struct kafka_consumer *c)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)c->n);
-    for (size_t i = 0; i < c->n; i++)
-        if (c->partitions[i].next != UNPLACED)
-            rd_kafka_topic_partition_list_add(list, c->topic, c->partitions[i].number)->offset = c->partitions[i].next;
-    rd_kafka_resp_err_t err = rd_kafka_assign(c->rk, list->cnt > 0 ? list : NULL);
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-        log_error("kafka_assign", "name=%s topic=%s partitions=%d why=\"%s\"", c->name, c->topic, list->cnt,
-                  rd_kafka_err2str(err));
-    c->stale = err != RD_KAFKA_RESP_ERR_NO_ERROR;
-    rd_kafka_topic_partition_list_destroy(list);
 }
 
 /* ---- records */
@@ -276,8 +294,6 @@ static void on_log(const rd_kafka_t *rk, int level, const char *facility, const 
 
 static void take_trouble(struct kafka_consumer *c)
 {
-    if (!c->trouble[0])
-        return;
     char why[sizeof c->trouble];
     memcpy(why, c->trouble, sizeof why);
     c->trouble[0] = 0;
@@ -286,8 +302,12 @@ static void take_trouble(struct kafka_consumer *c)
         set_reachable(c, false);
         task_again(&c->task);
     }
-    if (c->doubted_ns == 0 || clock_mono_ns() - c->doubted_ns > DOUBT_ALL_NS)
+    if (c->returned) {
+        c->returned = false;
+        doubt_all(c, "Kafka answers again");
+    } else if (why[0] && (c->doubted_ns == 0 || clock_mono_ns() - c->doubted_ns > DOUBT_ALL_NS)) {
         doubt_all(c, why);
+    }
 }
 
 static void tell_empty_ones(struct kafka_consumer *c)
@@ -302,8 +322,6 @@ static void woken(void *owner)
     rd_kafka_message_t *batch[TURN_RECORDS];
     c->depth++;
     c->handed = false;
-    if (c->stale)
-        assign(c);
     ssize_t n = rd_kafka_consume_batch_queue(c->wake.queue, 0, batch, TURN_RECORDS);
     for (ssize_t i = 0; i < n; i++) {
         if (!c->freed)
@@ -315,7 +333,7 @@ static void woken(void *owner)
     tell_empty_ones(c);
     if (!c->freed && c->handed)
         c->handlers->turn(c->owner);
-    if (!c->freed && !c->paused && (n == TURN_RECORDS || c->stale))
+    if (!c->freed && !c->paused && n == TURN_RECORDS)
         wake_again(&c->wake);
     leave(c);
 }
@@ -328,8 +346,6 @@ static rd_kafka_t *new_client(struct kafka_consumer *c, const char *brokers, str
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, c->name, settings, ret_error);
     if (!conf)
         return NULL;
-    /* assign() wants a group, though none is joined */
-    rd_kafka_conf_set(conf, "group.id", c->name, NULL, 0);
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
@@ -340,15 +356,16 @@ static rd_kafka_t *new_client(struct kafka_consumer *c, const char *brokers, str
         return NULL;
     }
     rd_kafka_set_log_queue(rk, NULL);
-    rd_kafka_poll_set_consumer(rk);
     return rk;
 }
 
-static void free_unborn(struct kafka_consumer *c)
+/* One queue for all: records, ends, errors and logs. */
+static rd_kafka_queue_t *new_queue(rd_kafka_t *rk)
 {
-    free(c->topic);
-    free(c->name);
-    free(c);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk), *others = rd_kafka_queue_get_main(rk);
+    rd_kafka_queue_forward(others, queue);
+    rd_kafka_queue_destroy(others);
+    return queue;
 }
 
 int kafka_consumer_new(struct ev_loop *loop, const char *brokers, const char *name, const char *topic,
@@ -362,19 +379,23 @@ int kafka_consumer_new(struct ev_loop *loop, const char *brokers, const char *na
     c->owner = owner;
     c->name = strdup(name);
     c->topic = strdup(topic);
-    assert(c->name && c->topic);
+    c->brokers = strdup(brokers);
+    assert(c->name && c->topic && c->brokers);
     c->rk = new_client(c, brokers, ret_error);
-    if (!c->rk) {
-        free_unborn(c);
+    c->handle = c->rk ? rd_kafka_topic_new(c->rk, topic, NULL) : NULL;
+    if (!c->handle) {
+        if (c->rk)
+            buf_append_str(ret_error, rd_kafka_err2str(rd_kafka_last_error()));
+        free_parts(c);
         return -EINVAL;
     }
-    if (wake_init(&c->wake, loop, rd_kafka_queue_get_consumer(c->rk), woken, c) < 0) {
+    if (wake_init(&c->wake, loop, new_queue(c->rk), woken, c) < 0) {
         buf_append_str(ret_error, "no descriptor left");
-        rd_kafka_destroy(c->rk);
-        free_unborn(c);
+        free_parts(c);
         return -EINVAL;
     }
-    c->lookup.rk = c->rk;
+    c->lookup.brokers = c->brokers;
+    c->lookup.name = c->name;
     c->lookup.topic = c->topic;
     task_init(&c->task, loop, lookup_run, &c->lookup, before_lookup, looked_up, c);
     task_start(&c->task);
@@ -398,22 +419,22 @@ void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, 
     struct partition *fresh = calloc(n + 1, sizeof *fresh);
     assert(fresh);
     for (size_t i = 0; i < n; i++) {
-        const struct partition *stays = find(c, partitions[i]);
-        if (stays)
-            fresh[i] = *stays;
-        else
-            fresh[i] = (struct partition){.number = partitions[i], .birth = ++c->births, .next = UNPLACED};
+        struct partition *stays = find(c, partitions[i]);
+        fresh[i] = (struct partition){.number = partitions[i], .birth = ++c->births, .next = UNPLACED};
+        if (!stays)
+            continue;
+        fresh[i] = *stays;
+        stays->started = false; /* it goes on in `fresh` */
     }
+    for (size_t i = 0; i < c->n; i++)
+        stop(c, &c->partitions[i]);
     free(c->partitions);
     c->partitions = fresh;
     c->n = n;
     c->tail_records = tail_records;
     c->tail_ms = tail_ms;
-    c->stale = true;
     if (count_unplaced(c) > 0)
         task_start(&c->task);
-    if (!c->paused)
-        wake_again(&c->wake);
 }
 
 void kafka_consumer_pause(struct kafka_consumer *c, bool paused)

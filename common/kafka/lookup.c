@@ -1,8 +1,18 @@
 #include "kafka/lookup.h"
 
+#include "kafka/conf.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 
 #define CALL_MS 1000
+/* Times that mean places (Kafka protocol, ListOffsets) */
+#define AT_END (-1)
+#define AT_BEGINNING (-2)
+
+static const char *const settings[][2] = {
+    {NULL, NULL},
+};
 
 static bool fail(struct lookup *l, rd_kafka_resp_err_t err)
 {
@@ -12,61 +22,69 @@ static bool fail(struct lookup *l, rd_kafka_resp_err_t err)
     return false;
 }
 
-static bool only_ask(struct lookup *l)
+static bool only_ask(struct lookup *l, rd_kafka_t *rk)
 {
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t err = rd_kafka_metadata(l->rk, 0, NULL, &metadata, CALL_MS);
+    rd_kafka_resp_err_t err = rd_kafka_metadata(rk, 0, NULL, &metadata, CALL_MS);
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
         return fail(l, err);
     rd_kafka_metadata_destroy(metadata);
-    l->answered = true;
     return true;
 }
 
-static bool find_ends(struct lookup *l)
+/* First offset at or after that time, of each place; -1 where there is none. One request to each leader. */
+static bool ask_offsets(struct lookup *l, rd_kafka_t *rk, int64_t time_ms, int64_t *ret_offsets)
 {
-    for (size_t i = 0; i < l->n && !atomic_load(&l->cancelled); i++) {
-        struct place *p = &l->places[i];
-        int64_t low = 0, high = 0;
-        rd_kafka_resp_err_t err =
-            rd_kafka_query_watermark_offsets(l->rk, l->topic, p->partition, &low, &high, CALL_MS);
-        if (err != RD_KAFKA_RESP_ERR_NO_ERROR)
-            return fail(l, err);
-        p->end = high;
-        p->start = high - l->tail_records > low ? high - l->tail_records : low;
-    }
-    return !atomic_load(&l->cancelled);
-}
-
-/* The first record of the hot window, where that lies before the last records by count. */
-static bool find_window(struct lookup *l)
-{
+    if (atomic_load(&l->cancelled))
+        return fail(l, RD_KAFKA_RESP_ERR__DESTROY);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)l->n);
     for (size_t i = 0; i < l->n; i++)
-        rd_kafka_topic_partition_list_add(list, l->topic, l->places[i].partition)->offset =
-            l->now_ms > l->tail_ms ? l->now_ms - l->tail_ms : 0;
-    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(l->rk, list, CALL_MS);
+        rd_kafka_topic_partition_list_add(list, l->topic, l->places[i].partition)->offset = time_ms;
+    rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(rk, list, CALL_MS);
     for (int i = 0; i < list->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
-        struct place *p = &l->places[i];
-        int64_t offset = list->elems[i].offset; /* negative: nothing is so young */
         err = list->elems[i].err;
-        if (offset >= 0 && offset < p->start)
-            p->start = offset;
-        p->found = err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        ret_offsets[i] = list->elems[i].offset;
     }
     rd_kafka_topic_partition_list_destroy(list);
     return err == RD_KAFKA_RESP_ERR_NO_ERROR || fail(l, err);
 }
 
+/* The end comes first: what is written after it was seen is read as what is new. */
+static bool find_places(struct lookup *l, rd_kafka_t *rk)
+{
+    int64_t *ends = calloc(3 * l->n, sizeof *ends), *lows = ends + l->n, *young = lows + l->n;
+    int64_t since = l->now_ms > l->tail_ms ? l->now_ms - l->tail_ms : 0;
+    bool fine = ends && ask_offsets(l, rk, AT_END, ends) && ask_offsets(l, rk, AT_BEGINNING, lows) &&
+                ask_offsets(l, rk, since, young);
+    for (size_t i = 0; i < l->n && fine; i++) {
+        struct place *p = &l->places[i];
+        p->end = ends[i];
+        p->start = ends[i] - l->tail_records;
+        if (young[i] >= 0 && young[i] < p->start)
+            p->start = young[i];
+        if (p->start < lows[i])
+            p->start = lows[i];
+    }
+    free(ends);
+    return fine;
+}
+
 bool lookup_run(void *arg)
 {
     struct lookup *l = arg;
+    struct buf error = {0};
     l->answered = false;
     l->why[0] = 0;
-    if (l->n == 0)
-        return only_ask(l);
-    if (!find_ends(l) || !find_window(l))
+    rd_kafka_conf_t *conf = kafka_conf_new(l->brokers, l->name, settings, &error);
+    buf_fini(&error); /* the same brokers were good enough for the consumer */
+    rd_kafka_t *rk = conf ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, l->why, sizeof l->why) : NULL;
+    if (!rk) {
+        if (conf)
+            rd_kafka_conf_destroy(conf);
         return false;
-    l->answered = true;
-    return true;
+    }
+    bool fine = l->n > 0 ? find_places(l, rk) : only_ask(l, rk);
+    rd_kafka_destroy(rk);
+    l->answered |= fine;
+    return fine;
 }

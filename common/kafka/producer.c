@@ -18,12 +18,14 @@
 static const char *const settings[][2] = {
     {"enable.idempotence", "true"},
     {"acks", "all"},
+    {"retry.backoff.ms", "20"},
     {"linger.ms", "0.5"},
     {"max.in.flight", "1"},
     {"message.timeout.ms", "0"}, /* none: what is given up here would be lost */
     {"request.timeout.ms", "5000"},
     {"queue.buffering.max.messages", "50000"},
     {"queue.buffering.max.kbytes", "65536"},
+    {"allow.auto.create.topics", "false"}, /* a topic that is gone must not come back with another number of partitions */
     {NULL, NULL},
 };
 

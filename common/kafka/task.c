@@ -17,6 +17,7 @@ static void on_start(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct task *t = w->data;
     sigset_t all, before;
+    assert(!t->running);
     t->prepare(t->owner);
     /* signals are the loop's */
     sigfillset(&all);
@@ -58,6 +59,12 @@ void task_fini(struct task *t)
     ev_timer_stop(t->loop, &t->start);
 }
 
+/* A timer that has fired in this turn and whose callback is still to come is not active any more. */
+static bool is_due(struct task *t)
+{
+    return t->running || ev_is_active(&t->start) || ev_is_pending(&t->start);
+}
+
 static void start_after(struct task *t, uint32_t ms)
 {
     ev_timer_set(&t->start, ms / 1000.0, 0);
@@ -66,13 +73,13 @@ static void start_after(struct task *t, uint32_t ms)
 
 void task_start(struct task *t)
 {
-    if (!t->running && !ev_is_active(&t->start))
+    if (!is_due(t))
         start_after(t, 0);
 }
 
 uint32_t task_again(struct task *t)
 {
-    if (t->running || ev_is_active(&t->start))
+    if (is_due(t))
         return 0;
     uint32_t ms = backoff_next(&t->backoff, random_u64());
     start_after(t, ms);
