@@ -16,7 +16,9 @@ from stack import KEY, Stack
 HOPS = {
     "commit": ("sequencer", "cellcast_sequencer_commit_seconds"),
     "publish": ("cell", "cellcast_gateway_publish_commit_seconds"),
-    "relay": ("relay", "cellcast_relay_commit_to_produce_seconds"),
+    "relay_decode": ("relay", "cellcast_relay_decode_seconds"),
+    "relay_visible": ("relay", "cellcast_relay_visible_seconds"),
+    "relay_kafka_ack": ("relay", "cellcast_relay_kafka_seconds"),
     "kafka": ("cell", "cellcast_worker_hop_kafka_seconds"),
     "worker": ("cell", "cellcast_worker_hop_worker_seconds"),
     "gateway": ("cell", "cellcast_gateway_hop_gateway_seconds"),
