@@ -33,7 +33,8 @@ void channel_free(struct channel *ch)
 
 size_t channel_bytes(const struct channel *ch)
 {
-    return sizeof *ch + ch->name.n + ch->ring.capacity * sizeof *ch->ring.slots + ch->ring.bytes;
+    return sizeof *ch + ch->name.n + ch->ring.capacity * sizeof *ch->ring.slots +
+           ch->ring.bytes;
 }
 
 void taker_init(struct taker *t)

@@ -1,9 +1,10 @@
 /* A channel that somebody wants or of which a ring is kept, and the cursors on it.
  *
- *     PostgreSQL: 1 … first-1 | ring: first … head | truth: what PostgreSQL said is there | want: what the hole needs
- *                      ↑ cursor (sent): one per gateway, no queue anywhere
+ *     PostgreSQL: 1 … first-1 | ring: first … head | … truth: what PostgreSQL told of
+ *                    ↑ cursor: one per gateway     | … want: what Kafka told of behind a hole
  *
- * A channel lives while it has a cursor or a ring that holds something. Written by routes.c, cursor.c, fill.c. */
+ * A channel lives while it has a cursor or a ring that holds something. Written by routes.c,
+ * cursor.c, fill.c. */
 #ifndef FANOUT_CHANNEL_H
 #define FANOUT_CHANNEL_H
 
@@ -42,7 +43,7 @@ struct channel {
 };
 
 enum cursor_state {
-    CURSOR_WAITING, /* position not decided: partition catching up, head unknown, `since` above the head */
+    CURSOR_WAITING, /* not decided: partition catching up, head unknown, `since` above it */
     CURSOR_IDLE,    /* has sent everything that there is */
     CURSOR_READY,   /* what comes next is in the ring: on struct taker::ready */
     CURSOR_BEHIND,  /* what comes next is in PostgreSQL only: on struct channel::behind */
@@ -56,25 +57,27 @@ struct cursor {
     struct channel *channel;
     struct taker *taker;
     enum cursor_state state;
-    bool from_head;  /* as in fan_subscribe */
-    bool answered;   /* fan_subscribed was sent */
-    uint8_t asks;    /* answers about the head that did not reach `since` */
-    uint64_t epoch;  /* as in fan_subscribe */
-    uint64_t since;  /* as in fan_subscribe */
-    uint64_t sent;   /* once placed: seq + 1 comes next */
+    bool from_head;    /* as in fan_subscribe */
+    bool answered;     /* fan_subscribed was sent */
+    uint8_t asks;      /* answers about the head that did not reach `since` */
+    uint64_t epoch;    /* as in fan_subscribe */
+    uint64_t since;    /* as in fan_subscribe */
+    int64_t placed_ns; /* loop clock: what was taken from Kafka since then is live for it */
+    uint64_t sent;     /* once placed: seq + 1 comes next */
 };
 
 /* Who takes publications: the routes' view of one gateway's link. */
 struct taker {
-    struct list cursors;   /* struct cursor::taker_link */
-    struct list ready;     /* struct cursor::state_link */
-    struct list stalled;   /* struct cursor::state_link */
-    struct list busy_link; /* of struct routes::busy: something may be done for it in this turn */
-    uint32_t n_behind;     /* cursors in CURSOR_BEHIND */
+    struct list cursors; /* struct cursor::taker_link */
+    struct list ready;   /* struct cursor::state_link */
+    struct list stalled; /* struct cursor::state_link */
+    struct list
+        busy_link;     /* of struct routes::busy: something may be done for it in this turn */
+    uint32_t n_behind; /* cursors in CURSOR_BEHIND */
 };
 
 struct channel *channel_new(struct bytes name, uint32_t hash);
-void channel_free(struct channel *ch); /* it has no cursors left */
+void channel_free(struct channel *ch);          /* it has no cursors left */
 size_t channel_bytes(const struct channel *ch); /* of memory, the ring included */
 void taker_init(struct taker *t);
 

@@ -75,7 +75,8 @@ void control_status(struct control *c)
     struct buf why = {0};
     if (!c->link)
         return;
-    struct ctl_status status = {.ready = worker_ready(c->worker, &why), .draining = c->worker->draining};
+    struct ctl_status status = {.ready = worker_ready(c->worker, &why),
+                                .draining = c->worker->draining};
     status.why = buf_bytes(&why);
     LINK_SEND(c->link, CTL_STATUS, ctl_status, &status);
     buf_fini(&why);
@@ -88,5 +89,6 @@ void control_metrics(struct control *c)
     struct buf *scratch = &c->worker->scratch;
     buf_clear(scratch);
     worker_metrics_snapshot(&c->worker->metrics, scratch);
-    LINK_SEND(c->link, CTL_METRICS, ctl_metrics, (&(struct ctl_metrics){.metrics = buf_bytes(scratch)}));
+    LINK_SEND(c->link, CTL_METRICS, ctl_metrics,
+              (&(struct ctl_metrics){.metrics = buf_bytes(scratch)}));
 }

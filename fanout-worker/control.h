@@ -1,5 +1,5 @@
-/* The link with the supervisor, over the socket that it left open as CTL_FD: hello, status, metrics to it; map, drain
- * from it. Its end is the end of this process. */
+/* The link with the supervisor, over the socket that it left open as CTL_FD: hello, status,
+ * metrics to it; map, drain from it. Its end is the end of this process. */
 #ifndef FANOUT_CONTROL_H
 #define FANOUT_CONTROL_H
 

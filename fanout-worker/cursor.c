@@ -4,9 +4,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define TURN_BYTES (64 << 10)  /* of one cursor, before the next one's turn */
-#define TAKER_BEHIND_MAX 32    /* cursors of a gateway that wait for pages at a time: the others' pages would find it full */
-#define ASKS_MAX 3             /* the first answer may be older than the question, the other two are not */
+#define TURN_BYTES (64 << 10) /* of one cursor, before the next one's turn */
+#define ASKS_MAX 3 /* the first answer may be older than the question, the other two are not */
+/* Cursors of a gateway that wait for pages at a time; those of more would find it full. */
+#define TAKER_BEHIND_MAX 32
 
 struct cursor *cursor_new(struct routes *r, struct channel *ch, struct taker *t)
 {
@@ -42,6 +43,8 @@ static void cursor_goto(struct routes *r, struct cursor *c, enum cursor_state st
         list_append(&ch->behind, &c->state_link);
     if (state == CURSOR_STALLED)
         list_append(&t->stalled, &c->state_link);
+    if (!was_placed)
+        c->placed_ns = r->now_ns;
     if (state == CURSOR_READY || was_behind)
         taker_is_busy(r, t);
     ch->placed += (state != CURSOR_WAITING) - was_placed;
@@ -76,7 +79,8 @@ static void answer(struct routes *r, struct cursor *c, uint32_t status)
     r->metrics->subscribed_total++;
     if (status == STATUS_UNRECOVERABLE)
         r->metrics->unrecoverable_total++;
-    r->ports->subscribed(r->owner, c->taker, c->channel->name, status, c->channel->epoch, c->sent);
+    r->ports->subscribed(r->owner, c->taker, c->channel->name, status, c->channel->epoch,
+                         c->sent);
 }
 
 void cursor_lose(struct routes *r, struct cursor *c)
@@ -117,14 +121,16 @@ void cursor_settle(struct routes *r, struct cursor *c)
     struct taker *t = c->taker;
     uint64_t next = c->sent + 1;
     assert(c->state != CURSOR_WAITING);
-    /* Behind the ring it stays unanswered until the row that comes next has been seen: it may be gone. */
+    /* Behind the ring it stays unanswered until the row that comes next has been seen: it
+     * may be gone. */
     if (!c->answered && next >= ring->first)
         answer(r, c, STATUS_OK);
     if (next >= ring->next) {
         cursor_goto(r, c, CURSOR_IDLE);
     } else if (next >= ring->first) {
         cursor_goto(r, c, CURSOR_READY);
-    } else if (t->n_behind - (c->state == CURSOR_BEHIND) >= TAKER_BEHIND_MAX || r->ports->full(r->owner, t)) {
+    } else if (t->n_behind - (c->state == CURSOR_BEHIND) >= TAKER_BEHIND_MAX ||
+               r->ports->full(r->owner, t)) {
         cursor_goto(r, c, CURSOR_STALLED);
     } else {
         cursor_goto(r, c, CURSOR_BEHIND);
@@ -135,7 +141,7 @@ void cursor_settle(struct routes *r, struct cursor *c)
 void cursor_send(struct routes *r, struct cursor *c, const struct pub *p)
 {
     assert(p->seq == c->sent + 1);
-    r->ports->publication(r->owner, c->taker, p);
+    r->ports->publication(r->owner, c->taker, p, p->taken_ns && p->taken_ns >= c->placed_ns);
     c->sent++;
 }
 
@@ -156,7 +162,9 @@ enum cursor_served cursor_serve(struct routes *r, struct cursor *c, const struct
     }
     if (!c->answered)
         answer(r, c, STATUS_OK);
-    for (; i < page->n && page->rows[i]->seq == c->sent + 1 && !r->ports->full(r->owner, c->taker); i++) {
+    for (; i < page->n && page->rows[i]->seq == c->sent + 1 &&
+           !r->ports->full(r->owner, c->taker);
+         i++) {
         cursor_send(r, c, page->rows[i]);
         r->metrics->refills_total++;
     }
@@ -177,7 +185,8 @@ static void pump_cursor(struct routes *r, struct cursor *c)
 
 void taker_pump(struct routes *r, struct taker *t)
 {
-    while (!list_is_empty(&t->stalled) && t->n_behind < TAKER_BEHIND_MAX && !r->ports->full(r->owner, t))
+    while (!list_is_empty(&t->stalled) && t->n_behind < TAKER_BEHIND_MAX &&
+           !r->ports->full(r->owner, t))
         cursor_settle(r, list_first(&t->stalled, struct cursor, state_link));
     while (!list_is_empty(&t->ready) && !r->ports->full(r->owner, t))
         pump_cursor(r, list_first(&t->ready, struct cursor, state_link));

@@ -9,9 +9,11 @@ void cursor_free(struct routes *r, struct cursor *c);
 void cursor_restart(struct routes *r, struct cursor *c, const struct fan_subscribe *what);
 /* Decides the position of a waiting cursor if that can be done, else asks what it needs. */
 void cursor_decide(struct routes *r, struct cursor *c);
-/* Its position can't be continued: it stands at the ring's head from here on, and is told so. */
+/* Its position can't be continued: it stands at the ring's head from here on, and is told
+ * so. */
 void cursor_lose(struct routes *r, struct cursor *c);
-/* Moves a placed cursor to the state that the facts say: the ring, what it has sent, its gateway. */
+/* Moves a placed cursor to the state that the facts say: the ring, what it has sent, its
+ * gateway. */
 void cursor_settle(struct routes *r, struct cursor *c);
 enum cursor_served {
     CURSOR_SERVED,      /* it went on, or was lost, or its gateway is full */
@@ -21,7 +23,8 @@ enum cursor_served {
 
 /* Sends what the page has for it. */
 enum cursor_served cursor_serve(struct routes *r, struct cursor *c, const struct page *page);
-void cursor_send(struct routes *r, struct cursor *c, const struct pub *p); /* p is what comes next */
+void cursor_send(struct routes *r, struct cursor *c,
+                 const struct pub *p); /* p is what comes next */
 /* All that its gateway takes now: cursors that may go on, in turns. */
 void taker_pump(struct routes *r, struct taker *t);
 

@@ -50,7 +50,8 @@ void fill_ask_head(struct routes *r, struct channel *ch)
 void fill_ask_hole(struct routes *r, struct channel *ch)
 {
     if (ch->placed && ch->want > ring_head(&ch->ring) && may_ask(r, ch, &ch->fill_need))
-        r->ports->ask_page(r->owner, ch->name, PAGE_FILL, ch->epoch, ring_head(&ch->ring), INT64_MAX);
+        r->ports->ask_page(r->owner, ch->name, PAGE_FILL, ch->epoch, ring_head(&ch->ring),
+                           INT64_MAX);
 }
 
 void fill_ask_behind(struct routes *r, struct channel *ch)
@@ -89,9 +90,11 @@ static void hole_lost(struct routes *r, struct channel *ch, uint64_t next)
     struct cursor *c;
     uint64_t lost = next - ch->ring.next;
     r->metrics->holes_lost_total += lost;
-    log_error("hole_lost", "channel=%.*s epoch=%llu seq=%llu publications=%llu rows are not in PostgreSQL, cursors=%u told 112",
-              BYTES_FMT(ch->name), (unsigned long long)ch->epoch, (unsigned long long)ch->ring.next,
-              (unsigned long long)lost, ch->placed);
+    log_error("hole_lost",
+              "channel=%.*s epoch=%llu seq=%llu publications=%llu rows are not in PostgreSQL, "
+              "cursors=%u told 112",
+              BYTES_FMT(ch->name), (unsigned long long)ch->epoch,
+              (unsigned long long)ch->ring.next, (unsigned long long)lost, ch->placed);
     channel_restart(r, ch, next);
     list_for_each (c, &ch->cursors, channel_link)
         if (c->state != CURSOR_WAITING && c->sent + 1 < next)
@@ -117,9 +120,11 @@ static void fill_hole(struct routes *r, struct channel *ch, const struct page *p
         need_met(&ch->fill_need);
     } else if (need_failed(r, ch, &ch->fill_need)) {
         r->metrics->rowless_total++;
-        log_error("rowless", "channel=%.*s epoch=%llu seq=%llu postgres_head=%llu Kafka told of rows that are not there: let be",
-                  BYTES_FMT(ch->name), (unsigned long long)ch->epoch, (unsigned long long)ch->want,
-                  (unsigned long long)page->head);
+        log_error("rowless",
+                  "channel=%.*s epoch=%llu seq=%llu postgres_head=%llu Kafka told of rows that "
+                  "are not there: let be",
+                  BYTES_FMT(ch->name), (unsigned long long)ch->epoch,
+                  (unsigned long long)ch->want, (unsigned long long)page->head);
         filled = true;
     }
     if (filled) {
@@ -132,9 +137,11 @@ static void lose_too_early(struct routes *r, struct channel *ch, const struct pa
 {
     struct cursor *c;
     r->metrics->rowless_total++;
-    log_error("rowless", "channel=%.*s epoch=%llu head=%llu postgres_head=%llu cursors behind the ring told 112",
-              BYTES_FMT(ch->name), (unsigned long long)ch->epoch, (unsigned long long)ring_head(&ch->ring),
-              (unsigned long long)page->head);
+    log_error(
+        "rowless",
+        "channel=%.*s epoch=%llu head=%llu postgres_head=%llu cursors behind the ring told 112",
+        BYTES_FMT(ch->name), (unsigned long long)ch->epoch,
+        (unsigned long long)ring_head(&ch->ring), (unsigned long long)page->head);
     list_for_each (c, &ch->cursors, channel_link)
         if ((c->state == CURSOR_BEHIND || c->state == CURSOR_STALLED) && c->sent >= page->head)
             cursor_lose(r, c);
@@ -158,13 +165,15 @@ static void serve_behind(struct routes *r, struct channel *ch, const struct page
         lose_too_early(r, ch, page);
 }
 
-void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose, const struct page *page)
+void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose,
+               const struct page *page)
 {
     (purpose == PAGE_FILL ? &ch->fill_need : &ch->refill_need)->asked = false;
     if (page->log_epoch > ch->epoch) {
         channel_epoch(r, ch, page->log_epoch, page->head);
     } else if (page->epoch == ch->epoch) {
-        /* A snapshot of an earlier generation than Kafka's says nothing about the head of this one. */
+        /* A snapshot of an earlier generation than Kafka's says nothing about the head of
+         * this one. */
         struct page seen = *page;
         seen.head = page->log_epoch == ch->epoch ? page->head : 0;
         fill_truth(r, ch, seen.head);

@@ -1,14 +1,15 @@
-/* What PostgreSQL is asked for, and what its answers mean: heads, holes of a ring, cursors behind a ring.
- * At most one question of a kind is under way per channel, however many ask. Only routes.c and cursor.c call this. */
+/* What PostgreSQL is asked for, and what its answers mean: heads, holes of a ring, cursors
+ * behind a ring. At most one question of a kind is under way per channel, however many ask.
+ * Only routes.c and cursor.c call this. */
 #ifndef FANOUT_FILL_H
 #define FANOUT_FILL_H
 
 #include "routes.h"
 
-#define SOON_NS (50 * 1000000LL)         /* visibility lags by milliseconds; then it is asked again */
-#define LATE_NS (1000 * 1000000LL)       /* after TRIES_SOON of those; and the time Kafka gets to bring what PostgreSQL has */
-#define TRIES_SOON 10
-#define GIVE_UP_NS (10 * 1000000000LL)   /* PostgreSQL goes on denying what Kafka told of */
+#define SOON_NS 50000000LL       /* visibility lags by milliseconds; then it is asked again */
+#define LATE_NS 1000000000LL     /* after TRIES_SOON times; also: Kafka's time to bring it */
+#define TRIES_SOON 10            /* answers that did not help */
+#define GIVE_UP_NS 10000000000LL /* PostgreSQL goes on denying what Kafka told of */
 
 void fill_ask_head(struct routes *r, struct channel *ch);
 void fill_ask_hole(struct routes *r, struct channel *ch);
@@ -17,13 +18,16 @@ void fill_ask_behind(struct routes *r, struct channel *ch);
 void fill_want(struct routes *r, struct channel *ch, uint64_t seq);
 /* PostgreSQL told of seq: Kafka gets LATE_NS to bring it. */
 void fill_truth(struct routes *r, struct channel *ch, uint64_t seq);
-void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose, const struct page *page);
+void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose,
+               const struct page *page);
 void fill_due(struct routes *r, struct channel *ch); /* a time came that somebody waited for */
 
 /* of routes.c, for fill.c */
 int channel_append(struct routes *r, struct channel *ch, struct pub *p); /* as ring_append */
-void channel_restart(struct routes *r, struct channel *ch, uint64_t next); /* empties the ring, leaves the cursors alone */
-void channel_epoch(struct routes *r, struct channel *ch, uint64_t epoch, uint64_t head); /* moves on to a later one */
+void channel_restart(struct routes *r, struct channel *ch,
+                     uint64_t next); /* empties the ring, leaves the cursors alone */
+void channel_epoch(struct routes *r, struct channel *ch, uint64_t epoch,
+                   uint64_t head); /* moves on to a later one */
 void channel_due(struct routes *r, struct channel *ch, int64_t delay_ns);
 
 #endif

@@ -11,14 +11,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/*  Kafka ──▶ source ──▶ flow_record ──▶ routes: repeat? hole? else into the ring, the channel is dirty
+/*  Kafka ──▶ source ──▶ flow_record ──▶ routes: repeat? hole? else into the ring
  *                                         │  ask_page, ask_head ──▶ history ──▶ PostgreSQL
- *                                         ◀── on_filled, on_refilled, on_head ──────────────┘
+ *                                         ◀── on_filled, on_refilled, on_head ─────┘
  *  gateway ──▶ gateway_link ──▶ flow_subscribe ──▶ routes: a cursor
- *                          ──▶ read_range, read_head ──▶ ring, or history
- *                          ──▶ flow_presence_* ──▶ presence ──▶ flow_joined ──▶ interested gateways
+ *                           ──▶ read_range, read_head ──▶ ring, or history
+ *                           ──▶ flow_presence_* ──▶ presence ──▶ flow_joined ──▶ gateways
  *
- *  end of the turn ──▶ flow_turn ──▶ routes: each gateway's cursors, as far as it takes ──▶ gateway_link ──▶ gateway
+ *  end of the turn ──▶ flow_turn ──▶ routes: cursors, as far as each gateway takes
+ *                                         ──▶ gateway_link ──▶ gateway
  *
  *  supervisor ──▶ control ──▶ flow_map ──▶ routes, source, presence: what is ours */
 
@@ -42,19 +43,23 @@ static void count_record(struct worker *w, int answer, bool stub)
     m->records_foreign_total += answer == ROUTES_NOT_MINE;
 }
 
-void flow_record(struct worker *w, enum record_kind kind, struct bytes channel, const struct publication *p)
+void flow_record(struct worker *w, enum record_kind kind, struct bytes channel,
+                 const struct publication *p)
 {
     struct publication stamped = *p;
     stamped.consumed_us = clock_real_us();
     struct pub *pub = pub_new(channel, &stamped);
+    pub->taken_ns = clock_mono_ns();
     if (kind == RECORD_EPHEMERAL) {
         w->metrics.ephemeral_total++;
         count_record(w, routes_ephemeral(routes_now(w), channel, pub), false);
     } else {
-        count_record(w, routes_record(routes_now(w), channel, pub, kind == RECORD_STUB), kind == RECORD_STUB);
+        count_record(w, routes_record(routes_now(w), channel, pub, kind == RECORD_STUB),
+                     kind == RECORD_STUB);
     }
     if (w->caught_up && p->relayed_us)
-        histogram_record(&w->metrics.hop_kafka_seconds, (int64_t)(stamped.consumed_us - p->relayed_us));
+        histogram_record(&w->metrics.hop_kafka_seconds,
+                         (int64_t)(stamped.consumed_us - p->relayed_us));
     pub_unref(pub);
 }
 
@@ -82,7 +87,8 @@ void flow_caught_up(struct worker *w, uint32_t partition)
 void flow_doubt(struct worker *w, int32_t partition, const char *why)
 {
     w->metrics.doubts_total++;
-    log_warn("kafka_doubt", "partition=%d why=\"%s\" heads are compared with PostgreSQL", partition, why);
+    log_warn("kafka_doubt", "partition=%d why=\"%s\" heads are compared with PostgreSQL",
+             partition, why);
     routes_doubt(routes_now(w), partition);
 }
 
@@ -100,9 +106,12 @@ static void listen_now(struct worker *w)
     struct buf error = {0};
     if (w->listener)
         return;
-    snprintf(path, sizeof path, "%s/worker-%lld.sock", w->options.run_dir, (long long)w->options.slot);
-    if (listener_new(w->process.loop, path, 128, gateways_accept, w, &w->listener, &error) < 0) {
-        log_error("listen_failed", "path=%s why=\"%s\" this process ends", path, error.p ? error.p : "");
+    snprintf(path, sizeof path, "%s/worker-%lld.sock", w->options.run_dir,
+             (long long)w->options.slot);
+    if (listener_new(w->process.loop, path, 128, gateways_accept, w, &w->listener, &error) <
+        0) {
+        log_error("listen_failed", "path=%s why=\"%s\" this process ends", path,
+                  error.p ? error.p : "");
         w->failed = true;
         worker_stop(w);
     } else {
@@ -113,7 +122,8 @@ static void listen_now(struct worker *w)
 
 int flow_map(struct worker *w, const struct ctl_map *m)
 {
-    if (m->partitions == 0 || m->partitions > PARTITIONS_MAX || m->owners.n != m->partitions * sizeof(uint32_t))
+    if (m->partitions == 0 || m->partitions > PARTITIONS_MAX ||
+        m->owners.n != m->partitions * sizeof(uint32_t))
         return -EBADMSG;
     bool *mine = calloc(m->partitions, sizeof *mine);
     assert(mine);
@@ -125,7 +135,8 @@ int flow_map(struct worker *w, const struct ctl_map *m)
     source_assign(w->source, mine, m->partitions);
     presence_keep(&w->presence, is_mine, w);
     free(mine);
-    log_info("map_taken", "generation=%llu partitions=%u mine=%lld", (unsigned long long)m->generation, m->partitions,
+    log_info("map_taken", "generation=%llu partitions=%u mine=%lld",
+             (unsigned long long)m->generation, m->partitions,
              (long long)w->metrics.partitions);
     routes_doubt(routes_now(w), -1);
     consider_caught_up(w, true);
@@ -140,20 +151,21 @@ static bool on_full(void *owner, const struct taker *t)
     return gateway_full(container_of(t, struct gateway_link, taker));
 }
 
-static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status, uint64_t epoch, uint64_t seq)
+static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status,
+                          uint64_t epoch, uint64_t seq)
 {
     gateway_send_subscribed(gateway_of(t), channel, status, epoch, seq);
 }
 
-static void on_publication(void *owner, struct taker *t, const struct pub *p)
+static void on_publication(void *owner, struct taker *t, const struct pub *p, bool live)
 {
     struct worker *w = owner;
-    uint64_t now_us = clock_real_us();
     w->metrics.sent_total++;
     w->metrics.sent_bytes_total += p->n;
-    if (p->consumed_us)
-        histogram_record(&w->metrics.hop_worker_seconds, (int64_t)(now_us - p->consumed_us));
-    gateway_send_publication(gateway_of(t), p, now_us);
+    if (live)
+        histogram_record(&w->metrics.hop_worker_seconds,
+                         (clock_mono_ns() - p->taken_ns) / NS_PER_US);
+    gateway_send_publication(gateway_of(t), p, clock_real_us());
 }
 
 static void on_not_mine(void *owner, struct taker *t, struct bytes channel)
@@ -178,8 +190,8 @@ static void on_refilled(void *ctx, const struct page *page)
     routes_page(routes_now(w), PAGE_REFILL, page);
 }
 
-static void on_ask_page(void *owner, struct bytes channel, enum page_purpose purpose, uint64_t epoch, uint64_t since,
-                        uint64_t until)
+static void on_ask_page(void *owner, struct bytes channel, enum page_purpose purpose,
+                        uint64_t epoch, uint64_t since, uint64_t until)
 {
     struct worker *w = owner;
     struct history_ask ask = {
@@ -234,7 +246,8 @@ void flow_gateway_gone(struct worker *w, struct gateway_link *g)
     routes_taker_gone(routes_now(w), &g->taker);
 }
 
-void flow_presence_set(struct worker *w, struct gateway_link *g, const struct fan_presence_set *m)
+void flow_presence_set(struct worker *w, struct gateway_link *g,
+                       const struct fan_presence_set *m)
 {
     if (!routes_owns(&w->routes, m->channel))
         gateway_send_not_mine(g, m->channel);
@@ -242,14 +255,17 @@ void flow_presence_set(struct worker *w, struct gateway_link *g, const struct fa
         w->metrics.presence_refused_total++;
 }
 
-void flow_presence_clear(struct worker *w, struct gateway_link *g, const struct fan_presence_clear *m)
+void flow_presence_clear(struct worker *w, struct gateway_link *g,
+                         const struct fan_presence_clear *m)
 {
     presence_clear(&w->presence, g->lease, m);
 }
 
-void flow_ask_presence(struct worker *w, struct gateway_link *g, const struct fan_ask_presence *m)
+void flow_ask_presence(struct worker *w, struct gateway_link *g,
+                       const struct fan_ask_presence *m)
 {
-    const struct partition *p = routes_partition(&w->routes, channel_place(m->channel).partition_hash);
+    const struct partition *p =
+        routes_partition(&w->routes, channel_place(m->channel).partition_hash);
     struct fan_presence answer = {.request = m->request, .status = STATUS_AWAY};
     if (!p || !p->owned) {
         gateway_send_not_mine(g, m->channel);
@@ -257,7 +273,8 @@ void flow_ask_presence(struct worker *w, struct gateway_link *g, const struct fa
         buf_clear(&w->scratch);
         answer.status = STATUS_OK;
         presence_answer(&w->presence, m->channel, m->counts_only,
-                        (struct presence_since){p->since_ns, p->since_generation}, clock_mono_ns(), &w->scratch, &answer);
+                        (struct presence_since){p->since_ns, p->since_generation},
+                        clock_mono_ns(), &w->scratch, &answer);
     }
     gateway_send_presence(g, &answer);
 }
@@ -289,4 +306,5 @@ void flow_tick(struct worker *w)
 void flow_turn(struct worker *w)
 {
     routes_turn(routes_now(w));
+    history_turn(w->history);
 }

@@ -8,11 +8,12 @@
 
 struct worker;
 
-extern const struct routes_ports flow_ports;         /* owner: struct worker */
-extern const struct history_handlers flow_history;   /* owner: struct worker */
+extern const struct routes_ports flow_ports;       /* owner: struct worker */
+extern const struct history_handlers flow_history; /* owner: struct worker */
 
 /* from Kafka */
-void flow_record(struct worker *w, enum record_kind kind, struct bytes channel, const struct publication *p);
+void flow_record(struct worker *w, enum record_kind kind, struct bytes channel,
+                 const struct publication *p);
 void flow_caught_up(struct worker *w, uint32_t partition);
 void flow_doubt(struct worker *w, int32_t partition, const char *why);
 
@@ -22,9 +23,12 @@ int flow_map(struct worker *w, const struct ctl_map *m);
 /* from gateways */
 void flow_subscribe(struct worker *w, struct gateway_link *g, const struct fan_subscribe *m);
 void flow_unsubscribe(struct worker *w, struct gateway_link *g, struct bytes channel);
-void flow_presence_set(struct worker *w, struct gateway_link *g, const struct fan_presence_set *m);
-void flow_presence_clear(struct worker *w, struct gateway_link *g, const struct fan_presence_clear *m);
-void flow_ask_presence(struct worker *w, struct gateway_link *g, const struct fan_ask_presence *m);
+void flow_presence_set(struct worker *w, struct gateway_link *g,
+                       const struct fan_presence_set *m);
+void flow_presence_clear(struct worker *w, struct gateway_link *g,
+                         const struct fan_presence_clear *m);
+void flow_ask_presence(struct worker *w, struct gateway_link *g,
+                       const struct fan_ask_presence *m);
 void flow_drained(struct worker *w, struct gateway_link *g);
 void flow_gateway_gone(struct worker *w, struct gateway_link *g);
 /* A presence_init told. */

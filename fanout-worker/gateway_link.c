@@ -16,13 +16,13 @@
 
 #define HEAD_BYTES 5 /* of a frame, besides its body */
 
-#define SEND(g, TYPE, message_name, m)                                                                       \
-    do {                                                                                                     \
-        struct buf *send_into_ = link_begin((g)->l, TYPE);                                                   \
-        size_t send_at_ = send_into_->n;                                                                     \
-        wire_put_##message_name(send_into_, m);                                                              \
-        (g)->given += send_into_->n - send_at_ + HEAD_BYTES;                                                 \
-        link_end((g)->l);                                                                                    \
+#define SEND(g, TYPE, message_name, m)                                                         \
+    do {                                                                                       \
+        struct buf *send_into_ = link_begin((g)->l, TYPE);                                     \
+        size_t send_at_ = send_into_->n;                                                       \
+        wire_put_##message_name(send_into_, m);                                                \
+        (g)->given += send_into_->n - send_at_ + HEAD_BYTES;                                   \
+        link_end((g)->l);                                                                      \
     } while (0)
 
 struct gateway_link *gateway_of(struct taker *t)
@@ -57,8 +57,9 @@ static void forget(struct gateway_link *g)
 static void cut(struct gateway_link *g, const char *why)
 {
     g->worker->metrics.gateways_cut_total++;
-    log_warn("gateway_cut", "peer=%s why=\"%s\" interests=%s pending=%zu reads=%u", g->name, why,
-             list_is_empty(&g->taker.cursors) ? "none" : "dropped", link_pending(g->l), g->n_reads);
+    log_warn("gateway_cut", "peer=%s why=\"%s\" interests=%s pending=%zu reads=%u", g->name,
+             why, list_is_empty(&g->taker.cursors) ? "none" : "dropped", link_pending(g->l),
+             g->n_reads);
     forget(g);
 }
 
@@ -89,10 +90,12 @@ static int hello_came(struct gateway_link *g, struct bytes body)
 {
     struct worker *w = g->worker;
     struct fan_hello m;
-    if (wire_get_fan_hello(body, &m) < 0 || g->lease || m.gateway.n == 0 || m.gateway.n >= sizeof g->name)
+    if (wire_get_fan_hello(body, &m) < 0 || g->lease || m.gateway.n == 0 ||
+        m.gateway.n >= sizeof g->name)
         return -EBADMSG;
     if (m.version != WIRE_VERSION) {
-        log_error("version_differs", "peer=%.*s theirs=%u ours=%u", BYTES_FMT(m.gateway), m.version, WIRE_VERSION);
+        log_error("version_differs", "peer=%.*s theirs=%u ours=%u", BYTES_FMT(m.gateway),
+                  m.version, WIRE_VERSION);
         return -EPROTO;
     }
     snprintf(g->name, sizeof g->name, "%.*s", BYTES_FMT(m.gateway));
@@ -101,21 +104,21 @@ static int hello_came(struct gateway_link *g, struct bytes body)
     lease->linked = true;
     g->lease = lease;
     w->metrics.gateways++;
-    log_info("gateway_linked", "peer=%s generation=%llu ours=%llu", g->name, (unsigned long long)m.generation,
-             (unsigned long long)w->generation);
+    log_info("gateway_linked", "peer=%s generation=%llu ours=%llu", g->name,
+             (unsigned long long)m.generation, (unsigned long long)w->generation);
     welcome(g);
     return 0;
 }
 
-#define HEAR(message_name, body, call)                                                                       \
-    ({                                                                                                       \
-        struct message_name m;                                                                               \
-        int hear_error_ = wire_get_##message_name(body, &m);                                                 \
-        if (hear_error_ == 0 && !channel_full_valid(m.channel))                                              \
-            hear_error_ = -EBADMSG;                                                                          \
-        if (hear_error_ == 0)                                                                                \
-            call;                                                                                            \
-        hear_error_;                                                                                         \
+#define HEAR(message_name, body, call)                                                         \
+    ({                                                                                         \
+        struct message_name m;                                                                 \
+        int hear_error_ = wire_get_##message_name(body, &m);                                   \
+        if (hear_error_ == 0 && !channel_full_valid(m.channel))                                \
+            hear_error_ = -EBADMSG;                                                            \
+        if (hear_error_ == 0)                                                                  \
+            call;                                                                              \
+        hear_error_;                                                                           \
     })
 
 static int synced_came(struct gateway_link *g, struct bytes body)
@@ -165,7 +168,8 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
         gateway_breathe(g);
         return;
     }
-    snprintf(why, sizeof why, "frame of type %u with %zu bytes: %s", type, body.n, strerror(-error));
+    snprintf(why, sizeof why, "frame of type %u with %zu bytes: %s", type, body.n,
+             strerror(-error));
     cut(g, why);
 }
 
@@ -199,7 +203,8 @@ void gateways_accept(void *owner, int fd, const char *peer)
 {
     struct worker *w = owner;
     if (count(&w->gateways) >= (size_t)w->options.gateways_max) {
-        log_warn("gateway_refused", "links=%lld no more are taken", (long long)w->options.gateways_max);
+        log_warn("gateway_refused", "links=%lld no more are taken",
+                 (long long)w->options.gateways_max);
         close(fd);
         return;
     }
@@ -253,16 +258,19 @@ void gateways_tick(struct worker *w, int64_t now_ns)
         const char *why = fault(g, now_ns);
         if (why)
             cut(g, why);
-        else if (g->lease && link_pending(g->l) == 0) /* who is written to anyway hears from us */
+        else if (g->lease &&
+                 link_pending(g->l) == 0) /* who is written to anyway hears from us */
             SEND(g, FAN_BEAT, fan_beat, &beat);
     }
 }
 
 /* ---- what it is told */
 
-void gateway_send_subscribed(struct gateway_link *g, struct bytes channel, uint32_t status, uint64_t epoch, uint64_t seq)
+void gateway_send_subscribed(struct gateway_link *g, struct bytes channel, uint32_t status,
+                             uint64_t epoch, uint64_t seq)
 {
-    struct fan_subscribed m = {.channel = channel, .status = status, .epoch = epoch, .seq = seq};
+    struct fan_subscribed m = {
+        .channel = channel, .status = status, .epoch = epoch, .seq = seq};
     SEND(g, FAN_SUBSCRIBED, fan_subscribed, &m);
 }
 
@@ -298,7 +306,8 @@ void gateway_send_presence(struct gateway_link *g, const struct fan_presence *m)
     SEND(g, FAN_PRESENCE, fan_presence, m);
 }
 
-void gateway_send_joined(struct gateway_link *g, struct bytes channel, struct bytes info, bool joined)
+void gateway_send_joined(struct gateway_link *g, struct bytes channel, struct bytes info,
+                         bool joined)
 {
     struct fan_join m = {.channel = channel, .info = info};
     if (joined)

@@ -1,5 +1,6 @@
-/* The links of the gateways: what they say is checked and handed to the flow, what is said to them goes through here.
- * A gateway is greeted first (fan_hello); before that nothing else of it is heard. */
+/* The links of the gateways: what they say is checked and handed to the flow, what is said
+ * to them goes through here. A gateway is greeted first (fan_hello); before that nothing
+ * else of it is heard. */
 #ifndef FANOUT_GATEWAY_LINK_H
 #define FANOUT_GATEWAY_LINK_H
 
@@ -17,29 +18,33 @@ struct gateway_link {
     struct lease *lease; /* NULL before the hello */
     struct list reads;   /* struct read::link */
     uint32_t n_reads;
-    bool paused;       /* nothing is read from it: too much is unanswered */
-    uint64_t given;    /* bytes handed to the link */
-    uint64_t taken;    /* of them by the kernel, when it was last looked */
-    int64_t taken_ns;  /* loop clock, when that last grew */
-    char name[64];     /* for logs */
+    bool paused;      /* nothing is read from it: too much is unanswered */
+    uint64_t given;   /* bytes handed to the link */
+    uint64_t taken;   /* of them by the kernel, when it was last looked */
+    int64_t taken_ns; /* loop clock, when that last grew */
+    char name[128];   /* for logs */
 };
 
-void gateways_accept(void *owner, int fd, const char *peer); /* a listener_accepted; owner: struct worker */
+void gateways_accept(void *owner, int fd,
+                     const char *peer); /* a listener_accepted; owner: struct worker */
 void gateways_close(struct worker *w);
-void gateways_welcome(struct worker *w);                      /* to all: generation or caught_up changed */
-void gateways_tick(struct worker *w, int64_t now_ns);         /* each second: beats, and who is cut off */
+void gateways_welcome(struct worker *w); /* to all: generation or caught_up changed */
+void gateways_tick(struct worker *w,
+                   int64_t now_ns); /* each second: beats, and who is cut off */
 
 struct gateway_link *gateway_of(struct taker *t);
 bool gateway_full(const struct gateway_link *g); /* it takes nothing now */
 /* More or less is unanswered than before: its link is read, or not. */
 void gateway_breathe(struct gateway_link *g);
 
-void gateway_send_subscribed(struct gateway_link *g, struct bytes channel, uint32_t status, uint64_t epoch, uint64_t seq);
+void gateway_send_subscribed(struct gateway_link *g, struct bytes channel, uint32_t status,
+                             uint64_t epoch, uint64_t seq);
 void gateway_send_publication(struct gateway_link *g, const struct pub *p, uint64_t now_us);
 void gateway_send_not_mine(struct gateway_link *g, struct bytes channel);
 void gateway_send_range(struct gateway_link *g, const struct fan_range *m);
 void gateway_send_head(struct gateway_link *g, const struct fan_head *m);
 void gateway_send_presence(struct gateway_link *g, const struct fan_presence *m);
-void gateway_send_joined(struct gateway_link *g, struct bytes channel, struct bytes info, bool joined);
+void gateway_send_joined(struct gateway_link *g, struct bytes channel, struct bytes info,
+                         bool joined);
 
 #endif

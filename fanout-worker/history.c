@@ -20,9 +20,10 @@ struct history {
     void *owner;
     struct worker_metrics *metrics;
     unsigned in_flight, max;
-    struct head_batch *batch; /* in flight; one at a time: what comes meanwhile fills the next one */
-    struct list waiting;      /* struct query::link, in the order of asking */
-    struct list flying;       /* struct query::link, in flight */
+    struct head_batch
+        *batch;          /* in flight; one at a time: what comes meanwhile fills the next one */
+    struct list waiting; /* struct query::link, in the order of asking */
+    struct list flying;  /* struct query::link, in flight */
     struct map queries;  /* struct query::by_key: the youngest of each */
     struct list heads;   /* struct head_ask::link */
     ev_timer again;      /* active: PostgreSQL refused something just now */
@@ -30,9 +31,10 @@ struct history {
 
 /* waiting ──▶ in flight ──▶ answered, or waiting again */
 struct query {
-    struct map_node by_key; /* of struct history::queries, unless a younger one took the place */
-    struct list link;       /* of struct history::waiting or ::flying; on none behind its like */
-    struct list waits;      /* struct history_wait::link */
+    struct map_node
+        by_key;        /* of struct history::queries, unless a younger one took the place */
+    struct list link;  /* of struct history::waiting or ::flying; on none behind its like */
+    struct list waits; /* struct history_wait::link */
     struct history *h;
     struct query *next; /* its like, waiting for this one's answer */
     bool in_map, in_flight;
@@ -63,7 +65,8 @@ static void send_what_may(struct history *h);
 
 /* ---- pages */
 
-static struct query *query_new(struct history *h, const struct history_ask *ask, struct buf *key)
+static struct query *query_new(struct history *h, const struct history_ask *ask,
+                               struct buf *key)
 {
     struct query *q = calloc(1, sizeof *q);
     assert(q);
@@ -101,11 +104,13 @@ static void query_free(struct query *q)
 /* The one that the asker may join, or a new one. */
 static struct query *query_for(struct history *h, const struct history_ask *ask)
 {
-    uint64_t numbers[] = {ask->epoch, ask->since, ask->until, ask->rows, ask->bytes, ask->reverse};
+    uint64_t numbers[] = {ask->epoch, ask->since, ask->until,
+                          ask->rows,  ask->bytes, ask->reverse};
     struct buf key = {0};
     buf_append(&key, numbers, sizeof numbers);
     buf_append_bytes(&key, ask->channel);
-    struct query *like = map_find_bytes(&h->queries, buf_bytes(&key), struct query, by_key, key);
+    struct query *like =
+        map_find_bytes(&h->queries, buf_bytes(&key), struct query, by_key, key);
     if (like && !like->in_flight) {
         buf_fini(&key);
         h->metrics->queries_joined_total++;
@@ -121,8 +126,8 @@ static struct query *query_for(struct history *h, const struct history_ask *ask)
     return q;
 }
 
-struct history_wait *history_page(struct history *h, const struct history_ask *ask, bool patient, history_done *done,
-                                  void *ctx)
+struct history_wait *history_page(struct history *h, const struct history_ask *ask,
+                                  bool patient, history_done *done, void *ctx)
 {
     struct history_wait *w = calloc(1, sizeof *w);
     assert(w);
@@ -167,14 +172,15 @@ static void hold_back(struct history *h)
     }
 }
 
-static void refused(struct history *h, const char *what, enum pg_status status, const struct pg_result *r)
+static void refused(struct history *h, const char *what, enum pg_status status,
+                    const struct pg_result *r)
 {
     h->metrics->queries_failed_total++;
     if (status == PG_LOST)
         return;
     if (!ev_is_active(&h->again))
-        log_error("query_refused", "what=%s sqlstate=%s asked again in 1 s: %s", what, r ? pg_sqlstate(r) : "",
-                  r ? pg_message(r) : "no row");
+        log_error("query_refused", "what=%s sqlstate=%s asked again in 1 s: %s", what,
+                  r ? pg_sqlstate(r) : "", r ? pg_message(r) : "no row");
     hold_back(h);
 }
 
@@ -195,7 +201,10 @@ static void on_page(void *ctx, enum pg_status status, const struct pg_result *r)
     struct query *q = ctx;
     struct history *h = q->h;
     struct query *next = q->next;
-    struct page page = {.channel = q->ask.channel, .epoch = q->ask.epoch, .since = q->ask.since, .until = q->ask.until};
+    struct page page = {.channel = q->ask.channel,
+                        .epoch = q->ask.epoch,
+                        .since = q->ask.since,
+                        .until = q->ask.until};
     h->in_flight--;
     list_remove(&q->link);
     q->in_flight = false;
@@ -310,6 +319,11 @@ static void send_what_may(struct history *h)
     h->metrics->queries_in_flight = h->in_flight;
 }
 
+void history_turn(struct history *h)
+{
+    send_what_may(h);
+}
+
 /* ---- life */
 
 static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
@@ -319,9 +333,7 @@ static void on_again(struct ev_loop *loop, ev_timer *timer, int events)
 
 static void on_up(void *owner, struct pg *p)
 {
-    struct history *h = owner;
-    log_info("postgres_up", "pid=%d waiting=%lld", pg_backend_pid(p), (long long)h->metrics->queries_waiting);
-    send_what_may(h);
+    send_what_may(owner);
 }
 
 static void on_down(void *owner, struct pg *p, const char *why)
@@ -329,7 +341,6 @@ static void on_down(void *owner, struct pg *p, const char *why)
     struct history *h = owner;
     struct query *q, *spare;
     struct list waiting;
-    log_warn("postgres_down", "waiting=%lld rings go on serving: %s", (long long)h->metrics->queries_waiting, why);
     /* Answers may ask anew, so the list is taken first. */
     list_init(&waiting);
     list_for_each_safe (q, spare, &h->waiting, link) {
@@ -345,12 +356,17 @@ static void on_down(void *owner, struct pg *p, const char *why)
 
 static const struct pg_handlers doors = {.up = on_up, .down = on_down};
 
-struct history *history_new(struct ev_loop *loop, const char *conninfo, const char *name, unsigned queries_max,
-                            const struct history_handlers *handlers, void *owner, struct worker_metrics *metrics)
+struct history *history_new(struct ev_loop *loop, const char *conninfo, const char *name,
+                            unsigned queries_max, const struct history_handlers *handlers,
+                            void *owner, struct worker_metrics *metrics)
 {
     struct history *h = calloc(1, sizeof *h);
     assert(h);
-    *h = (struct history){.loop = loop, .handlers = handlers, .owner = owner, .metrics = metrics, .max = queries_max};
+    *h = (struct history){.loop = loop,
+                          .handlers = handlers,
+                          .owner = owner,
+                          .metrics = metrics,
+                          .max = queries_max};
     list_init(&h->waiting);
     list_init(&h->flying);
     list_init(&h->heads);

@@ -1,4 +1,5 @@
-/* cellcast-fanout-worker: carries the messages of its Kafka partitions to the gateways of a cell. */
+/* cellcast-fanout-worker: carries the messages of its Kafka partitions to the gateways of a
+ * cell. */
 #include "run/log.h"
 #include "worker.h"
 
@@ -29,8 +30,11 @@ static int run(struct worker *w)
 {
     struct buf error = {0};
     if (!w->options.standalone_map && !control_is_there()) {
-        fprintf(stderr, "cellcast-fanout-worker: descriptor %d is no socket: this program is started by "
-                        "cellcast-supervisor; to try it alone give --standalone-map=PARTITIONS\n", CTL_FD);
+        fprintf(
+            stderr,
+            "cellcast-fanout-worker: descriptor %d is no socket: this program is started by "
+            "cellcast-supervisor; to try it alone give --standalone-map=PARTITIONS\n",
+            CTL_FD);
         return EXIT_FAILURE;
     }
     begin_log(&w->options);

@@ -1,4 +1,5 @@
-/* What the worker counts: metrics.def. Read by run/metrics.h; counting is `w->metrics.holes_total++`. */
+/* What the worker counts: metrics.def. Read by run/metrics.h; counting is
+ * `w->metrics.holes_total++`. */
 #ifndef FANOUT_METRICS_H
 #define FANOUT_METRICS_H
 

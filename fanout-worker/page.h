@@ -1,5 +1,6 @@
-/* What PostgreSQL said of a channel in one snapshot: rows of a range, and where the channel stood then. Because both
- * are of one snapshot, a row that is missing although `head` is past it is gone, not late. */
+/* What PostgreSQL said of a channel in one snapshot: rows of a range, and where the channel
+ * stood then. Because both are of one snapshot, a row that is missing although `head` is
+ * past it is gone, not late. */
 #ifndef FANOUT_PAGE_H
 #define FANOUT_PAGE_H
 

@@ -93,7 +93,8 @@ static size_t entry_bytes(size_t client, size_t user, size_t info)
     return sizeof(struct entry) + sizeof(struct visitor) + client + user + info;
 }
 
-static struct entry *entry_new(struct presence *p, struct room *room, struct lease *l, const struct fan_presence_set *what)
+static struct entry *entry_new(struct presence *p, struct room *room, struct lease *l,
+                               const struct fan_presence_set *what)
 {
     struct entry *e = calloc(1, sizeof *e + what->client.n + what->info.n);
     assert(e);
@@ -131,15 +132,19 @@ static void entry_leaves(struct presence *p, struct entry *e, bool tell)
 int presence_set(struct presence *p, struct lease *l, const struct fan_presence_set *what)
 {
     struct room *room = room_find(p, what->channel);
-    struct entry *old = room ? map_find_bytes(&room->clients, what->client, struct entry, by_client, client) : NULL;
+    struct entry *old =
+        room ? map_find_bytes(&room->clients, what->client, struct entry, by_client, client)
+             : NULL;
     bool was_told = old && old->told;
     size_t bytes = p->bytes + entry_bytes(what->client.n, what->user.n, what->info.n);
-    if (bytes - (old ? entry_bytes(old->client.n, old->visitor->user.n, old->info.n) : 0) > p->bytes_max)
+    if (bytes - (old ? entry_bytes(old->client.n, old->visitor->user.n, old->info.n) : 0) >
+        p->bytes_max)
         return -ENOBUFS;
     if (!room)
         room = room_new(p, what->channel);
     /* An entry of another gateway by that name is a left-over: a client has one connection. */
-    bool same = old && old->lease == l && bytes_equal(old->info, what->info) && bytes_equal(old->visitor->user, what->user);
+    bool same = old && old->lease == l && bytes_equal(old->info, what->info) &&
+                bytes_equal(old->visitor->user, what->user);
     if (old && !same)
         entry_free(p, old);
     struct entry *e = same ? old : entry_new(p, room, l, what);
@@ -153,7 +158,9 @@ int presence_set(struct presence *p, struct lease *l, const struct fan_presence_
 void presence_clear(struct presence *p, struct lease *l, const struct fan_presence_clear *what)
 {
     struct room *room = room_find(p, what->channel);
-    struct entry *e = room ? map_find_bytes(&room->clients, what->client, struct entry, by_client, client) : NULL;
+    struct entry *e =
+        room ? map_find_bytes(&room->clients, what->client, struct entry, by_client, client)
+             : NULL;
     if (e && e->lease == l)
         entry_leaves(p, e, !what->silent);
 }
@@ -161,9 +168,12 @@ void presence_clear(struct presence *p, struct lease *l, const struct fan_presen
 /* ---- leases */
 
 void presence_init(struct presence *p, int64_t grace_ns, size_t bytes_max,
-                   void (*told)(void *owner, struct bytes channel, struct bytes info, bool joined), void *owner)
+                   void (*told)(void *owner, struct bytes channel, struct bytes info,
+                                bool joined),
+                   void *owner)
 {
-    *p = (struct presence){.told = told, .owner = owner, .grace_ns = grace_ns, .bytes_max = bytes_max};
+    *p = (struct presence){
+        .told = told, .owner = owner, .grace_ns = grace_ns, .bytes_max = bytes_max};
     map_init(&p->rooms);
     list_init(&p->leases);
 }
@@ -276,13 +286,15 @@ static bool all_synced(const struct presence *p, struct presence_since since)
 {
     const struct lease *l;
     list_for_each (l, &p->leases, link)
-        if (l->synced_ns < 0 || (l->synced_ns < since.ns && l->synced_generation < since.generation))
+        if (l->synced_ns < 0 ||
+            (l->synced_ns < since.ns && l->synced_generation < since.generation))
             return false;
     return true;
 }
 
-void presence_answer(struct presence *p, struct bytes channel, bool counts_only, struct presence_since since,
-                     int64_t now_ns, struct buf *into, struct fan_presence *ret_answer)
+void presence_answer(struct presence *p, struct bytes channel, bool counts_only,
+                     struct presence_since since, int64_t now_ns, struct buf *into,
+                     struct fan_presence *ret_answer)
 {
     struct room *room = room_find(p, channel);
     bool complete = now_ns - since.ns >= PRESENCE_YOUNG_NS && all_synced(p, since);
@@ -293,7 +305,8 @@ void presence_answer(struct presence *p, struct bytes channel, bool counts_only,
             complete = false;
             break;
         }
-        wire_put_presence_entry(into, &(struct presence_entry){.client = e->client, .info = e->info});
+        wire_put_presence_entry(into,
+                                &(struct presence_entry){.client = e->client, .info = e->info});
     }
     ret_answer->complete = complete;
     ret_answer->clients = room ? (uint32_t)room->clients.count : 0;

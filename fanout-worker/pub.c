@@ -9,7 +9,8 @@ struct pub *pub_new(struct bytes channel, const struct publication *fields)
     with.sent_us = 0;
     struct buf inner = {0}, body = {0};
     wire_put_publication(&inner, &with);
-    wire_put_fan_publication(&body, &(struct fan_publication){.channel = channel, .publication = buf_bytes(&inner)});
+    wire_put_fan_publication(
+        &body, &(struct fan_publication){.channel = channel, .publication = buf_bytes(&inner)});
     struct pub *p = malloc(sizeof *p + body.n);
     assert(p);
     *p = (struct pub){
@@ -18,8 +19,6 @@ struct pub *pub_new(struct bytes channel, const struct publication *fields)
         .inner_at = (uint32_t)(body.n - inner.n),
         .epoch = fields->epoch,
         .seq = fields->seq,
-        .relayed_us = fields->relayed_us,
-        .consumed_us = fields->consumed_us,
     };
     memcpy(p->body, body.p, body.n);
     buf_fini(&inner);

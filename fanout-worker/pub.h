@@ -1,5 +1,6 @@
-/* One publication as the worker keeps it: encoded once, as the body of a fan_publication frame, so that sending it to
- * N gateways is N copies of ready bytes. Shared by rings, pages and whoever sends; nothing of it changes.
+/* One publication as the worker keeps it: encoded once, as the body of a fan_publication
+ * frame, so that sending it to N gateways is N copies of ready bytes. Shared by rings, pages
+ * and whoever sends; nothing of it changes.
  *
  *     body: | channel (str) | length | publication … consumed_us | sent_us |
  *
@@ -13,11 +14,10 @@
 
 struct pub {
     uint32_t refs;
-    uint32_t n;            /* bytes of body */
-    uint32_t inner_at;     /* offset of the publication itself in body */
-    uint64_t epoch, seq;   /* seq 0: ephemeral */
-    uint64_t relayed_us;   /* 0: read from PostgreSQL */
-    uint64_t consumed_us;  /* 0: read from PostgreSQL */
+    uint32_t n;          /* bytes of body */
+    uint32_t inner_at;   /* offset of the publication itself in body */
+    uint64_t epoch, seq; /* seq 0: ephemeral */
+    int64_t taken_ns;    /* loop clock: from Kafka, set by who took it; 0: from PostgreSQL */
     char body[];
 };
 

@@ -19,10 +19,12 @@ struct read {
 
 /* ---- from the ring */
 
-bool read_from_ring(const struct ring *ring, const struct fan_read *m, bool partial, struct read_slice *ret_slice)
+bool read_from_ring(const struct ring *ring, const struct fan_read *m, bool partial,
+                    struct read_slice *ret_slice)
 {
     uint64_t head = ring_head(ring), low = m->reverse ? 1 : m->since + 1;
-    uint64_t high = m->reverse ? m->since - 1 : m->until; /* 0 becomes the highest: to the head */
+    uint64_t high =
+        m->reverse ? m->since - 1 : m->until; /* 0 becomes the highest: to the head */
     struct read_slice s = {0};
     if (m->limit == 0) {
         *ret_slice = s;
@@ -48,15 +50,20 @@ bool read_from_ring(const struct ring *ring, const struct fan_read *m, bool part
     }
     if (from < ring->first)
         return false;
-    *ret_slice = (struct read_slice){.first = m->reverse ? to : from, .last = m->reverse ? from : to, .n = to - from + 1,
+    *ret_slice = (struct read_slice){.first = m->reverse ? to : from,
+                                     .last = m->reverse ? from : to,
+                                     .n = to - from + 1,
                                      .more = limited};
     return true;
 }
 
-static void send_slice(struct worker *w, struct gateway_link *g, const struct fan_read *m, const struct channel *ch,
-                       const struct read_slice *s)
+static void send_slice(struct worker *w, struct gateway_link *g, const struct fan_read *m,
+                       const struct channel *ch, const struct read_slice *s)
 {
-    struct fan_range answer = {.request = m->request, .epoch = ch->epoch, .head = ring_head(&ch->ring), .more = s->more};
+    struct fan_range answer = {.request = m->request,
+                               .epoch = ch->epoch,
+                               .head = ring_head(&ch->ring),
+                               .more = s->more};
     buf_clear(&w->scratch);
     for (uint64_t i = 0; i < s->n; i++) {
         const struct pub *p = ring_find(&ch->ring, m->reverse ? s->first - i : s->first + i);
@@ -80,15 +87,18 @@ static void send_failure(struct worker *w, struct gateway_link *g, uint64_t requ
 }
 
 /* -> true when it was answered */
-static bool answer_from_ring(struct worker *w, struct gateway_link *g, const struct fan_read *m, bool partial)
+static bool answer_from_ring(struct worker *w, struct gateway_link *g, const struct fan_read *m,
+                             bool partial)
 {
     struct channel *ch = routes_channel(&w->routes, m->channel);
     struct read_slice slice;
     if (!ch || m->epoch > ch->epoch)
         return false;
     if (m->epoch && m->epoch < ch->epoch) {
-        gateway_send_range(g, &(struct fan_range){.request = m->request, .status = STATUS_UNRECOVERABLE,
-                                                  .epoch = ch->epoch, .head = ring_head(&ch->ring)});
+        gateway_send_range(g, &(struct fan_range){.request = m->request,
+                                                  .status = STATUS_UNRECOVERABLE,
+                                                  .epoch = ch->epoch,
+                                                  .head = ring_head(&ch->ring)});
         return true;
     }
     if (!read_from_ring(&ch->ring, m, partial, &slice))
@@ -107,9 +117,12 @@ static uint64_t head_of(struct worker *w, const struct page *page)
     return above ? ring_head(&ch->ring) : page->head;
 }
 
-static void send_page(struct worker *w, struct gateway_link *g, const struct read *q, const struct page *page)
+static void send_page(struct worker *w, struct gateway_link *g, const struct read *q,
+                      const struct page *page)
 {
-    struct fan_range answer = {.request = q->request, .epoch = page->log_epoch, .head = head_of(w, page),
+    struct fan_range answer = {.request = q->request,
+                               .epoch = page->log_epoch,
+                               .head = head_of(w, page),
                                .more = page->cut};
     buf_clear(&w->scratch);
     if (q->epoch && q->epoch != page->log_epoch) {
@@ -132,14 +145,17 @@ static void on_page(void *ctx, const struct page *page)
     if (!page)
         send_failure(w, g, q->request, q->head);
     else if (q->head)
-        gateway_send_head(g, &(struct fan_head){.request = q->request, .epoch = page->log_epoch, .head = head_of(w, page)});
+        gateway_send_head(g, &(struct fan_head){.request = q->request,
+                                                .epoch = page->log_epoch,
+                                                .head = head_of(w, page)});
     else
         send_page(w, g, q, page);
     free(q);
     gateway_breathe(g);
 }
 
-static void ask(struct worker *w, struct gateway_link *g, uint64_t request, bool head, const struct history_ask *what)
+static void ask(struct worker *w, struct gateway_link *g, uint64_t request, bool head,
+                const struct history_ask *what)
 {
     struct read *q = calloc(1, sizeof *q);
     assert(q);
@@ -186,11 +202,14 @@ void read_head(struct worker *w, struct gateway_link *g, const struct fan_ask_he
         gateway_send_not_mine(g, m->channel);
         send_failure(w, g, m->request, true);
     } else if (ch && ring_head(&ch->ring) >= m->at_least) {
-        gateway_send_head(g, &(struct fan_head){.request = m->request, .epoch = ch->epoch, .head = ring_head(&ch->ring)});
+        gateway_send_head(g, &(struct fan_head){.request = m->request,
+                                                .epoch = ch->epoch,
+                                                .head = ring_head(&ch->ring)});
     } else if (!history_is_up(w->history)) {
         send_failure(w, g, m->request, true);
     } else {
-        ask(w, g, m->request, true, &(struct history_ask){.channel = m->channel, .until = INT64_MAX});
+        ask(w, g, m->request, true,
+            &(struct history_ask){.channel = m->channel, .until = INT64_MAX});
     }
 }
 

@@ -1,5 +1,6 @@
-/* History reads and questions for heads: from the ring where it holds all that is asked for, else from PostgreSQL. While
- * PostgreSQL is away the ring gives what it can, and the rest is status 100. */
+/* History reads and questions for heads: from the ring where it holds all that is asked for,
+ * else from PostgreSQL. While PostgreSQL is away the ring gives what it can, and the rest is
+ * status 100. */
 #ifndef FANOUT_READ_H
 #define FANOUT_READ_H
 
@@ -18,6 +19,7 @@ struct read_slice {
     uint64_t n;
     bool more; /* beyond it, in the range */
 };
-bool read_from_ring(const struct ring *ring, const struct fan_read *m, bool partial, struct read_slice *ret_slice);
+bool read_from_ring(const struct ring *ring, const struct fan_read *m, bool partial,
+                    struct read_slice *ret_slice);
 
 #endif

@@ -9,7 +9,9 @@
 /* Full form: a tenant's name, a slash, a channel's name. */
 bool channel_full_valid(struct bytes channel);
 
-/* key: the channel. Slices of ret_publication point into value. -> 0, or -EBADMSG (also: another WIRE_VERSION) */
-int record_decode(struct bytes key, struct bytes value, enum record_kind *ret_kind, struct publication *ret_publication);
+/* key: the channel. Slices of ret_publication point into value. -> 0, or -EBADMSG (also:
+ * another WIRE_VERSION) */
+int record_decode(struct bytes key, struct bytes value, enum record_kind *ret_kind,
+                  struct publication *ret_publication);
 
 #endif

@@ -48,7 +48,8 @@ static void grow(struct ring *r)
     r->capacity = capacity;
 }
 
-bool ring_would_drop(const struct ring *r, const struct pub *p, const struct ring_limits *limits)
+bool ring_would_drop(const struct ring *r, const struct pub *p,
+                     const struct ring_limits *limits)
 {
     if (ring_is_empty(r))
         return false;

@@ -3,7 +3,8 @@
  *     first            next
  *       |5|6|7|8|9|10|            empty: first == next, and the position is still known
  *
- * It holds at most `messages` and `bytes` of them (but always the newest one); the oldest goes first. */
+ * It holds at most `messages` and `bytes` of them (but always the newest one); the oldest
+ * goes first. */
 #ifndef FANOUT_RING_H
 #define FANOUT_RING_H
 
@@ -17,26 +18,30 @@ struct ring_limits {
 };
 
 struct ring {
-    struct pub **slots; /* of a power of two; seq s stands at s & (slots - 1); NULL while nothing was ever appended */
-    uint32_t capacity;
+    struct pub **slots;   /* seq s stands at s & (capacity - 1); NULL: nothing yet */
+    uint32_t capacity;    /* a power of two */
     uint64_t first, next; /* next >= 1 */
     size_t bytes;         /* of memory, all publications held */
 };
 
 void ring_init(struct ring *r, uint64_t next);
 void ring_fini(struct ring *r);
-void ring_restart(struct ring *r, uint64_t next); /* drops everything; `next` is what comes next */
+void ring_restart(struct ring *r,
+                  uint64_t next); /* drops everything; `next` is what comes next */
 /* Takes its own reference. -> 0, RING_REPEATED (below next), RING_GAP (above next) */
 int ring_append(struct ring *r, struct pub *p, const struct ring_limits *limits);
-bool ring_would_drop(const struct ring *r, const struct pub *p, const struct ring_limits *limits);
-struct pub *ring_find(const struct ring *r, uint64_t seq); /* borrowed; NULL when it is not held */
+bool ring_would_drop(const struct ring *r, const struct pub *p,
+                     const struct ring_limits *limits);
+struct pub *ring_find(const struct ring *r,
+                      uint64_t seq); /* borrowed; NULL when it is not held */
 
 static inline bool ring_is_empty(const struct ring *r)
 {
     return r->first == r->next;
 }
 
-static inline uint64_t ring_head(const struct ring *r) /* seq of the newest, 0: there was none */
+static inline uint64_t
+ring_head(const struct ring *r) /* seq of the newest, 0: there was none */
 {
     return r->next - 1;
 }

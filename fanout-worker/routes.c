@@ -11,8 +11,8 @@
 
 #define SWEPT_PER_TICK 500
 
-void routes_init(struct routes *r, const struct routes_ports *ports, void *owner, const struct routes_limits *limits,
-                 struct worker_metrics *metrics)
+void routes_init(struct routes *r, const struct routes_ports *ports, void *owner,
+                 const struct routes_limits *limits, struct worker_metrics *metrics)
 {
     *r = (struct routes){.ports = ports, .owner = owner, .limits = *limits, .metrics = metrics};
     map_init(&r->channels);
@@ -216,7 +216,8 @@ void routes_map(struct routes *r, uint64_t generation, const bool *mine, uint32_
     for (uint32_t i = 0; i < n; i++) {
         struct partition *p = &r->partitions[i];
         if (p->owned != mine[i])
-            *p = (struct partition){.owned = mine[i], .since_ns = r->now_ns, .since_generation = generation};
+            *p = (struct partition){
+                .owned = mine[i], .since_ns = r->now_ns, .since_generation = generation};
         r->metrics->partitions += p->owned;
         r->metrics->partitions_caught_up += p->caught_up;
     }
@@ -228,7 +229,8 @@ void routes_map(struct routes *r, uint64_t generation, const bool *mine, uint32_
 void routes_caught_up(struct routes *r, uint32_t partition)
 {
     struct channel *ch;
-    if (partition >= r->n_partitions || !r->partitions[partition].owned || r->partitions[partition].caught_up)
+    if (partition >= r->n_partitions || !r->partitions[partition].owned ||
+        r->partitions[partition].caught_up)
         return;
     r->partitions[partition].caught_up = true;
     r->metrics->partitions_caught_up++;
@@ -353,7 +355,7 @@ int routes_ephemeral(struct routes *r, struct bytes channel, const struct pub *p
         if (r->ports->full(r->owner, c->taker))
             r->metrics->ephemeral_dropped_total++;
         else
-            r->ports->publication(r->owner, c->taker, p);
+            r->ports->publication(r->owner, c->taker, p, true);
     }
     return 0;
 }
@@ -435,8 +437,10 @@ void routes_tick(struct routes *r)
     run_due(r, &r->late);
     sweep(r);
     if (r->found_channels)
-        log_warn("sweep_found", "channels=%u publications=%llu Kafka has not brought them; read from PostgreSQL",
-                 r->found_channels, (unsigned long long)r->found_publications);
+        log_warn(
+            "sweep_found",
+            "channels=%u publications=%llu Kafka has not brought them; read from PostgreSQL",
+            r->found_channels, (unsigned long long)r->found_publications);
     r->found_channels = 0;
     r->found_publications = 0;
 }

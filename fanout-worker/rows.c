@@ -6,30 +6,46 @@
 #include <errno.h>
 #include <stdlib.h>
 
-const char rows_setup[] = "SET default_transaction_read_only = on; SET statement_timeout = '20s'";
+const char rows_setup[] =
+    "SET default_transaction_read_only = on; SET statement_timeout = '20s'";
 
-/* Where the channel stands, and the rows of the range, in one snapshot. `size` bounds the answer: rows come while
- * those before them are below $7 together. One row more than wanted is looked for ($6), so that it is known whether there are more.
- * A channel that has published nothing in the current epoch stands at 0 of it. */
-#define PAGE_SQL(ORDER)                                                                                      \
-    "SELECT p.epoch, p.seq, m.found, m.seq, m.id, m.time_ms, m.format, m.data, m.tags, m.info, m.after "     \
-    "FROM (SELECT greatest(s.epoch, h.epoch) AS epoch, CASE WHEN h.epoch >= s.epoch THEN h.seq ELSE 0 END AS seq " \
-    "FROM cellcast.shard s LEFT JOIN cellcast.channel_head h ON h.channel = $1 WHERE s.shard = $2) p "       \
-    "LEFT JOIN LATERAL (SELECT * FROM (SELECT *, count(*) OVER () AS found, "                                \
-    "sum(size) OVER (ORDER BY seq " ORDER " ROWS UNBOUNDED PRECEDING) - size AS before "                     \
-    "FROM (SELECT seq, id, (extract(epoch FROM created_at) * 1000)::bigint AS time_ms, format, data, tags, info, after, " \
-    "octet_length(data) + coalesce(octet_length(tags), 0) + coalesce(octet_length(info), 0) + 200 AS size "  \
-    "FROM cellcast.message WHERE channel = $1 AND epoch = CASE WHEN $3 = 0 THEN p.epoch ELSE $3 END "        \
-    "AND seq > $4 AND seq <= $5 ORDER BY seq " ORDER " LIMIT $6) a) b WHERE before < $7) m ON true " \
+/* Where the channel stands, and the rows of the range, in one snapshot. `size` bounds the
+ * answer: rows come while those before them are below $7 together. One row more than wanted
+ * is looked for ($6), so that it is known whether there are more. A channel that has
+ * published nothing in the current epoch stands at 0 of it. */
+/* clang-format off */
+#define PAGE_SQL(ORDER)                                                                          \
+    "SELECT p.epoch, p.seq, m.found, m.seq, m.id, m.time_ms, m.format, m.data, m.tags, m.info, " \
+    "    m.after "                                                                               \
+    "FROM (SELECT greatest(s.epoch, h.epoch) AS epoch, "                                         \
+    "          CASE WHEN h.epoch >= s.epoch THEN h.seq ELSE 0 END AS seq "                       \
+    "      FROM cellcast.shard s LEFT JOIN cellcast.channel_head h ON h.channel = $1 "           \
+    "      WHERE s.shard = $2) p "                                                               \
+    "LEFT JOIN LATERAL ("                                                                        \
+    "    SELECT * FROM ("                                                                        \
+    "        SELECT *, count(*) OVER () AS found, "                                              \
+    "            sum(size) OVER (ORDER BY seq " ORDER " ROWS UNBOUNDED PRECEDING) - size AS before " \
+    "        FROM (SELECT seq, id, (extract(epoch FROM created_at) * 1000)::bigint AS time_ms, " \
+    "                  format, data, tags, info, after, "                                        \
+    "                  octet_length(data) + coalesce(octet_length(tags), 0) "                    \
+    "                      + coalesce(octet_length(info), 0) + 200 AS size "                     \
+    "              FROM cellcast.message "                                                       \
+    "              WHERE channel = $1 AND epoch = CASE WHEN $3 = 0 THEN p.epoch ELSE $3 END "    \
+    "                  AND seq > $4 AND seq <= $5 "                                              \
+    "              ORDER BY seq " ORDER " LIMIT $6) a) b "                                       \
+    "    WHERE before < $7) m ON true "                                                          \
     "ORDER BY m.seq " ORDER
 
 static const char forward_sql[] = PAGE_SQL("ASC");
 static const char reverse_sql[] = PAGE_SQL("DESC");
 
 static const char heads_sql[] =
-    "SELECT a.channel, greatest(s.epoch, h.epoch), CASE WHEN h.epoch >= s.epoch THEN h.seq ELSE 0 END "
-    "FROM unnest($1::text[], $2::smallint[]) AS a(channel, shard) JOIN cellcast.shard s ON s.shard = a.shard "
+    "SELECT a.channel, greatest(s.epoch, h.epoch), "
+    "    CASE WHEN h.epoch >= s.epoch THEN h.seq ELSE 0 END "
+    "FROM unnest($1::text[], $2::smallint[]) AS a(channel, shard) "
+    "JOIN cellcast.shard s ON s.shard = a.shard "
     "LEFT JOIN cellcast.channel_head h ON h.channel = a.channel";
+/* clang-format on */
 
 enum { POSITION_EPOCH, POSITION_SEQ, FOUND, SEQ, ID, TIME_MS, FORMAT, DATA, TAGS, INFO, AFTER };
 
@@ -38,7 +54,8 @@ static int64_t clamp(uint64_t v)
     return v > INT64_MAX ? INT64_MAX : (int64_t)v;
 }
 
-void rows_ask_page(struct pg *p, struct pg_params *params, const struct history_ask *ask, pg_callback *done, void *ctx)
+void rows_ask_page(struct pg *p, struct pg_params *params, const struct history_ask *ask,
+                   pg_callback *done, void *ctx)
 {
     pg_add_text(params, ask->channel);
     pg_add_i16(params, channel_place(ask->channel).shard);
@@ -92,8 +109,8 @@ void rows_page_fini(struct page *page)
     free(page->rows);
 }
 
-void rows_ask_heads(struct pg *p, struct pg_params *params, const struct bytes *channels, size_t n, pg_callback *done,
-                    void *ctx)
+void rows_ask_heads(struct pg *p, struct pg_params *params, const struct bytes *channels,
+                    size_t n, pg_callback *done, void *ctx)
 {
     pg_array_open(params, PG_ARRAY_TEXT);
     for (size_t i = 0; i < n; i++)
@@ -106,7 +123,8 @@ void rows_ask_heads(struct pg *p, struct pg_params *params, const struct bytes *
     pg_query(p, heads_sql, params, done, ctx);
 }
 
-bool rows_head(const struct pg_result *r, int row, struct bytes *ret_channel, uint64_t *ret_epoch, uint64_t *ret_seq)
+bool rows_head(const struct pg_result *r, int row, struct bytes *ret_channel,
+               uint64_t *ret_epoch, uint64_t *ret_seq)
 {
     if (row >= pg_rows(r))
         return false;

@@ -15,8 +15,8 @@ struct source {
     struct kafka_consumer *consumer;
 };
 
-static void on_record(void *owner, int32_t partition, int64_t offset, int64_t time_ms, struct bytes key,
-                      struct bytes value)
+static void on_record(void *owner, int32_t partition, int64_t offset, int64_t time_ms,
+                      struct bytes key, struct bytes value)
 {
     struct source *s = owner;
     enum record_kind kind;
@@ -27,8 +27,10 @@ static void on_record(void *owner, int32_t partition, int64_t offset, int64_t ti
         return;
     }
     if (s->worker->metrics.records_malformed_total++ % 1000 == 0)
-        log_error("record_malformed", "partition=%d offset=%lld key_bytes=%zu bytes=%zu skipped; the first of up to 1000",
-                  partition, (long long)offset, key.n, value.n);
+        log_error(
+            "record_malformed",
+            "partition=%d offset=%lld key_bytes=%zu bytes=%zu skipped; the first of up to 1000",
+            partition, (long long)offset, key.n, value.n);
 }
 
 static void on_caught_up(void *owner, int32_t partition)
@@ -59,7 +61,8 @@ int source_new(struct worker *w, struct source **ret_source, struct buf *ret_err
     assert(s);
     s->worker = w;
     snprintf(name, sizeof name, "worker-%s-%lld", w->options.cell, (long long)w->options.slot);
-    int error = kafka_consumer_new(w->process.loop, w->options.kafka, name, w->topic, &doors, s, &s->consumer, ret_error);
+    int error = kafka_consumer_new(w->process.loop, w->options.kafka, name, w->topic, &doors, s,
+                                   &s->consumer, ret_error);
     if (error < 0) {
         free(s);
         return error;
@@ -84,7 +87,8 @@ void source_assign(struct source *s, const bool *owned, uint32_t partitions)
     for (uint32_t i = 0; i < partitions; i++)
         if (owned[i])
             mine[n++] = (int32_t)i;
-    kafka_consumer_assign(s->consumer, mine, n, s->worker->options.tail_records, s->worker->options.hot_window);
+    kafka_consumer_assign(s->consumer, mine, n, s->worker->options.tail_records,
+                          s->worker->options.hot_window);
     free(mine);
 }
 

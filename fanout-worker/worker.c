@@ -48,8 +48,9 @@ bool worker_ready(const struct worker *w, struct buf *ret_why)
     if (!w->generation)
         buf_printf(ret_why, "no partition map from the supervisor yet");
     else if (!w->caught_up)
-        buf_printf(ret_why, "%lld of %lld partitions are read up%s", (long long)w->metrics.partitions_caught_up,
-                   (long long)w->metrics.partitions, source_is_up(w->source) ? "" : ", Kafka does not answer");
+        buf_printf(ret_why, "%lld of %lld partitions are read up%s",
+                   (long long)w->metrics.partitions_caught_up, (long long)w->metrics.partitions,
+                   source_is_up(w->source) ? "" : ", Kafka does not answer");
     return w->generation && w->caught_up;
 }
 
@@ -61,8 +62,8 @@ void worker_count(struct worker *w)
     w->metrics.postgres_up = history_is_up(w->history);
 }
 
-static int serve_admin(void *owner, const char *method, const char *path, struct bytes query, struct bytes request,
-                       struct buf *body, const char **content_type)
+static int serve_admin(void *owner, const char *method, const char *path, struct bytes query,
+                       struct bytes request, struct buf *body, const char **content_type)
 {
     struct worker *w = owner;
     struct buf text = {0};
@@ -106,13 +107,16 @@ static void start_parts(struct worker *w)
     struct routes_limits limits = {
         .ring = {.messages = (uint32_t)o->ring_messages, .bytes = (size_t)o->ring_bytes},
         .cache_bytes = (size_t)o->cache_bytes,
-        .sweep_ns = (o->sweep_interval - o->sweep_interval / 10) * NS_PER_MS, /* the answer takes time, too */
+        .sweep_ns = (o->sweep_interval - o->sweep_interval / 10) *
+                    NS_PER_MS, /* the answer takes time, too */
     };
     char name[128];
     snprintf(name, sizeof name, "cellcast-worker-%s-%lld", o->cell, (long long)o->slot);
     routes_init(&w->routes, &flow_ports, w, &limits, &w->metrics);
-    presence_init(&w->presence, o->presence_grace * NS_PER_MS, (size_t)o->presence_bytes, flow_joined, w);
-    w->history = history_new(w->process.loop, o->postgres, name, (unsigned)o->queries_max, &flow_history, w, &w->metrics);
+    presence_init(&w->presence, o->presence_grace * NS_PER_MS, (size_t)o->presence_bytes,
+                  flow_joined, w);
+    w->history = history_new(w->process.loop, o->postgres, name, (unsigned)o->queries_max,
+                             &flow_history, w, &w->metrics);
     ev_timer_init(&w->tick, on_tick, TICK_S, TICK_S);
     ev_prepare_init(&w->turn, on_turn);
     w->tick.data = w->turn.data = w;
@@ -135,7 +139,8 @@ int worker_init(struct worker *w, struct buf *ret_error)
         error = admin_new(w->process.loop, o->admin, serve_admin, w, &w->admin, ret_error);
     if (error < 0)
         return error;
-    log_info("started", "cell=%s slot=%lld topic=%s kafka=%s", o->cell, (long long)o->slot, w->topic, o->kafka);
+    log_info("started", "cell=%s slot=%lld topic=%s kafka=%s", o->cell, (long long)o->slot,
+             w->topic, o->kafka);
     if (o->standalone_map)
         own_everything(w);
     else

@@ -1,5 +1,6 @@
-/* The fan-out worker: a cache of its Kafka partitions' tails between the log and the gateways of a cell. This struct owns
- * everything; flow.c tells how the data goes. Nothing here outlives the process. */
+/* The fan-out worker: a cache of its Kafka partitions' tails between the log and the
+ * gateways of a cell. This struct owns everything; flow.c tells how the data goes. Nothing
+ * here outlives the process. */
 #ifndef FANOUT_WORKER_H
 #define FANOUT_WORKER_H
 
@@ -30,14 +31,15 @@ struct worker {
     uint64_t generation;       /* of the partition map; 0: none yet */
     bool caught_up;            /* all partitions owned */
     bool draining;
-    bool failed;               /* it ends because of a fault */
+    bool failed;        /* it ends because of a fault */
     struct buf scratch; /* of one answer */
     ev_timer tick;
     ev_prepare turn;
     unsigned ticks;
 };
 
-/* options are filled. -> 0, or -errno with the reason in ret_error; worker_fini in both cases */
+/* options are filled. -> 0, or -errno with the reason in ret_error; worker_fini in both
+ * cases */
 int worker_init(struct worker *w, struct buf *ret_error);
 void worker_run(struct worker *w); /* until told to stop */
 void worker_fini(struct worker *w);

@@ -22,7 +22,8 @@ static void begin(void)
 static void publish(int channel, int n)
 {
     while (n-- > 0)
-        world_record(&w, channel, world_log(&w, channel)->epoch, world_commit(&w, channel), false);
+        world_record(&w, channel, world_log(&w, channel)->epoch, world_commit(&w, channel),
+                     false);
     world_pass(&w, 0);
 }
 
@@ -330,13 +331,20 @@ START_TEST(one_channel_does_not_keep_a_gateway_from_another)
 END_TEST
 
 UNIT_MAIN("fanout-worker/cursor", from_the_head_gets_what_comes_next,
-          an_unknown_channel_is_asked_for_once_however_many_want_it, a_channel_without_messages_begins_at_0,
-          what_comes_before_postgresql_answers_is_not_missed, nobody_is_answered_before_the_partition_has_caught_up,
-          resumes_from_the_ring_alone_where_it_reaches, what_the_ring_lacks_is_read_once_however_many_lack_it,
-          neighbours_behind_the_ring_read_on_together, above_the_head_is_fine_when_postgresql_is_there_too,
-          above_postgresqls_head_is_asked_again_before_it_is_112, an_earlier_epoch_is_112_at_the_head,
-          a_later_epoch_is_believed_when_postgresql_has_it, past_the_retention_is_112_and_never_0_first,
-          rows_that_are_not_visible_yet_are_asked_for_again, a_full_gateway_costs_only_its_cursor,
+          an_unknown_channel_is_asked_for_once_however_many_want_it,
+          a_channel_without_messages_begins_at_0,
+          what_comes_before_postgresql_answers_is_not_missed,
+          nobody_is_answered_before_the_partition_has_caught_up,
+          resumes_from_the_ring_alone_where_it_reaches,
+          what_the_ring_lacks_is_read_once_however_many_lack_it,
+          neighbours_behind_the_ring_read_on_together,
+          above_the_head_is_fine_when_postgresql_is_there_too,
+          above_postgresqls_head_is_asked_again_before_it_is_112,
+          an_earlier_epoch_is_112_at_the_head, a_later_epoch_is_believed_when_postgresql_has_it,
+          past_the_retention_is_112_and_never_0_first,
+          rows_that_are_not_visible_yet_are_asked_for_again,
+          a_full_gateway_costs_only_its_cursor,
           a_gateway_that_fills_up_within_a_page_goes_on_where_it_was,
-          a_ready_gateway_does_not_fall_off_the_ring_within_a_turn, a_second_subscribe_replaces_the_first,
+          a_ready_gateway_does_not_fall_off_the_ring_within_a_turn,
+          a_second_subscribe_replaces_the_first,
           one_channel_does_not_keep_a_gateway_from_another)

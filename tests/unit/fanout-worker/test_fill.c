@@ -189,7 +189,11 @@ START_TEST(a_snapshot_of_an_earlier_epoch_says_nothing_of_this_one)
     commit(3);
     world_record(&w, 0, 8, 1, false);
     world_record(&w, 0, 8, 3, false);
-    struct page old = {.channel = BYTES("default/room-0"), .epoch = 8, .since = 1, .until = INT64_MAX, .log_epoch = 7,
+    struct page old = {.channel = BYTES("default/room-0"),
+                       .epoch = 8,
+                       .since = 1,
+                       .until = INT64_MAX,
+                       .log_epoch = 7,
                        .head = 900};
     w.n_questions = 0;
     routes_page(&w.routes, PAGE_FILL, &old);
@@ -268,10 +272,14 @@ START_TEST(the_sweep_finds_a_later_epoch_on_an_idle_channel)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/fill", a_hole_is_filled_before_what_stands_behind_it, a_hole_longer_than_a_page_is_read_in_pages,
+UNIT_MAIN("fanout-worker/fill", a_hole_is_filled_before_what_stands_behind_it,
+          a_hole_longer_than_a_page_is_read_in_pages,
           a_hole_that_is_not_visible_yet_is_asked_for_again_a_little_later,
-          a_hole_whose_rows_are_gone_is_announced_and_passed, a_lost_hole_is_no_matter_for_a_cursor_beyond_it,
-          a_stub_is_read_from_its_row, nobody_waits_for_a_hole_that_nobody_needs, what_postgresql_goes_on_denying_is_let_be,
-          a_record_of_a_later_epoch_empties_the_ring_and_is_told, a_snapshot_of_an_earlier_epoch_says_nothing_of_this_one,
-          the_sweep_finds_the_last_message_of_a_quiet_channel, what_kafka_brings_within_a_second_is_no_find,
-          doubt_compares_every_channel_at_once, the_sweep_finds_a_later_epoch_on_an_idle_channel)
+          a_hole_whose_rows_are_gone_is_announced_and_passed,
+          a_lost_hole_is_no_matter_for_a_cursor_beyond_it, a_stub_is_read_from_its_row,
+          nobody_waits_for_a_hole_that_nobody_needs, what_postgresql_goes_on_denying_is_let_be,
+          a_record_of_a_later_epoch_empties_the_ring_and_is_told,
+          a_snapshot_of_an_earlier_epoch_says_nothing_of_this_one,
+          the_sweep_finds_the_last_message_of_a_quiet_channel,
+          what_kafka_brings_within_a_second_is_no_find, doubt_compares_every_channel_at_once,
+          the_sweep_finds_a_later_epoch_on_an_idle_channel)

@@ -30,17 +30,23 @@ static void end(void)
     buf_fini(&told);
 }
 
-static int set(struct lease *l, const char *channel, const char *client, const char *user, bool silent)
+static int set(struct lease *l, const char *channel, const char *client, const char *user,
+               bool silent)
 {
-    return presence_set(&p, l, &(struct fan_presence_set){.channel = bytes_str(channel), .client = bytes_str(client),
-                                                          .user = bytes_str(user), .info = bytes_str(client),
-                                                          .silent = silent});
+    return presence_set(&p, l,
+                        &(struct fan_presence_set){.channel = bytes_str(channel),
+                                                   .client = bytes_str(client),
+                                                   .user = bytes_str(user),
+                                                   .info = bytes_str(client),
+                                                   .silent = silent});
 }
 
 static void clear(struct lease *l, const char *channel, const char *client, bool silent)
 {
-    presence_clear(&p, l, &(struct fan_presence_clear){.channel = bytes_str(channel), .client = bytes_str(client),
-                                                       .silent = silent});
+    presence_clear(&p, l,
+                   &(struct fan_presence_clear){.channel = bytes_str(channel),
+                                                .client = bytes_str(client),
+                                                .silent = silent});
 }
 
 static struct fan_presence counts(const char *channel)
@@ -55,7 +61,8 @@ static struct fan_presence counts(const char *channel)
 START_TEST(clients_are_counted_and_users_only_once)
 {
     begin();
-    struct lease *a = presence_hello(&p, BYTES("a-1"), 1), *b = presence_hello(&p, BYTES("a-2"), 2);
+    struct lease *a = presence_hello(&p, BYTES("a-1"), 1),
+                 *b = presence_hello(&p, BYTES("a-2"), 2);
     set(a, "t/x", "c1", "ann", false);
     set(a, "t/x", "c2", "bob", false);
     set(b, "t/x", "c3", "ann", false);
@@ -115,7 +122,8 @@ START_TEST(a_gateway_that_goes_keeps_its_entries_for_the_grace)
     ck_assert_uint_eq(counts("t/x").clients, 2);
     presence_tick(&p, NOW + 5 * S);
     ck_assert_uint_eq(counts("t/x").clients, 0);
-    ck_assert_bytes(buf_bytes(&told), "+c1 -c1 "); /* c2's join was not told, nor is its leave */
+    ck_assert_bytes(buf_bytes(&told),
+                    "+c1 -c1 "); /* c2's join was not told, nor is its leave */
     end();
 }
 END_TEST
@@ -158,7 +166,8 @@ END_TEST
 START_TEST(a_left_over_of_another_gateway_gives_way)
 {
     begin();
-    struct lease *a = presence_hello(&p, BYTES("a-1"), 1), *b = presence_hello(&p, BYTES("a-2"), 2);
+    struct lease *a = presence_hello(&p, BYTES("a-1"), 1),
+                 *b = presence_hello(&p, BYTES("a-2"), 2);
     set(a, "t/x", "c1", "ann", false);
     set(b, "t/x", "c1", "ann", false);
     clear(a, "t/x", "c1", false);
@@ -183,13 +192,17 @@ START_TEST(it_is_complete_when_every_gateway_has_synced_since_the_partition_was_
     ck_assert(!counts("t/x").complete);
     presence_synced(&p, presence_hello(&p, BYTES("a-2"), 2), 1, NOW);
     ck_assert(counts("t/x").complete);
-    presence_answer(&p, BYTES("t/x"), true, ((struct presence_since){NOW + S, 2}), NOW + 10 * S, &b, &answer);
+    presence_answer(&p, BYTES("t/x"), true, ((struct presence_since){NOW + S, 2}), NOW + 10 * S,
+                    &b, &answer);
     ck_assert(!answer.complete);
-    presence_answer(&p, BYTES("t/x"), true, ((struct presence_since){NOW + S, 1}), NOW + 10 * S, &b, &answer);
+    presence_answer(&p, BYTES("t/x"), true, ((struct presence_since){NOW + S, 1}), NOW + 10 * S,
+                    &b, &answer);
     ck_assert(answer.complete); /* they knew of the map before we did */
-    presence_answer(&p, BYTES("t/x"), true, ((struct presence_since){NOW, 2}), NOW + 2 * S, &b, &answer);
+    presence_answer(&p, BYTES("t/x"), true, ((struct presence_since){NOW, 2}), NOW + 2 * S, &b,
+                    &answer);
     ck_assert(!answer.complete);
-    presence_answer(&p, BYTES("t/x"), true, ((struct presence_since){NOW, 2}), NOW + 3 * S, &b, &answer);
+    presence_answer(&p, BYTES("t/x"), true, ((struct presence_since){NOW, 2}), NOW + 3 * S, &b,
+                    &answer);
     ck_assert(answer.complete);
     end();
 }
@@ -225,8 +238,10 @@ START_TEST(an_answer_that_would_be_too_long_is_cut_and_says_so)
     char client[16];
     for (int i = 0; i < 6; i++) {
         snprintf(client, sizeof client, "c%d", i);
-        presence_set(&p, a, &(struct fan_presence_set){.channel = BYTES("t/x"), .client = bytes_str(client),
-                                                       .info = bytes_of(info, sizeof info)});
+        presence_set(&p, a,
+                     &(struct fan_presence_set){.channel = BYTES("t/x"),
+                                                .client = bytes_str(client),
+                                                .info = bytes_of(info, sizeof info)});
     }
     presence_synced(&p, a, 1, NOW);
     presence_answer(&p, BYTES("t/x"), false, LONG_AGO, NOW, &b, &answer);
@@ -259,9 +274,12 @@ START_TEST(rooms_of_other_workers_go_silently)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/presence", clients_are_counted_and_users_only_once, entries_are_listed_with_their_info,
-          a_join_is_told_once, a_gateway_that_goes_keeps_its_entries_for_the_grace,
-          a_gateway_that_comes_back_replaces_what_it_held, another_process_of_the_same_name_drops_the_old_ones_at_once,
+UNIT_MAIN("fanout-worker/presence", clients_are_counted_and_users_only_once,
+          entries_are_listed_with_their_info, a_join_is_told_once,
+          a_gateway_that_goes_keeps_its_entries_for_the_grace,
+          a_gateway_that_comes_back_replaces_what_it_held,
+          another_process_of_the_same_name_drops_the_old_ones_at_once,
           a_left_over_of_another_gateway_gives_way,
-          it_is_complete_when_every_gateway_has_synced_since_the_partition_was_taken, too_much_is_refused,
-          an_answer_that_would_be_too_long_is_cut_and_says_so, rooms_of_other_workers_go_silently)
+          it_is_complete_when_every_gateway_has_synced_since_the_partition_was_taken,
+          too_much_is_refused, an_answer_that_would_be_too_long_is_cut_and_says_so,
+          rooms_of_other_workers_go_silently)

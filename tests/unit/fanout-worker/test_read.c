@@ -19,21 +19,25 @@ static void begin(void)
 static bool forward(uint64_t since, uint64_t until, uint32_t limit, bool partial)
 {
     slice = (struct read_slice){0};
-    return read_from_ring(&ring, &(struct fan_read){.since = since, .until = until, .limit = limit}, partial, &slice);
+    return read_from_ring(&ring,
+                          &(struct fan_read){.since = since, .until = until, .limit = limit},
+                          partial, &slice);
 }
 
 static bool reverse(uint64_t since, uint32_t limit, bool partial)
 {
     slice = (struct read_slice){0};
-    return read_from_ring(&ring, &(struct fan_read){.since = since, .limit = limit, .reverse = 1}, partial, &slice);
+    return read_from_ring(&ring,
+                          &(struct fan_read){.since = since, .limit = limit, .reverse = 1},
+                          partial, &slice);
 }
 
-#define ck_slice(first_, last_, more_)                                                                       \
-    do {                                                                                                     \
-        ck_assert_uint_eq(slice.first, first_);                                                              \
-        ck_assert_uint_eq(slice.last, last_);                                                                \
-        ck_assert_uint_eq(slice.n, (first_ > last_ ? first_ - last_ : last_ - first_) + 1);                  \
-        ck_assert_int_eq(slice.more, more_);                                                                 \
+#define ck_slice(first_, last_, more_)                                                         \
+    do {                                                                                       \
+        ck_assert_uint_eq(slice.first, first_);                                                \
+        ck_assert_uint_eq(slice.last, last_);                                                  \
+        ck_assert_uint_eq(slice.n, (first_ > last_ ? first_ - last_ : last_ - first_) + 1);    \
+        ck_assert_int_eq(slice.more, more_);                                                   \
     } while (0)
 
 START_TEST(forward_reads_what_the_ring_holds_whole)
@@ -124,7 +128,8 @@ START_TEST(limit_0_asks_for_the_position_alone)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/read", forward_reads_what_the_ring_holds_whole, forward_below_the_ring_takes_postgresql,
+UNIT_MAIN("fanout-worker/read", forward_reads_what_the_ring_holds_whole,
+          forward_below_the_ring_takes_postgresql,
           forward_above_the_head_takes_postgresql_unless_it_is_away, reverse_reads_downwards,
-          reverse_gives_the_rings_part_while_postgresql_is_away, reverse_ends_at_the_first_message,
-          limit_0_asks_for_the_position_alone)
+          reverse_gives_the_rings_part_while_postgresql_is_away,
+          reverse_ends_at_the_first_message, limit_0_asks_for_the_position_alone)

@@ -4,16 +4,21 @@
 
 #include <errno.h>
 
-static struct publication sent = {.epoch = 3, .seq = 9, .id = 77, .time_ms = 5, .data = {"{}", 2}};
+static struct publication sent = {
+    .epoch = 3, .seq = 9, .id = 77, .time_ms = 5, .data = {"{}", 2}};
 static enum record_kind kind;
 static struct publication got;
 
-static int decode(const char *channel, uint8_t version, uint8_t as, const struct publication *p, size_t cut)
+static int decode(const char *channel, uint8_t version, uint8_t as, const struct publication *p,
+                  size_t cut)
 {
     struct buf inner = {0}, value = {0};
     wire_put_publication(&inner, p);
-    wire_put_record(&value, &(struct record){.version = version, .kind = as, .publication = buf_bytes(&inner)});
-    int answer = record_decode(bytes_str(channel), bytes_of(value.p, value.n - cut), &kind, &got);
+    wire_put_record(
+        &value,
+        &(struct record){.version = version, .kind = as, .publication = buf_bytes(&inner)});
+    int answer =
+        record_decode(bytes_str(channel), bytes_of(value.p, value.n - cut), &kind, &got);
     buf_fini(&inner);
     buf_fini(&value);
     return answer;
@@ -107,5 +112,5 @@ START_TEST(only_an_ephemeral_one_has_no_seq)
 END_TEST
 
 UNIT_MAIN("fanout-worker/record", takes_what_the_relay_writes, refuses_other_versions_and_kinds,
-          refuses_every_value_that_is_cut_short, refuses_keys_that_are_no_channels, refuses_numbers_that_nobody_assigns,
-          only_an_ephemeral_one_has_no_seq)
+          refuses_every_value_that_is_cut_short, refuses_keys_that_are_no_channels,
+          refuses_numbers_that_nobody_assigns, only_an_ephemeral_one_has_no_seq)

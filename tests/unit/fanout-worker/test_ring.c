@@ -6,7 +6,9 @@ static const struct ring_limits limits = {.messages = 8, .bytes = 1 << 20};
 static struct pub *pub(uint64_t seq, size_t bytes)
 {
     char *data = calloc(1, bytes + 1);
-    struct pub *p = pub_new(BYTES("default/news"), &(struct publication){.epoch = 1, .seq = seq, .data = bytes_of(data, bytes)});
+    struct pub *p =
+        pub_new(BYTES("default/news"),
+                &(struct publication){.epoch = 1, .seq = seq, .data = bytes_of(data, bytes)});
     free(data);
     return p;
 }
@@ -101,8 +103,16 @@ END_TEST
 
 START_TEST(a_body_is_a_fan_publication_that_ends_with_the_stamp)
 {
-    struct publication in = {.epoch = 3, .seq = 9, .id = 77, .time_ms = 5, .data = BYTES("{\"a\":1.0}"), .tags = BYTES("{}"),
-                             .after = BYTES("default/x@1"), .committed_us = 1, .relayed_us = 2, .consumed_us = 3,
+    struct publication in = {.epoch = 3,
+                             .seq = 9,
+                             .id = 77,
+                             .time_ms = 5,
+                             .data = BYTES("{\"a\":1.0}"),
+                             .tags = BYTES("{}"),
+                             .after = BYTES("default/x@1"),
+                             .committed_us = 1,
+                             .relayed_us = 2,
+                             .consumed_us = 3,
                              .sent_us = 4};
     struct pub *p = pub_new(BYTES("default/news"), &in);
     struct fan_publication body;
@@ -119,6 +129,7 @@ START_TEST(a_body_is_a_fan_publication_that_ends_with_the_stamp)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/ring", takes_what_comes_next_and_names_what_does_not, finds_exactly_what_it_holds,
-          drops_the_oldest_when_bytes_run_out_but_keeps_the_newest, keeps_its_position_when_it_is_emptied,
-          shares_publications_by_reference, a_body_is_a_fan_publication_that_ends_with_the_stamp)
+UNIT_MAIN("fanout-worker/ring", takes_what_comes_next_and_names_what_does_not,
+          finds_exactly_what_it_holds, drops_the_oldest_when_bytes_run_out_but_keeps_the_newest,
+          keeps_its_position_when_it_is_emptied, shares_publications_by_reference,
+          a_body_is_a_fan_publication_that_ends_with_the_stamp)

@@ -44,7 +44,8 @@ START_TEST(all_rings_together_are_bounded_and_the_one_used_longest_ago_goes)
     publish(2, 4);
     ck_assert_uint_le(w.routes.cached_bytes, limits.cache_bytes);
     ck_assert_ptr_nonnull(routes_channel(&w.routes, BYTES("default/room-0")));
-    ck_assert_ptr_null(routes_channel(&w.routes, BYTES("default/room-1"))); /* nobody wanted it: forgotten */
+    ck_assert_ptr_null(
+        routes_channel(&w.routes, BYTES("default/room-1"))); /* nobody wanted it: forgotten */
     world_fini(&w);
 }
 END_TEST
@@ -174,7 +175,10 @@ END_TEST
 
 UNIT_MAIN("fanout-worker/routes", repeats_and_earlier_epochs_are_dropped,
           all_rings_together_are_bounded_and_the_one_used_longest_ago_goes,
-          a_channel_that_is_wanted_keeps_its_position_without_its_ring, partitions_of_others_are_refused,
-          takers_of_a_partition_that_goes_are_told, a_map_that_changes_nothing_here_disturbs_nobody,
-          another_number_of_partitions_begins_anew, a_gateway_that_goes_takes_its_interest_with_it,
-          unsubscribing_twice_or_from_nothing_is_fine, ephemeral_ones_go_to_who_is_there_and_takes_them)
+          a_channel_that_is_wanted_keeps_its_position_without_its_ring,
+          partitions_of_others_are_refused, takers_of_a_partition_that_goes_are_told,
+          a_map_that_changes_nothing_here_disturbs_nobody,
+          another_number_of_partitions_begins_anew,
+          a_gateway_that_goes_takes_its_interest_with_it,
+          unsubscribing_twice_or_from_nothing_is_fine,
+          ephemeral_ones_go_to_who_is_there_and_takes_them)

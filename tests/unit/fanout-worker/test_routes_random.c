@@ -1,6 +1,7 @@
-/* Random interleavings of records (late, repeated, lost), subscribes, PostgreSQL's answers (late, of lagging snapshots), full
- * takers, changes of the map, against the model of world.c: whatever happens, a cursor sees ascending seqs without a hole
- * and without a repeat, ends at the head, and is told 112 only when something is really gone. */
+/* Random interleavings of records (late, repeated, lost), subscribes, PostgreSQL's answers
+ * (late, of lagging snapshots), full takers, changes of the map, against the model of
+ * world.c: whatever happens, a cursor sees ascending seqs without a hole and without a
+ * repeat, ends at the head, and is told 112 only when something is really gone. */
 #include "unit.h"
 #include "world.h"
 
@@ -28,7 +29,8 @@ static void relay(struct world *w, int channel, int faults)
     world_produce(w, channel, epoch, seq);
     if (world_dice(w, 25))
         return;
-    for (uint64_t again = seq > 5 ? seq - 5 : 1; again <= seq; again++) /* a relay that was restarted */
+    for (uint64_t again = seq > 5 ? seq - 5 : 1; again <= seq;
+         again++) /* a relay that was restarted */
         world_produce(w, channel, epoch, again);
 }
 
@@ -42,9 +44,11 @@ static void subscribe(struct world *w, int taker, int channel)
     else if (how < 6 && v->answered && v->seq != UINT64_MAX)
         world_subscribe(w, taker, channel, false, v->epoch, v->seq);
     else if (how < 9)
-        world_subscribe(w, taker, channel, false, log->epoch, world_dice(w, (uint32_t)log->head + 1));
+        world_subscribe(w, taker, channel, false, log->epoch,
+                        world_dice(w, (uint32_t)log->head + 1));
     else
-        world_subscribe(w, taker, channel, false, log->epoch + world_dice(w, 2), log->head + world_dice(w, 3));
+        world_subscribe(w, taker, channel, false, log->epoch + world_dice(w, 2),
+                        log->head + world_dice(w, 3));
 }
 
 static void faulty(struct world *w, int faults)
@@ -54,7 +58,9 @@ static void faulty(struct world *w, int faults)
     if ((faults & GENERATIONS) && world_dice(w, 4) == 0)
         world_epoch(w, channel);
     if ((faults & RETENTION) && world_dice(w, 2) == 0)
-        log->gone = world_dice(w, (uint32_t)log->head + 1) > log->gone ? log->gone + world_dice(w, 20) : log->gone;
+        log->gone = world_dice(w, (uint32_t)log->head + 1) > log->gone
+                        ? log->gone + world_dice(w, 20)
+                        : log->gone;
     if (log->gone > log->head)
         log->gone = log->head;
     if ((faults & MAPS) && world_dice(w, 2) == 0) {
@@ -102,7 +108,8 @@ static void step(struct world *w, int faults)
 static void play(uint64_t seed, int faults)
 {
     struct world *w = malloc(sizeof *w);
-    log_init("test", LOG_LEVEL_ERROR + 1); /* thousands of holes are found here, as they should be */
+    log_init("test",
+             LOG_LEVEL_ERROR + 1); /* thousands of holes are found here, as they should be */
     world_init(w, seed, &limits);
     w->may_lose = faults & (GENERATIONS | RETENTION);
     w->lag_ns = 20 * NS_PER_MS;
@@ -154,5 +161,6 @@ START_TEST(what_is_gone_is_announced)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/routes_random", a_late_and_repeating_kafka_costs_no_order, what_kafka_loses_comes_from_postgresql,
-          a_map_that_changes_costs_nothing_but_a_resume, what_is_gone_is_announced)
+UNIT_MAIN("fanout-worker/routes_random", a_late_and_repeating_kafka_costs_no_order,
+          what_kafka_loses_comes_from_postgresql, a_map_that_changes_costs_nothing_but_a_resume,
+          what_is_gone_is_announced)

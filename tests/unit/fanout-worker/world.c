@@ -48,7 +48,8 @@ static bool on_full(void *owner, const struct taker *t)
     return taker->pending > taker->pending_max;
 }
 
-static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status, uint64_t epoch, uint64_t seq)
+static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status,
+                          uint64_t epoch, uint64_t seq)
 {
     struct world *w = world_of(owner);
     int n = channel_number(w, channel);
@@ -68,7 +69,7 @@ static void on_subscribed(void *owner, struct taker *t, struct bytes channel, ui
     v->lost += status != 0;
 }
 
-static void on_publication(void *owner, struct taker *t, const struct pub *p)
+static void on_publication(void *owner, struct taker *t, const struct pub *p, bool live)
 {
     struct world *w = world_of(owner);
     struct world_taker *taker = taker_of(t);
@@ -80,7 +81,8 @@ static void on_publication(void *owner, struct taker *t, const struct pub *p)
     int n = channel_number(w, body.channel);
     struct world_view *v = &taker->views[n];
     char want[64];
-    snprintf(want, sizeof want, "%d %llu %llu", n, (unsigned long long)pub.epoch, (unsigned long long)pub.seq);
+    snprintf(want, sizeof want, "%d %llu %llu", n, (unsigned long long)pub.epoch,
+             (unsigned long long)pub.seq);
     ck_assert(bytes_is(pub.data, want));
     ck_assert(v->wanted && v->answered);
     ck_assert_uint_eq(pub.epoch, v->epoch);
@@ -109,13 +111,16 @@ static void on_ask_head(void *owner, struct bytes channel)
     ask(w, (struct world_question){.head = true, .channel = channel_number(w, channel)});
 }
 
-static void on_ask_page(void *owner, struct bytes channel, enum page_purpose purpose, uint64_t epoch, uint64_t since,
-                        uint64_t until)
+static void on_ask_page(void *owner, struct bytes channel, enum page_purpose purpose,
+                        uint64_t epoch, uint64_t since, uint64_t until)
 {
     struct world *w = world_of(owner);
     ck_assert_uint_lt(since, until);
-    ask(w, (struct world_question){.channel = channel_number(w, channel), .purpose = purpose, .epoch = epoch,
-                                   .since = since, .until = until});
+    ask(w, (struct world_question){.channel = channel_number(w, channel),
+                                   .purpose = purpose,
+                                   .epoch = epoch,
+                                   .since = since,
+                                   .until = until});
 }
 
 static const struct routes_ports ports = {
@@ -185,9 +190,11 @@ void world_produce(struct world *w, int channel, uint64_t epoch, uint64_t seq)
 static struct pub *pub_of(struct world *w, int channel, uint64_t epoch, uint64_t seq)
 {
     char data[64];
-    int n = snprintf(data, sizeof data, "%d %llu %llu", channel, (unsigned long long)epoch, (unsigned long long)seq);
-    return pub_new(bytes_str(w->channels[channel].name),
-                   &(struct publication){.epoch = epoch, .seq = seq, .data = bytes_of(data, (size_t)n)});
+    int n = snprintf(data, sizeof data, "%d %llu %llu", channel, (unsigned long long)epoch,
+                     (unsigned long long)seq);
+    return pub_new(
+        bytes_str(w->channels[channel].name),
+        &(struct publication){.epoch = epoch, .seq = seq, .data = bytes_of(data, (size_t)n)});
 }
 
 int world_record(struct world *w, int channel, uint64_t epoch, uint64_t seq, bool stub)
@@ -203,7 +210,8 @@ bool world_consume(struct world *w, int channel)
     struct world_channel *ch = &w->channels[channel];
     if (ch->consumed == ch->produced)
         return false;
-    world_record(w, channel, ch->topic[ch->consumed].epoch, ch->topic[ch->consumed].seq, world_dice(w, 30) == 0);
+    world_record(w, channel, ch->topic[ch->consumed].epoch, ch->topic[ch->consumed].seq,
+                 world_dice(w, 30) == 0);
     ch->consumed++;
     return true;
 }
@@ -217,13 +225,17 @@ void world_epoch(struct world *w, int channel)
     ch->n_logs++;
 }
 
-void world_subscribe(struct world *w, int taker, int channel, bool from_head, uint64_t epoch, uint64_t since)
+void world_subscribe(struct world *w, int taker, int channel, bool from_head, uint64_t epoch,
+                     uint64_t since)
 {
     struct world_view *v = &w->takers[taker].views[channel];
-    *v = (struct world_view){.wanted = true, .seq = from_head ? UINT64_MAX : since, .lost = v->lost, .got = v->got};
+    *v = (struct world_view){
+        .wanted = true, .seq = from_head ? UINT64_MAX : since, .lost = v->lost, .got = v->got};
     const struct world_log *log = world_log(w, channel);
     v->may_112 = !from_head && (epoch != log->epoch || since > log->head || since < log->gone);
-    struct fan_subscribe what = {.channel = bytes_str(w->channels[channel].name), .from_head = from_head, .epoch = epoch,
+    struct fan_subscribe what = {.channel = bytes_str(w->channels[channel].name),
+                                 .from_head = from_head,
+                                 .epoch = epoch,
                                  .since = since};
     if (routes_subscribe(&w->routes, &w->takers[taker].taker, &what) == ROUTES_NOT_MINE)
         v->wanted = false;
@@ -232,7 +244,8 @@ void world_subscribe(struct world *w, int taker, int channel, bool from_head, ui
 void world_unsubscribe(struct world *w, int taker, int channel)
 {
     w->takers[taker].views[channel].wanted = false;
-    routes_unsubscribe(&w->routes, &w->takers[taker].taker, bytes_str(w->channels[channel].name));
+    routes_unsubscribe(&w->routes, &w->takers[taker].taker,
+                       bytes_str(w->channels[channel].name));
 }
 
 /* A snapshot some time ago; a generation's rows and head are of the same one. */
@@ -249,9 +262,15 @@ static void answer_page(struct world *w, const struct world_question *q, int64_t
     struct world_channel *ch = &w->channels[q->channel];
     const struct world_log *log = log_of(ch, q->epoch), *now = world_log(w, q->channel);
     struct pub *rows[WORLD_PAGE_ROWS];
-    struct page page = {.channel = bytes_str(ch->name), .epoch = q->epoch, .since = q->since, .until = q->until,
-                        .log_epoch = now->epoch, .head = seen_head(now, at_ns), .rows = rows};
-    uint64_t seq = (q->since > log->gone ? q->since : log->gone) + 1, head = seen_head(log, at_ns);
+    struct page page = {.channel = bytes_str(ch->name),
+                        .epoch = q->epoch,
+                        .since = q->since,
+                        .until = q->until,
+                        .log_epoch = now->epoch,
+                        .head = seen_head(now, at_ns),
+                        .rows = rows};
+    uint64_t seq = (q->since > log->gone ? q->since : log->gone) + 1,
+             head = seen_head(log, at_ns);
     for (; seq <= head && seq <= q->until && page.n < WORLD_PAGE_ROWS; seq++)
         rows[page.n++] = pub_of(w, q->channel, q->epoch, seq);
     page.cut = seq <= head && seq <= q->until;
