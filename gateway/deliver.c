@@ -174,10 +174,10 @@ bool deliver_turn(struct gateway *g)
 {
     if (list_is_empty(&g->talking) && list_is_empty(&g->dirty))
         return false;
-    int64_t start = clock_mono_ns(), half = g->options->flush_slice_us * NS_PER_US / 2;
-    struct slice slice = {.g = g, .until_ns = start + half};
+    int64_t start = clock_mono_ns(), length = g->options->flush_slice_us * NS_PER_US;
+    struct slice slice = {.g = g, .until_ns = start + length / 2};
     talk(&slice);
-    slice.until_ns = clock_mono_ns() + half;
+    slice.until_ns = start + length; /* talking leaves at least half of it */
     spread(&slice);
     g->metrics.flush_slices_total++;
     histogram_record(&g->metrics.flush_slice_seconds, (clock_mono_ns() - start) / NS_PER_US);

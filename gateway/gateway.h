@@ -47,14 +47,14 @@ struct gateway {
     struct ops *ops;
     struct admission admission;
     struct drain *drain;      /* NULL until it begins */
-    struct gateway_loop *turns; /* watchers that open and end a turn; gateway.c */
+    struct gateway_loop *turns; /* watchers that open and end a turn; gateway_loop.c */
 };
 
 /* Everything that needs no socket: maps, rings, wheel, operations. For gateway_new and for unit tests. */
 void gateway_init(struct gateway *g, const struct gateway_options *options, int64_t now_ns, uint64_t now_us);
 void gateway_fini(struct gateway *g); /* closes nothing: all connections are gone */
 
-/* Opens listener and links, starts to work. -> 0, or -errno with the reason in ret_error */
+/* gateway_loop.c: opens listener and links, starts to work. -> 0, or -errno with the reason in ret_error */
 int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error);
 void gateway_stop(struct gateway *g); /* the loop has ended: frees what gateway_start made */
 

@@ -96,23 +96,13 @@ static void copy_query(struct lws *wsi, struct exchange *x)
     put_field(x, QUERY, x->text.n > from ? from + 1 : from);
 }
 
-static const char *method_of(int index)
-{
-    static const char *const names[] = {[LWSHUMETH_GET] = "GET",         [LWSHUMETH_POST] = "POST",
-                                        [LWSHUMETH_OPTIONS] = "OPTIONS", [LWSHUMETH_PUT] = "PUT",
-                                        [LWSHUMETH_PATCH] = "PATCH",     [LWSHUMETH_DELETE] = "DELETE",
-                                        [LWSHUMETH_HEAD] = "HEAD"};
-    size_t n = sizeof names / sizeof *names;
-    return index >= 0 && (size_t)index < n && names[index] ? names[index] : "OTHER";
-}
-
 static struct exchange *exchange_new(struct lws *wsi)
 {
     struct exchange *x = calloc(1, sizeof *x);
     char *path;
     int n = 0, method = lws_http_get_uri_and_method(wsi, &path, &n);
     assert(x);
-    buf_append_str(&x->text, method_of(method));
+    buf_append_str(&x->text, method == LWSHUMETH_GET ? "GET" : method == LWSHUMETH_POST ? "POST" : "OTHER");
     put_field(x, METHOD, 0);
     size_t from = x->text.n;
     if (method >= 0)
@@ -221,8 +211,7 @@ static int on_request(struct ws_socket *s)
     wheel_cancel(&s->handshake);
     abandon(s);
     s->exchange = exchange_new(wsi);
-    bool post = request_of(s->exchange).method.n == 4 && lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI);
-    if (!post) {
+    if (!lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI)) {
         hand_over(s);
         return 0;
     }

@@ -1,0 +1,161 @@
+#include "gateway.h"
+
+#include "admission.h"
+#include "ctl_link.h"
+#include "drain.h"
+#include "fan_link.h"
+#include "flow.h"
+#include "http.h"
+#include "seq_link.h"
+#include "ws.h"
+
+#include "core/clock.h"
+#include "run/listener.h"
+#include "run/log.h"
+#include "run/process.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BACKLOG 1024
+#define OTHER_FILES 256 /* descriptors that are not clients': links, listener, HTTP, the loop's own */
+
+/* The loop's own watchers: what opens and what ends a turn. */
+struct gateway_loop {
+    struct gateway *g;
+    ev_check opens;
+    ev_prepare ends;
+    ev_idle again; /* active while work is left: the loop does not wait */
+    ev_timer tick; /* the wheel's */
+    struct listener *listener;
+};
+
+/* ---- the loop */
+
+static void look_at_the_clocks(struct gateway *g)
+{
+    g->now_ns = clock_mono_ns();
+    g->now_us = clock_real_us();
+}
+
+static void on_turn_opens(struct ev_loop *loop, ev_check *w, int events)
+{
+    struct gateway_loop *l = w->data;
+    look_at_the_clocks(l->g);
+}
+
+static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    struct gateway_loop *l = w->data;
+    look_at_the_clocks(l->g);
+    if (flow_turn(l->g))
+        ev_idle_start(loop, &l->again);
+    else
+        ev_idle_stop(loop, &l->again);
+}
+
+static void on_again(struct ev_loop *loop, ev_idle *w, int events)
+{
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct gateway_loop *l = w->data;
+    wheel_turn(&l->g->wheel, l->g->now_ns);
+    l->g->metrics.publishes_pending = seq_pending(l->g->seq);
+}
+
+static void start_loop(struct gateway_loop *l, struct ev_loop *loop)
+{
+    ev_check_init(&l->opens, on_turn_opens);
+    ev_set_priority(&l->opens, EV_MAXPRI);
+    ev_prepare_init(&l->ends, on_turn_ends);
+    ev_idle_init(&l->again, on_again);
+    ev_timer_init(&l->tick, on_tick, 0., (double)WHEEL_TICK_NS / NS_PER_S);
+    l->opens.data = l->ends.data = l->tick.data = l;
+    ev_check_start(loop, &l->opens);
+    ev_prepare_start(loop, &l->ends);
+    ev_timer_start(loop, &l->tick);
+}
+
+static void stop_loop(struct gateway_loop *l, struct ev_loop *loop)
+{
+    ev_check_stop(loop, &l->opens);
+    ev_prepare_stop(loop, &l->ends);
+    ev_idle_stop(loop, &l->again);
+    ev_timer_stop(loop, &l->tick);
+}
+
+/* ---- start and end */
+
+static void on_accepted(void *owner, int fd, const char *peer)
+{
+    struct gateway *g = owner;
+    ws_adopt(g->ws, fd);
+}
+
+static int listen_here(struct gateway *g, struct gateway_loop *l, struct buf *ret_error)
+{
+    char address[32];
+    snprintf(address, sizeof address, "127.0.0.1:%lld", (long long)g->options->port);
+    return listener_new(g->loop, address, BACKLOG, on_accepted, g, &l->listener, ret_error);
+}
+
+static uint32_t capacity_of(const struct gateway_options *o)
+{
+    int64_t room = process_nofile() - OTHER_FILES;
+    if (room < 16)
+        room = 16;
+    return (uint32_t)(o->connections_max && o->connections_max < room ? o->connections_max : room);
+}
+
+int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error)
+{
+    struct gateway_loop *l = calloc(1, sizeof *l);
+    assert(l);
+    l->g = g;
+    g->loop = loop;
+    g->turns = l;
+    g->capacity = capacity_of(g->options);
+    start_loop(l, loop);
+    g->fan = fan_links_new(g);
+    g->seq = seq_links_new(g, g->options->sequencer);
+    g->ws = ws_new(g, &http_handlers);
+    if (!g->ws) {
+        buf_append_str(ret_error, "libwebsockets does not start; see the log");
+        return -EIO;
+    }
+    int error = listen_here(g, l, ret_error);
+    if (error < 0)
+        return error;
+    g->ctl = ctl_link_new(g, listener_port(l->listener));
+    log_info("started", "port=%d capacity=%u supervisor=%s", listener_port(l->listener), g->capacity,
+             g->ctl ? "yes" : "no, so there will be no configuration");
+    return 0;
+}
+
+void gateway_stop(struct gateway *g)
+{
+    drain_free(g->drain);
+    g->drain = NULL;
+    ctl_link_free(g->ctl);
+    g->ctl = NULL;
+    listener_free(g->turns->listener);
+    ws_free(g->ws);
+    seq_links_free(g->seq);
+    fan_links_free(g->fan);
+    stop_loop(g->turns, g->loop);
+    free(g->turns);
+}
+
+void gateway_drain(struct gateway *g, int64_t over_ms)
+{
+    if (g->drain) {
+        drain_hurry(g->drain, over_ms);
+        return;
+    }
+    listener_pause(g->turns->listener, true);
+    g->drain = drain_new(g, over_ms);
+}

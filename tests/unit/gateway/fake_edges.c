@@ -1,0 +1,278 @@
+#include "fake_edges.h"
+
+#include "ctl_link.h"
+#include "fan_link.h"
+#include "flow.h"
+#include "seq_link.h"
+#include "ws.h"
+
+#include "core/clock.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct edges edges;
+
+/* ---- sockets */
+
+enum ws_written ws_write(struct ws_socket *s, struct buf *b)
+{
+    buf_append(&s->written, b->p + WS_HEAD, b->n - WS_HEAD);
+    buf_append_char(&s->written, '\n');
+    s->writes++;
+    if (b->n - WS_HEAD > s->largest)
+        s->largest = b->n - WS_HEAD;
+    return s->full ? WS_KEPT : WS_WRITTEN;
+}
+
+void ws_close(struct ws_socket *s, uint32_t code, const char *reason)
+{
+    s->close_code = code;
+    snprintf(s->close_reason, sizeof s->close_reason, "%s", reason);
+}
+
+void ws_cut(struct ws_socket *s)
+{
+    s->cut = true;
+}
+
+struct ws_progress ws_progress(const struct ws_socket *s)
+{
+    return (struct ws_progress){.acked = s->acked, .waiting = s->waiting};
+}
+
+void ws_answer(struct ws_socket *s, int status, const char *content_type, struct bytes detail, struct bytes body)
+{
+}
+
+void ws_keep(struct ws_socket *s, void *data)
+{
+}
+
+void *ws_kept(const struct ws_socket *s)
+{
+    return NULL;
+}
+
+/* ---- links */
+
+void fan_subscribe(struct fan_links *f, struct channel *c)
+{
+    buf_printf(&edges.asked, "subscribe %.*s\n", BYTES_FMT(c->full));
+}
+
+void fan_unsubscribe(struct fan_links *f, struct channel *c)
+{
+    buf_printf(&edges.asked, "unsubscribe %.*s\n", BYTES_FMT(c->full));
+}
+
+void fan_presence_set(struct fan_links *f, struct channel *c, const struct fan_presence_set *m)
+{
+    buf_printf(&edges.asked, "present %.*s%s\n", BYTES_FMT(c->full), m->silent ? " silently" : "");
+}
+
+void fan_presence_clear(struct fan_links *f, struct channel *c, const struct fan_presence_clear *m)
+{
+    buf_printf(&edges.asked, "absent %.*s\n", BYTES_FMT(c->full));
+}
+
+int fan_read(struct fan_links *f, const struct fan_read *m)
+{
+    if (edges.worker_away)
+        return -ENOTCONN;
+    buf_printf(&edges.asked, "read %.*s since %llu\n", BYTES_FMT(m->channel), (unsigned long long)m->since);
+    edges.request = m->request;
+    edges.reads++;
+    assert(edges.n_open < 64);
+    edges.open[edges.n_open].request = m->request;
+    edges.open[edges.n_open++].since = m->since;
+    return 1;
+}
+
+int fan_ask_head(struct fan_links *f, const struct fan_ask_head *m)
+{
+    if (edges.worker_away)
+        return -ENOTCONN;
+    buf_printf(&edges.asked, "head %.*s at least %llu\n", BYTES_FMT(m->channel), (unsigned long long)m->at_least);
+    edges.request = m->request;
+    return 1;
+}
+
+int fan_ask_presence(struct fan_links *f, const struct fan_ask_presence *m)
+{
+    if (edges.worker_away)
+        return -ENOTCONN;
+    edges.request = m->request;
+    return 1;
+}
+
+bool fan_mapped(const struct fan_links *f)
+{
+    return true;
+}
+
+bool fan_linked(const struct fan_links *f)
+{
+    return !edges.worker_away;
+}
+
+int seq_publish(struct seq_links *s, uint64_t ticket, const struct ops_publish *what)
+{
+    if (edges.sequencer_full)
+        return -ENOBUFS;
+    buf_printf(&edges.asked, "publish %.*s %.*s shown %llu\n", BYTES_FMT(what->channel), BYTES_FMT(what->data),
+               (unsigned long long)what->shown);
+    edges.publish_ticket = ticket;
+    edges.publishes++;
+    return 0;
+}
+
+bool seq_linked(const struct seq_links *s)
+{
+    return true;
+}
+
+uint32_t seq_pending(const struct seq_links *s)
+{
+    return 0;
+}
+
+bool ctl_call_send(struct ctl_link *c, const struct ctl_call *m)
+{
+    return false;
+}
+
+void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
+{
+    buf_printf(&edges.canary, "%.*s\n", BYTES_FMT(m->channel));
+}
+
+/* ---- a gateway */
+
+#define MAY                                                                                                  \
+    "\"allow_subscribe_for_client\":true,\"allow_subscribe_for_anonymous\":true,\"allow_publish_for_client\":true,"   \
+    "\"allow_publish_for_anonymous\":true,\"allow_history_for_client\":true,\"allow_history_for_anonymous\":true,"     \
+    "\"allow_presence_for_client\":true,\"allow_presence_for_anonymous\":true"
+
+static const char config_text[] =
+    "{\"version\":1,\"cells\":[],\"api_keys\":[],"
+    "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}}],"
+    "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{" MAY "}},"
+    "{\"tenant\":\"default\",\"name\":\"recovery\",\"options\":{" MAY "}},"
+    "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{" MAY ",\"presence\":true,\"join_leave\":true}}]}";
+
+void edges_start(struct gateway *g, struct gateway_options *options)
+{
+    struct buf why = {0};
+    struct config *config;
+    edges = (struct edges){0};
+    gateway_init(g, options, NS_PER_S, 1700000000ULL * 1000000);
+    g->capacity = 1000;
+    int error = config_parse(bytes_str(config_text), 1, BYTES("a"), &config, &why);
+    assert(error == 0);
+    g->config = config;
+    buf_fini(&why);
+}
+
+void edges_stop(struct gateway *g)
+{
+    struct connection *c, *spare;
+    list_for_each_safe(c, spare, &g->connections, all)
+        edges_leave(c->socket);
+    gateway_fini(g);
+    buf_fini(&edges.asked);
+    buf_fini(&edges.canary);
+}
+
+static void turn(struct gateway *g)
+{
+    for (int i = 0; i < 1000 && flow_turn(g); i++)
+        ;
+}
+
+void edges_pass(struct gateway *g, int64_t ms)
+{
+    g->now_ns += ms * NS_PER_MS;
+    g->now_us += (uint64_t)ms * 1000;
+    wheel_turn(&g->wheel, g->now_ns);
+    turn(g);
+}
+
+struct ws_socket *edges_connect(struct gateway *g)
+{
+    struct ws_socket *s = calloc(1, sizeof *s);
+    assert(s);
+    s->connection = connection_new(g, s, (struct bytes){0});
+    return s;
+}
+
+void edges_leave(struct ws_socket *s)
+{
+    connection_free(s->connection);
+    buf_fini(&s->written);
+    free(s);
+}
+
+void edges_say(struct ws_socket *s, const char *message)
+{
+    connection_message(s->connection, bytes_str(message));
+    turn(s->connection->gateway);
+}
+
+char *edges_take(struct ws_socket *s)
+{
+    if (s->written.n)
+        s->written.n--;
+    return buf_take(&s->written);
+}
+
+void edges_subscribed(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq)
+{
+    flow_subscribed(g, &(struct fan_subscribed){.channel = bytes_str(channel), .epoch = epoch, .seq = seq});
+    turn(g);
+}
+
+static void put(struct buf *b, uint64_t epoch, uint64_t seq, const char *data)
+{
+    wire_put_publication(b, &(struct publication){.epoch = epoch, .seq = seq, .id = seq, .data = bytes_str(data)});
+}
+
+void edges_publish(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *data)
+{
+    struct buf b = {0};
+    put(&b, epoch, seq, data);
+    flow_publication(g, &(struct fan_publication){.channel = bytes_str(channel), .publication = buf_bytes(&b)});
+    buf_fini(&b);
+    turn(g);
+}
+
+static void forget_open(int i)
+{
+    memmove(&edges.open[i], &edges.open[i + 1], (size_t)(--edges.n_open - i) * sizeof edges.open[0]);
+}
+
+bool edges_serve(struct gateway *g, uint64_t epoch, uint64_t head)
+{
+    if (edges.n_open == 0)
+        return false;
+    uint64_t since = edges.open[0].since, last = since + 10 < head ? since + 10 : head;
+    edges.request = edges.open[0].request;
+    edges_range(g, 0, epoch, head, since < head ? since + 1 : 0, last);
+    return true;
+}
+
+void edges_range(struct gateway *g, uint32_t status, uint64_t epoch, uint64_t head, uint64_t first, uint64_t last)
+{
+    struct buf b = {0};
+    for (int i = 0; i < edges.n_open; i++)
+        if (edges.open[i].request == edges.request)
+            forget_open(i);
+    for (uint64_t seq = first; seq && seq <= last; seq++)
+        put(&b, epoch, seq, "1");
+    struct fan_range m = {.request = edges.request, .status = status, .epoch = epoch, .head = head, .publications = buf_bytes(&b)};
+    ops_range_came(g, &m);
+    buf_fini(&b);
+    turn(g);
+}

@@ -1,0 +1,57 @@
+/* The edges of a gateway, pretended: sockets keep what is written to them, links keep what they are asked. */
+#ifndef TEST_FAKE_EDGES_H
+#define TEST_FAKE_EDGES_H
+
+#include "connection.h"
+#include "gateway.h"
+
+struct ws_socket {
+    struct connection *connection;
+    struct buf written;    /* messages, each ended by \n */
+    int writes;
+    size_t largest;        /* bytes of one write */
+    bool full;             /* keeps the next write: WS_KEPT */
+    uint32_t close_code;
+    char close_reason[128];
+    bool cut;
+    uint64_t acked;
+    bool waiting;
+};
+
+struct edges {
+    bool worker_away;          /* nothing can be asked of it */
+    bool sequencer_full;
+    struct buf asked;          /* a line per call: "subscribe default/news head", "read default/news 5 32" … */
+    uint64_t request;          /* ticket of the last read, head or presence asked for */
+    struct {
+        uint64_t request, since;
+    } open[64];                /* reads without an answer, oldest first */
+    int n_open;
+    uint64_t publish_ticket;   /* of the last publish */
+    int reads, publishes;
+    struct buf canary;         /* a line per report: channel */
+};
+extern struct edges edges;
+
+/* A gateway with a configuration: tenant default, anonymous clients may do everything in namespace ''. */
+void edges_start(struct gateway *g, struct gateway_options *options);
+void edges_stop(struct gateway *g);
+void edges_pass(struct gateway *g, int64_t ms); /* time: the wheel turns, then the end of the loop's turn */
+
+struct ws_socket *edges_connect(struct gateway *g); /* upgraded, no connect yet */
+void edges_leave(struct ws_socket *s);              /* the socket has gone: frees both */
+/* Says one message; ends the turn. */
+void edges_say(struct ws_socket *s, const char *message);
+/* The lines that were written since the last time, joined by \n; "" if none. The caller frees. */
+char *edges_take(struct ws_socket *s);
+
+/* What the worker says. data: JSON. */
+void edges_subscribed(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq);
+void edges_publish(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *data);
+/* Answers the read asked for last with publications first…last, data 1. */
+void edges_range(struct gateway *g, uint32_t status, uint64_t epoch, uint64_t head, uint64_t first, uint64_t last);
+
+/* Answers the oldest open read from a log of `head` rows, 10 at most. -> false when there is none */
+bool edges_serve(struct gateway *g, uint64_t epoch, uint64_t head);
+
+#endif

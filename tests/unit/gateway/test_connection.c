@@ -1,0 +1,204 @@
+#include "connection.h"
+
+#include "fake_edges.h"
+#include "ws.h"
+#include "unit.h"
+
+#include <stdio.h>
+
+static struct gateway_options options;
+static struct gateway g;
+static struct ws_socket *s;
+
+static void start(void)
+{
+    gateway_options_default(&options);
+    edges_start(&g, &options);
+    s = edges_connect(&g);
+}
+
+static void open_it(void)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    free(edges_take(s));
+}
+
+static int pings(void)
+{
+    char *text = edges_take(s);
+    int n = 0;
+    for (char *at = text; (at = strstr(at, "{}")); at++)
+        n++;
+    free(text);
+    return n;
+}
+
+START_TEST(pings_at_its_interval_the_first_time_in_its_second_half)
+{
+    open_it();
+    edges_pass(&g, 12400);
+    ck_assert_int_eq(pings(), 0);
+    edges_pass(&g, 12700);
+    ck_assert_int_eq(pings(), 1);
+    edges_say(s, "{}");
+    edges_pass(&g, 25100);
+    ck_assert_int_eq(pings(), 1);
+    ck_assert_uint_eq(s->close_code, 0);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_missing_pong_ends_it_and_a_late_one_for_a_real_ping_does_not)
+{
+    open_it();
+    edges_pass(&g, 25100);
+    ck_assert_int_eq(pings(), 1);
+    edges_pass(&g, 7000);
+    edges_say(s, "{}");
+    ck_assert_uint_eq(s->close_code, 0);
+    edges_say(s, "{}"); /* one too many */
+    ck_assert_uint_eq(s->close_code, 3501);
+    edges_stop(&g);
+    open_it();
+    edges_pass(&g, 25100);
+    edges_pass(&g, 8100);
+    ck_assert_uint_eq(s->close_code, 3012);
+    ck_assert_str_eq(s->close_reason, "no pong");
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_slow_reader_that_takes_bytes_is_not_ended_by_a_missing_pong)
+{
+    open_it();
+    edges_pass(&g, 25100);
+    s->waiting = true;
+    for (int i = 0; i < 5; i++) {
+        s->acked += 100;
+        edges_pass(&g, 8100);
+        ck_assert_uint_eq(s->close_code, 0);
+    }
+    edges_pass(&g, 8100); /* took nothing meanwhile */
+    ck_assert_uint_eq(s->close_code, 3012);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(one_that_never_connects_is_stale_and_one_that_does_is_not)
+{
+    start();
+    edges_pass(&g, 9900);
+    ck_assert_uint_eq(s->close_code, 0);
+    edges_pass(&g, 200);
+    ck_assert_uint_eq(s->close_code, 3502);
+    edges_stop(&g);
+    open_it();
+    edges_pass(&g, 11000);
+    ck_assert_uint_eq(s->close_code, 0);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_client_that_does_not_close_after_a_disconnect_is_cut)
+{
+    open_it();
+    connection_disconnect(s->connection, 3503, "bye");
+    connection_disconnect(s->connection, 3001, NULL);
+    ck_assert_uint_eq(s->close_code, 3503);
+    ck_assert_str_eq(s->close_reason, "bye");
+    edges_pass(&g, 4900);
+    ck_assert(!s->cut);
+    edges_pass(&g, 200);
+    ck_assert(s->cut);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(what_was_said_before_a_disconnect_is_written_first)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"rpc\":{\"method\":\"x\"}}\nnonsense");
+    char *text = edges_take(s);
+    ck_assert_ptr_nonnull(strstr(text, "{\"id\":2,\"error\":{\"code\":104"));
+    ck_assert_uint_eq(s->close_code, 3501);
+    free(text);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(replies_to_one_that_does_not_read_are_bounded)
+{
+    open_it();
+    options.replies_max = 65536;
+    s->connection->blocked = true;
+    for (int i = 0; i < 5000 && !s->close_code; i++) {
+        edges_say(s, "{\"id\":2,\"rpc\":{\"method\":\"x\"}}");
+        ck_assert_uint_le(s->connection->out.n, 65536);
+    }
+    ck_assert_uint_eq(s->close_code, 3008);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(what_is_parked_is_bounded)
+{
+    start();
+    const struct config *config = g.config;
+    g.config = NULL; /* nobody is admitted */
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    char text[1100] = "{\"id\":2,\"rpc\":{\"method\":\"";
+    memset(text + strlen(text), 'x', 1000);
+    strcat(text, "\"}}");
+    for (int i = 0; i < 1000 && !s->close_code; i++)
+        edges_say(s, text);
+    ck_assert_uint_eq(s->close_code, 3013);
+    g.config = config;
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(commands_behind_a_subscribe_see_its_effect)
+{
+    open_it();
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}\n{\"id\":3,\"publish\":{\"channel\":\"a\",\"data\":1}}\n"
+                 "{\"id\":4,\"subscribe\":{\"channel\":\"b\"}}");
+    ck_assert_int_eq(edges.publishes, 0);
+    edges_say(s, "{\"id\":5,\"unsubscribe\":{\"channel\":\"zzz\"}}"); /* behind what is held: waits, too */
+    ck_assert_uint_eq(s->written.n, 0);
+    edges_subscribed(&g, "default/a", 1, 7);
+    ck_assert_int_eq(edges.publishes, 1);
+    edges_subscribed(&g, "default/b", 1, 0);
+    char *text = edges_take(s), *at = text;
+    ck_assert_ptr_nonnull(at = strstr(at, "{\"id\":2,\"subscribe\""));
+    ck_assert_ptr_nonnull(strstr(at, "{\"id\":5,\"unsubscribe\":{}}"));
+    ck_assert_ptr_nonnull(strstr(at, "{\"id\":4,\"subscribe\""));
+    free(text);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(leaving_clears_presence_and_forgets_what_was_asked)
+{
+    open_it();
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"chat:x\"}}");
+    edges_subscribed(&g, "default/chat:x", 1, 0);
+    edges_say(s, "{\"id\":3,\"publish\":{\"channel\":\"chat:x\",\"data\":1}}\n{\"id\":4,\"history\":{\"channel\":\"chat:x\",\"limit\":5}}"
+                 "\n{\"id\":5,\"presence\":{\"channel\":\"chat:x\"}}\n{\"id\":6,\"subscribe\":{\"channel\":\"y\"}}");
+    edges_leave(s);
+    ck_assert_ptr_nonnull(strstr(edges.asked.p, "absent default/chat:x"));
+    ops_publish_done(&g, edges.publish_ticket, &(struct ops_published){.seq = 1}); /* nobody is there */
+    edges_range(&g, 0, 1, 0, 0, 0);
+    edges_subscribed(&g, "default/y", 1, 0);
+    edges_pass(&g, 10000);
+    ck_assert_uint_eq(g.channels.count, 0);
+    edges_stop(&g);
+}
+END_TEST
+
+UNIT_MAIN("connection", pings_at_its_interval_the_first_time_in_its_second_half,
+          a_missing_pong_ends_it_and_a_late_one_for_a_real_ping_does_not,
+          a_slow_reader_that_takes_bytes_is_not_ended_by_a_missing_pong, one_that_never_connects_is_stale_and_one_that_does_is_not,
+          a_client_that_does_not_close_after_a_disconnect_is_cut, what_was_said_before_a_disconnect_is_written_first,
+          replies_to_one_that_does_not_read_are_bounded, what_is_parked_is_bounded, commands_behind_a_subscribe_see_its_effect,
+          leaving_clears_presence_and_forgets_what_was_asked)
