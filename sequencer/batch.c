@@ -44,7 +44,8 @@ void batch_free(struct batch *b)
 
 /* ---- numbers */
 
-/* A head is on a list of its own only while its batch is put together: seen first, it remembers what it builds on. */
+/* A head is on a list of its own only while its batch is put together: seen first, it remembers
+ * what it builds on. */
 static void touch(struct head *head, struct list *touched)
 {
     if (list_is_linked(&head->touched))
@@ -58,14 +59,15 @@ static void number(struct message *m, struct leader *l, uint64_t now_ms)
     struct leader_shard *shard = &l->shards[m->head->shard];
     assert(m->head->known && leader_has(l, m->head->shard));
     m->seq = m->head->seq += 1;
-    m->id = m->head->id = shard->last_id = id_next(now_ms, m->head->shard, shard->last_id, m->shown);
+    m->id = m->head->id = shard->last_id =
+        id_next(now_ms, m->head->shard, shard->last_id, m->shown);
 }
 
 void batch_number(struct batch *b, struct leader *l, uint64_t now_ms)
 {
     struct message *m;
     list_init(&b->touched);
-    list_for_each(m, &b->messages, place) {
+    list_for_each (m, &b->messages, place) {
         touch(m->head, &b->touched);
         number(m, l, now_ms);
     }
@@ -75,31 +77,31 @@ void batch_number(struct batch *b, struct leader *l, uint64_t now_ms)
 
 /* ---- parameters: one array per column */
 
-#define SHARD_COLUMN(type, value)                                                                            \
-    do {                                                                                                     \
-        pg_array_open(p, PG_ARRAY_##type);                                                                   \
-        for (unsigned n = 0; n < SHARDS; n++)                                                                \
-            if (b->shards >> n & 1)                                                                          \
-                add_##type(p, value);                                                                        \
-        pg_array_close(p);                                                                                   \
+#define SHARD_COLUMN(type, value)                                                              \
+    do {                                                                                       \
+        pg_array_open(p, PG_ARRAY_##type);                                                     \
+        for (unsigned n = 0; n < SHARDS; n++)                                                  \
+            if (b->shards >> n & 1)                                                            \
+                add_##type(p, value);                                                          \
+        pg_array_close(p);                                                                     \
     } while (0)
 
-#define HEAD_COLUMN(type, value)                                                                             \
-    do {                                                                                                     \
-        struct head *h;                                                                                      \
-        pg_array_open(p, PG_ARRAY_##type);                                                                   \
-        list_for_each(h, &b->touched, touched)                                                               \
-            add_##type(p, value);                                                                            \
-        pg_array_close(p);                                                                                   \
+#define HEAD_COLUMN(type, value)                                                               \
+    do {                                                                                       \
+        struct head *h;                                                                        \
+        pg_array_open(p, PG_ARRAY_##type);                                                     \
+        list_for_each (h, &b->touched, touched)                                                \
+            add_##type(p, value);                                                              \
+        pg_array_close(p);                                                                     \
     } while (0)
 
-#define MESSAGE_COLUMN(type, value)                                                                          \
-    do {                                                                                                     \
-        struct message *m;                                                                                   \
-        pg_array_open(p, PG_ARRAY_##type);                                                                   \
-        list_for_each(m, &b->messages, place)                                                                \
-            add_##type(p, value);                                                                            \
-        pg_array_close(p);                                                                                   \
+#define MESSAGE_COLUMN(type, value)                                                            \
+    do {                                                                                       \
+        struct message *m;                                                                     \
+        pg_array_open(p, PG_ARRAY_##type);                                                     \
+        list_for_each (m, &b->messages, place)                                                 \
+            add_##type(p, value);                                                              \
+        pg_array_close(p);                                                                     \
     } while (0)
 
 static void add_I16(struct pg_params *p, int v)
@@ -129,7 +131,8 @@ static void shard_params(const struct batch *b, const struct leader *l, struct p
 {
     SHARD_COLUMN(I16, (int)n);
     SHARD_COLUMN(I64, (uint64_t)l->shards[n].term);
-    SHARD_COLUMN(I64, (uint64_t)l->shards[n].batch - 1); /* what the row has before this batch */
+    SHARD_COLUMN(I64,
+                 (uint64_t)l->shards[n].batch - 1); /* what the row has before this batch */
     SHARD_COLUMN(I64, l->shards[n].last_id);
 }
 
@@ -150,7 +153,7 @@ static void publish_params(const struct batch *b, struct pg_params *p, bool coun
 {
     struct message *m;
     pg_array_open(p, PG_ARRAY_I64);
-    list_for_each(m, &b->messages, place) {
+    list_for_each (m, &b->messages, place) {
         if (message_is_from_gateway(m))
             pg_array_i64(p, (int64_t)(counter ? m->counter : m->origin));
         else
@@ -163,7 +166,7 @@ static void outbox_params(const struct batch *b, struct pg_params *p)
 {
     struct message *m;
     pg_array_open(p, PG_ARRAY_I64);
-    list_for_each(m, &b->messages, place)
+    list_for_each (m, &b->messages, place)
         if (!message_is_from_gateway(m))
             pg_array_i64(p, m->row);
     pg_array_close(p);

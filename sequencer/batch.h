@@ -1,5 +1,6 @@
-/* One transaction: messages that were taken from the inbox together, their numbers, and the parameters of
- * cellcast.commit_batch. Numbers are chained: a batch builds on the one before it, which need not be committed yet. */
+/* One transaction: messages that were taken from the inbox together, their numbers, and the
+ * parameters of cellcast.commit_batch. Numbers are chained: a batch builds on the one before
+ * it, which need not be committed yet. */
 #ifndef SEQUENCER_BATCH_H
 #define SEQUENCER_BATCH_H
 
@@ -17,13 +18,14 @@ struct batch {
     size_t keys, rows;    /* of the messages: that have a key; that are from the outbox */
     uint64_t shards;      /* bit n: it holds a message of shard n */
     int64_t sent_ns;
-    bool failed;          /* rolled back, or its outcome is unknown */
+    bool failed;                 /* rolled back, or its outcome is unknown */
     struct sequencer *sequencer; /* for its callback */
 };
 
 /* Takes what is ready, by turns. -> NULL when nothing is */
 struct batch *batch_fill(struct inbox *i, size_t max_messages, size_t max_bytes);
-/* Gives out seq and id and moves heads and shards on. now_ms: the database's clock. Call it once, then batch_params. */
+/* Gives out seq and id and moves heads and shards on. now_ms: the database's clock. Call it
+ * once, then batch_params. */
 void batch_number(struct batch *b, struct leader *l, uint64_t now_ms);
 /* In the order of cellcast.commit_batch. */
 void batch_params(struct batch *b, const struct leader *l, struct pg_params *params);

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* By class (PostgreSQL 15 documentation, appendix A). Whatever is not listed is taken for the data's fault: it is then
- * looked for, and if it is not there the batch passes in smaller pieces. */
+/* By class (PostgreSQL 15 documentation, appendix A). Whatever is not listed is taken for the
+ * data's fault: it is then looked for, and if it is not there the batch passes in smaller
+ * pieces. */
 static const char passing[][3] = {
     "08", /* connection exception */
     "0A", /* feature not supported: a cached plan after a change of the schema */

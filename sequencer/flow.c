@@ -14,8 +14,9 @@
 
 #define RESEND_MS 60000 /* no gateway waits longer for an answer */
 
-static const char commit_sql[] =
-    "SELECT cellcast.commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)";
+static const char commit_sql[] = "SELECT "
+                                 "cellcast.commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,"
+                                 "$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)";
 
 void flow_init(struct sequencer *s)
 {
@@ -25,7 +26,8 @@ void flow_init(struct sequencer *s)
 
 /* ---- in */
 
-static void refuse(struct sequencer *s, uint64_t origin, uint64_t counter, uint32_t code, const char *text)
+static void refuse(struct sequencer *s, uint64_t origin, uint64_t counter, uint32_t code,
+                   const char *text)
 {
     s->metrics.refused_unavailable_total += code == 100;
     s->metrics.refused_bad_total += code == 107;
@@ -34,8 +36,8 @@ static void refuse(struct sequencer *s, uint64_t origin, uint64_t counter, uint3
     gateways_result(s->gateways, origin, &result);
 }
 
-/* An error is a certain refusal: what may have been committed before is never answered with one, but looked up, or not
- * answered at all when it can't be. */
+/* An error is a certain refusal: what may have been committed before is never answered with
+ * one, but looked up, or not answered at all when it can't be. */
 void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish *p)
 {
     int64_t now_ns = clock_mono_ns();
@@ -112,7 +114,9 @@ void flow_finish(struct sequencer *s, struct message *m, const struct outcome *o
     while ((follower = list_first(&m->followers, struct message, place))) {
         inbox_leave(&s->inbox, follower);
         if (o->code) {
-            inbox_enter(&s->inbox, follower); /* the first of them leads the key now, the others follow it */
+            inbox_enter(
+                &s->inbox,
+                follower); /* the first of them leads the key now, the others follow it */
             continue;
         }
         end(s, follower, &again);
@@ -150,7 +154,8 @@ static void committed(struct sequencer *s, struct batch *b)
         outbox_wake(s);
 }
 
-/* Halves the batches until the one at fault stands alone: then it is refused, and the others go on. */
+/* Halves the batches until the one at fault stands alone: then it is refused, and the others go
+ * on. */
 static void search(struct sequencer *s, struct batch *b, const char *why)
 {
     if (b->n > 1) {
@@ -172,8 +177,8 @@ static void failed(struct sequencer *s, struct batch *b, const struct pg_result 
     s->metrics.batches_failed_total++;
     if (!first)
         return; /* it built on the one that failed before it */
-    log_warn("batch_refused", "fault=%s sqlstate=%s messages=%zu in_flight=%u why=\"%s\"", fault_name(fault),
-             pg_sqlstate(r), b->n, s->flow.unanswered, pg_message(r));
+    log_warn("batch_refused", "fault=%s sqlstate=%s messages=%zu in_flight=%u why=\"%s\"",
+             fault_name(fault), pg_sqlstate(r), b->n, s->flow.unanswered, pg_message(r));
     lead_halt(s, fault);
     if (fault == FAULT_DATA)
         search(s, b, pg_message(r));
@@ -187,7 +192,8 @@ static void on_answer(void *ctx, enum pg_status status, const struct pg_result *
     if (status == PG_LOST) {
         b->failed = true;
         s->metrics.batches_failed_total++;
-        return; /* the connection is gone: sequencer.c hears it next, and everything goes back */
+        return; /* the connection is gone: sequencer.c hears it next, and everything goes back
+                 */
     }
     s->answered_ns = clock_mono_ns();
     if (status == PG_OK) {
@@ -210,7 +216,7 @@ static void send(struct sequencer *s, struct batch *b)
     b->sent_ns = clock_mono_ns();
     batch_number(b, &s->leader, now_ms);
     batch_params(b, &s->leader, s->params);
-    list_for_each(m, &b->messages, place)
+    list_for_each (m, &b->messages, place)
         histogram_record(&s->metrics.wait_seconds, (b->sent_ns - m->arrived_ns) / NS_PER_US);
     m = list_entry(b->messages.prev, struct message, place);
     s->metrics.id_drift_seconds = ((int64_t)id_ms(m->id) - (int64_t)now_ms) * 1000;
@@ -270,7 +276,8 @@ void flow_recover(struct sequencer *s, bool sure)
     outbox_wake(s);
 }
 
-/* -> what is to become of it: 0 it stays, -1 it is dropped unanswered, > 0 it is refused with that code */
+/* -> what is to become of it: 0 it stays, -1 it is dropped unanswered, > 0 it is refused with
+ * that code */
 static int fate(struct sequencer *s, const struct message *m, int64_t now_ns)
 {
     if (lead_may_accept(s, channel_place(m->channel).shard, now_ns))
@@ -301,7 +308,8 @@ void flow_sift(struct sequencer *s)
             continue;
         }
         if (code > 0)
-            refuse(s, m->origin, m->counter, (uint32_t)code, "PostgreSQL is away, or the shard is not led here");
+            refuse(s, m->origin, m->counter, (uint32_t)code,
+                   "PostgreSQL is away, or the shard is not led here");
         else
             s->metrics.forgotten_total++;
         message_free(m);

@@ -1,9 +1,9 @@
 /* The way of a message through the sequencer, in order:
  *
  *   flow_publish   a gateway's frame is checked and enters the inbox (outbox.c: a row does)
- *   flow_turn      once per turn of the loop: lookups go out, what is ready becomes a batch, numbered, sent
- *   (committed)    its own sync has come: the gateways are answered
- *   (failed)       everything in flight goes back to where it stood, leadership, rows and heads are read again
+ *   flow_turn      once per turn of the loop: lookups go out, what is ready becomes a batch,
+ * numbered, sent (committed)    its own sync has come: the gateways are answered (failed)
+ * everything in flight goes back to where it stood, leadership, rows and heads are read again
  */
 #ifndef SEQUENCER_FLOW_H
 #define SEQUENCER_FLOW_H
@@ -28,18 +28,20 @@ struct flow {
     struct list flying; /* struct batch::link */
     unsigned n_flying;
     unsigned unanswered; /* of them, batches that PostgreSQL has not answered */
-    size_t cap;          /* messages in a batch; halved while one that spoils its batch is looked for */
-    int64_t sifted_ns;   /* when what waits was last looked through */
+    size_t cap; /* messages in a batch; halved while one that spoils its batch is looked for */
+    int64_t sifted_ns; /* when what waits was last looked through */
 };
 
 void flow_init(struct sequencer *s);
 void flow_fini(struct sequencer *s);
 void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish *p);
 void flow_turn(struct sequencer *s);
-/* The end of a message, from wherever it stands: answers, deletes or buries its row, settles its followers. */
+/* The end of a message, from wherever it stands: answers, deletes or buries its row, settles
+ * its followers. */
 void flow_finish(struct sequencer *s, struct message *m, const struct outcome *o);
-/* Everything in flight goes back, in order. sure: what was in flight has been rolled back; heads of other channels
- * are still what they were. Otherwise outcomes are unknown, and nothing is. */
+/* Everything in flight goes back, in order. sure: what was in flight has been rolled back;
+ * heads of other channels are still what they were. Otherwise outcomes are unknown, and nothing
+ * is. */
 void flow_recover(struct sequencer *s, bool sure);
 /* Goes through what waits: what can't be led to an end here is refused or dropped. */
 void flow_sift(struct sequencer *s);

@@ -17,17 +17,19 @@
 #define BACKLOG 128
 #define BEAT_S 0.5
 #define SILENCE_NS (1500 * NS_PER_MS) /* then it is gone */
-#define UNREAD_MAX (1 << 20) /* bytes of answers to a gateway that does not read; then we don't read from it */
+#define UNREAD_MAX                                                                             \
+    (1 << 20) /* bytes of answers to a gateway that does not read; then we don't read from it  \
+               */
 #define NAME_MAX_BYTES 64
 
 struct gateway {
-    struct list link;        /* gateways::all */
+    struct list link;          /* gateways::all */
     struct map_node by_origin; /* gateways::by_origin, after its hello */
     struct gateways *gateways;
     struct link *wire;
     bool greeted;
-    bool paused;             /* we don't read from it */
-    int64_t resumed_ns;      /* when we last began to read again: its silence counts from there */
+    bool paused;        /* we don't read from it */
+    int64_t resumed_ns; /* when we last began to read again: its silence counts from there */
     uint64_t origin;
     uint64_t told_epoch, told_shards;
     char name[NAME_MAX_BYTES];
@@ -97,7 +99,7 @@ void gateways_announce(struct gateways *all)
     if (!all)
         return;
     struct sequencer *s = all->sequencer;
-    list_for_each(g, &all->all, link) {
+    list_for_each (g, &all->all, link) {
         if (g->greeted && (g->told_epoch != s->leader.epoch || g->told_shards != lead_mask(s)))
             welcome(g);
     }
@@ -130,7 +132,8 @@ static const char *on_hello(struct gateway *g, struct bytes body)
     size_t n = hello.gateway.n < sizeof g->name - 1 ? hello.gateway.n : sizeof g->name - 1;
     memcpy(g->name, hello.gateway.p ? hello.gateway.p : "", n);
     map_insert(&g->gateways->by_origin, &g->by_origin, hash_u64(g->origin));
-    log_info("gateway_up", "gateway=\"%s\" origin=%016" PRIx64 " again=%s", g->name, g->origin, older ? "yes" : "no");
+    log_info("gateway_up", "gateway=\"%s\" origin=%016" PRIx64 " again=%s", g->name, g->origin,
+             older ? "yes" : "no");
     welcome(g);
     return NULL;
 }
@@ -154,7 +157,8 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
         wrong = on_hello(g, body);
     else if (type == SEQ_PUBLISH)
         wrong = on_publish(g, body);
-    /* A beat says by having come what it says; what a newer gateway may send beside is not for us. */
+    /* A beat says by having come what it says; what a newer gateway may send beside is not for
+     * us. */
     if (wrong) {
         log_warn("gateway_refused", "gateway=\"%s\" why=\"%s\"", g->name, wrong);
         gateway_free(g);
@@ -171,7 +175,8 @@ static void on_drained(void *owner, struct link *l)
 static void on_down(void *owner, struct link *l, int error)
 {
     struct gateway *g = owner;
-    log_info("gateway_down", "gateway=\"%s\" origin=%016" PRIx64 " errno=%s", g->name, g->origin, strerror(-error));
+    log_info("gateway_down", "gateway=\"%s\" origin=%016" PRIx64 " errno=%s", g->name,
+             g->origin, strerror(-error));
     gateway_free(g);
 }
 
@@ -211,7 +216,7 @@ static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
     struct gateway *g, *spare;
     struct seq_beat beat = {.sent_us = clock_real_us()};
     int64_t now_ns = clock_mono_ns();
-    list_for_each_safe(g, spare, &all->all, link) {
+    list_for_each_safe (g, spare, &all->all, link) {
         if (is_silent(g, now_ns)) {
             log_warn("gateway_silent", "gateway=\"%s\" ms=%" PRId64, g->name,
                      (int64_t)((now_ns - link_heard_ns(g->wire)) / NS_PER_MS));
@@ -225,7 +230,8 @@ static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
 
 /* ---- life */
 
-int gateways_new(struct sequencer *s, const char *address, struct gateways **ret_gateways, struct buf *ret_error)
+int gateways_new(struct sequencer *s, const char *address, struct gateways **ret_gateways,
+                 struct buf *ret_error)
 {
     struct gateways *all = calloc(1, sizeof *all);
     assert(all);
@@ -234,7 +240,8 @@ int gateways_new(struct sequencer *s, const char *address, struct gateways **ret
     map_init(&all->by_origin);
     ev_timer_init(&all->beat, on_beat, BEAT_S, BEAT_S);
     all->beat.data = all;
-    int error = listener_new(s->loop, address, BACKLOG, on_accepted, all, &all->listener, ret_error);
+    int error =
+        listener_new(s->loop, address, BACKLOG, on_accepted, all, &all->listener, ret_error);
     if (error < 0) {
         free(all);
         return error;
@@ -257,7 +264,7 @@ void gateways_leave(struct gateways *all)
     all->leaving = true;
     listener_free(all->listener);
     all->listener = NULL;
-    list_for_each(g, &all->all, link)
+    list_for_each (g, &all->all, link)
         regulate(g);
 }
 
@@ -265,7 +272,7 @@ size_t gateways_pending(const struct gateways *all)
 {
     const struct gateway *g;
     size_t pending = 0;
-    list_for_each(g, &all->all, link)
+    list_for_each (g, &all->all, link)
         pending += link_pending(g->wire);
     return pending;
 }

@@ -68,7 +68,8 @@ static struct head *head_new(struct heads *h, struct bytes channel)
 
 static void head_free(struct heads *h, struct head *head)
 {
-    assert(head->messages == 0 && list_is_empty(&head->waiting) && !list_is_linked(&head->touched));
+    assert(head->messages == 0 && list_is_empty(&head->waiting) &&
+           !list_is_linked(&head->touched));
     list_remove(&head->ask);
     if (list_is_linked(&head->idle)) {
         list_remove(&head->idle);
@@ -114,7 +115,7 @@ void heads_let_go(struct heads *h, struct head *head)
 void heads_forget(struct heads *h)
 {
     struct head *head;
-    map_for_each(head, &h->by_name, by_name) {
+    map_for_each (head, &h->by_name, by_name) {
         head_forget(head);
         if (head->messages == 0)
             head_free(h, head);

@@ -1,8 +1,9 @@
-/* Where each channel stands, as far as this process knows: a cache of channel_head, chained forward in memory by the
- * batches in flight, and the tenants that the channels belong to.
+/* Where each channel stands, as far as this process knows: a cache of channel_head, chained
+ * forward in memory by the batches in flight, and the tenants that the channels belong to.
  *
- * A head that messages refer to stays; the others are kept in order of use, `max` of them at most. A tenant lives as
- * long as one of its channels is known. Nothing here is believed after leadership was lost: heads_forget. */
+ * A head that messages refer to stays; the others are kept in order of use, `max` of them at
+ * most. A tenant lives as long as one of its channels is known. Nothing here is believed after
+ * leadership was lost: heads_forget. */
 #ifndef SEQUENCER_HEADS_H
 #define SEQUENCER_HEADS_H
 
@@ -29,16 +30,16 @@ struct head {
     struct list waiting;     /* message::place, in order of arrival */
     struct list touched;     /* batch.c's, while a batch is put together */
     struct tenant *tenant;
-    size_t messages;         /* that refer to it, and the lookup that reads it */
+    size_t messages; /* that refer to it, and the lookup that reads it */
     uint8_t shard;
-    bool asked;              /* it waits to be read, or is being read */
-    bool known;              /* seq to durable_id are of some worth */
-    uint64_t seq;            /* numbered so far, in flight included; 0: none in this epoch */
-    uint64_t prev;           /* seq that the batch under way builds on */
-    uint64_t id;             /* of seq */
-    uint64_t durable_seq;    /* committed */
+    bool asked;           /* it waits to be read, or is being read */
+    bool known;           /* seq to durable_id are of some worth */
+    uint64_t seq;         /* numbered so far, in flight included; 0: none in this epoch */
+    uint64_t prev;        /* seq that the batch under way builds on */
+    uint64_t id;          /* of seq */
+    uint64_t durable_seq; /* committed */
     uint64_t durable_id;
-    struct bytes name;       /* full form */
+    struct bytes name; /* full form */
     char text[];
 };
 
@@ -53,11 +54,13 @@ struct heads {
 void heads_init(struct heads *h, size_t max);
 void heads_fini(struct heads *h); /* no message may refer to a head any more */
 
-/* The head of the channel, made when it is not there, with one message more that refers to it. */
+/* The head of the channel, made when it is not there, with one message more that refers to it.
+ */
 struct head *heads_hold(struct heads *h, struct bytes channel);
 void heads_let_go(struct heads *h, struct head *head);
 struct head *heads_find(const struct heads *h, struct bytes channel); /* NULL when not there */
-struct tenant *heads_tenant(const struct heads *h, struct bytes tenant); /* NULL when none of its channels is there */
+struct tenant *heads_tenant(const struct heads *h,
+                            struct bytes tenant); /* NULL when none of its channels is there */
 /* No head is known any more; those that no message refers to are gone. */
 void heads_forget(struct heads *h);
 

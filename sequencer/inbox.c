@@ -54,7 +54,8 @@ static struct message *find_leader(struct inbox *i, const struct message *m)
     uint64_t hash = key_hash(m);
     for (struct map_node *at = map_bucket(&i->keys, hash); at; at = at->next) {
         struct message *other = container_of(at, struct message, by_key);
-        if (at->hash == hash && bytes_equal(other->channel, m->channel) && bytes_equal(other->key, m->key))
+        if (at->hash == hash && bytes_equal(other->channel, m->channel) &&
+            bytes_equal(other->key, m->key))
             return other;
     }
     return NULL;
@@ -65,7 +66,8 @@ static struct message *find_leader(struct inbox *i, const struct message *m)
 static void count(struct inbox *i, struct message *m, int sign)
 {
     struct tenant *t = m->head->tenant;
-    size_t one = (size_t)sign, size = m->size * (size_t)sign; /* unsigned wraps: -1 takes away */
+    size_t one = (size_t)sign,
+           size = m->size * (size_t)sign; /* unsigned wraps: -1 takes away */
     i->ready += m->stage == READY ? one : 0;
     if (m->stage == FLYING)
         return;
@@ -168,7 +170,8 @@ void inbox_satisfy(struct inbox *i, struct message *m)
 void inbox_advance(struct inbox *i, struct head *head)
 {
     struct message *m;
-    while (head->known && (m = list_first(&head->waiting, struct message, place)) && m->need == NEED_NOTHING)
+    while (head->known && (m = list_first(&head->waiting, struct message, place)) &&
+           m->need == NEED_NOTHING)
         move(i, m, READY, &head->tenant->ready);
 }
 
@@ -238,11 +241,11 @@ void inbox_empty(struct inbox *i, struct list *into)
     struct message *m;
     struct tenant *t;
     struct head *head;
-    /* Each channel's ready ones came before its waiting ones. While they leave, heads and tenants may go: hence the
-     * two lists of messages first. */
+    /* Each channel's ready ones came before its waiting ones. While they leave, heads and
+     * tenants may go: hence the two lists of messages first. */
     struct list out;
     list_init(&out);
-    map_for_each(t, &i->heads.tenants, by_name) {
+    map_for_each (t, &i->heads.tenants, by_name) {
         while ((m = list_first(&t->ready, struct message, place))) {
             list_remove(&m->place);
             list_append(&out, &m->place);
@@ -251,7 +254,7 @@ void inbox_empty(struct inbox *i, struct list *into)
         t->deficit = 0;
         list_remove(&t->turn);
     }
-    map_for_each(head, &i->heads.by_name, by_name) {
+    map_for_each (head, &i->heads.by_name, by_name) {
         while ((m = list_first(&head->waiting, struct message, place))) {
             list_remove(&m->place);
             list_append(&out, &m->place);

@@ -22,8 +22,10 @@ static const char take_over_sql[] =
 const char *phase_name(enum phase p)
 {
     static const char *const names[] = {
-        [AWAY] = "away",     [TAKING] = "taking",   [LEADING] = "leading", [STANDING_BY] = "standing_by",
-        [HALTED] = "halted", [RESTING] = "resting", [LEAVING] = "leaving",
+        [AWAY] = "away",       [TAKING] = "taking",
+        [LEADING] = "leading", [STANDING_BY] = "standing_by",
+        [HALTED] = "halted",   [RESTING] = "resting",
+        [LEAVING] = "leaving",
     };
     return names[p];
 }
@@ -72,7 +74,8 @@ static void lead_goto(struct sequencer *s, enum phase to)
         rest(s, backoff_next(&l->backoff, random_u64()));
     if (to == LEADING && s->leader.led != s->leader.wanted)
         rest(s, MISSING_MS);
-    /* A batch that failed says nothing of leadership yet: HALTED to LEADING is mostly milliseconds. */
+    /* A batch that failed says nothing of leadership yet: HALTED to LEADING is mostly
+     * milliseconds. */
     if (to == LEADING || to == AWAY || to == STANDING_BY || to == LEAVING)
         gateways_announce(s->gateways);
 }
@@ -99,8 +102,9 @@ static void server_seen(struct sequencer *s, const struct pg_result *r)
     sequencer_clock(s, pg_i64(r, 0, 7));
 }
 
-/* Somebody else led shards of ours in between. What we hold of gateways may have been committed there, and what still
- * lies in our sockets, too: gateways send all of it again over fresh links. */
+/* Somebody else led shards of ours in between. What we hold of gateways may have been committed
+ * there, and what still lies in our sockets, too: gateways send all of it again over fresh
+ * links. */
 static bool was_disturbed(uint64_t led_before, uint64_t asked, const struct pg_result *r)
 {
     uint64_t undisturbed = 0;
@@ -122,13 +126,16 @@ static void taken(struct sequencer *s, const struct pg_result *r)
     s->lead.force = false;
     if (was_disturbed(before, s->lead.asked, r)) {
         s->metrics.fenced_total++;
-        log_warn("fenced", "led=%016" PRIx64 " now=%016" PRIx64 " gateways send again what was not answered", before,
-                 l->led);
+        log_warn("fenced",
+                 "led=%016" PRIx64 " now=%016" PRIx64
+                 " gateways send again what was not answered",
+                 before, l->led);
         flow_forget(s);
     }
     if (pg_rows(r) > 0) {
         s->metrics.takeovers_total++;
-        log_info("took_over", "shards=%016" PRIx64 " of=%016" PRIx64 " epoch=%" PRIu64, l->led, l->wanted, l->epoch);
+        log_info("took_over", "shards=%016" PRIx64 " of=%016" PRIx64 " epoch=%" PRIu64, l->led,
+                 l->wanted, l->epoch);
     }
 }
 
@@ -142,7 +149,9 @@ static void on_taken(void *ctx, enum pg_status status, const struct pg_result *r
     l->reached = true;
     if (status == PG_REFUSED) {
         log_error("takeover_refused", "sqlstate=%s why=\"%s\"%s", pg_sqlstate(r), pg_message(r),
-                  pg_sqlstate(r)[0] == '4' ? " is the schema there? cellcast-sequencer --migrate" : "");
+                  pg_sqlstate(r)[0] == '4'
+                      ? " is the schema there? cellcast-sequencer --migrate"
+                      : "");
         if (l->phase == TAKING)
             lead_goto(s, RESTING);
         else
@@ -152,7 +161,9 @@ static void on_taken(void *ctx, enum pg_status status, const struct pg_result *r
     taken(s, r);
     bool changed = l->phase == TAKING || pg_rows(r) > 0;
     if (l->phase == TAKING && l->asked != s->leader.wanted) {
-        take(s, s->leader.wanted); /* this was for some more of them, asked before a batch failed */
+        take(
+            s,
+            s->leader.wanted); /* this was for some more of them, asked before a batch failed */
         return;
     }
     if (l->phase == TAKING)
@@ -264,7 +275,8 @@ bool lead_may_accept(const struct sequencer *s, unsigned shard, int64_t now_ns)
 {
     if (s->lead.phase == LEADING)
         return leader_has(&s->leader, shard);
-    if (s->lead.phase == STANDING_BY || s->lead.phase == LEAVING || !(s->leader.wanted >> shard & 1))
+    if (s->lead.phase == STANDING_BY || s->lead.phase == LEAVING ||
+        !(s->leader.wanted >> shard & 1))
         return false;
     return now_ns - s->lead.lost_ns <= s->options->outage_grace * NS_PER_MS;
 }

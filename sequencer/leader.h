@@ -1,4 +1,5 @@
-/* What this process leads: the rows of cellcast.shard as they will stand once every batch in flight is committed. */
+/* What this process leads: the rows of cellcast.shard as they will stand once every batch in
+ * flight is committed. */
 #ifndef SEQUENCER_LEADER_H
 #define SEQUENCER_LEADER_H
 
@@ -13,9 +14,9 @@ struct leader_shard {
 };
 
 struct leader {
-    uint64_t wanted; /* bit n: --shards names shard n */
-    uint64_t led;    /* bit n: shard n is ours */
-    uint64_t epoch;  /* of the message log; 0: not known yet */
+    uint64_t wanted;             /* bit n: --shards names shard n */
+    uint64_t led;                /* bit n: shard n is ours */
+    uint64_t epoch;              /* of the message log; 0: not known yet */
     char identity[IDENTITY_MAX]; /* of the server that we lead on, cellcast.identity() */
     struct leader_shard shards[SHARDS];
 };

@@ -9,31 +9,35 @@
 
 #define RETRY_MS 200
 
-/* n: 1 for the first item. Only what is found comes back, but for LOOKUP_AFTER: there each reference does. */
+/* n: 1 for the first item. Only what is found comes back, but for LOOKUP_AFTER: there each
+ * reference does. */
 static const char *const sql[LOOKUP_KINDS] = {
-    [LOOKUP_HEADS] =
-        "SELECT w.n, h.epoch, h.seq, h.id FROM unnest($1::text[]) WITH ORDINALITY w(channel, n) "
-        "JOIN cellcast.channel_head h ON h.channel = w.channel",
+    [LOOKUP_HEADS] = "SELECT w.n, h.epoch, h.seq, h.id FROM unnest($1::text[]) WITH ORDINALITY "
+                     "w(channel, n) "
+                     "JOIN cellcast.channel_head h ON h.channel = w.channel",
     [LOOKUP_RECEIPTS] =
         "SELECT w.n, r.epoch, r.seqs[p], r.ids[p] "
         "FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY w(origin, counter, n) "
-        "JOIN cellcast.receipt r ON r.origin = w.origin AND r.high >= w.counter AND r.low <= w.counter "
+        "JOIN cellcast.receipt r ON r.origin = w.origin AND r.high >= w.counter AND r.low <= "
+        "w.counter "
         "CROSS JOIN LATERAL array_position(r.counters, w.counter) p WHERE p IS NOT NULL",
-    [LOOKUP_KEYS] =
-        "SELECT w.n, k.epoch, k.seq, k.id FROM unnest($1::text[], $2::text[]) WITH ORDINALITY w(channel, key, n) "
-        "JOIN cellcast.idempotency k ON k.channel = w.channel AND k.key = w.key "
-        "WHERE k.created_at > clock_timestamp() - interval '10 minutes'",
-    [LOOKUP_AFTER] =
-        "SELECT w.n, coalesce(h.seq >= w.seq, false), coalesce(m.id, h.id, 0), w.channel || '@' || w.seq "
-        "FROM unnest($1::bigint[], $2::text[], $3::bigint[]) w(n, channel, seq) "
-        "LEFT JOIN cellcast.channel_head h ON h.channel = w.channel "
-        "LEFT JOIN cellcast.message m ON m.channel = w.channel AND m.epoch = h.epoch AND m.seq = w.seq",
+    [LOOKUP_KEYS] = "SELECT w.n, k.epoch, k.seq, k.id FROM unnest($1::text[], $2::text[]) WITH "
+                    "ORDINALITY w(channel, key, n) "
+                    "JOIN cellcast.idempotency k ON k.channel = w.channel AND k.key = w.key "
+                    "WHERE k.created_at > clock_timestamp() - interval '10 minutes'",
+    [LOOKUP_AFTER] = "SELECT w.n, coalesce(h.seq >= w.seq, false), coalesce(m.id, h.id, 0), "
+                     "w.channel || '@' || w.seq "
+                     "FROM unnest($1::bigint[], $2::text[], $3::bigint[]) w(n, channel, seq) "
+                     "LEFT JOIN cellcast.channel_head h ON h.channel = w.channel "
+                     "LEFT JOIN cellcast.message m ON m.channel = w.channel AND m.epoch = "
+                     "h.epoch AND m.seq = w.seq",
 };
 
 void lookups_init(struct sequencer *s)
 {
     for (int kind = 0; kind < LOOKUP_KINDS; kind++)
-        s->lookups.kinds[kind] = (struct lookup){.sequencer = s, .kind = (enum lookup_kind)kind};
+        s->lookups.kinds[kind] =
+            (struct lookup){.sequencer = s, .kind = (enum lookup_kind)kind};
 }
 
 static void release_heads(struct lookup *k)
@@ -66,7 +70,8 @@ static void heads_answered(struct lookup *k, const struct pg_result *r)
     }
     for (int i = 0; i < pg_rows(r); i++) {
         struct head *head = held[pg_i64(r, i, 0) - 1];
-        bool current = (uint64_t)pg_i64(r, i, 1) == s->leader.epoch; /* in an earlier epoch: it begins anew */
+        bool current = (uint64_t)pg_i64(r, i, 1) ==
+                       s->leader.epoch; /* in an earlier epoch: it begins anew */
         head_learn(head, current ? (uint64_t)pg_i64(r, i, 2) : 0, (uint64_t)pg_i64(r, i, 3));
     }
     for (size_t i = 0; i < k->n; i++)
@@ -98,7 +103,8 @@ static void first_results_answered(struct lookup *k, const struct pg_result *r)
 static void after_answered(struct lookup *k, const struct pg_result *r)
 {
     struct sequencer *s = k->sequencer;
-    static char missing[LOOKUP_MAX][320]; /* channel@seq with what stands before and behind it */
+    static char missing[LOOKUP_MAX]
+                       [320]; /* channel@seq with what stands before and behind it */
     for (size_t i = 0; i < k->n; i++)
         missing[i][0] = 0;
     for (int i = 0; i < pg_rows(r); i++) {
@@ -106,7 +112,8 @@ static void after_answered(struct lookup *k, const struct pg_result *r)
         struct message *m = k->items[n];
         uint64_t id = (uint64_t)pg_i64(r, i, 2);
         if (!pg_bool(r, i, 1))
-            snprintf(missing[n], sizeof missing[n], "after: %.*s does not exist", BYTES_FMT(pg_bytes(r, i, 3)));
+            snprintf(missing[n], sizeof missing[n], "after: %.*s does not exist",
+                     BYTES_FMT(pg_bytes(r, i, 3)));
         m->shown = id > m->shown ? id : m->shown;
     }
     for (size_t i = 0; i < k->n; i++) {
@@ -148,8 +155,8 @@ static void on_answer(void *ctx, enum pg_status status, const struct pg_result *
     struct lookup *k = ctx;
     struct sequencer *s = k->sequencer;
     if (status == PG_REFUSED) {
-        log_warn("lookup_refused", "kind=%d items=%zu sqlstate=%s why=\"%s\"", k->kind, k->n, pg_sqlstate(r),
-                 pg_message(r));
+        log_warn("lookup_refused", "kind=%d items=%zu sqlstate=%s why=\"%s\"", k->kind, k->n,
+                 pg_sqlstate(r), pg_message(r));
         k->not_before_ns = clock_mono_ns() + RETRY_MS * NS_PER_MS;
     }
     if (k->generation == s->lookups.generation)
@@ -190,7 +197,9 @@ static void text_column(struct lookup *k, struct pg_params *p, bool key)
     pg_array_open(p, PG_ARRAY_TEXT);
     for (size_t i = 0; i < k->n; i++) {
         const struct message *m = k->items[i];
-        pg_array_bytes(p, k->kind == LOOKUP_HEADS ? ((struct head *)k->items[i])->name : key ? m->key : m->channel);
+        pg_array_bytes(p, k->kind == LOOKUP_HEADS ? ((struct head *)k->items[i])->name
+                          : key                   ? m->key
+                                                  : m->channel);
     }
     pg_array_close(p);
 }
@@ -246,7 +255,8 @@ static void ask(struct lookup *k)
 }
 
 /* -> true when every publication that it answers is the newest one of a channel that we lead */
-static bool answers_newest(const struct inbox *inbox, const struct message *m, uint64_t *ret_shown)
+static bool answers_newest(const struct inbox *inbox, const struct message *m,
+                           uint64_t *ret_shown)
 {
     struct bytes channel, list = m->after;
     uint64_t seq, shown = m->shown;
@@ -264,7 +274,7 @@ static bool answers_newest(const struct inbox *inbox, const struct message *m, u
 static void answer_from_heads(struct inbox *inbox)
 {
     struct message *m, *spare;
-    list_for_each_safe(m, spare, &inbox->needs[NEED_AFTER], ask) {
+    list_for_each_safe (m, spare, &inbox->needs[NEED_AFTER], ask) {
         if (answers_newest(inbox, m, &m->shown))
             inbox_satisfy(inbox, m);
     }

@@ -20,12 +20,14 @@ int main(int argc, char **argv)
     enum log_level level;
     struct buf text;
     buf_init(&text);
-    int answer = options_parse("cellcast-sequencer", "numbers and commits every durable message",
-                               sequencer_option_specs, sequencer_option_count, &options, argc, argv, NULL, &text);
+    int answer = options_parse(
+        "cellcast-sequencer", "numbers and commits every durable message",
+        sequencer_option_specs, sequencer_option_count, &options, argc, argv, NULL, &text);
     if (answer < 0)
         return fail(&text);
     if (answer == OPTIONS_RUN && log_level_parse(options.log_level, &level) < 0) {
-        buf_printf(&text, "--log-level=%s: expected debug, info, warn or error", options.log_level);
+        buf_printf(&text, "--log-level=%s: expected debug, info, warn or error",
+                   options.log_level);
         return fail(&text);
     }
     if (answer == OPTIONS_RUN)

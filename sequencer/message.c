@@ -7,11 +7,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define OVERHEAD 512 /* bytes counted beside the texts: structs, maps, the row's other columns */
+#define OVERHEAD                                                                               \
+    512 /* bytes counted beside the texts: structs, maps, the row's other columns */
 
 static bool is_json_object(struct bytes text)
 {
-    return text.n == 0 || (json_check(text, JSON_DEPTH_MAX, NULL) == 0 && json_type(json_trim(text)) == JSON_OBJECT);
+    return text.n == 0 || (json_check(text, JSON_DEPTH_MAX, NULL) == 0 &&
+                           json_type(json_trim(text)) == JSON_OBJECT);
 }
 
 static bool are_tags(struct bytes text)
@@ -20,25 +22,24 @@ static bool are_tags(struct bytes text)
     struct bytes key, value;
     if (!is_json_object(text))
         return false;
-    json_object_each(&it, text, &key, &value) {
+    json_object_each (&it, text, &key, &value) {
         if (json_type(value) != JSON_STRING)
             return false;
     }
     return true;
 }
 
-/* PostgreSQL's text holds neither a NUL nor what is no UTF-8; printable ASCII, spaces and UTF-8 make a key. */
-static bool is_key(struct bytes key)
+/* PostgreSQL's text holds neither a NUL nor what is no UTF-8; nor does JSON: what comes back as
+ * it went has neither. */
+static bool is_text(struct bytes text)
 {
-    struct buf quoted;
-    buf_init(&quoted);
-    buf_append_char(&quoted, '"');
-    for (size_t i = 0; i < key.n; i++)
-        if ((unsigned char)key.p[i] >= 0x20 && key.p[i] != '"' && key.p[i] != '\\')
-            buf_append_char(&quoted, key.p[i]);
-    buf_append_char(&quoted, '"');
-    bool ok = memchr(key.p ? key.p : "", 0, key.n) == NULL && json_check(buf_bytes(&quoted), 1, NULL) == 0;
-    buf_fini(&quoted);
+    struct buf json, back;
+    buf_init(&json);
+    buf_init(&back);
+    json_append_string(&json, text);
+    bool ok = json_string(buf_bytes(&json), &back) == 0 && bytes_equal(buf_bytes(&back), text);
+    buf_fini(&json);
+    buf_fini(&back);
     return ok;
 }
 
@@ -60,7 +61,8 @@ static const char *after_refusal(struct bytes after, struct bytes tenant)
 const char *message_refusal(const struct message_fields *f)
 {
     struct bytes tenant, name;
-    if (!channel_split(f->channel, &tenant, &name) || !tenant_name_valid(tenant) || !channel_name_valid(name))
+    if (!channel_split(f->channel, &tenant, &name) || !tenant_name_valid(tenant) ||
+        !channel_name_valid(name))
         return "channel: no full name";
     if (f->data.n > DATA_MAX)
         return "data: more than 65536 bytes";
@@ -72,7 +74,7 @@ const char *message_refusal(const struct message_fields *f)
         return "tags: no JSON object of strings, or more than 65536 bytes";
     if (f->info.n > DATA_MAX || !is_json_object(f->info))
         return "info: no JSON object, or more than 65536 bytes";
-    if (f->key.n > KEY_MAX || !is_key(f->key))
+    if (f->key.n > KEY_MAX || (f->key.n && !is_text(f->key)))
         return "key: more than 255 bytes, or no UTF-8";
     if (f->shown >> 62)
         return "shown: no id";
@@ -119,7 +121,8 @@ struct message *message_new(const struct message_fields *f, int64_t now_ns)
 
 void message_free(struct message *m)
 {
-    assert(!list_is_linked(&m->place) && !list_is_linked(&m->ask) && list_is_empty(&m->followers) && !m->head);
+    assert(!list_is_linked(&m->place) && !list_is_linked(&m->ask) &&
+           list_is_empty(&m->followers) && !m->head);
     free(m);
 }
 

@@ -1,11 +1,13 @@
-/* A publication on its way to its number. It stands in exactly one place, and `stage` says which:
+/* A publication on its way to its number. It stands in exactly one place, and `stage` says
+ * which:
  *
- *   WAITING    head::waiting      behind those of its channel that came before; it, or one of them, lacks something
- *   READY      tenant::ready      lacks nothing, waits for its tenant's turn
- *   FLYING     batch::messages    numbered, in a batch that PostgreSQL has
- *   FOLLOWING  message::followers same channel and idempotency key as one that is not settled yet
+ *   WAITING    head::waiting      behind those of its channel that came before; it, or one of
+ * them, lacks something READY      tenant::ready      lacks nothing, waits for its tenant's
+ * turn FLYING     batch::messages    numbered, in a batch that PostgreSQL has FOLLOWING
+ * message::followers same channel and idempotency key as one that is not settled yet
  *
- * From gateways (named by origin and counter) or from the outbox (named by its row's id). One allocation. */
+ * From gateways (named by origin and counter) or from the outbox (named by its row's id). One
+ * allocation. */
 #ifndef SEQUENCER_MESSAGE_H
 #define SEQUENCER_MESSAGE_H
 
@@ -38,25 +40,25 @@ struct message_fields {
 };
 
 struct message {
-    struct list place;          /* by stage */
-    struct list ask;            /* inbox::needs[need] */
-    struct map_node by_name;    /* inbox::publishes (origin, counter) or inbox::rows (row) */
-    struct map_node by_key;     /* inbox::keys, when it leads its key */
-    struct list followers;      /* message::place */
-    struct head *head;          /* a counted reference; NULL while it is not in the inbox */
+    struct list place;       /* by stage */
+    struct list ask;         /* inbox::needs[need] */
+    struct map_node by_name; /* inbox::publishes (origin, counter) or inbox::rows (row) */
+    struct map_node by_key;  /* inbox::keys, when it leads its key */
+    struct list followers;   /* message::place */
+    struct head *head;       /* a counted reference; NULL while it is not in the inbox */
     enum message_stage stage;
     enum message_need need;
-    bool leads_key;             /* it is in inbox::keys */
+    bool leads_key; /* it is in inbox::keys */
     bool unsure;
     uint8_t format;
     uint64_t origin, counter;
     int64_t row;
-    uint64_t shown;             /* grows to the ids of what it answers */
-    int64_t arrived_ns;         /* clock_mono_ns */
-    uint64_t seq, id;           /* once FLYING */
+    uint64_t shown;     /* grows to the ids of what it answers */
+    int64_t arrived_ns; /* clock_mono_ns */
+    uint64_t seq, id;   /* once FLYING */
     struct bytes channel, data, tags, info, after, key;
-    size_t size;                /* bytes that it is counted with */
-    char text[];                /* what the slices above point to */
+    size_t size; /* bytes that it is counted with */
+    char text[]; /* what the slices above point to */
 };
 
 /* Checks what came from a socket or a row. -> NULL, or why it can't be (for error 107) */

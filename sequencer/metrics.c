@@ -1,7 +1,8 @@
 #include "metrics.h"
 
 static const struct metric_spec specs[] = {
-#define METRIC(KIND, field, help) {METRIC_##KIND, #field, offsetof(struct sequencer_metrics, field), help},
+#define METRIC(KIND, field, help)                                                              \
+    {METRIC_##KIND, #field, offsetof(struct sequencer_metrics, field), help},
 #include "metrics.def"
 #undef METRIC
 };

@@ -20,21 +20,29 @@ static const char before[] =
     "        USING HINT = 'ALTER SYSTEM SET wal_level = logical, then restart PostgreSQL.';\n"
     "END IF;\n"
     "IF current_setting('server_encoding') <> 'UTF8' THEN\n"
-    "    RAISE EXCEPTION 'the encoding of this database is %, but must be UTF8', current_setting('server_encoding')\n"
+    "    RAISE EXCEPTION 'the encoding of this database is %, but must be UTF8', "
+    "current_setting('server_encoding')\n"
     "        USING HINT = 'CREATE DATABASE … ENCODING ''UTF8'' TEMPLATE template0.';\n"
     "END IF;\n"
     "END $check$;\n"
     "CREATE SCHEMA IF NOT EXISTS cellcast;\n"
-    "CREATE TABLE IF NOT EXISTS cellcast.migration (number integer PRIMARY KEY, name text NOT NULL,\n"
+    "CREATE TABLE IF NOT EXISTS cellcast.migration (number integer PRIMARY KEY, name text NOT "
+    "NULL,\n"
     "    applied_at timestamptz NOT NULL DEFAULT clock_timestamp());\n";
 
 static void append_one(struct buf *b, const struct migration *m)
 {
-    buf_printf(b, "DO $apply$ BEGIN IF NOT EXISTS (SELECT FROM cellcast.migration WHERE number = %u) THEN\n"
-                  "EXECUTE $migration_%04u$\n", m->number, m->number);
+    buf_printf(b,
+               "DO $apply$ BEGIN IF NOT EXISTS (SELECT FROM cellcast.migration WHERE number = "
+               "%u) THEN\n"
+               "EXECUTE $migration_%04u$\n",
+               m->number, m->number);
     buf_append_str(b, m->sql);
-    buf_printf(b, "$migration_%04u$;\nINSERT INTO cellcast.migration (number, name) VALUES (%u, '%s');\n"
-                  "END IF; END $apply$;\n", m->number, m->number, m->name);
+    buf_printf(
+        b,
+        "$migration_%04u$;\nINSERT INTO cellcast.migration (number, name) VALUES (%u, '%s');\n"
+        "END IF; END $apply$;\n",
+        m->number, m->number, m->name);
 }
 
 void migrate_script(struct buf *ret_sql)
@@ -52,7 +60,8 @@ static uint64_t recorded(const char *conninfo)
     uint64_t number = 0;
     buf_init(&answer);
     buf_init(&error);
-    if (pg_ask(conninfo, PROCESS, "SELECT max(number)::text FROM cellcast.migration", NULL, &answer, &error) < 0 ||
+    if (pg_ask(conninfo, PROCESS, "SELECT max(number)::text FROM cellcast.migration", NULL,
+               &answer, &error) < 0 ||
         !bytes_u64(buf_bytes(&answer), &number))
         number = 0;
     buf_fini(&answer);
@@ -72,12 +81,15 @@ int migrate_run(const char *conninfo, struct buf *ret_text)
         return error;
     uint64_t to = recorded(conninfo);
     if (to > n_migrations)
-        buf_printf(ret_text, "schema cellcast is at migration %lu, newer than this program's %u: left as it is\n",
+        buf_printf(ret_text,
+                   "schema cellcast is at migration %lu, newer than this program's %u: left as "
+                   "it is\n",
                    (unsigned long)to, n_migrations);
     else if (from >= to)
-        buf_printf(ret_text, "schema cellcast is at migration %lu: nothing to do\n", (unsigned long)to);
-    else
-        buf_printf(ret_text, "schema cellcast: migration %lu to %lu applied\n", (unsigned long)from + 1,
+        buf_printf(ret_text, "schema cellcast is at migration %lu: nothing to do\n",
                    (unsigned long)to);
+    else
+        buf_printf(ret_text, "schema cellcast: migration %lu to %lu applied\n",
+                   (unsigned long)from + 1, (unsigned long)to);
     return 0;
 }

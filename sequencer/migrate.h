@@ -1,5 +1,6 @@
-/* The schema's migrations: SQL texts of schema/, embedded at build time, applied in order, forward only, in one
- * transaction under an advisory lock, and recorded in cellcast.migration. Blocking; for --migrate alone. */
+/* The schema's migrations: SQL texts of schema/, embedded at build time, applied in order,
+ * forward only, in one transaction under an advisory lock, and recorded in cellcast.migration.
+ * Blocking; for --migrate alone. */
 #ifndef SEQUENCER_MIGRATE_H
 #define SEQUENCER_MIGRATE_H
 

@@ -8,13 +8,13 @@
 
 #include <inttypes.h>
 
-#define SCAN_MS 1000        /* however quiet the stream */
-#define SCAN_BLIND_MS 50    /* while there is no stream */
+#define SCAN_MS 1000     /* however quiet the stream */
+#define SCAN_BLIND_MS 50 /* while there is no stream */
 #define LOOK_MAX_MS 64
 #define ERROR_TEXT_MAX 1000 /* bytes of outbox_dead::error */
 
-static const char read_sql[] =
-    "SELECT id, channel, format, data, tags, after, key FROM cellcast.outbox_read($1, $2, $3, $4)";
+static const char read_sql[] = "SELECT id, channel, format, data, tags, after, key FROM "
+                               "cellcast.outbox_read($1, $2, $3, $4)";
 
 /* ---- rows */
 
@@ -77,7 +77,8 @@ static void look_later(struct sequencer *s, uint32_t ms)
     ev_timer_start(s->loop, &s->outbox.look);
 }
 
-/* What was decoded from the WAL and is not to be seen yet becomes visible within milliseconds. */
+/* What was decoded from the WAL and is not to be seen yet becomes visible within milliseconds.
+ */
 static void look_for_owed(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
@@ -86,7 +87,8 @@ static void look_for_owed(struct sequencer *s)
     else if (o->look_ms < LOOK_MAX_MS)
         look_later(s, o->look_ms ? o->look_ms * 4 : 1);
     else
-        o->owed = o->look_ms = 0; /* somebody else's, or gone: the scan of each second remains */
+        o->owed = o->look_ms =
+            0; /* somebody else's, or gone: the scan of each second remains */
 }
 
 static void on_scanned(void *ctx, enum pg_status status, const struct pg_result *r)
@@ -121,7 +123,7 @@ static void scan(struct sequencer *s)
             pg_array_i16(p, (int16_t)n);
     pg_array_close(p);
     pg_array_open(p, PG_ARRAY_I64);
-    map_for_each(m, &s->inbox.rows, by_name) {
+    map_for_each (m, &s->inbox.rows, by_name) {
         pg_array_i64(p, m->row);
     }
     pg_array_close(p);
@@ -133,7 +135,8 @@ static void scan(struct sequencer *s)
     pg_query(s->reader, read_sql, p, on_scanned, s);
 }
 
-/* One scan at a time, and only while we lead: no row of a batch whose outcome is unknown may come back by it. */
+/* One scan at a time, and only while we lead: no row of a batch whose outcome is unknown may
+ * come back by it. */
 void outbox_wake(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
@@ -238,7 +241,8 @@ static void on_keepalive(void *owner, uint64_t wal_end)
     pg_stream_confirm(s->outbox.stream, wal_end);
 }
 
-static const struct pg_stream_handlers stream_handlers = {on_stream_up, on_frame, on_keepalive, on_stream_down};
+static const struct pg_stream_handlers stream_handlers = {on_stream_up, on_frame, on_keepalive,
+                                                          on_stream_down};
 
 void outbox_init(struct sequencer *s)
 {
@@ -248,8 +252,8 @@ void outbox_init(struct sequencer *s)
     ev_timer_init(&o->tick, on_tick, SCAN_BLIND_MS / 1000.0, SCAN_BLIND_MS / 1000.0);
     o->look.data = o->tick.data = s;
     ev_timer_start(s->loop, &o->tick);
-    o->stream = pg_stream_new(s->loop, s->options->postgres, s->options->name, "cellcast_outbox", true,
-                              "cellcast_outbox", &stream_handlers, s);
+    o->stream = pg_stream_new(s->loop, s->options->postgres, s->options->name,
+                              "cellcast_outbox", true, "cellcast_outbox", &stream_handlers, s);
 }
 
 void outbox_fini(struct sequencer *s)

@@ -44,14 +44,17 @@ static int ready(struct sequencer *s, struct buf *body)
 {
     bool leads = s->lead.phase == LEADING && s->leader.led == s->leader.wanted;
     bool answers = clock_mono_ns() - s->answered_ns < ANSWER_NS;
-    buf_printf(body, "{\"ready\":%s,\"phase\":\"%s\",\"shards\":%d,\"wanted\":%d,\"postgres_answers\":%s}\n",
-               leads && answers ? "true" : "false", phase_name(s->lead.phase),
-               __builtin_popcountll(lead_mask(s)), __builtin_popcountll(s->leader.wanted), answers ? "true" : "false");
+    buf_printf(
+        body,
+        "{\"ready\":%s,\"phase\":\"%s\",\"shards\":%d,\"wanted\":%d,\"postgres_answers\":%s}\n",
+        leads && answers ? "true" : "false", phase_name(s->lead.phase),
+        __builtin_popcountll(lead_mask(s)), __builtin_popcountll(s->leader.wanted),
+        answers ? "true" : "false");
     return leads && answers ? 200 : 503;
 }
 
-int page_serve(void *owner, const char *method, const char *path, struct bytes query, struct bytes request,
-               struct buf *body, const char **content_type)
+int page_serve(void *owner, const char *method, const char *path, struct bytes query,
+               struct bytes request, struct buf *body, const char **content_type)
 {
     struct sequencer *s = owner;
     if (strcmp(method, "GET") != 0)

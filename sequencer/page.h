@@ -4,7 +4,7 @@
 
 #include "run/admin.h"
 
-int page_serve(void *owner, const char *method, const char *path, struct bytes query, struct bytes request,
-               struct buf *body, const char **content_type);
+int page_serve(void *owner, const char *method, const char *path, struct bytes query,
+               struct bytes request, struct buf *body, const char **content_type);
 
 #endif

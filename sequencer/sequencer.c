@@ -12,15 +12,18 @@
 
 #define LEAVE_S 5.0 /* from SIGTERM to the end */
 
-/* A commit is acknowledged: it must have reached the disk, and the standby where there is one, whatever the database's
- * default says. */
+/* A commit is acknowledged: it must have reached the disk, and the standby where there is one,
+ * whatever the database's default says. */
 static const char writer_setup[] =
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write');"
-    "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;"
-    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0; SET jit = off";
+    "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = "
+    "off;"
+    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0; SET jit = "
+    "off";
 static const char reader_setup[] =
-    "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;"
+    "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = "
+    "off;"
     "SET statement_timeout = 0; SET idle_session_timeout = 0; SET jit = off";
 
 /* ---- the database's clock */
@@ -71,7 +74,8 @@ static void on_identity(void *ctx, enum pg_status status, const struct pg_result
     if (status == PG_REFUSED)
         log_warn("reader_unfit", "sqlstate=%s why=\"%s\"", pg_sqlstate(r), pg_message(r));
     if (status == PG_OK && pg_rows(r) == 1)
-        snprintf(s->reader_identity, sizeof s->reader_identity, "%.*s", BYTES_FMT(pg_bytes(r, 0, 0)));
+        snprintf(s->reader_identity, sizeof s->reader_identity, "%.*s",
+                 BYTES_FMT(pg_bytes(r, 0, 0)));
     sequencer_check_reader(s);
 }
 
@@ -101,7 +105,8 @@ bool sequencer_can_read(const struct sequencer *s)
            strcmp(s->reader_identity, s->leader.identity) == 0;
 }
 
-/* A reader left behind on a former primary would say of committed messages that they are not there. */
+/* A reader left behind on a former primary would say of committed messages that they are not
+ * there. */
 void sequencer_check_reader(struct sequencer *s)
 {
     if (s->lead.phase != LEADING || !s->reader_identity[0])
@@ -131,7 +136,8 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
     struct sequencer *s = w->data;
     int64_t now_ns = clock_mono_ns();
     if (pg_is_up(s->writer) && pg_in_flight(s->writer) == 0)
-        pg_query(s->writer, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint", NULL, on_pong, s);
+        pg_query(s->writer, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
+                 NULL, on_pong, s);
     if (pg_is_up(s->reader) && !s->reader_identity[0] && pg_in_flight(s->reader) == 0)
         ask_identity(s);
     if (s->lead.phase != LEADING && s->lead.phase != LEAVING &&
@@ -145,7 +151,8 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
     flow_turn(w->data);
 }
 
-/* ---- the end: what is in flight is finished and answered; what only waits the gateways send to our successor */
+/* ---- the end: what is in flight is finished and answered; what only waits the gateways send
+ * to our successor */
 
 static void on_leaving(struct ev_loop *loop, ev_timer *w, int events)
 {
@@ -177,11 +184,14 @@ static void start_timers(struct sequencer *s)
     ev_timer_start(s->loop, &s->second);
 }
 
-int sequencer_start(struct sequencer *s, const struct sequencer_options *options, struct buf *ret_error)
+int sequencer_start(struct sequencer *s, const struct sequencer_options *options,
+                    struct buf *ret_error)
 {
     *s = (struct sequencer){.options = options};
     if (leader_parse_shards(options->shards, &s->leader.wanted) < 0) {
-        buf_printf(ret_error, "--shards=%s: expected numbers and ranges from 0 to 63, as in 0-31,40", options->shards);
+        buf_printf(ret_error,
+                   "--shards=%s: expected numbers and ranges from 0 to 63, as in 0-31,40",
+                   options->shards);
         return -EINVAL;
     }
     process_init(&s->process, false, on_stop, NULL, s);
@@ -198,8 +208,10 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
     if (error < 0)
         return error;
     start_timers(s);
-    s->writer = pg_new(s->loop, options->postgres, options->name, writer_setup, &writer_handlers, s);
-    s->reader = pg_new(s->loop, options->postgres, options->name, reader_setup, &reader_handlers, s);
+    s->writer =
+        pg_new(s->loop, options->postgres, options->name, writer_setup, &writer_handlers, s);
+    s->reader =
+        pg_new(s->loop, options->postgres, options->name, reader_setup, &reader_handlers, s);
     outbox_init(s);
     return 0;
 }

@@ -1,6 +1,6 @@
-/* The sequencer process: what its parts share. They find each other through this struct; flow.c says how the data
- * travels. Two connections to PostgreSQL: the writer commits and leads, the reader looks up, reads the outbox and
- * keeps house. */
+/* The sequencer process: what its parts share. They find each other through this struct; flow.c
+ * says how the data travels. Two connections to PostgreSQL: the writer commits and leads, the
+ * reader looks up, reads the outbox and keeps house. */
 #ifndef SEQUENCER_SEQUENCER_H
 #define SEQUENCER_SEQUENCER_H
 
@@ -26,10 +26,11 @@ struct sequencer {
     struct process process;
     struct ev_loop *loop;
     struct pg *writer, *reader;
-    struct pg_params *params;  /* scratch of both */
-    char reader_identity[IDENTITY_MAX]; /* of the server that the reader is on; "" while unknown */
-    int64_t clock_offset_ms;   /* database's clock minus CLOCK_MONOTONIC, when last seen */
-    int64_t answered_ns;       /* CLOCK_MONOTONIC of the writer's newest answer */
+    struct pg_params *params;           /* scratch of both */
+    char reader_identity[IDENTITY_MAX]; /* of the server that the reader is on; "" while unknown
+                                         */
+    int64_t clock_offset_ms; /* database's clock minus CLOCK_MONOTONIC, when last seen */
+    int64_t answered_ns;     /* CLOCK_MONOTONIC of the writer's newest answer */
     struct inbox inbox;
     struct leader leader;
     struct lead lead;
@@ -39,21 +40,23 @@ struct sequencer {
     struct upkeep upkeep;
     struct gateways *gateways;
     struct admin *admin;
-    ev_prepare turn;           /* before the loop sleeps: what has come in goes out */
-    ev_timer second;           /* beats once a second: ping, gauges */
+    ev_prepare turn; /* before the loop sleeps: what has come in goes out */
+    ev_timer second; /* beats once a second: ping, gauges */
     ev_timer leaving;
     int64_t leave_by_ns;
 };
 
 /* -> 0, or -errno with the reason in ret_error */
-int sequencer_start(struct sequencer *s, const struct sequencer_options *options, struct buf *ret_error);
+int sequencer_start(struct sequencer *s, const struct sequencer_options *options,
+                    struct buf *ret_error);
 void sequencer_run(struct sequencer *s); /* until it is told to stop */
 void sequencer_fini(struct sequencer *s);
 
 void sequencer_clock(struct sequencer *s, int64_t database_ms); /* just read */
-uint64_t sequencer_now_ms(const struct sequencer *s);           /* database's clock, as estimated */
+uint64_t sequencer_now_ms(const struct sequencer *s); /* database's clock, as estimated */
 /* The reader may be asked: it is up, and on the server that is led on. */
 bool sequencer_can_read(const struct sequencer *s);
-void sequencer_check_reader(struct sequencer *s); /* connects it anew when it is on another server */
+void sequencer_check_reader(
+    struct sequencer *s); /* connects it anew when it is on another server */
 
 #endif

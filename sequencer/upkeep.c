@@ -17,7 +17,8 @@
 static bool done(enum pg_status status, const struct pg_result *r, const char *what)
 {
     if (status == PG_REFUSED)
-        log_warn("upkeep_failed", "what=%s sqlstate=%s why=\"%s\"", what, pg_sqlstate(r), pg_message(r));
+        log_warn("upkeep_failed", "what=%s sqlstate=%s why=\"%s\"", what, pg_sqlstate(r),
+                 pg_message(r));
     return status == PG_OK;
 }
 
@@ -33,7 +34,8 @@ static void on_dropped(void *ctx, enum pg_status status, const struct pg_result 
     s->metrics.partitions_dropped_total += (uint64_t)pg_i64(r, 0, 0);
     s->metrics.partitions_held = pg_i64(r, 0, 1);
     if (pg_i64(r, 0, 0) || pg_i64(r, 0, 1))
-        log_info("partitions", "dropped=%" PRId64 " held_for_relay=%" PRId64, pg_i64(r, 0, 0), pg_i64(r, 0, 1));
+        log_info("partitions", "dropped=%" PRId64 " held_for_relay=%" PRId64, pg_i64(r, 0, 0),
+                 pg_i64(r, 0, 1));
 }
 
 static void on_added(void *ctx, enum pg_status status, const struct pg_result *r)
@@ -45,8 +47,10 @@ static void on_added(void *ctx, enum pg_status status, const struct pg_result *r
         return;
     }
     pg_add_i64(s->params, s->options->retention);
-    pg_query(s->reader, "SELECT dropped, held FROM cellcast.drop_partitions($1 * interval '1 millisecond')",
-             s->params, on_dropped, s);
+    pg_query(
+        s->reader,
+        "SELECT dropped, held FROM cellcast.drop_partitions($1 * interval '1 millisecond')",
+        s->params, on_dropped, s);
 }
 
 static void partitions(struct sequencer *s)
@@ -86,7 +90,8 @@ static void on_state(void *ctx, enum pg_status status, const struct pg_result *r
 static void state(struct sequencer *s)
 {
     s->upkeep.state_busy = true;
-    pg_query(s->reader, "SELECT waiting, dead, oldest_ms FROM cellcast.outbox_state()", NULL, on_state, s);
+    pg_query(s->reader, "SELECT waiting, dead, oldest_ms FROM cellcast.outbox_state()", NULL,
+             on_state, s);
 }
 
 void upkeep_tick(struct sequencer *s, int64_t now_ns)

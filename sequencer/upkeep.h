@@ -1,6 +1,7 @@
-/* Keeping house, on the reader, while leading: partitions ahead of their day and past their retention (at the start of
- * leadership, then hourly; sooner again when a drop had to give way), used-up keys and receipts (each minute), and what
- * the outbox looks like, for the metrics (each 5 s). Several sequencers may do it at once. */
+/* Keeping house, on the reader, while leading: partitions ahead of their day and past their
+ * retention (at the start of leadership, then hourly; sooner again when a drop had to give
+ * way), used-up keys and receipts (each minute), and what the outbox looks like, for the
+ * metrics (each 5 s). Several sequencers may do it at once. */
 #ifndef SEQUENCER_UPKEEP_H
 #define SEQUENCER_UPKEEP_H
 

@@ -1,0 +1,30 @@
+#include "migrate.h"
+
+#include "unit.h"
+
+START_TEST(migrations_are_numbered_from_one_without_a_hole)
+{
+    ck_assert_uint_gt(n_migrations, 0);
+    for (unsigned i = 0; i < n_migrations; i++) {
+        ck_assert_uint_eq(migrations[i].number, i + 1);
+        ck_assert_uint_gt(strlen(migrations[i].sql), 0);
+    }
+}
+END_TEST
+
+START_TEST(the_script_is_one_transaction_behind_a_lock)
+{
+    struct buf script;
+    buf_init(&script);
+    migrate_script(&script);
+    ck_assert(bytes_starts(
+        buf_bytes(&script),
+        BYTES("BEGIN ISOLATION LEVEL READ COMMITTED;\nSELECT pg_advisory_xact_lock(")));
+    ck_assert_str_eq(script.p + script.n - strlen("COMMIT;\n"), "COMMIT;\n");
+    ck_assert_ptr_nonnull(strstr(script.p, "wal_level"));
+    buf_fini(&script);
+}
+END_TEST
+
+UNIT_MAIN("sequencer/migrate", migrations_are_numbered_from_one_without_a_hole,
+          the_script_is_one_transaction_behind_a_lock)
