@@ -39,6 +39,7 @@ struct partition {
     int32_t number;
     uint64_t birth;  /* one for each time that it was assigned or lost its place */
     int64_t next;    /* offset of the next record, UNPLACED while it is looked up */
+    int64_t was;     /* next before it lost its place, UNPLACED when it never had one */
     int64_t end;     /* seen when it was placed */
     bool started;    /* librdkafka reads it */
     bool caught_up;  /* and told */
@@ -63,6 +64,7 @@ struct kafka_consumer {
     char said[256];       /* the last failure of a lookup that was logged */
     char trouble[256];    /* an error about no partition of this turn, "" when none */
     bool all_down;        /* and it was about every broker */
+    bool topic_gone;      /* or about the topic: if it is made again, our offsets are of the old one */
     bool returned;        /* reachable again after a doubt, which is yet to be told */
     int64_t doubted_ns;   /* the last doubt about all */
     bool handed;          /* something in this turn */
@@ -137,6 +139,8 @@ static void unplace(struct kafka_consumer *c, struct partition *p)
 {
     stop(c, p);
     p->birth = ++c->births;
+    if (p->next != UNPLACED)
+        p->was = p->next;
     p->next = UNPLACED;
     p->caught_up = false;
 }
@@ -163,7 +167,9 @@ static void before_lookup(void *owner)
     l->now_ms = clock_real_ns() / NS_PER_MS;
     for (size_t i = 0; i < c->n; i++)
         if (c->partitions[i].next == UNPLACED)
-            l->places[l->n++] = (struct place){.partition = c->partitions[i].number, .birth = c->partitions[i].birth};
+            l->places[l->n++] = (struct place){.partition = c->partitions[i].number,
+                                               .birth = c->partitions[i].birth,
+                                               .was = c->partitions[i].was};
 }
 
 static void set_reachable(struct kafka_consumer *c, bool reachable)
@@ -240,6 +246,7 @@ static void take_record(struct kafka_consumer *c, struct partition *p, const rd_
     rd_kafka_timestamp_type_t type;
     p->next = m->offset + 1;
     c->handed = true;
+    set_reachable(c, true);
     c->handlers->record(c->owner, m->partition, m->offset, rd_kafka_message_timestamp(m, &type),
                         bytes_of(m->key, m->key_len), bytes_of(m->payload, m->len));
 }
@@ -284,12 +291,21 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
 {
     struct kafka_consumer *c = opaque;
     c->all_down |= err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
+    c->topic_gone |= kafka_errno(err) == -ENOENT;
     snprintf(c->trouble, sizeof c->trouble, "%s", reason);
 }
 
 static void on_log(const rd_kafka_t *rk, int level, const char *facility, const char *text)
 {
     kafka_log(rd_kafka_name(rk), level, text);
+}
+
+static void lose_places(struct kafka_consumer *c)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->partitions[i].next != UNPLACED)
+            unplace(c, &c->partitions[i]);
+    task_again(&c->task);
 }
 
 static void take_trouble(struct kafka_consumer *c)
@@ -301,6 +317,10 @@ static void take_trouble(struct kafka_consumer *c)
         c->all_down = false;
         set_reachable(c, false);
         task_again(&c->task);
+    }
+    if (c->topic_gone) {
+        c->topic_gone = false;
+        lose_places(c);
     }
     if (c->returned) {
         c->returned = false;
@@ -420,7 +440,8 @@ void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, 
     assert(fresh);
     for (size_t i = 0; i < n; i++) {
         struct partition *stays = find(c, partitions[i]);
-        fresh[i] = (struct partition){.number = partitions[i], .birth = ++c->births, .next = UNPLACED};
+        fresh[i] = (struct partition){
+            .number = partitions[i], .birth = ++c->births, .next = UNPLACED, .was = UNPLACED};
         if (!stays)
             continue;
         fresh[i] = *stays;

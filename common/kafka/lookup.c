@@ -62,6 +62,8 @@ static bool find_places(struct lookup *l, rd_kafka_t *rk)
         p->start = ends[i] - l->tail_records;
         if (young[i] >= 0 && young[i] < p->start)
             p->start = young[i];
+        if (p->was >= 0 && p->was < p->start)
+            p->start = p->was;
         if (p->start < lows[i])
             p->start = lows[i];
     }

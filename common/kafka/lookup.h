@@ -12,6 +12,7 @@
 struct place {
     int32_t partition;
     uint64_t birth; /* the owner's, to know it again */
+    int64_t was;    /* offset where reading would go on if nothing is amiss; -1: it has not begun */
     int64_t start;  /* offset; of no meaning unless the run went well */
     int64_t end;    /* offset behind the last record, seen after the assignment */
 };

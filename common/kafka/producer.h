@@ -11,7 +11,8 @@ struct kafka_producer;
 struct kafka_topic; /* of a producer */
 
 struct kafka_producer_handlers {
-    /* Kafka has it (error 0), or refuses it for good (error < 0, why). From the loop, in the order of Kafka's answers. */
+    /* Kafka has it (error 0), or refuses it for good (why; -EMSGSIZE, -EINVAL: for itself, -ENOENT, -EACCES, -EIO:
+     * for its topic or partition). From the loop, in the order of Kafka's answers. */
     void (*delivered)(void *owner, uint64_t token, int error, const char *why);
     /* The producer is of no more use (fatal error of idempotence): the owner makes a new one and sends again. */
     void (*fatal)(void *owner, const char *why);

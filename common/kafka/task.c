@@ -43,7 +43,7 @@ void task_init(struct task *t, struct ev_loop *loop, bool (*work)(void *arg), vo
                void (*done)(void *owner, bool fine), void *owner)
 {
     *t = (struct task){.loop = loop, .work = work, .arg = arg, .prepare = prepare, .done = done, .owner = owner};
-    backoff_init(&t->backoff, 50, 2000);
+    backoff_init(&t->backoff, 50, 500);
     ev_async_init(&t->ended, on_ended);
     ev_timer_init(&t->start, on_start, 0, 0);
     t->ended.data = t->start.data = t;

@@ -20,7 +20,7 @@ struct task {
     pthread_t thread;
     ev_async ended;
     ev_timer start;
-    struct backoff backoff; /* 50 ms to 2 s */
+    struct backoff backoff; /* 50 to 500 ms */
 };
 
 void task_init(struct task *t, struct ev_loop *loop, bool (*work)(void *arg), void *arg, void (*prepare)(void *owner),

@@ -4,6 +4,7 @@
 #include "pg/result.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ static void fail(struct pg_connector *c, const char *why)
     stop_try(c);
     PQfinish(c->conn);
     c->conn = NULL;
+    c->host++;
     c->handlers->failed(c->owner, c->why, pg_connector_again(c));
 }
 
@@ -121,37 +123,64 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
     fail(c, c->in_setup ? "setup not done in time" : "connect not done in time");
 }
 
-static unsigned host_count(const char *conninfo)
+/* ---- hosts: libpq goes through several by itself, but knows no end of waiting for one of them */
+
+#define HOST_MAX 256
+
+static const char *option(const PQconninfoOption *options, const char *keyword)
 {
-    unsigned hosts = 1;
-    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
-    for (PQconninfoOption *o = options; o && o->keyword; o++)
-        if (strcmp(o->keyword, "host") == 0)
-            for (const char *p = o->val; p && *p; p++)
-                hosts += *p == ',';
-    PQconninfoFree(options);
-    return hosts;
+    for (; options && options->keyword; options++)
+        if (strcmp(options->keyword, keyword) == 0)
+            return options->val;
+    return NULL;
+}
+
+static unsigned count_items(const char *list)
+{
+    unsigned n = 1;
+    for (; list && *list; list++)
+        n += *list == ',';
+    return n;
+}
+
+/* A list of one stands for all. -> into, or NULL when there is nothing to choose from */
+static const char *pick(char into[HOST_MAX], const char *list, unsigned which)
+{
+    unsigned n = count_items(list);
+    if (n == 1)
+        return NULL;
+    for (which %= n; which > 0; which--)
+        list = strchr(list, ',') + 1;
+    snprintf(into, HOST_MAX, "%.*s", (int)strcspn(list, ","), list);
+    return into;
 }
 
 static void ignore_notice(void *arg, const char *text)
 {
 }
 
-/* A later keyword wins over an earlier one: what stands before dbname may be said otherwise by the conninfo. */
+/* A later keyword wins over an earlier one: what stands before dbname may be said otherwise by the conninfo. One with
+ * an empty value says nothing. */
 static PGconn *start_try(const struct pg_connector *c)
 {
+    char host[HOST_MAX], address[HOST_MAX], port[HOST_MAX];
+    PQconninfoOption *options = PQconninfoParse(c->conninfo, NULL);
     const char *words[][2] = {
         {"keepalives", "1"},
         {"keepalives_idle", "5"},
         {"keepalives_interval", "2"},
         {"keepalives_count", "3"},
-        {"tcp_user_timeout", "10000"},
+        {"tcp_user_timeout", "4000"},
         {"dbname", c->conninfo},
+        {"host", pick(host, option(options, "host"), c->host)},
+        {"hostaddr", pick(address, option(options, "hostaddr"), c->host)},
+        {"port", pick(port, option(options, "port"), c->host)},
         {"application_name", c->name},
         {"client_encoding", "UTF8"},
-        {c->replication ? "replication" : NULL, "database"},
+        {"replication", c->replication ? "database" : NULL},
         {NULL, NULL},
     };
+    PQconninfoFree(options);
     const char *keys[sizeof words / sizeof *words], *values[sizeof words / sizeof *words];
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         keys[i] = words[i][0];
@@ -170,7 +199,7 @@ static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
         return;
     }
     PQsetNoticeProcessor(c->conn, ignore_notice, NULL);
-    ev_timer_set(&c->deadline, PG_CONNECT_SECONDS * host_count(c->conninfo), 0);
+    ev_timer_set(&c->deadline, PG_CONNECT_SECONDS, 0);
     ev_timer_start(c->loop, &c->deadline);
     watch(c, EV_WRITE); /* as libpq's manual says: as if it had asked for writing */
 }

@@ -1,5 +1,5 @@
-/* Opens libpq connections on the loop, one try after the other: PQconnectStart, polling, the setup script. What is
- * opened is given to the owner; what failed is told, and the next try is already due.
+/* Opens libpq connections on the loop, one try after the other, each to one host: PQconnectStart, polling, the setup
+ * script. What is opened is given to the owner; what failed is told, and the next try is already due.
  * (libpq resolves names itself and blocks meanwhile: give addresses, or names that /etc/hosts or a near server knows.) */
 #ifndef PG_CONNECT_H
 #define PG_CONNECT_H
@@ -10,7 +10,7 @@
 #include <ev.h>
 #include <libpq-fe.h>
 
-#define PG_CONNECT_SECONDS 5.0 /* a try that is not through, its setup included, is given up; per host of the conninfo */
+#define PG_CONNECT_SECONDS 5.0 /* a try that is not through, its setup included, is given up */
 #define PG_RETRY_MIN_MS 100
 #define PG_RETRY_MAX_MS 2000
 #define PG_WHY_MAX 512
@@ -25,6 +25,7 @@ struct pg_connector {
     struct ev_loop *loop;
     char *conninfo, *name, *setup; /* owned; setup may be NULL */
     bool replication;              /* ask for a walsender of the database */
+    unsigned host;                 /* of the conninfo's hosts, the one to try: the next after each failure */
     const struct pg_connector_handlers *handlers;
     void *owner;
     PGconn *conn; /* while a try is under way */

@@ -4,11 +4,10 @@
 #include "core/random.h"
 #include "pg/connect.h"
 #include "pg/result.h"
-#include "pg/slot_sql.h"
+#include "pg/walsender.h"
 #include "run/log.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +16,9 @@
 #define STATUS_CHANGED 0.2    /* s, to the next status when the confirmed position changed */
 #define STATUS_IDLE 10.0      /* s, well below wal_sender_timeout (60 s) */
 #define STATUS_PAUSED 1.0     /* s; then the server's own question goes unread */
-#define EPOCH_2000_US 946684800000000ULL
+#define STATUS_AGAIN 0.01     /* s, to an answer when the server asks without pause */
+#define ASKED_AGAIN 0.1       /* s between two questions that are no pause */
+#define ENDING_QUESTIONS 100  /* of the kind, about a second */
 #define NAME_MAX_BYTES 64     /* NAMEDATALEN */
 
 /* The way to a stream: one simple query after the other on the walsender's connection. */
@@ -53,6 +54,8 @@ struct pg_stream {
     uint64_t received;   /* newest wal_end */
     uint64_t confirmed;  /* by the owner */
     uint64_t reported;   /* confirmed, as the server knows it */
+    ev_tstamp asked_at;  /* loop clock, the server's last question */
+    unsigned asked;      /* questions in a row without pause */
     char why[PG_WHY_MAX];
 };
 
@@ -122,7 +125,7 @@ static void ask(struct pg_stream *s, enum stream_state state, const char *sql)
 static void look(struct pg_stream *s)
 {
     struct buf sql = {0};
-    slot_sql_look(&sql, s->slot, s->publication);
+    walsender_sql_look(&sql, s->slot, s->publication);
     ask(s, STREAM_LOOKING, sql.p);
     buf_fini(&sql);
 }
@@ -132,7 +135,7 @@ static void make(struct pg_stream *s)
     struct buf sql = {0};
     log_info("slot_making", "slot=%s temporary=%s; waits for every open transaction", s->slot,
              s->temporary ? "yes" : "no");
-    slot_sql_make(&sql, s->slot, s->temporary);
+    walsender_sql_make(&sql, s->slot, s->temporary);
     ask(s, STREAM_MAKING, sql.p);
     buf_fini(&sql);
 }
@@ -141,7 +144,7 @@ static void drop(struct pg_stream *s)
 {
     struct buf sql = {0};
     log_warn("slot_lost", "slot=%s; the server removed WAL that it needs: it is made anew", s->slot);
-    slot_sql_drop(&sql, s->slot);
+    walsender_sql_drop(&sql, s->slot);
     ask(s, STREAM_DROPPING, sql.p);
     buf_fini(&sql);
 }
@@ -149,15 +152,9 @@ static void drop(struct pg_stream *s)
 static void start(struct pg_stream *s)
 {
     struct buf sql = {0};
-    slot_sql_start(&sql, s->slot, s->publication);
+    walsender_sql_start(&sql, s->slot, s->publication);
     ask(s, STREAM_STARTING, sql.p);
     buf_fini(&sql);
-}
-
-static uint64_t parse_lsn(const char *text)
-{
-    uint32_t high = 0, low = 0;
-    return sscanf(text, "%" SCNx32 "/%" SCNx32, &high, &low) == 2 ? (uint64_t)high << 32 | low : 0;
 }
 
 static bool is_true(const PGresult *res, int column)
@@ -180,7 +177,7 @@ static void looked(struct pg_stream *s, const PGresult *res)
     else if (is_true(res, SLOT_LOST))
         drop(s);
     else {
-        s->start_lsn = parse_lsn(PQgetvalue(res, 0, SLOT_CONFIRMED));
+        s->start_lsn = walsender_lsn(PQgetvalue(res, 0, SLOT_CONFIRMED));
         start(s);
     }
 }
@@ -192,7 +189,7 @@ static void made(struct pg_stream *s, const PGresult *res)
         return;
     }
     s->created = true;
-    s->start_lsn = parse_lsn(PQgetvalue(res, 0, 0));
+    s->start_lsn = walsender_lsn(PQgetvalue(res, 0, 0));
     log_info("slot_made", "slot=%s start=%s", s->slot, PQgetvalue(res, 0, 0));
     start(s);
 }
@@ -217,19 +214,6 @@ static void answered(struct pg_stream *s)
 
 /* ---- the stream */
 
-static void put_u64(char *at, uint64_t v)
-{
-    v = htobe64(v);
-    memcpy(at, &v, sizeof v);
-}
-
-static uint64_t get_u64(const char *at)
-{
-    uint64_t v;
-    memcpy(&v, at, sizeof v);
-    return be64toh(v);
-}
-
 static void status_after(struct pg_stream *s, double seconds)
 {
     ev_timer_stop(s->loop, &s->status);
@@ -237,17 +221,29 @@ static void status_after(struct pg_stream *s, double seconds)
     ev_timer_start(s->loop, &s->status);
 }
 
-/* Written is what has come; flushed and applied only what the owner confirmed: that alone moves the slot. */
 static bool send_status(struct pg_stream *s)
 {
-    char m[34] = {'r'};
-    put_u64(m + 1, s->received > s->confirmed ? s->received : s->confirmed);
-    put_u64(m + 9, s->confirmed);
-    put_u64(m + 17, s->confirmed);
-    put_u64(m + 25, clock_real_us() - EPOCH_2000_US);
+    char m[WALSENDER_STATUS_BYTES];
+    walsender_status(m, s->received, s->confirmed, clock_real_us());
     s->reported = s->confirmed;
     status_after(s, s->paused ? STATUS_PAUSED : STATUS_IDLE);
     return PQputCopyData(s->conn, m, sizeof m) == 1 && flush(s);
+}
+
+/* A server that shuts down asks without pause until all is confirmed, and does not end before. Whoever cannot confirm
+ * (Kafka is away) must not hold it: closed, the stream goes on after the restart where it was confirmed. */
+static bool answer_question(struct pg_stream *s)
+{
+    ev_tstamp now = ev_now(s->loop);
+    s->asked = now - s->asked_at < ASKED_AGAIN ? s->asked + 1 : 0;
+    s->asked_at = now;
+    if (s->asked == 0)
+        return send_status(s);
+    if (s->asked > ENDING_QUESTIONS && s->confirmed < s->received)
+        go_down(s, "the server shuts down, with changes that are not confirmed");
+    else
+        status_after(s, STATUS_AGAIN);
+    return true;
 }
 
 static void now_up(struct pg_stream *s)
@@ -258,6 +254,7 @@ static void now_up(struct pg_stream *s)
     s->created = false;
     s->why[0] = 0;
     s->received = s->confirmed = s->reported = s->start_lsn;
+    s->asked_at = 0;
     pg_connector_worked(&s->connector);
     log_info("replication_up", "slot=%s backend=%d created=%s start=%" PRIX64, s->slot, PQbackendPID(s->conn),
              created ? "yes" : "no", s->start_lsn);
@@ -268,23 +265,18 @@ static void now_up(struct pg_stream *s)
 }
 
 /* -> false when the server said something that no walsender says, or the answer could not be sent */
-static bool take_message(struct pg_stream *s, const char *m, size_t n)
+static bool take_message(struct pg_stream *s, struct bytes bytes)
 {
-    if (n >= 25 && m[0] == 'w') {
-        uint64_t lsn = get_u64(m + 1), wal_end = get_u64(m + 9);
-        if (wal_end > s->received)
-            s->received = wal_end;
-        s->handlers->frame(s->owner, lsn, bytes_of(m + 25, n - 25));
-        return true;
-    }
-    if (n >= 18 && m[0] == 'k') {
-        uint64_t wal_end = get_u64(m + 1);
-        if (wal_end > s->received)
-            s->received = wal_end;
-        s->handlers->keepalive(s->owner, wal_end);
-        return s->state != STREAM_UP || !m[17] || send_status(s);
-    }
-    return false;
+    struct walsender_message m;
+    if (walsender_read(bytes, &m) < 0)
+        return false;
+    if (m.wal_end > s->received)
+        s->received = m.wal_end;
+    if (m.is_data)
+        s->handlers->frame(s->owner, m.lsn, m.data);
+    else
+        s->handlers->keepalive(s->owner, m.wal_end);
+    return s->state != STREAM_UP || !m.question || answer_question(s);
 }
 
 /* The server has ended the stream: its error says why, where it gave one. */
@@ -308,7 +300,7 @@ static void take_messages(struct pg_stream *s)
         if (n == 0)
             return;
         if (n > 0) {
-            bool fine = take_message(s, m, (size_t)n);
+            bool fine = take_message(s, bytes_of(m, (size_t)n));
             PQfreemem(m);
             if (!fine && s->state == STREAM_UP)
                 go_down(s, "the stream could not be read or answered");
