@@ -20,7 +20,7 @@ void cells_init(struct cells *c)
 static void forget_tenants(struct cells *c)
 {
     struct cells_tenant *t;
-    map_for_each(t, &c->tenants, by_name) {
+    map_for_each (t, &c->tenants, by_name) {
         map_remove(&c->tenants, &t->by_name);
         free(t);
     }
@@ -41,7 +41,8 @@ void cells_begin(struct cells *c, int64_t version, struct cells_change *change)
 
 static void host(struct cells *c, struct bytes tenant, int cell)
 {
-    struct cells_tenant *t = map_find_bytes(&c->tenants, tenant, struct cells_tenant, by_name, name);
+    struct cells_tenant *t =
+        map_find_bytes(&c->tenants, tenant, struct cells_tenant, by_name, name);
     if (!t) {
         t = malloc(sizeof *t + tenant.n);
         assert(t);
@@ -71,8 +72,8 @@ static void set_text(char *to, struct bytes from)
     to[from.n] = 0;
 }
 
-int cells_put(struct cells *c, struct cells_change *change, struct bytes name, struct bytes topic, int64_t partitions,
-              struct bytes tenants)
+int cells_put(struct cells *c, struct cells_change *change, struct bytes name,
+              struct bytes topic, int64_t partitions, struct bytes tenants)
 {
     if (name.n == 0 || name.n > CELL_NAME_MAX || topic.n == 0 || topic.n > CELL_TOPIC_MAX)
         return -EINVAL;
@@ -80,7 +81,8 @@ int cells_put(struct cells *c, struct cells_change *change, struct bytes name, s
         return -EINVAL;
     int n = cells_find(c, name);
     if (n < 0) {
-        /* A number that a cell of the version before still has is not given away: its deliveries are not gone yet. */
+        /* A number that a cell of the version before still has is not given away: its
+         * deliveries are not gone yet. */
         if (c->used == UINT64_MAX)
             return -ENOSPC;
         n = __builtin_ctzll(~c->used);
@@ -105,7 +107,8 @@ void cells_end(struct cells *c, struct cells_change *change)
 
 uint64_t cells_of(const struct cells *c, struct bytes tenant)
 {
-    const struct cells_tenant *t = map_find_bytes(&c->tenants, tenant, struct cells_tenant, by_name, name);
+    const struct cells_tenant *t =
+        map_find_bytes(&c->tenants, tenant, struct cells_tenant, by_name, name);
     return t ? t->cells : 0;
 }
 

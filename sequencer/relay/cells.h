@@ -1,6 +1,7 @@
-/* Who gets what: the cells with their topics, and for each tenant the cells that host it. A copy of cellcast.cell and
- * cellcast.tenant_cell as of `version`; replaced as a whole when cellcast.config_version() has moved. A cell keeps its
- * number (a bit in every set of cells) for as long as it is configured. */
+/* Who gets what: the cells with their topics, and for each tenant the cells that host it. A
+ * copy of cellcast.cell and cellcast.tenant_cell as of `version`; replaced as a whole when
+ * cellcast.config_version() has moved. A cell keeps its number (a bit in every set of cells)
+ * for as long as it is configured. */
 #ifndef RELAY_CELLS_H
 #define RELAY_CELLS_H
 
@@ -34,9 +35,10 @@ struct cells_change {
     uint64_t gone;  /* cells that were there before */
 };
 void cells_begin(struct cells *c, int64_t version, struct cells_change *change);
-/* tenants: names parted by one space. -> 0; -EINVAL: name, topic or partitions out of bounds; -ENOSPC: too many cells */
-int cells_put(struct cells *c, struct cells_change *change, struct bytes name, struct bytes topic, int64_t partitions,
-              struct bytes tenants);
+/* tenants: names parted by one space. -> 0; -EINVAL: name, topic or partitions out of bounds;
+ * -ENOSPC: too many cells */
+int cells_put(struct cells *c, struct cells_change *change, struct bytes name,
+              struct bytes topic, int64_t partitions, struct bytes tenants);
 void cells_end(struct cells *c, struct cells_change *change);
 
 /* -> bits of the cells that host the tenant; 0: none */

@@ -1,7 +1,7 @@
 /* The way of a message, from top to bottom:
  *
  *   1. it comes in        from the stream (flow_frame) or from the table (flow_row)
- *   2. it is accepted     once: what the other way brought before is dropped; counted as outstanding
+ *   2. it is accepted     once: what the other way brought before is dropped
  *   3. it is let through  by the gate, when it is visible and safe
  *   4. it is routed       to the cells of its tenant, and handed to Kafka
  *   5. it is acknowledged and the marks move: the slot's position, the progress by id
@@ -13,21 +13,24 @@
 #include "run/log.h"
 
 #define WARN_NS (10 * NS_PER_S)
-#define INVISIBLE_NS (5 * NS_PER_S) /* a commit that takes longer than this to become visible is worth a warning */
+#define INVISIBLE_NS (5 * NS_PER_S) /* from commit to visible; longer is worth a warning */
 
 /* ---- 1. It comes in. */
 
-static struct message *accept_row(struct relay *r, const struct row *row, uint64_t lsn, int64_t committed_us);
+static struct message *accept_row(struct relay *r, const struct row *row, uint64_t lsn,
+                                  int64_t committed_us);
 static void tail(struct relay *r);
 static void judge_pressure(struct relay *r);
+static void warn_awaited(struct relay *r, const struct store_heads *heads);
 
 static void stream_row(struct relay *r, const struct row *row)
 {
-    /* Ids of a shard ascend in the log; were it otherwise, the lower one would be taken for a repeat below. */
+    /* Ids of a shard ascend in the log; were it otherwise, the lower one would be taken for a
+     * repeat below. */
     if (mark_seen(&r->mark, row->shard) >= row->id) {
         r->metrics.disorder_total++;
-        log_error("disorder", "shard=%u id=%llu comes after a higher one of its shard; skipped", row->shard,
-                  (unsigned long long)row->id);
+        log_error("disorder", "shard=%u id=%llu comes after a higher one of its shard; skipped",
+                  row->shard, (unsigned long long)row->id);
         return;
     }
     mark_saw(&r->mark, row->shard, row->id);
@@ -68,7 +71,9 @@ void flow_frame(struct relay *r, struct bytes pgoutput)
         break;
     case WAL_BAD_ROW:
         if (r->metrics.bad_rows_total++ == 0)
-            log_error("bad_row", "column=%s of cellcast.message makes no sense; skipped, further ones are only counted",
+            log_error("bad_row",
+                      "column=%s of cellcast.message makes no sense; skipped, further ones are "
+                      "only counted",
                       r->wal.why);
         break;
     case WAL_BROKEN:
@@ -79,11 +84,21 @@ void flow_frame(struct relay *r, struct bytes pgoutput)
 
 void flow_row(struct relay *r, uint64_t above, const struct row *row, uint64_t lsn)
 {
-    /* Between question and answer the shard may have been set back: then these rows begin above a gap. */
+    /* Between question and answer the shard may have been set back: then these rows begin above
+     * a gap. */
     if (r->accepted[row->shard] < above || !source_tails(&r->source))
         return;
     if (accept_row(r, row, lsn, 0))
         r->metrics.tailed_total++;
+}
+
+void flow_bad_row(struct relay *r, uint64_t above, unsigned shard, uint64_t id)
+{
+    r->metrics.bad_rows_total++;
+    log_error("bad_row", "shard=%u id=%llu makes no sense; skipped", shard,
+              (unsigned long long)id);
+    if (r->accepted[shard] >= above && r->accepted[shard] < id)
+        r->accepted[shard] = id;
 }
 
 void flow_rows_end(struct relay *r, unsigned shard, uint64_t above, uint64_t upto, bool all)
@@ -102,7 +117,8 @@ void flow_rows_end(struct relay *r, unsigned shard, uint64_t above, uint64_t upt
 
 /* ---- 2. It is accepted. */
 
-static struct message *accept_row(struct relay *r, const struct row *row, uint64_t lsn, int64_t committed_us)
+static struct message *accept_row(struct relay *r, const struct row *row, uint64_t lsn,
+                                  int64_t committed_us)
 {
     if (row->id <= r->accepted[row->shard]) {
         r->metrics.repeats_total++;
@@ -145,13 +161,15 @@ void flow_ask(struct relay *r)
     if (!store_ask_heads(r->store))
         return;
     r->ask.number++;
+    r->ask.fruitless++;
     r->ask.accepted = r->n_accepted;
     r->metrics.gate_queries_total++;
     ev_timer_stop(r->process.loop, &r->ask.later);
 }
 
-/* While something waits a new snapshot is asked for as soon as the last one has come; a commit that takes its time (a
- * synchronous standby) is asked after less and less often, down to every 20 ms. */
+/* While something waits a new snapshot is asked for as soon as the last one has come; a commit
+ * that takes its time (a synchronous standby) is asked after less and less often, down to every
+ * 20 ms. */
 static void ask_for_waiting(struct relay *r)
 {
     if (r->gate.count == 0 || r->config_stale || ev_is_active(&r->ask.later))
@@ -165,8 +183,9 @@ static void ask_for_waiting(struct relay *r)
     ev_timer_start(r->process.loop, &r->ask.later);
 }
 
-/* A transaction of which nothing more is read because too much is outstanding must not wait for its own end. Only what
- * was flushed has been decoded, so where the log stands now is beyond it. */
+/* A transaction of which nothing more is read because too much is outstanding must not wait for
+ * its own end. Only what was flushed has been decoded, so where the log stands now is beyond
+ * it. */
 static void close_by_snapshot(struct relay *r, const struct store_heads *heads)
 {
     if (r->source.paused && r->ask.accepted == r->n_accepted)
@@ -175,20 +194,21 @@ static void close_by_snapshot(struct relay *r, const struct store_heads *heads)
 
 void flow_heads(struct relay *r, const struct store_heads *heads)
 {
-    r->ask.fruitless++;
     for (unsigned shard = 0; shard < SHARDS; shard++)
         if (heads->shards >> shard & 1)
             gate_heard(&r->gate, shard, heads->last_id[shard]);
     gate_heard_standbys(&r->gate, heads->standbys);
     close_by_snapshot(r, heads);
-    /* The snapshot that shows a message shows the configuration that held when it was committed: a message of a tenant
-     * that has just been added does not go nowhere. */
+    /* The snapshot that shows a message shows the configuration that held when it was
+     * committed: a message of a tenant that has just been added does not go nowhere. */
     r->config_stale = heads->config_version != r->cells.version;
     if (r->config_stale)
         store_load_config(r->store);
     uint64_t confirmed = mark_lsn(&r->mark);
-    r->metrics.slot_lag_bytes = confirmed && heads->flushed > confirmed ? (int64_t)(heads->flushed - confirmed) : 0;
+    r->metrics.slot_lag_bytes =
+        confirmed && heads->flushed > confirmed ? (int64_t)(heads->flushed - confirmed) : 0;
     source_heads(r, heads);
+    warn_awaited(r, heads);
     tail(r);
 }
 
@@ -196,7 +216,8 @@ void flow_heads(struct relay *r, const struct store_heads *heads)
 
 static void release(struct relay *r, struct message *m)
 {
-    histogram_record(&r->metrics.visible_seconds, (clock_mono_ns() - m->decoded_ns) / NS_PER_US);
+    histogram_record(&r->metrics.visible_seconds,
+                     (clock_mono_ns() - m->decoded_ns) / NS_PER_US);
     list_remove(&m->open_link);
     message_route(m, cells_of(&r->cells, m->row.tenant));
     mark_release(&r->mark, m);
@@ -224,12 +245,14 @@ void flow_acked(struct relay *r, struct delivery *d)
 {
     struct message *m = d->message;
     if (d->handed_ns)
-        histogram_record(&r->metrics.kafka_seconds, (clock_mono_ns() - d->handed_ns) / NS_PER_US);
+        histogram_record(&r->metrics.kafka_seconds,
+                         (clock_mono_ns() - d->handed_ns) / NS_PER_US);
     mark_acked(&r->mark, d);
     if (m->unacked > 0)
         return;
     if (m->committed_us > 0)
-        histogram_record(&r->metrics.latency_seconds, (int64_t)clock_real_us() - m->committed_us);
+        histogram_record(&r->metrics.latency_seconds,
+                         (int64_t)clock_real_us() - m->committed_us);
     forget(r, m);
 }
 
@@ -242,7 +265,8 @@ static void on_lost(void *owner, const char *why)
 {
     struct relay *r = owner;
     r->metrics.producer_restarts_total++;
-    log_warn("producer_lost", "why=\"%s\" outstanding=%zu; a new one sends again what is not acknowledged", why,
+    log_warn("producer_lost",
+             "why=\"%s\" outstanding=%zu; a new one sends again what is not acknowledged", why,
              r->outstanding);
 }
 
@@ -253,9 +277,11 @@ static void on_refused(void *owner, struct delivery *d, bool stub, const char *w
     if (stub)
         r->metrics.stubs_total++;
     /* of a batch that is refused as a whole, one line */
-    log_line(ev_is_active(&r->sink.renew) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "record_refused", "cell=%s channel=%.*s seq=%llu bytes=%zu stub=%s why=\"%s\"", r->cells.cell[d->cell].name,
-             BYTES_FMT(d->message->row.channel), (unsigned long long)d->message->row.seq, d->message->bytes,
-             stub ? "yes" : "no", why);
+    log_line(ev_is_active(&r->sink.renew) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "record_refused",
+             "cell=%s channel=%.*s seq=%llu bytes=%zu stub=%s why=\"%s\"",
+             r->cells.cell[d->cell].name, BYTES_FMT(d->message->row.channel),
+             (unsigned long long)d->message->row.seq, d->message->bytes, stub ? "yes" : "no",
+             why);
 }
 
 static void on_doubt(void *owner, unsigned cell)
@@ -297,7 +323,8 @@ static bool has_room(const struct relay *r)
            r->outstanding_bytes < (size_t)r->options.outstanding_bytes;
 }
 
-/* Full until a quarter is free again: a stream that is stopped and started for each message is slow. */
+/* Full until a quarter is free again: a stream that is stopped and started for each message is
+ * slow. */
 static void judge_pressure(struct relay *r)
 {
     bool was = r->full;
@@ -315,13 +342,15 @@ static void judge_pressure(struct relay *r)
 static unsigned rows_at_once(const struct relay *r)
 {
     size_t rows = (size_t)r->options.outstanding_max - r->outstanding;
-    size_t by_bytes = ((size_t)r->options.outstanding_bytes - r->outstanding_bytes) / ROW_BYTES_MAX;
+    size_t by_bytes =
+        ((size_t)r->options.outstanding_bytes - r->outstanding_bytes) / ROW_BYTES_MAX;
     if (rows > by_bytes)
         rows = by_bytes;
     return rows > 512 ? 512 : rows < 1 ? 1 : (unsigned)rows;
 }
 
-/* Tail by id: the next shard whose last_id is above what was accepted, one question at a time. */
+/* Tail by id: the next shard whose last_id is above what was accepted, one question at a time.
+ */
 static void tail(struct relay *r)
 {
     if (!source_tails(&r->source) || r->full || r->stopping || !has_room(r))
@@ -330,10 +359,24 @@ static void tail(struct relay *r)
         unsigned shard = (r->tail_next + i) % SHARDS;
         if (r->gate.last_id[shard] <= r->accepted[shard])
             continue;
-        if (store_read_rows(r->store, shard, r->accepted[shard], r->gate.last_id[shard], rows_at_once(r)))
+        if (store_read_rows(r->store, shard, r->accepted[shard], r->gate.last_id[shard],
+                            rows_at_once(r)))
             r->tail_next = (shard + 1) % SHARDS;
         return;
     }
+}
+
+/* With `*` a commit waits until the relay has confirmed it, and the relay confirms nothing that
+ * is not visible. */
+static void warn_awaited(struct relay *r, const struct store_heads *heads)
+{
+    int64_t now = clock_mono_ns();
+    if (!heads->awaited || now - r->awaited_ns < WARN_NS)
+        return;
+    r->awaited_ns = now;
+    log_error("awaited", "synchronous_standby_names makes commits wait for a logical "
+                         "replication slot, maybe for ever; "
+                         "name the standbys in it instead of *");
 }
 
 static void warn_invisible(struct relay *r, int64_t now)
@@ -342,7 +385,9 @@ static void warn_invisible(struct relay *r, int64_t now)
     if (oldest == INT64_MAX || now - oldest < INVISIBLE_NS || now - r->invisible_ns < WARN_NS)
         return;
     r->invisible_ns = now;
-    log_warn("not_visible", "messages=%zu oldest_ms=%lld; their commit is in the WAL and not visible, or not on the "
+    log_warn("not_visible",
+             "messages=%zu oldest_ms=%lld; their commit is in the WAL and not visible, or not "
+             "on the "
              "synchronous standbys (seen only with the rights of pg_monitor)",
              r->gate.count, (long long)((now - oldest) / NS_PER_MS));
 }

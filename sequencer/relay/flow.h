@@ -4,14 +4,17 @@
 
 #include "relay.h"
 
-void flow_frame(struct relay *r, struct bytes pgoutput);  /* the stream brought a frame; a broken one ends the stream */
-void flow_row(struct relay *r, uint64_t above, const struct row *row, uint64_t lsn); /* tail by id brought a row */
+/* The stream brought a frame; one that makes no sense ends the stream. */
+void flow_frame(struct relay *r, struct bytes pgoutput);
+/* Tail by id brought rows: as the handlers of store.h. */
+void flow_row(struct relay *r, uint64_t above, const struct row *row, uint64_t lsn);
+void flow_bad_row(struct relay *r, uint64_t above, unsigned shard, uint64_t id);
 void flow_rows_end(struct relay *r, unsigned shard, uint64_t above, uint64_t upto, bool all);
 void flow_heads(struct relay *r, const struct store_heads *heads);
 void flow_acked(struct relay *r, struct delivery *d);
 void flow_turn(struct relay *r); /* at the end of each loop turn */
 
-/* What the stream left unfinished is forgotten and will be read again; what is released stays. */
+/* What has not been let through is forgotten and will be read again; what is released stays. */
 void flow_drop_unreleased(struct relay *r);
 /* Asks for a snapshot unless one is under way. */
 void flow_ask(struct relay *r);

@@ -36,7 +36,8 @@ void gate_heard_standbys(struct gate *g, uint64_t standbys)
     g->standbys = standbys;
 }
 
-/* The server's own disk has it in any case: only flushed WAL is decoded, and a commit is flushed before it is visible. */
+/* The server's own disk has it in any case: only flushed WAL is decoded, and a commit is
+ * flushed before it is visible. */
 static bool may_go(const struct gate *g, const struct message *m)
 {
     if (m->row.id > g->last_id[m->row.shard])
@@ -69,7 +70,8 @@ struct message *gate_drop(struct gate *g)
 {
     if (!g->occupied)
         return NULL;
-    return take(g, list_first(&g->waiting[__builtin_ctzll(g->occupied)], struct message, gate_link));
+    return take(
+        g, list_first(&g->waiting[__builtin_ctzll(g->occupied)], struct message, gate_link));
 }
 
 int64_t gate_oldest_ns(const struct gate *g)
@@ -84,8 +86,9 @@ int64_t gate_oldest_ns(const struct gate *g)
     return oldest;
 }
 
-/* How many standbys the setting waits for (PostgreSQL 15, 20.6.2): `FIRST n (…)`, `ANY n (…)`, `n (…)`, or a bare list,
- * which means FIRST 1. A quoted name may look like anything, but then no number and bracket follow. */
+/* How many standbys the setting waits for (PostgreSQL 15, 20.6.2): `FIRST n (…)`, `ANY n (…)`,
+ * `n (…)`, or a bare list, which means FIRST 1. A quoted name may look like anything, but then
+ * no number and bracket follow. */
 static unsigned standbys_asked(struct bytes names)
 {
     size_t at = 0;
@@ -114,8 +117,9 @@ uint64_t gate_standbys(struct bytes names, struct bytes lsns)
     unsigned asked = standbys_asked(names);
     if (asked == 0)
         return LSN_EVERYWHERE;
-    /* The asked-for'th of the descending list: with FIRST the standbys named sync are as many as asked for, so it is
-     * the slowest of them; with ANY it is the position that enough of them have passed. */
+    /* The asked-for'th of the descending list: with FIRST the standbys named sync are as many
+     * as asked for, so it is the slowest of them; with ANY it is the position that enough of
+     * them have passed. */
     while (lsns.n) {
         const char *space = memchr(lsns.p, ' ', lsns.n);
         struct bytes one = bytes_of(lsns.p, space ? (size_t)(space - lsns.p) : lsns.n);

@@ -20,8 +20,9 @@ int main(int argc, char **argv)
     enum log_level level;
     buf_init(&text);
 
-    int answer = options_parse("cellcast-relay", "carries committed messages from PostgreSQL's log to Kafka",
-                               relay_option_specs, relay_option_count, &relay.options, argc, argv, NULL, &text);
+    int answer = options_parse(
+        "cellcast-relay", "carries committed messages from PostgreSQL's log to Kafka",
+        relay_option_specs, relay_option_count, &relay.options, argc, argv, NULL, &text);
     if (answer < 0)
         return refuse(&text);
     if (answer == OPTIONS_PRINT) {
@@ -30,7 +31,8 @@ int main(int argc, char **argv)
         return EXIT_SUCCESS;
     }
     if (log_level_parse(relay.options.log_level, &level) < 0) {
-        buf_printf(&text, "--log-level=%s: debug, info, warn or error", relay.options.log_level);
+        buf_printf(&text, "--log-level=%s: debug, info, warn or error",
+                   relay.options.log_level);
         return refuse(&text);
     }
     log_init("relay", level);

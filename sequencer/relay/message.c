@@ -16,7 +16,8 @@ static struct bytes copy(char **at, struct bytes from)
 
 struct message *message_new(const struct row *row)
 {
-    size_t n = row->channel.n + row->tenant.n + row->data.n + row->tags.n + row->info.n + row->after.n;
+    size_t n =
+        row->channel.n + row->tenant.n + row->data.n + row->tags.n + row->info.n + row->after.n;
     struct message *m = malloc(sizeof *m + n);
     assert(m);
     *m = (struct message){.row = *row, .bytes = sizeof *m + n};
@@ -40,7 +41,8 @@ void message_free(struct message *m)
     assert(!list_is_linked(&m->gate_link) && !list_is_linked(&m->mark_link));
     assert(!list_is_linked(&m->open_link));
     for (unsigned i = 0; i < m->n_deliveries; i++)
-        assert(!list_is_linked(&m->deliveries[i].sink_link) && !list_is_linked(&m->deliveries[i].mark_link));
+        assert(!list_is_linked(&m->deliveries[i].sink_link) &&
+               !list_is_linked(&m->deliveries[i].mark_link));
     free(m->deliveries);
     free(m);
 }
@@ -81,7 +83,8 @@ void message_encode(const struct message *m, bool stub, uint64_t relayed_us, str
     struct buf body;
     buf_init(&body);
     wire_put_publication(&body, &p);
-    struct record record = {WIRE_VERSION, stub ? RECORD_STUB : RECORD_MESSAGE, buf_bytes(&body)};
+    struct record record = {WIRE_VERSION, stub ? RECORD_STUB : RECORD_MESSAGE,
+                            buf_bytes(&body)};
     wire_put_record(into, &record);
     buf_fini(&body);
 }

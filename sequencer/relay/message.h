@@ -1,5 +1,5 @@
-/* A message on its way to Kafka, from decoded to acknowledged by every cell, and one delivery per cell.
- * It owns a copy of its row, so nothing of the WAL or of a query's answer is kept. */
+/* A message on its way to Kafka, from decoded to acknowledged by every cell, and one delivery
+ * per cell. It owns a copy of its row, so nothing of the WAL or of a query's answer is kept. */
 #ifndef RELAY_MESSAGE_H
 #define RELAY_MESSAGE_H
 
@@ -10,17 +10,17 @@
 #define MESSAGE_CELLS_MAX 64 /* cells are bits of a u64 */
 
 struct message {
-    struct list gate_link;  /* struct gate::waiting, until released */
-    struct list open_link;  /* struct relay::open, until its transaction's end is known */
-    struct list mark_link;  /* struct mark::unacked, from released to acknowledged */
-    struct row row;         /* slices point into text */
-    uint64_t prev;          /* id released before it in its shard; set by mark_release */
-    uint64_t lsn;           /* at or above its commit's end; 0: not known yet */
-    int64_t committed_us;   /* from the WAL, µs since 1970; 0: read from the table */
-    int64_t decoded_ns;     /* monotonic */
-    size_t bytes;           /* what it counts for in --outstanding-bytes */
-    unsigned n_deliveries;  /* 0 until routed, and for a tenant without a cell */
-    unsigned unacked;       /* deliveries that Kafka has not acknowledged */
+    struct list gate_link; /* struct gate::waiting, until released */
+    struct list open_link; /* struct relay::open, until its transaction's end is known */
+    struct list mark_link; /* struct mark::unacked, from released to acknowledged */
+    struct row row;        /* slices point into text */
+    uint64_t prev;         /* id released before it in its shard; set by mark_release */
+    uint64_t lsn;          /* at or above its commit's end; 0: not known yet */
+    int64_t committed_us;  /* from the WAL, µs since 1970; 0: read from the table */
+    int64_t decoded_ns;    /* monotonic */
+    size_t bytes;          /* what it counts for in --outstanding-bytes */
+    unsigned n_deliveries; /* 0 until routed, and for a tenant without a cell */
+    unsigned unacked;      /* deliveries that Kafka has not acknowledged */
     struct delivery *deliveries;
     char text[];
 };
@@ -35,7 +35,7 @@ struct delivery {
     bool stub;             /* goes without its payload: Kafka refused the record for itself */
 };
 
-/* Copies the row. On no list, not routed. Out of memory ends the process: everything is bounded by options. */
+/* Copies the row. On no list, not routed. How many there are is bounded by options. */
 struct message *message_new(const struct row *row);
 void message_free(struct message *m); /* must hang on no list, nor its deliveries */
 /* One delivery for each bit of cells; once per message. */

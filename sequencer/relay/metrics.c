@@ -1,7 +1,8 @@
 #include "metrics.h"
 
 const struct metric_spec relay_metric_specs[] = {
-#define METRIC(KIND, field, help) {METRIC_##KIND, #field, offsetof(struct relay_metrics, field), help},
+#define METRIC(KIND, field, help)                                                              \
+    {METRIC_##KIND, #field, offsetof(struct relay_metrics, field), help},
 #include "metrics.def"
 #undef METRIC
 };

@@ -3,7 +3,7 @@
 #include <stddef.h>
 
 const struct option_spec relay_option_specs[] = {
-#define OPT(flag, TYPE, field, dflt, min, max, unit, help)                                                   \
+#define OPT(flag, TYPE, field, dflt, min, max, unit, help)                                     \
     {flag, OPTION_##TYPE, offsetof(struct relay_options, field), dflt, min, max, unit, help},
 #include "options.def"
 #undef OPT

@@ -6,13 +6,16 @@
 
 #include <stdio.h>
 
-static void put_of_cell(struct buf *into, const char *cell, enum metric_kind kind, const char *name, const char *help,
-                        uint64_t value)
+static void put_of_cell(struct buf *into, const char *cell, enum metric_kind kind,
+                        const char *name, const char *help, uint64_t value)
 {
     char labels[CELL_NAME_MAX + 16];
     snprintf(labels, sizeof labels, "cell=\"%s\"", cell);
-    struct metric m = {
-        .kind = (uint8_t)kind, .name = bytes_str(name), .labels = bytes_str(labels), .help = bytes_str(help), .value = value};
+    struct metric m = {.kind = (uint8_t)kind,
+                       .name = bytes_str(name),
+                       .labels = bytes_str(labels),
+                       .help = bytes_str(help),
+                       .value = value};
     wire_put_metric(into, &m);
 }
 
@@ -20,10 +23,12 @@ static void put_cells(const struct relay *r, struct buf *into)
 {
     for (uint64_t left = r->sink.used; left; left &= left - 1) {
         const struct sink_cell *c = &r->sink.cells[__builtin_ctzll(left)];
-        put_of_cell(into, c->cell->name, METRIC_COUNTER, "relay_acknowledged_total", "records that Kafka acknowledged",
-                    c->acknowledged);
-        put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_pending", "records waiting for Kafka", c->count);
-        put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_topic_there", "1: the cell's topic is there", c->open);
+        put_of_cell(into, c->cell->name, METRIC_COUNTER, "relay_acknowledged_total",
+                    "records that Kafka acknowledged", c->acknowledged);
+        put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_pending",
+                    "records waiting for Kafka", c->count);
+        put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_topic_there",
+                    "1: the cell's topic is there", c->open);
     }
 }
 
@@ -50,13 +55,14 @@ static int metrics(struct relay *r, struct buf *body, const char **content_type)
 static int ready(const struct relay *r, struct buf *body)
 {
     bool comes = source_ready(&r->source), goes = sink_ready(&r->sink);
-    buf_printf(body, "{\"ready\":%s,\"source\":\"%s\",\"kafka\":%s,\"outstanding\":%zu}\n", comes && goes ? "true" : "false",
-               source_name(r->source.state), goes ? "true" : "false", r->outstanding);
+    buf_printf(body, "{\"ready\":%s,\"source\":\"%s\",\"kafka\":%s,\"outstanding\":%zu}\n",
+               comes && goes ? "true" : "false", source_name(r->source.state),
+               goes ? "true" : "false", r->outstanding);
     return comes && goes && !r->stopping ? 200 : 503;
 }
 
-int page_answer(void *relay, const char *method, const char *path, struct bytes query, struct bytes request,
-                struct buf *body, const char **content_type)
+int page_answer(void *relay, const char *method, const char *path, struct bytes query,
+                struct bytes request, struct buf *body, const char **content_type)
 {
     struct relay *r = relay;
     struct bytes at = bytes_str(path);

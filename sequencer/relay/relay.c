@@ -9,6 +9,8 @@
 
 #define CONFIG_EVERY_NS NS_PER_S
 #define PROGRESS_EVERY_NS NS_PER_S
+#define REFUSED_EVERY_NS                                                                       \
+    NS_PER_S        /* of what is asked twenty times a second, one line is enough */
 #define LEAVE_S 0.3 /* the confirmed position is sent within 0.2 s */
 
 /* ---- configuration */
@@ -20,15 +22,17 @@ static void on_config_begin(void *owner, int64_t version)
     cells_begin(&r->cells, version, &r->change);
 }
 
-static void on_config_cell(void *owner, struct bytes name, struct bytes topic, int64_t partitions, struct bytes tenants)
+static void on_config_cell(void *owner, struct bytes name, struct bytes topic,
+                           int64_t partitions, struct bytes tenants)
 {
     struct relay *r = owner;
     int error = cells_put(&r->cells, &r->change, name, topic, partitions, tenants);
     if (error == -ENOSPC)
-        log_error("cells_full", "cell=%.*s most=%d; nothing is sent to it", BYTES_FMT(name), MESSAGE_CELLS_MAX);
+        log_error("cells_full", "cell=%.*s most=%d; nothing is sent to it", BYTES_FMT(name),
+                  MESSAGE_CELLS_MAX);
     else if (error < 0)
-        log_error("cell_invalid", "cell=%.*s topic=%.*s partitions=%lld; nothing is sent to it", BYTES_FMT(name),
-                  BYTES_FMT(topic), (long long)partitions);
+        log_error("cell_invalid", "cell=%.*s topic=%.*s partitions=%lld; nothing is sent to it",
+                  BYTES_FMT(name), BYTES_FMT(topic), (long long)partitions);
 }
 
 static void forget_written(struct relay *r, unsigned cell)
@@ -48,7 +52,8 @@ static void drop_cell(struct relay *r, unsigned n)
 static void make_cell(struct relay *r, unsigned n)
 {
     const struct cell *cell = &r->cells.cell[n];
-    log_info("cell", "cell=%s topic=%s partitions=%d", cell->name, cell->topic, cell->partitions);
+    log_info("cell", "cell=%s topic=%s partitions=%d", cell->name, cell->topic,
+             cell->partitions);
     if (r->change.moved >> n & 1)
         sink_close(&r->sink, n);
     else
@@ -73,7 +78,8 @@ static void on_topic_made(void *owner, unsigned n, const char *topic, int32_t pa
 {
     struct relay *r = owner;
     const struct cell *cell = &r->cells.cell[n];
-    if (!(r->cells.used >> n & 1) || strcmp(cell->topic, topic) != 0 || cell->partitions != partitions)
+    if (!(r->cells.used >> n & 1) || strcmp(cell->topic, topic) != 0 ||
+        cell->partitions != partitions)
         return;
     log_info("topic_there", "cell=%s topic=%s partitions=%d", cell->name, topic, partitions);
     sink_open(&r->sink, n);
@@ -90,8 +96,9 @@ static void on_progress(void *owner, struct bytes name, unsigned shard, uint64_t
         r->written[cell][shard] = (int64_t)id;
 }
 
-/* The session goes on from the least that a cell has. A cell without a row has not been sent to before: progress is
- * written for all cells at once, so nothing of what it needs is older than the others' rows. */
+/* The session goes on from the least that a cell has. A cell without a row has not been sent to
+ * before: progress is written for all cells at once, so nothing of what it needs is older than
+ * the others' rows. */
 static void on_progress_end(void *owner)
 {
     struct relay *r = owner;
@@ -146,11 +153,9 @@ static void on_rows_end(void *owner, unsigned shard, uint64_t above, uint64_t up
     flow_rows_end(owner, shard, above, upto, all);
 }
 
-static void on_bad_row(void *owner, unsigned shard, uint64_t id)
+static void on_bad_row(void *owner, uint64_t above, unsigned shard, uint64_t id)
 {
-    struct relay *r = owner;
-    r->metrics.bad_rows_total++;
-    log_error("bad_row", "shard=%u id=%llu makes no sense; skipped", shard, (unsigned long long)id);
+    flow_bad_row(owner, above, shard, id);
 }
 
 static void on_slot(void *owner, enum store_slot slot)
@@ -163,9 +168,16 @@ static void on_writers_gone(void *owner)
     source_writers_gone(owner);
 }
 
-static void on_refused(void *owner, const char *question, const char *sqlstate, const char *message)
+static void on_refused(void *owner, const char *question, const char *sqlstate,
+                       const char *message)
 {
-    log_warn("query_refused", "question=%s sqlstate=%s message=\"%s\"; asked again", question, sqlstate, message);
+    struct relay *r = owner;
+    int64_t now = clock_mono_ns();
+    if (now - r->refused_ns < REFUSED_EVERY_NS)
+        return;
+    r->refused_ns = now;
+    log_warn("query_refused", "question=%s sqlstate=%s message=\"%s\"; asked again", question,
+             sqlstate, message);
 }
 
 static const struct store_handlers store_handlers = {
@@ -198,14 +210,16 @@ void relay_stop(void *owner)
     struct relay *r = owner;
     r->stopping = true;
     r->stop_ns = clock_mono_ns() + r->options.drain * NS_PER_MS;
-    log_info("drain", "outstanding=%zu wait_ms=%lld", r->outstanding, (long long)r->options.drain);
+    log_info("drain", "outstanding=%zu wait_ms=%lld", r->outstanding,
+             (long long)r->options.drain);
 }
 
 static void finish(struct relay *r, int64_t now)
 {
     if (ev_is_active(&r->leave) || (r->outstanding > 0 && now < r->stop_ns))
         return;
-    log_info("drained", "left=%zu; what is left is read again at the next start", r->outstanding);
+    log_info("drained", "left=%zu; what is left is read again at the next start",
+             r->outstanding);
     flow_write_progress(r);
     source_confirm(r);
     ev_timer_set(&r->leave, LEAVE_S, 0.);
@@ -259,14 +273,15 @@ int relay_init(struct relay *r, struct buf *ret_error)
     ev_init(&r->leave, on_leave);
     r->turn.data = r->tick.data = r->ask.later.data = r->leave.data = r;
 
-    int error = sink_init(&r->sink, loop, r->options.kafka, RELAY_NAME, NULL, &flow_sink_handlers, r, ret_error);
+    int error = sink_init(&r->sink, loop, r->options.kafka, RELAY_NAME, NULL,
+                          &flow_sink_handlers, r, ret_error);
     if (error < 0)
         return error;
     error = admin_new(loop, r->options.admin, page_answer, r, &r->admin, ret_error);
     if (error < 0)
         return error;
-    r->topics = topics_new(loop, r->options.kafka, (int)r->options.topic_replication, r->options.topic_retention,
-                           on_topic_made, r);
+    r->topics = topics_new(loop, r->options.kafka, (int)r->options.topic_replication,
+                           r->options.topic_retention, on_topic_made, r);
     r->store = store_new(loop, r->options.postgres, RELAY_NAME, RELAY_SLOT, &store_handlers, r);
     ev_prepare_start(loop, &r->turn);
     ev_timer_start(loop, &r->tick);

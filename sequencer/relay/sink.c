@@ -14,17 +14,20 @@ static void delivered(void *owner, uint64_t token, int error, const char *why);
 static void fatal(void *owner, const char *why);
 static void renew(struct ev_loop *loop, ev_timer *timer, int events);
 
-static const struct kafka_producer_handlers producer_handlers = {.delivered = delivered, .fatal = fatal};
+static const struct kafka_producer_handlers producer_handlers = {.delivered = delivered,
+                                                                 .fatal = fatal};
 
 static int64_t system_us(void)
 {
     return (int64_t)clock_real_us();
 }
 
-int sink_init(struct sink *s, struct ev_loop *loop, const char *brokers, const char *name, int64_t (*now_us)(void),
-              const struct sink_handlers *handlers, void *owner, struct buf *ret_error)
+int sink_init(struct sink *s, struct ev_loop *loop, const char *brokers, const char *name,
+              int64_t (*now_us)(void), const struct sink_handlers *handlers, void *owner,
+              struct buf *ret_error)
 {
-    *s = (struct sink){.loop = loop, .brokers = brokers, .name = name, .handlers = handlers, .owner = owner};
+    *s = (struct sink){
+        .loop = loop, .brokers = brokers, .name = name, .handlers = handlers, .owner = owner};
     s->now_us = now_us ? now_us : system_us;
     s->renew_ms = RENEW_MIN_MS;
     buf_init(&s->scratch);
@@ -32,7 +35,8 @@ int sink_init(struct sink *s, struct ev_loop *loop, const char *brokers, const c
     s->renew.data = s;
     for (unsigned n = 0; n < MESSAGE_CELLS_MAX; n++)
         list_init(&s->cells[n].pending);
-    return kafka_producer_new(loop, brokers, name, &producer_handlers, s, &s->producer, ret_error);
+    return kafka_producer_new(loop, brokers, name, &producer_handlers, s, &s->producer,
+                              ret_error);
 }
 
 static void give_back(struct sink *s, struct sink_cell *c)
@@ -60,7 +64,8 @@ static void rewind_cell(struct sink_cell *c)
     c->next = list_first(&c->pending, struct delivery, sink_link);
 }
 
-/* The producer is of no more use. It is freed later, since this may be one of its own callbacks. */
+/* The producer is of no more use. It is freed later, since this may be one of its own
+ * callbacks. */
 static void lose(struct sink *s, const char *why)
 {
     if (ev_is_active(&s->renew))
@@ -83,7 +88,8 @@ static void renew(struct ev_loop *loop, ev_timer *timer, int events)
         s->cells[n].topic = NULL;
     }
     buf_init(&error);
-    if (kafka_producer_new(s->loop, s->brokers, s->name, &producer_handlers, s, &s->producer, &error) < 0) {
+    if (kafka_producer_new(s->loop, s->brokers, s->name, &producer_handlers, s, &s->producer,
+                           &error) < 0) {
         s->producer = NULL;
         lose(s, error.p ? error.p : "no producer");
     }
@@ -155,16 +161,18 @@ static void refuse(struct sink *s, struct delivery *d, int error, const char *wh
         s->handlers->doubt(s->owner, d->cell);
 }
 
-/* -> 0, or what kafka_produce answered; a record that is too large has become a stub and is taken as one */
+/* -> 0, or what kafka_produce answered; a record that is too large has become a stub and is
+ * taken as one */
 static int hand_over(struct sink *s, struct sink_cell *c, struct delivery *d)
 {
     struct bytes channel = d->message->row.channel;
-    int32_t partition = (int32_t)(channel_place(channel).partition_hash % (uint32_t)c->cell->partitions);
+    int32_t partition =
+        (int32_t)(channel_place(channel).partition_hash % (uint32_t)c->cell->partitions);
     for (;;) {
         buf_clear(&s->scratch);
         message_encode(d->message, d->stub, (uint64_t)s->now_us(), &s->scratch);
-        int error = kafka_produce(s->producer, c->topic, partition, channel, buf_bytes(&s->scratch),
-                                  (uint64_t)(uintptr_t)d);
+        int error = kafka_produce(s->producer, c->topic, partition, channel,
+                                  buf_bytes(&s->scratch), (uint64_t)(uintptr_t)d);
         if (error != -EMSGSIZE || d->stub)
             return error;
         refuse(s, d, error, "larger than the producer takes");
@@ -189,7 +197,8 @@ static void flush_cell(struct sink *s, struct sink_cell *c)
         }
         d->handed_ns = clock_mono_ns();
         struct list *following = d->sink_link.next;
-        c->next = following == &c->pending ? NULL : list_entry(following, struct delivery, sink_link);
+        c->next =
+            following == &c->pending ? NULL : list_entry(following, struct delivery, sink_link);
     }
 }
 

@@ -1,14 +1,15 @@
-/* The way into Kafka: one idempotent producer, per cell one queue of deliveries in the order of their release. Those in
- * front of `next` have been handed to the producer, the others have not.
+/* The way into Kafka: one idempotent producer, per cell one queue of deliveries in the order of
+ * their release. Those in front of `next` have been handed to the producer, the others not.
  *
- *     pending:  d1 d2 d3 | d4 d5 …        acknowledged: removed, wherever it stands (partitions answer for themselves)
- *                handed    ^next          the producer is lost: next = first, all is handed over again, in order
+ *     pending:  d1 d2 d3 | d4 d5 …     acknowledged: removed, wherever it stands
+ *               handed    ^ next       producer lost: next = first, all goes again, in order
  *
- * So order per channel holds whatever Kafka does, at the price of repeats, which workers drop. What Kafka refuses for
- * itself (too large; or anything else three times) goes on as a stub. A refusal that comes from the broker costs the
- * producer, since what stood behind the refused record must not stay in front of it; what was acknowledged in the same
- * breath does, and a worker that finds the hole reads the rows.
- * How much may stand here is bounded by whoever adds (--outstanding-max, --outstanding-bytes). */
+ * So order per channel holds whatever Kafka does, at the price of repeats, which workers drop.
+ * What Kafka refuses for itself (too large; or anything else three times) goes on as a stub. A
+ * refusal that comes from the broker costs the producer, since what stood behind the refused
+ * record must not stay in front of it; what was acknowledged in the same breath does, and a
+ * worker that finds the hole reads the rows. How much may stand here is bounded by whoever adds
+ * (--outstanding-max, --outstanding-bytes). */
 #ifndef RELAY_SINK_H
 #define RELAY_SINK_H
 
@@ -20,20 +21,24 @@
 #define SINK_REFUSALS_MAX 3 /* then it becomes a stub */
 
 struct sink_handlers {
-    void (*acked)(void *owner, struct delivery *d); /* Kafka has it, or its cell is gone: the owner's from here */
-    void (*lost)(void *owner, const char *why);     /* the producer is given up; a new one follows by itself */
-    void (*refused)(void *owner, struct delivery *d, bool stub, const char *why); /* stub: is one from now on */
-    void (*doubt)(void *owner, unsigned cell);      /* its topic may be gone: make it again, then sink_open */
+    /* Kafka has it, or its cell is gone: the owner's from here. */
+    void (*acked)(void *owner, struct delivery *d);
+    /* The producer is given up; a new one follows by itself. */
+    void (*lost)(void *owner, const char *why);
+    /* Kafka takes it not; it is tried again. stub: as one from now on. */
+    void (*refused)(void *owner, struct delivery *d, bool stub, const char *why);
+    /* The cell's topic may be gone: make it again, then sink_open. */
+    void (*doubt)(void *owner, unsigned cell);
 };
 
 struct sink_cell {
-    struct list pending;      /* struct delivery::sink_link */
-    struct delivery *next;    /* first one not handed over; NULL: all are */
-    const struct cell *cell;  /* NULL: no such cell */
-    struct kafka_topic *topic; /* NULL: its topic is not known to be there, or there is no producer */
-    bool open;                /* its topic is there */
-    uint64_t acknowledged;    /* deliveries, since the start */
-    uint64_t count;           /* pending */
+    struct list pending;       /* struct delivery::sink_link */
+    struct delivery *next;     /* first one not handed over; NULL: all are */
+    const struct cell *cell;   /* NULL: no such cell */
+    struct kafka_topic *topic; /* of the producer that is there now; NULL: not asked for yet */
+    bool open;                 /* the topic is there */
+    uint64_t acknowledged;     /* deliveries, since the start */
+    uint64_t count;            /* pending */
 };
 
 struct sink {
@@ -43,28 +48,33 @@ struct sink {
     void *owner;
     struct kafka_producer *producer; /* NULL between a lost one and the next */
     struct sink_cell cells[MESSAGE_CELLS_MAX];
-    uint64_t used;      /* bit n: cells[n].cell is set */
-    ev_timer renew;     /* a new producer when it fires */
-    uint32_t renew_ms;  /* grows with each producer lost before anything was acknowledged */
-    bool full;          /* the producer takes no more until it has delivered something */
+    uint64_t used;     /* bit n: cells[n].cell is set */
+    ev_timer renew;    /* a new producer when it fires */
+    uint32_t renew_ms; /* grows with each producer lost before anything was acknowledged */
+    bool full;         /* the producer takes no more until it has delivered something */
     int64_t (*now_us)(void); /* µs since 1970: the stamp relayed_us */
     struct buf scratch;
 };
 
-/* now_us NULL: the system's clock. -> 0, or -EINVAL with the reason in ret_error (brokers make no sense) */
-int sink_init(struct sink *s, struct ev_loop *loop, const char *brokers, const char *name, int64_t (*now_us)(void),
-              const struct sink_handlers *handlers, void *owner, struct buf *ret_error);
+/* now_us NULL: the system's clock. -> 0, or -EINVAL with the reason in ret_error */
+int sink_init(struct sink *s, struct ev_loop *loop, const char *brokers, const char *name,
+              int64_t (*now_us)(void), const struct sink_handlers *handlers, void *owner,
+              struct buf *ret_error);
 /* Everything pending is answered with `acked`, as by sink_drop. */
 void sink_fini(struct sink *s);
 
-/* cell must stay where it is until sink_drop. Takes deliveries from now on, hands them over once opened. */
+/* cell must stay where it is until sink_drop. Takes deliveries from now on, hands them over
+ * once opened. */
 void sink_add_cell(struct sink *s, unsigned n, const struct cell *cell);
-void sink_open(struct sink *s, unsigned n);  /* the topic is there, with the cell's partitions */
-void sink_close(struct sink *s, unsigned n); /* it is not, or not as it was: all that is pending is sent anew after sink_open */
-void sink_drop(struct sink *s, unsigned n);  /* the cell is gone: everything pending is answered with `acked` */
+/* The topic is there, with the cell's partitions. */
+void sink_open(struct sink *s, unsigned n);
+/* It is not, or not as it was: all that is pending is sent anew after sink_open. */
+void sink_close(struct sink *s, unsigned n);
+/* The cell is gone: everything pending is answered with `acked`. */
+void sink_drop(struct sink *s, unsigned n);
 
-void sink_add(struct sink *s, struct delivery *d); /* to cell d->cell, which must have been added */
+void sink_add(struct sink *s, struct delivery *d); /* its cell must have been added */
 void sink_flush(struct sink *s);                   /* hands over what can be handed over */
-bool sink_ready(const struct sink *s);             /* a producer, brokers that answer, every topic there */
+bool sink_ready(const struct sink *s); /* a producer, brokers that answer, every topic there */
 
 #endif

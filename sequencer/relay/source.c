@@ -9,21 +9,28 @@
 #include <assert.h>
 #include <stdio.h>
 
-#define SLOT_EVERY_NS (100 * NS_PER_MS)  /* how often is asked who has the slot */
-#define LOAD_EVERY_NS (500 * NS_PER_MS)  /* loading that was refused (no schema yet) begins anew */
-#define LAG_EVERY_NS (100 * NS_PER_MS)   /* how often the server's position is asked for while streaming */
+#define SLOT_EVERY_NS (100 * NS_PER_MS) /* how often is asked who has the slot */
+#define LOAD_EVERY_NS                                                                          \
+    (500 * NS_PER_MS) /* loading that was refused (no schema yet) begins anew */
+#define LAG_EVERY_NS                                                                           \
+    (100 * NS_PER_MS) /* how often the server's position is asked for while streaming */
 
 static const struct {
     const char *name;
     unsigned next; /* bits of the states that may follow */
 } states[SOURCE_STATES] = {
     [SOURCE_AWAY] = {"away", 1 << SOURCE_LOADING},
-    [SOURCE_LOADING] = {"loading", 1 << SOURCE_AWAY | 1 << SOURCE_STANDBY | 1 << SOURCE_TAILING},
+    [SOURCE_LOADING] = {"loading",
+                        1 << SOURCE_AWAY | 1 << SOURCE_STANDBY | 1 << SOURCE_TAILING},
     [SOURCE_STANDBY] = {"standby", 1 << SOURCE_AWAY | 1 << SOURCE_LOADING},
-    [SOURCE_TAILING] = {"tailing", 1 << SOURCE_AWAY | 1 << SOURCE_STANDBY | 1 << SOURCE_JOINING},
-    [SOURCE_JOINING] = {"joining", 1 << SOURCE_AWAY | 1 << SOURCE_TAILING | 1 << SOURCE_STREAMING},
-    [SOURCE_STREAMING] = {"streaming", 1 << SOURCE_AWAY | 1 << SOURCE_TAILING | 1 << SOURCE_LAGGING},
-    [SOURCE_LAGGING] = {"lagging", 1 << SOURCE_AWAY | 1 << SOURCE_TAILING | 1 << SOURCE_STREAMING},
+    [SOURCE_TAILING] = {"tailing",
+                        1 << SOURCE_AWAY | 1 << SOURCE_STANDBY | 1 << SOURCE_JOINING},
+    [SOURCE_JOINING] = {"joining",
+                        1 << SOURCE_AWAY | 1 << SOURCE_TAILING | 1 << SOURCE_STREAMING},
+    [SOURCE_STREAMING] = {"streaming",
+                          1 << SOURCE_AWAY | 1 << SOURCE_TAILING | 1 << SOURCE_LAGGING},
+    [SOURCE_LAGGING] = {"lagging",
+                        1 << SOURCE_AWAY | 1 << SOURCE_TAILING | 1 << SOURCE_STREAMING},
 };
 
 void source_init(struct source *s)
@@ -38,7 +45,8 @@ const char *source_name(enum source_state state)
 
 bool source_tails(const struct source *s)
 {
-    return s->state == SOURCE_TAILING || s->state == SOURCE_JOINING || s->state == SOURCE_LAGGING;
+    return s->state == SOURCE_TAILING || s->state == SOURCE_JOINING ||
+           s->state == SOURCE_LAGGING;
 }
 
 bool source_ready(const struct source *s)
@@ -52,8 +60,8 @@ static void load(struct relay *r);
 static void open_stream(struct relay *r);
 static void close_stream(struct relay *r);
 
-/* Unreleased messages may never have been committed on the server that answers next. Released ones stay in the sink, and
- * count for nothing: that server says itself how far they got. */
+/* Unreleased messages may never have been committed on the server that answers next. Released
+ * ones stay in the sink, and count for nothing: that server says itself how far they got. */
 static void end_session(struct relay *r)
 {
     close_stream(r);
@@ -103,11 +111,13 @@ static void source_goto(struct relay *r, enum source_state state, const char *wh
     assert(states[from].next >> state & 1);
     s->state = state;
     r->metrics.source = state;
-    if ((from == SOURCE_STREAMING && state == SOURCE_LAGGING) || (from == SOURCE_LAGGING && state == SOURCE_STREAMING))
-        log_debug("source", "from=%s to=%s why=\"%s\"", states[from].name, states[state].name, why);
+    if ((from == SOURCE_STREAMING && state == SOURCE_LAGGING) ||
+        (from == SOURCE_LAGGING && state == SOURCE_STREAMING))
+        log_debug("source", "from=%s to=%s why=\"%s\"", states[from].name, states[state].name,
+                  why);
     else
-        log_info("source", "from=%s to=%s why=\"%s\" outstanding=%zu", states[from].name, states[state].name, why,
-                 r->outstanding);
+        log_info("source", "from=%s to=%s why=\"%s\" outstanding=%zu", states[from].name,
+                 states[state].name, why, r->outstanding);
     enter(r, state);
     source_pressure(r);
 }
@@ -156,9 +166,10 @@ static const struct pg_stream_handlers stream_handlers = {
 static void open_stream(struct relay *r)
 {
     struct source *s = &r->source;
-    snprintf(s->stream_name, sizeof s->stream_name, RELAY_NAME " %08x-%u", (unsigned)random_u64(), ++s->streams);
-    s->stream = pg_stream_new(r->process.loop, r->options.postgres, s->stream_name, RELAY_SLOT, false, RELAY_PUBLICATION,
-                              &stream_handlers, r);
+    snprintf(s->stream_name, sizeof s->stream_name, RELAY_NAME " %08x-%u",
+             (unsigned)random_u64(), ++s->streams);
+    s->stream = pg_stream_new(r->process.loop, r->options.postgres, s->stream_name, RELAY_SLOT,
+                              false, RELAY_PUBLICATION, &stream_handlers, r);
     s->paused = true;
     pg_stream_pause(s->stream, true);
 }
@@ -229,8 +240,9 @@ void source_loaded(struct relay *r)
     store_ask_slot(r->store, r->source.stream_name);
 }
 
-/* Both connections must be to the same server: one that was cut off from its standby shows in its WAL what the other
- * one's last_id would let through. Whoever sees our stream's name in the slot is on the same one. */
+/* Both connections must be to the same server: one that was cut off from its standby shows in
+ * its WAL what the other one's last_id would let through. Whoever sees our stream's name in the
+ * slot is on the same one. */
 static void pair(struct relay *r, enum store_slot slot)
 {
     if (!r->source.pair_asked) {
@@ -238,7 +250,8 @@ static void pair(struct relay *r, enum store_slot slot)
         return;
     }
     if (slot != STORE_SLOT_OURS) {
-        log_error("not_paired", "the stream's slot is not seen on the plain connection: two servers? both connect again");
+        log_error("not_paired", "the stream's slot is not seen on the plain connection: two "
+                                "servers? both connect again");
         store_reset(r->store);
         return;
     }
@@ -306,9 +319,10 @@ static void watch_lag(struct relay *r, int64_t now)
         s->lag.lsn = 0;
         if (s->state == SOURCE_LAGGING)
             source_goto(r, SOURCE_STREAMING, "caught up");
-        if (now - s->lag.asked_ns >= LAG_EVERY_NS)
+        if (now - s->lag.at_ns >= LAG_EVERY_NS)
             flow_ask(r);
-    } else if (s->state == SOURCE_STREAMING && now - s->lag.at_ns > r->options.lag_max * NS_PER_MS) {
+    } else if (s->state == SOURCE_STREAMING &&
+               now - s->lag.at_ns > r->options.lag_max * NS_PER_MS) {
         r->metrics.lagging_total++;
         source_goto(r, SOURCE_LAGGING, "the stream is behind");
     }
@@ -320,10 +334,10 @@ void source_heads(struct relay *r, const struct store_heads *heads)
     if (s->state == SOURCE_JOINING)
         aim(r, heads);
     int64_t now = clock_mono_ns();
-    if ((s->state == SOURCE_STREAMING || s->state == SOURCE_LAGGING) && !s->paused && s->lag.lsn == 0 &&
-        now - s->lag.asked_ns >= LAG_EVERY_NS) {
+    if ((s->state == SOURCE_STREAMING || s->state == SOURCE_LAGGING) && !s->paused &&
+        s->lag.lsn == 0 && now - s->lag.at_ns >= LAG_EVERY_NS) {
         s->lag.lsn = heads->flushed;
-        s->lag.at_ns = s->lag.asked_ns = now;
+        s->lag.at_ns = now;
     }
 }
 

@@ -1,12 +1,15 @@
 /* Where the messages come from at the moment.
  *
  *     away ─▶ loading ─▶ tailing ─▶ joining ─▶ streaming ◀─▶ lagging
- *                └─▶ standby ─▶ loading        (stream lost: tailing again; plain connection lost: away)
+ *                └─▶ standby ─▶ loading
+ * The stream is lost: tailing again. The plain connection is lost: away.
  *
- * Two ways lead from PostgreSQL to here, each complete by itself: the replication stream, and tail by id. Both bring the
- * rows of a shard with ascending ids and without a gap, so one number per shard (relay::accepted) joins them: what is
- * not above it has been brought by the other way. A stream that has just begun says nothing about what was committed
- * before: it stays paused (joining) until the table has been read up to where every shard stood after it had begun. */
+ * Two ways lead from PostgreSQL to here, each complete by itself: the replication stream, and
+ * tail by id. Both bring the rows of a shard with ascending ids and without a gap, so one
+ * number per shard (relay::accepted) joins them: what is not above it has been brought by the
+ * other way. A stream that has just begun says nothing about what was committed before: it
+ * stays paused (joining) until the table has been read up to where every shard stood after it
+ * had begun. */
 #ifndef RELAY_SOURCE_H
 #define RELAY_SOURCE_H
 
@@ -16,13 +19,13 @@ struct pg_stream;
 struct relay;
 
 enum source_state {
-    SOURCE_AWAY,      /* the plain connection is down */
-    SOURCE_LOADING,   /* configuration and progress are being read */
-    SOURCE_STANDBY,   /* another relay has the slot */
-    SOURCE_TAILING,   /* by id; the stream is on its way, maybe waiting for an application's open transaction */
-    SOURCE_JOINING,   /* by id; the stream stands by */
+    SOURCE_AWAY,    /* the plain connection is down */
+    SOURCE_LOADING, /* configuration and progress are being read */
+    SOURCE_STANDBY, /* another relay has the slot */
+    SOURCE_TAILING, /* by id; the stream is on its way, maybe waits for open transactions */
+    SOURCE_JOINING, /* by id; the stream stands by */
     SOURCE_STREAMING,
-    SOURCE_LAGGING,   /* both: the stream has fallen behind */
+    SOURCE_LAGGING, /* both: the stream has fallen behind */
     SOURCE_STATES
 };
 
@@ -30,20 +33,19 @@ enum source_join { JOIN_PAIR, JOIN_WRITERS, JOIN_HEADS, JOIN_TAIL };
 
 struct source {
     enum source_state state;
-    struct pg_stream *stream;  /* from tailing on */
-    char stream_name[48];      /* its application_name, new for each */
-    unsigned streams;          /* made so far */
-    bool paused;               /* as the stream was told */
-    enum source_join join;     /* what joining waits for */
-    bool pair_asked;           /* who has the slot was asked after the stream had come up */
-    uint64_t join_after;       /* a snapshot asked for later than this one shows all that the stream will not bring */
-    uint64_t target[SHARDS];   /* the table is read up to here before the stream goes on */
-    int64_t slot_ns;           /* monotonic: slot asked about last */
-    int64_t load_ns;           /* monotonic: loading begun last */
-    struct {                   /* a position that the server had reached, to see how far behind the stream is */
-        uint64_t lsn;          /* 0: none */
-        int64_t at_ns;         /* monotonic: when it was asked for */
-        int64_t asked_ns;
+    struct pg_stream *stream; /* from tailing on */
+    char stream_name[48];     /* its application_name, new for each */
+    unsigned streams;         /* made so far */
+    bool paused;              /* as the stream was told */
+    enum source_join join;    /* what joining waits for */
+    bool pair_asked;          /* who has the slot was asked after the stream had come up */
+    uint64_t join_after;      /* snapshots asked for later show all that will not be streamed */
+    uint64_t target[SHARDS];  /* the table is read up to here before the stream goes on */
+    int64_t slot_ns;          /* monotonic: slot asked about last */
+    int64_t load_ns;          /* monotonic: loading begun last */
+    struct {                  /* a position of the server: is the stream past it? */
+        uint64_t lsn;         /* 0: it is, and the next one is due */
+        int64_t at_ns;        /* monotonic: when it was heard of */
     } lag;
 };
 
@@ -61,9 +63,12 @@ void source_slot(struct relay *r, enum store_slot slot);
 void source_writers_gone(struct relay *r);
 void source_heads(struct relay *r, const struct store_heads *heads);
 
-void source_broken(struct relay *r, const char *why); /* the stream makes no sense: another one */
-void source_joined(struct relay *r); /* looks whether the table has been read far enough */
-void source_pressure(struct relay *r); /* pauses the stream, or lets it go on, as the state of things wants it */
+/* The stream makes no sense: another one. */
+void source_broken(struct relay *r, const char *why);
+/* Looks whether the table has been read far enough for the stream to go on. */
+void source_joined(struct relay *r);
+/* Pauses the stream, or lets it go on, as the state of things wants it. */
+void source_pressure(struct relay *r);
 void source_tick(struct relay *r, int64_t now_ns);
 void source_confirm(struct relay *r);
 

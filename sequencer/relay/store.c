@@ -6,44 +6,63 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Progress that a crash takes back costs repeats only, and must not wait for a disk or a standby. */
+/* Progress that a crash takes back costs repeats only, and must not wait for a disk or a
+ * standby. */
 static const char setup[] = "SET synchronous_commit = off";
 
+/* A reader of a logical slot holds no copy of the data; `*` takes it for a standby all the same
+ * (`awaited`). */
 static const char heads_sql[] =
-    "WITH now AS MATERIALIZED (SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint AS flushed,"
-    " cellcast.config_version() AS version, current_setting('synchronous_standby_names') AS names,"
-    " CASE WHEN current_setting('synchronous_standby_names') <> '' THEN"
-    "  (SELECT string_agg((flush_lsn - '0/0')::bigint::text, ' ' ORDER BY flush_lsn DESC) FROM pg_stat_replication"
-    "   WHERE sync_state IN ('sync', 'quorum') AND flush_lsn IS NOT NULL) END AS standbys)"
-    "SELECT s.shard, s.last_id, now.flushed, now.version, now.names, now.standbys FROM cellcast.shard s, now";
+    "WITH standby AS MATERIALIZED (SELECT flush_lsn, pid IN (SELECT active_pid FROM "
+    "pg_replication_slots"
+    "  WHERE slot_type = 'logical') AS logical FROM pg_stat_replication WHERE sync_state IN "
+    "('sync', 'quorum')),"
+    " now AS MATERIALIZED (SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint AS flushed,"
+    "  cellcast.config_version() AS version, current_setting('synchronous_standby_names') AS "
+    "names,"
+    "  CASE WHEN current_setting('synchronous_standby_names') <> '' THEN"
+    "   (SELECT string_agg((flush_lsn - '0/0')::bigint::text, ' ' ORDER BY flush_lsn DESC) "
+    "FROM standby"
+    "    WHERE NOT logical AND flush_lsn IS NOT NULL) END AS standbys,"
+    "  CASE WHEN current_setting('synchronous_standby_names') <> '' THEN"
+    "   EXISTS (SELECT FROM standby WHERE logical) ELSE false END AS awaited)"
+    "SELECT s.shard, s.last_id, now.flushed, now.version, now.names, now.standbys, now.awaited"
+    " FROM cellcast.shard s, now";
 static const char config_sql[] =
     "SELECT v.version, c.name, c.topic, c.partitions, array_to_string(ARRAY("
     "  SELECT t.tenant FROM cellcast.tenant_cell t WHERE t.cell = c.name), ' ')"
-    " FROM (SELECT cellcast.config_version() AS version) v LEFT JOIN cellcast.cell c ON true ORDER BY c.name";
+    " FROM (SELECT cellcast.config_version() AS version) v LEFT JOIN cellcast.cell c ON true "
+    "ORDER BY c.name";
 static const char progress_sql[] = "SELECT cell, shard, id FROM cellcast.relay_progress";
 static const char write_sql[] =
     "INSERT INTO cellcast.relay_progress AS p (cell, shard, id)"
     " SELECT * FROM unnest($1::text[], $2::smallint[], $3::bigint[])"
     " ON CONFLICT (cell, shard) DO UPDATE SET id = excluded.id WHERE p.id < excluded.id";
-/* A visible row has been flushed (the sequencer commits synchronously), so what is flushed now is beyond its commit. */
+/* A visible row has been flushed (the sequencer commits synchronously), so what is flushed now
+ * is beyond its commit. */
 static const char rows_sql[] =
-    "SELECT id, channel, tenant, shard, epoch, seq, floor(extract(epoch FROM created_at) * 1000)::bigint, format, data,"
-    " coalesce(tags, ''), coalesce(info, ''), coalesce(after, ''), (pg_current_wal_flush_lsn() - '0/0')::bigint"
+    "SELECT id, channel, tenant, shard, epoch, seq, floor(extract(epoch FROM created_at) * "
+    "1000)::bigint, format, data,"
+    " coalesce(tags, ''), coalesce(info, ''), coalesce(after, ''), (pg_current_wal_flush_lsn() "
+    "- '0/0')::bigint"
     " FROM cellcast.message WHERE shard = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4";
 /* A slot that somebody is still making serves nobody: whoever makes it may be dead. */
-static const char slot_sql[] = "SELECT coalesce(a.application_name, '') FROM pg_replication_slots r"
-                               " LEFT JOIN pg_stat_activity a ON a.pid = r.active_pid"
-                               " WHERE r.slot_name = $1 AND r.active_pid IS NOT NULL"
-                               " AND r.confirmed_flush_lsn IS NOT NULL";
+static const char slot_sql[] =
+    "SELECT coalesce(a.application_name, '') FROM pg_replication_slots r"
+    " LEFT JOIN pg_stat_activity a ON a.pid = r.active_pid"
+    " WHERE r.slot_name = $1 AND r.active_pid IS NOT NULL"
+    " AND r.confirmed_flush_lsn IS NOT NULL";
 static const char writers_sql[] =
-    "SELECT array_to_string(ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE locktype = 'relation'"
-    " AND relation = 'cellcast.shard'::regclass AND mode IN ('RowShareLock', 'RowExclusiveLock')"
+    "SELECT array_to_string(ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE "
+    "locktype = 'relation'"
+    " AND relation = 'cellcast.shard'::regclass AND mode IN ('RowShareLock', "
+    "'RowExclusiveLock')"
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND ($1 = '' OR virtualtransaction = ANY (string_to_array($1, ' ')))), ' ')";
 
 enum question { HEADS, CONFIG, PROGRESS, WRITE, ROWS, SLOT, WRITERS, QUESTIONS };
-static const char *const question_names[QUESTIONS] = {"heads", "config", "progress", "write_progress",
-                                                      "rows",  "slot",   "writers"};
+static const char *const question_names[QUESTIONS] = {
+    "heads", "config", "progress", "write_progress", "rows", "slot", "writers"};
 #define WRITERS_AGAIN 0.005 /* s */
 
 struct store {
@@ -61,7 +80,7 @@ struct store {
     struct buf writers;     /* those that are waited for; empty before the first answer */
     ev_timer writers_again; /* while some are left */
     struct ev_loop *loop;
-    struct { /* progress to write */
+    struct {              /* progress to write */
         struct buf cells; /* names, each with its NUL */
         uint64_t ids[MESSAGE_CELLS_MAX * SHARDS];
         uint8_t shards[MESSAGE_CELLS_MAX * SHARDS];
@@ -87,8 +106,8 @@ static void on_down(void *owner, struct pg *p, const char *why)
 
 static const struct pg_handlers pg_handlers_of_store = {.up = on_up, .down = on_down};
 
-struct store *store_new(struct ev_loop *loop, const char *conninfo, const char *name, const char *slot,
-                        const struct store_handlers *handlers, void *owner)
+struct store *store_new(struct ev_loop *loop, const char *conninfo, const char *name,
+                        const char *slot, const struct store_handlers *handlers, void *owner)
 {
     struct store *s = calloc(1, sizeof *s);
     assert(s);
@@ -140,7 +159,8 @@ static bool may_ask(const struct store *s, enum question question)
 }
 
 /* -> true when there is an answer; what was refused has been told */
-static bool answered(struct store *s, enum question question, enum pg_status status, const struct pg_result *r)
+static bool answered(struct store *s, enum question question, enum pg_status status,
+                     const struct pg_result *r)
 {
     s->asked[question] = false;
     if (status == PG_OK)
@@ -173,6 +193,7 @@ static void on_heads(void *ctx, enum pg_status status, const struct pg_result *r
     if (pg_rows(r) > 0) {
         heads.flushed = (uint64_t)pg_i64(r, 0, 2);
         heads.config_version = pg_i64(r, 0, 3);
+        heads.awaited = pg_bool(r, 0, 6);
         heads.standbys = gate_standbys(bytes_or_empty(r, 0, 4), bytes_or_empty(r, 0, 5));
     }
     s->handlers->heads(s->owner, &heads);
@@ -193,7 +214,8 @@ static void on_config(void *ctx, enum pg_status status, const struct pg_result *
     s->handlers->config_begin(s->owner, pg_i64(r, 0, 0));
     for (int i = 0; i < pg_rows(r); i++)
         if (!pg_is_null(r, i, 1))
-            s->handlers->config_cell(s->owner, pg_bytes(r, i, 1), pg_bytes(r, i, 2), pg_i64(r, i, 3), pg_bytes(r, i, 4));
+            s->handlers->config_cell(s->owner, pg_bytes(r, i, 1), pg_bytes(r, i, 2),
+                                     pg_i64(r, i, 3), pg_bytes(r, i, 4));
     s->handlers->config_end(s->owner);
 }
 
@@ -242,7 +264,8 @@ bool store_write_progress(struct store *s)
     bool may = may_ask(s, WRITE);
     if (may) {
         pg_array_open(s->params, PG_ARRAY_TEXT);
-        for (size_t at = 0; at < s->progress.cells.n; at += strlen(s->progress.cells.p + at) + 1)
+        for (size_t at = 0; at < s->progress.cells.n;
+             at += strlen(s->progress.cells.p + at) + 1)
             pg_array_bytes(s->params, bytes_str(s->progress.cells.p + at));
         pg_array_close(s->params);
         pg_array_open(s->params, PG_ARRAY_I16);
@@ -286,7 +309,8 @@ static bool take_row(const struct pg_result *r, int i, struct row *ret_row, uint
     };
     *ret_lsn = (uint64_t)pg_i64(r, i, 12);
     *ret_row = row;
-    return shard >= 0 && shard < SHARDS && format >= 0 && format <= UINT8_MAX && row_valid(&row);
+    return shard >= 0 && shard < SHARDS && format >= 0 && format <= UINT8_MAX &&
+           row_valid(&row);
 }
 
 static void on_rows(void *ctx, enum pg_status status, const struct pg_result *r)
@@ -303,12 +327,13 @@ static void on_rows(void *ctx, enum pg_status status, const struct pg_result *r)
         if (take_row(r, i, &row, &lsn))
             s->handlers->row(s->owner, above, &row, lsn);
         else
-            s->handlers->bad_row(s->owner, shard, (uint64_t)pg_i64(r, i, 0));
+            s->handlers->bad_row(s->owner, above, shard, (uint64_t)pg_i64(r, i, 0));
     }
     s->handlers->rows_end(s->owner, shard, above, upto, (unsigned)rows < limit);
 }
 
-bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t upto, unsigned limit)
+bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t upto,
+                     unsigned limit)
 {
     if (!may_ask(s, ROWS))
         return false;

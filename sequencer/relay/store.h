@@ -1,6 +1,7 @@
-/* What the relay asks PostgreSQL on its plain connection; the replication stream is another one. Each question has at
- * most one answer outstanding, and is not asked again meanwhile (the functions then answer false). Results come through
- * the handlers, from the loop. When the connection goes, what was asked is never answered: `down` says so for all. */
+/* What the relay asks PostgreSQL on its plain connection; the replication stream is another
+ * one. Each question has at most one answer outstanding, and is not asked again meanwhile (the
+ * functions then answer false). Results come through the handlers, from the loop. When the
+ * connection goes, what was asked is never answered: `down` says so for all. */
 #ifndef RELAY_STORE_H
 #define RELAY_STORE_H
 
@@ -11,13 +12,16 @@
 
 struct store;
 
-/* One snapshot: which messages are visible, how far the log is safe, which configuration holds for both. */
+/* One snapshot: which messages are visible, how far the log is safe, which configuration holds
+ * for both. */
 struct store_heads {
     uint64_t shards;          /* bit n: last_id[n] was there */
     uint64_t last_id[SHARDS]; /* highest id committed and visible */
     uint64_t flushed;         /* LSN up to which the server's log is on its disk */
     uint64_t standbys;        /* as gate_standbys */
     int64_t config_version;
+    bool
+        awaited; /* commits wait for the reader of a logical slot: a setting that must not be */
 };
 
 enum store_slot { STORE_SLOT_FREE, STORE_SLOT_OURS, STORE_SLOT_OTHERS };
@@ -28,24 +32,26 @@ struct store_handlers {
     void (*heads)(void *owner, const struct store_heads *heads);
     /* Configuration: begin, each cell, end. */
     void (*config_begin)(void *owner, int64_t version);
-    void (*config_cell)(void *owner, struct bytes name, struct bytes topic, int64_t partitions, struct bytes tenants);
+    void (*config_cell)(void *owner, struct bytes name, struct bytes topic, int64_t partitions,
+                        struct bytes tenants);
     void (*config_end)(void *owner);
     /* Progress as written: each row, then the end. */
     void (*progress)(void *owner, struct bytes cell, unsigned shard, uint64_t id);
     void (*progress_end)(void *owner);
     void (*progress_written)(void *owner);
-    /* Rows of one shard above `above`, up to `upto`, each with an LSN at or above the end of its commit. all: there are
-     * no further ones up to upto. */
+    /* Rows of one shard above `above`, up to `upto`, each with an LSN at or above the end of
+     * its commit. all: there are no further ones up to upto. */
     void (*row)(void *owner, uint64_t above, const struct row *row, uint64_t lsn);
     void (*rows_end)(void *owner, unsigned shard, uint64_t above, uint64_t upto, bool all);
-    void (*bad_row)(void *owner, unsigned shard, uint64_t id);
+    void (*bad_row)(void *owner, uint64_t above, unsigned shard, uint64_t id);
     void (*slot)(void *owner, enum store_slot slot);
     void (*writers_gone)(void *owner);
-    void (*refused)(void *owner, const char *question, const char *sqlstate, const char *message);
+    void (*refused)(void *owner, const char *question, const char *sqlstate,
+                    const char *message);
 };
 
-struct store *store_new(struct ev_loop *loop, const char *conninfo, const char *name, const char *slot,
-                        const struct store_handlers *handlers, void *owner);
+struct store *store_new(struct ev_loop *loop, const char *conninfo, const char *name,
+                        const char *slot, const struct store_handlers *handlers, void *owner);
 void store_free(struct store *s);
 bool store_is_up(const struct store *s);
 void store_reset(struct store *s); /* closes and connects again */
@@ -54,13 +60,16 @@ void store_reset(struct store *s); /* closes and connects again */
 bool store_ask_heads(struct store *s);
 bool store_load_config(struct store *s);
 bool store_load_progress(struct store *s);
-bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t upto, unsigned limit);
-/* Who has the replication slot of the server that this connection is to: asked again when our stream is up, it proves
- * that both are to the same server. ours: application_name of our walsender, kept by the caller; "": we have none. */
+bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t upto,
+                     unsigned limit);
+/* Who has the replication slot of the server that this connection is to: asked again when our
+ * stream is up, it proves that both are to the same server. ours: application_name of our
+ * walsender, kept by the caller; "": we have none. */
 bool store_ask_slot(struct store *s, const char *ours);
-/* Asks until every transaction that may have been writing messages when it was called first has ended, then says
- * writers_gone. Read from the lock table: such a transaction holds a lock on cellcast.shard until it has become
- * visible, and an application's long transaction holds none. */
+/* Asks until every transaction that may have been writing messages when it was called first has
+ * ended, then says writers_gone. Read from the lock table: such a transaction holds a lock on
+ * cellcast.shard until it has become visible, and an application's long transaction holds none.
+ */
 bool store_wait_for_writers(struct store *s);
 /* Progress to write: add what changed, then write. */
 void store_add_progress(struct store *s, const char *cell, unsigned shard, uint64_t id);

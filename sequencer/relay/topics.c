@@ -70,7 +70,8 @@ static void try_wish(struct topics *t, struct topics_wish *w)
     struct buf error;
     buf_init(&error);
     pthread_mutex_unlock(&t->lock);
-    int made = kafka_topic_make(t->brokers, asked.topic, asked.partitions, t->replication, t->retention_ms, &error);
+    int made = kafka_topic_make(t->brokers, asked.topic, asked.partitions, t->replication,
+                                t->retention_ms, &error);
     pthread_mutex_lock(&t->lock);
     if (w->state == WISH_OPEN && w->number == asked.number) {
         if (made >= 0) {
@@ -78,7 +79,8 @@ static void try_wish(struct topics *t, struct topics_wish *w)
             t->why[0] = 0;
         } else {
             w->due_ns = clock_mono_ns() + RETRY_NS;
-            snprintf(t->why, sizeof t->why, "topic=%.80s: %.150s", asked.topic, error.p ? error.p : "no reason given");
+            snprintf(t->why, sizeof t->why, "topic=%.80s: %.150s", asked.topic,
+                     error.p ? error.p : "no reason given");
         }
         if (!t->ending)
             ev_async_send(t->loop, &t->granted);
@@ -126,8 +128,8 @@ static void on_granted(struct ev_loop *loop, ev_async *async, int events)
     memcpy(t->logged, why, sizeof why);
 }
 
-struct topics *topics_new(struct ev_loop *loop, const char *brokers, int replication, int64_t retention_ms,
-                          topics_made *made, void *owner)
+struct topics *topics_new(struct ev_loop *loop, const char *brokers, int replication,
+                          int64_t retention_ms, topics_made *made, void *owner)
 {
     struct topics *t = calloc(1, sizeof *t);
     pthread_condattr_t clock;
@@ -176,7 +178,8 @@ void topics_want(struct topics *t, unsigned cell, const char *topic, int32_t par
     assert(cell < MESSAGE_CELLS_MAX);
     pthread_mutex_lock(&t->lock);
     struct topics_wish *w = &t->wishes[cell];
-    *w = (struct topics_wish){.state = WISH_OPEN, .number = ++t->last_number, .partitions = partitions};
+    *w = (struct topics_wish){
+        .state = WISH_OPEN, .number = ++t->last_number, .partitions = partitions};
     snprintf(w->topic, sizeof w->topic, "%s", topic);
     pthread_cond_signal(&t->changed);
     pthread_mutex_unlock(&t->lock);

@@ -47,7 +47,8 @@ static bool get_int(struct bytes v, int64_t *ret)
     return true;
 }
 
-static bool get_between(const struct bytes *v, enum wal_column c, int64_t least, int64_t most, int64_t *ret)
+static bool get_between(const struct bytes *v, enum wal_column c, int64_t least, int64_t most,
+                        int64_t *ret)
 {
     return get_int(v[c], ret) && *ret >= least && *ret <= most;
 }
@@ -63,7 +64,8 @@ static const char *get_numbers(const struct bytes *v, struct row *row)
         return "epoch";
     if (!get_between(v, WAL_seq, 1, INT64_MAX, &seq))
         return "seq";
-    if (v[WAL_created_at].n != 8 || !get_between(v, WAL_created_at, -PG_EPOCH_US, INT64_MAX - PG_EPOCH_US, &created))
+    if (v[WAL_created_at].n != 8 ||
+        !get_between(v, WAL_created_at, -PG_EPOCH_US, INT64_MAX - PG_EPOCH_US, &created))
         return "created_at";
     if (!get_between(v, WAL_format, 0, UINT8_MAX, &format))
         return "format";
@@ -76,7 +78,8 @@ static const char *get_numbers(const struct bytes *v, struct row *row)
     return NULL;
 }
 
-static enum wal_answer insert(struct wal *w, const struct pgoutput_event *e, struct row *ret_row)
+static enum wal_answer insert(struct wal *w, const struct pgoutput_event *e,
+                              struct row *ret_row)
 {
     struct bytes v[WAL_N_COLUMNS];
     for (unsigned c = 0; c < WAL_N_COLUMNS; c++) {

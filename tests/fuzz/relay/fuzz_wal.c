@@ -1,5 +1,5 @@
-/* A replication stream: frames of u16 length and bytes, one behind the other. Whatever comes, a row that is given out
- * keeps the promises of row.h, and its slices lie within its frame. */
+/* A replication stream: frames of u16 length and bytes, one behind the other. Whatever comes, a
+ * row that is given out keeps the promises of row.h, and its slices lie within its frame. */
 #include "wal.h"
 
 #include "fuzz.h"

@@ -49,8 +49,8 @@ static inline void put_commit(struct buf *b, uint64_t end_lsn)
     put_be(b, 0, 8);
 }
 
-static inline void put_relation(struct buf *b, uint32_t oid, const char *schema, const char *table,
-                                const char *const *names, unsigned n)
+static inline void put_relation(struct buf *b, uint32_t oid, const char *schema,
+                                const char *table, const char *const *names, unsigned n)
 {
     buf_clear(b);
     buf_append_char(b, 'R');

@@ -10,7 +10,8 @@ static struct cells_change change;
 
 static int put(const char *name, const char *topic, int64_t partitions, const char *tenants)
 {
-    return cells_put(&cells, &change, bytes_str(name), bytes_str(topic), partitions, bytes_str(tenants));
+    return cells_put(&cells, &change, bytes_str(name), bytes_str(topic), partitions,
+                     bytes_str(tenants));
 }
 
 static void load_two(void)
@@ -106,6 +107,6 @@ START_TEST(one_cell_more_than_there_are_bits_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("cells", a_tenant_goes_to_every_cell_that_hosts_it, a_cell_keeps_its_number_over_a_change,
-          another_topic_or_count_makes_a_cell_anew, a_cell_out_of_bounds_is_refused,
-          one_cell_more_than_there_are_bits_is_refused)
+UNIT_MAIN("cells", a_tenant_goes_to_every_cell_that_hosts_it,
+          a_cell_keeps_its_number_over_a_change, another_topic_or_count_makes_a_cell_anew,
+          a_cell_out_of_bounds_is_refused, one_cell_more_than_there_are_bits_is_refused)

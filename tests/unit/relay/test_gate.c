@@ -42,7 +42,8 @@ END_TEST
 START_TEST(messages_of_a_shard_leave_in_the_order_in_which_they_came)
 {
     start(LSN_EVERYWHERE);
-    struct message *first = add(3, 10, 100), *second = add(3, 11, 200), *third = add(3, 12, 300);
+    struct message *first = add(3, 10, 100), *second = add(3, 11, 200),
+                   *third = add(3, 12, 300);
     gate_heard(&gate, 3, 11);
     take_exactly(first);
     take_exactly(second);
@@ -161,6 +162,6 @@ UNIT_MAIN("gate", a_decoded_message_waits_until_a_snapshot_shows_its_id,
           what_is_visible_still_waits_for_the_synchronous_standbys,
           a_transaction_whose_end_is_not_known_waits_only_where_standbys_must_have_it,
           an_older_snapshot_takes_nothing_back, the_oldest_is_found_over_all_shards,
-          no_standby_is_asked_for_when_the_setting_is_empty, first_n_are_as_far_as_the_slowest_of_them,
-          any_n_are_as_far_as_enough_of_them, a_bare_list_means_one,
-          nothing_is_safe_while_fewer_standbys_answer_than_are_asked_for)
+          no_standby_is_asked_for_when_the_setting_is_empty,
+          first_n_are_as_far_as_the_slowest_of_them, any_n_are_as_far_as_enough_of_them,
+          a_bare_list_means_one, nothing_is_safe_while_fewer_standbys_answer_than_are_asked_for)

@@ -94,7 +94,8 @@ START_TEST(a_repeat_waits_for_the_acknowledgement_of_what_it_repeats)
 {
     start();
     struct message *by_tail = release(3, 10, 1);
-    transaction(3, 10, 200); /* the stream brings the same row: it is dropped, and not released again */
+    transaction(
+        3, 10, 200); /* the stream brings the same row: it is dropped, and not released again */
     ck_assert_uint_eq(mark_lsn(&mark), 100);
     ack(by_tail, 0);
     ck_assert_uint_eq(mark_lsn(&mark), 200);
@@ -248,13 +249,15 @@ START_TEST(the_highest_id_of_each_shard_is_remembered_until_the_stream_begins_an
 }
 END_TEST
 
-UNIT_MAIN("mark", an_lsn_is_confirmed_when_its_messages_are_acknowledged, an_lsn_waits_for_every_cell,
+UNIT_MAIN("mark", an_lsn_is_confirmed_when_its_messages_are_acknowledged,
+          an_lsn_waits_for_every_cell,
           a_later_transaction_is_not_confirmed_before_an_earlier_one,
           a_transaction_is_not_confirmed_before_its_end_has_come,
           a_repeat_waits_for_the_acknowledgement_of_what_it_repeats,
           a_message_for_no_cell_is_confirmed_when_it_is_released,
-          an_idle_stream_is_confirmed_up_to_what_the_server_says, a_transaction_without_messages_holds_nothing_back,
-          there_is_no_lsn_without_a_stream, progress_is_the_last_id_before_the_first_that_is_not_acknowledged,
+          an_idle_stream_is_confirmed_up_to_what_the_server_says,
+          a_transaction_without_messages_holds_nothing_back, there_is_no_lsn_without_a_stream,
+          progress_is_the_last_id_before_the_first_that_is_not_acknowledged,
           a_cell_that_lags_holds_only_its_own_progress, a_session_begins_where_the_table_says,
           what_an_earlier_session_left_unacknowledged_counts_for_nothing,
           more_transactions_than_are_kept_count_as_one_and_lose_nothing,

@@ -10,7 +10,8 @@
 #include <ctype.h>
 #include <stdio.h>
 
-/* The bytes of one paragraph of hex, numbered from 0; what stands behind # is for the reader. */
+/* The bytes of one paragraph of hex, numbered from 0; what stands behind # is for the reader.
+ */
 static void read_paragraph(unsigned wanted, struct buf *into)
 {
     char line[512];
@@ -144,5 +145,5 @@ START_TEST(a_route_is_one_delivery_per_cell)
 END_TEST
 
 UNIT_MAIN("message", a_record_is_the_golden_one, a_stub_is_the_record_without_its_payload,
-          key_and_partition_are_the_golden_ones, a_worker_reads_it_back, a_message_keeps_a_copy_of_its_row,
-          a_route_is_one_delivery_per_cell)
+          key_and_partition_are_the_golden_ones, a_worker_reads_it_back,
+          a_message_keeps_a_copy_of_its_row, a_route_is_one_delivery_per_cell)

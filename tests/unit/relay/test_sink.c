@@ -1,4 +1,5 @@
-/* The sink over a producer made here: it keeps what it is given and answers when the test says so. */
+/* The sink over a producer made here: it keeps what it is given and answers when the test says
+ * so. */
 #include "sink.h"
 
 #include "fixture.h"
@@ -66,8 +67,8 @@ struct kafka_topic *kafka_producer_topic(struct kafka_producer *p, const char *n
     return &producer.topic;
 }
 
-int kafka_produce(struct kafka_producer *p, struct kafka_topic *t, int32_t partition, struct bytes key,
-                  struct bytes value, uint64_t token)
+int kafka_produce(struct kafka_producer *p, struct kafka_topic *t, int32_t partition,
+                  struct bytes key, struct bytes value, uint64_t token)
 {
     struct record record;
     struct publication publication;
@@ -260,7 +261,8 @@ START_TEST(a_record_that_is_too_large_goes_as_a_stub_in_its_place)
 }
 END_TEST
 
-START_TEST(a_record_that_the_broker_finds_too_large_comes_again_as_a_stub_before_those_behind_it)
+START_TEST(
+    a_record_that_the_broker_finds_too_large_comes_again_as_a_stub_before_those_behind_it)
 {
     start();
     add(1, 1);

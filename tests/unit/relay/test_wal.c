@@ -7,8 +7,9 @@
 #define COMMITTED_US 1795437296791000LL
 #define CREATED_PG_US 0x000303ef9712c614LL /* 2026-11-23 12:34:56.789012 */
 
-static const char *const names[] = {"data",  "seq",  "channel", "origin", "tenant",  "shard",     "epoch",
-                                    "after", "tags", "info",    "id",     "counter", "created_at", "format"};
+static const char *const names[] = {"data",  "seq",     "channel",    "origin", "tenant",
+                                    "shard", "epoch",   "after",      "tags",   "info",
+                                    "id",    "counter", "created_at", "format"};
 #define N_NAMES (sizeof names / sizeof *names)
 
 static struct wal wal;
@@ -158,7 +159,8 @@ START_TEST(a_stream_out_of_step_is_broken)
 }
 END_TEST
 
-UNIT_MAIN("wal", a_row_is_read_by_the_names_of_its_columns, a_transaction_tells_its_commit_time_first_and_its_end_last,
+UNIT_MAIN("wal", a_row_is_read_by_the_names_of_its_columns,
+          a_transaction_tells_its_commit_time_first_and_its_end_last,
           other_tables_are_passed_over, a_table_that_was_made_anew_is_known_by_its_new_number,
-          a_row_that_makes_no_sense_is_told_apart, a_table_without_a_column_that_is_needed_gives_no_row,
-          a_stream_out_of_step_is_broken)
+          a_row_that_makes_no_sense_is_told_apart,
+          a_table_without_a_column_that_is_needed_gives_no_row, a_stream_out_of_step_is_broken)
