@@ -5,8 +5,9 @@
 #include <errno.h>
 #include <syslog.h>
 
-/* The waits are what a client needs to be back within a second of its broker (with the defaults it stalls up to 9 s);
- * the deadlines are for a broker that has stopped without closing its connections. */
+/* The waits are what a client needs to be back within a second of its broker (with the defaults
+ * it stalls up to 9 s); the deadlines are for a broker that has stopped without closing its
+ * connections. */
 static const char *const common[][2] = {
     {"socket.keepalive.enable", "true"},
     {"socket.timeout.ms", "10000"},
@@ -19,7 +20,8 @@ static const char *const common[][2] = {
     {NULL, NULL},
 };
 
-static bool set(rd_kafka_conf_t *conf, const char *name, const char *value, struct buf *ret_error)
+static bool set(rd_kafka_conf_t *conf, const char *name, const char *value,
+                struct buf *ret_error)
 {
     char why[256];
     if (rd_kafka_conf_set(conf, name, value, why, sizeof why) == RD_KAFKA_CONF_OK)
@@ -36,16 +38,17 @@ static bool set_all(rd_kafka_conf_t *conf, const char *const (*rows)[2], struct 
     return true;
 }
 
-rd_kafka_conf_t *kafka_conf_new(const char *brokers, const char *name, const char *const (*more)[2],
-                                struct buf *ret_error)
+rd_kafka_conf_t *kafka_conf_new(const char *brokers, const char *name,
+                                const char *const (*more)[2], struct buf *ret_error)
 {
     if (!*brokers) {
         buf_append_str(ret_error, "no brokers are named");
         return NULL;
     }
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
-    if (set(conf, "bootstrap.servers", brokers, ret_error) && set(conf, "client.id", name, ret_error) &&
-        set_all(conf, common, ret_error) && set_all(conf, more, ret_error))
+    if (set(conf, "bootstrap.servers", brokers, ret_error) &&
+        set(conf, "client.id", name, ret_error) && set_all(conf, common, ret_error) &&
+        set_all(conf, more, ret_error))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;

@@ -17,17 +17,17 @@
 #define UNPLACED (-1)
 #define DOUBT_ALL_NS NS_PER_S /* between two doubts about all partitions */
 
-/* Partitions are started and stopped one by one (consume_start_queue): no group is needed, those that stay go on
- * undisturbed, and rd_kafka_assign() of librdkafka 2.0.2 ends the process when it is called again while a partition of
- * the call before is still stopping (rktp_started, rdkafka_assignment.c). */
-
-/* With the default queued.min.messages the client stops fetching for a second at a time once 100,000 wait. */
+/* Partitions are started and stopped one by one (consume_start_queue): no group is needed,
+ * those that stay go on undisturbed, and rd_kafka_assign() of librdkafka 2.0.2 ends the process
+ * when it is called again while a partition of the call before is still stopping (its assertion
+ * `rktp_started`). With the default queued.min.messages the client stops fetching for a second
+ * at a time once 100,000 wait. */
 static const char *const settings[][2] = {
     {"enable.auto.commit", "false"},
     {"enable.auto.offset.store", "false"},
     {"auto.offset.reset", "error"},
     {"enable.partition.eof", "true"},
-    {"topic.metadata.propagation.max.ms", "1000"}, /* how long a topic that is gone goes unsaid */
+    {"topic.metadata.propagation.max.ms", "1000"}, /* that a lost topic goes unsaid */
     {"fetch.error.backoff.ms", "20"},
     {"fetch.wait.max.ms", "100"}, /* a partition just assigned waits for the fetch under way */
     {"queued.min.messages", "10000000"},
@@ -37,12 +37,12 @@ static const char *const settings[][2] = {
 
 struct partition {
     int32_t number;
-    uint64_t birth;  /* one for each time that it was assigned or lost its place */
-    int64_t next;    /* offset of the next record, UNPLACED while it is looked up */
-    int64_t was;     /* next before it lost its place, UNPLACED when it never had one */
-    int64_t end;     /* seen when it was placed */
-    bool started;    /* librdkafka reads it */
-    bool caught_up;  /* and told */
+    uint64_t birth; /* one for each time that it was assigned or lost its place */
+    int64_t next;   /* offset of the next record, UNPLACED while it is looked up */
+    int64_t was;    /* next before it lost its place, UNPLACED when it never had one */
+    int64_t end;    /* seen when it was placed */
+    bool started;   /* librdkafka reads it */
+    bool caught_up; /* and told */
 };
 
 struct kafka_consumer {
@@ -51,7 +51,7 @@ struct kafka_consumer {
     void *owner;
     char *brokers, *name, *topic;
     rd_kafka_t *rk;
-    rd_kafka_topic_t *handle; /* from the start, so that the leaders are known before the first assignment */
+    rd_kafka_topic_t *handle; /* opened early: leaders are known before the first assignment */
     struct wake wake;
     struct partition *partitions;
     size_t n;
@@ -64,7 +64,7 @@ struct kafka_consumer {
     char said[256];       /* the last failure of a lookup that was logged */
     char trouble[256];    /* an error about no partition of this turn, "" when none */
     bool all_down;        /* and it was about every broker */
-    bool topic_gone;      /* or about the topic: if it is made again, our offsets are of the old one */
+    bool topic_gone;      /* or about the topic: made again, our offsets are of the old one */
     bool returned;        /* reachable again after a doubt, which is yet to be told */
     int64_t doubted_ns;   /* the last doubt about all */
     bool handed;          /* something in this turn */
@@ -82,10 +82,11 @@ static void stop(struct kafka_consumer *c, struct partition *p)
 
 static void start(struct kafka_consumer *c, struct partition *p)
 {
-    p->started = rd_kafka_consume_start_queue(c->handle, p->number, p->next, c->wake.queue) == 0;
+    p->started =
+        rd_kafka_consume_start_queue(c->handle, p->number, p->next, c->wake.queue) == 0;
     if (!p->started)
-        log_error("kafka_start", "name=%s topic=%s partition=%d why=\"%s\"", c->name, c->topic, p->number,
-                  rd_kafka_err2str(rd_kafka_last_error()));
+        log_error("kafka_start", "name=%s topic=%s partition=%d why=\"%s\"", c->name, c->topic,
+                  p->number, rd_kafka_err2str(rd_kafka_last_error()));
 }
 
 static void free_parts(struct kafka_consumer *c)
@@ -189,8 +190,8 @@ static void log_failure(struct kafka_consumer *c, uint32_t retry_ms)
     if (strcmp(c->said, c->lookup.why) == 0)
         return;
     snprintf(c->said, sizeof c->said, "%s", c->lookup.why);
-    log_warn("kafka_lookup", "name=%s topic=%s partitions=%zu retry_ms=%u why=\"%s\"", c->name, c->topic, c->lookup.n,
-             retry_ms, c->said);
+    log_warn("kafka_lookup", "name=%s topic=%s partitions=%zu retry_ms=%u why=\"%s\"", c->name,
+             c->topic, c->lookup.n, retry_ms, c->said);
 }
 
 static void take_places(struct kafka_consumer *c)
@@ -206,8 +207,8 @@ static void take_places(struct kafka_consumer *c)
         start(c, p);
         if (!p->started)
             unplace(c, p);
-        log_debug("kafka_place", "topic=%s partition=%d start=%" PRId64 " end=%" PRId64, c->topic, p->number, p->next,
-                  p->end);
+        log_debug("kafka_place", "topic=%s partition=%d start=%" PRId64 " end=%" PRId64,
+                  c->topic, p->number, p->next, p->end);
     }
 }
 
@@ -241,7 +242,8 @@ static void look_whether_caught_up(struct kafka_consumer *c, struct partition *p
     c->handlers->caught_up(c->owner, p->number);
 }
 
-static void take_record(struct kafka_consumer *c, struct partition *p, const rd_kafka_message_t *m)
+static void take_record(struct kafka_consumer *c, struct partition *p,
+                        const rd_kafka_message_t *m)
 {
     rd_kafka_timestamp_type_t type;
     p->next = m->offset + 1;
@@ -251,12 +253,14 @@ static void take_record(struct kafka_consumer *c, struct partition *p, const rd_
                         bytes_of(m->key, m->key_len), bytes_of(m->payload, m->len));
 }
 
-/* The place is lost, or what is read there cannot be trusted: looked up anew, later each time while it goes on so. */
-static void take_partition_error(struct kafka_consumer *c, struct partition *p, const rd_kafka_message_t *m)
+/* The place is lost, or what is read there cannot be trusted: looked up anew, later each time
+ * while it goes on so. */
+static void take_partition_error(struct kafka_consumer *c, struct partition *p,
+                                 const rd_kafka_message_t *m)
 {
     const char *why = m->len > 0 ? m->payload : rd_kafka_err2str(m->err);
-    log_warn("kafka_partition", "name=%s topic=%s partition=%d next=%" PRId64 " why=\"%s\"", c->name, c->topic,
-             p->number, p->next, why);
+    log_warn("kafka_partition", "name=%s topic=%s partition=%d next=%" PRId64 " why=\"%s\"",
+             c->name, c->topic, p->number, p->next, why);
     unplace(c, p);
     task_again(&c->task);
     c->handed = true;
@@ -325,7 +329,8 @@ static void take_trouble(struct kafka_consumer *c)
     if (c->returned) {
         c->returned = false;
         doubt_all(c, "Kafka answers again");
-    } else if (why[0] && (c->doubted_ns == 0 || clock_mono_ns() - c->doubted_ns > DOUBT_ALL_NS)) {
+    } else if (why[0] &&
+               (c->doubted_ns == 0 || clock_mono_ns() - c->doubted_ns > DOUBT_ALL_NS)) {
         doubt_all(c, why);
     }
 }
@@ -360,7 +365,8 @@ static void woken(void *owner)
 
 /* ---- the owner's side */
 
-static rd_kafka_t *new_client(struct kafka_consumer *c, const char *brokers, struct buf *ret_error)
+static rd_kafka_t *new_client(struct kafka_consumer *c, const char *brokers,
+                              struct buf *ret_error)
 {
     char why[256];
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, c->name, settings, ret_error);
@@ -388,9 +394,9 @@ static rd_kafka_queue_t *new_queue(rd_kafka_t *rk)
     return queue;
 }
 
-int kafka_consumer_new(struct ev_loop *loop, const char *brokers, const char *name, const char *topic,
-                       const struct kafka_consumer_handlers *handlers, void *owner,
-                       struct kafka_consumer **ret_consumer, struct buf *ret_error)
+int kafka_consumer_new(struct ev_loop *loop, const char *brokers, const char *name,
+                       const char *topic, const struct kafka_consumer_handlers *handlers,
+                       void *owner, struct kafka_consumer **ret_consumer, struct buf *ret_error)
 {
     struct kafka_consumer *c = calloc(1, sizeof *c);
     assert(c);
@@ -433,8 +439,8 @@ void kafka_consumer_free(struct kafka_consumer *c)
     leave(c);
 }
 
-void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, size_t n, int64_t tail_records,
-                           int64_t tail_ms)
+void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, size_t n,
+                           int64_t tail_records, int64_t tail_ms)
 {
     struct partition *fresh = calloc(n + 1, sizeof *fresh);
     assert(fresh);
@@ -483,7 +489,8 @@ int64_t kafka_consumer_lag(const struct kafka_consumer *c)
         if (p->next == UNPLACED)
             return -1;
         /* as of the last fetch: asks nobody */
-        if (rd_kafka_get_watermark_offsets(c->rk, c->topic, p->number, &low, &high) != RD_KAFKA_RESP_ERR_NO_ERROR ||
+        if (rd_kafka_get_watermark_offsets(c->rk, c->topic, p->number, &low, &high) !=
+                RD_KAFKA_RESP_ERR_NO_ERROR ||
             high < p->end)
             high = p->end;
         lag += high > p->next ? high - p->next : 0;

@@ -23,13 +23,14 @@ struct kafka_consumer_handlers {
 int kafka_consumer_new(struct ev_loop *loop, const char *brokers, const char *name, const char *topic,
                        const struct kafka_consumer_handlers *handlers, void *owner,
                        struct kafka_consumer **ret_consumer, struct buf *ret_error);
-void kafka_consumer_free(struct kafka_consumer *c);
+void kafka_consumer_free(struct kafka_consumer *c); /* waits for a lookup under way, a second or two at worst */
 /* Replaces the assignment. A partition that is new starts at the earlier of (end - tail_records) and the first record
- * younger than tail_ms; never at "end" unknown. Looked up without blocking the loop (a thread of its own), tried
- * again until Kafka answers. */
+ * younger than tail_ms; never at "end" unknown. One that stays goes on undisturbed. One that lost its place (doubt)
+ * goes on where it was, if that is still there, or at its new start where that is earlier; `caught_up` is told again.
+ * Looked up without blocking the loop (a thread of its own), tried again until Kafka answers. */
 void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, size_t n, int64_t tail_records,
                            int64_t tail_ms);
-void kafka_consumer_pause(struct kafka_consumer *c, bool paused); /* back-pressure */
+void kafka_consumer_pause(struct kafka_consumer *c, bool paused); /* back-pressure; a turn under way is finished */
 bool kafka_consumer_reachable(const struct kafka_consumer *c);
 int64_t kafka_consumer_lag(const struct kafka_consumer *c); /* records behind the ends last seen, all partitions; -1 unknown */
 

@@ -16,8 +16,10 @@ static const char *const settings[][2] = {
 
 static bool fail(struct lookup *l, rd_kafka_resp_err_t err)
 {
-    /* errors below 0 are the library's own; these two are said only once a broker's metadata has come */
-    l->answered = err > 0 || err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION || err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
+    /* errors below 0 are the library's own; these two are said only once a broker's metadata
+     * has come */
+    l->answered = err > 0 || err == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+                  err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
     snprintf(l->why, sizeof l->why, "%s", rd_kafka_err2str(err));
     return false;
 }
@@ -32,14 +34,16 @@ static bool only_ask(struct lookup *l, rd_kafka_t *rk)
     return true;
 }
 
-/* First offset at or after that time, of each place; -1 where there is none. One request to each leader. */
+/* First offset at or after that time, of each place; -1 where there is none. One request to
+ * each leader. */
 static bool ask_offsets(struct lookup *l, rd_kafka_t *rk, int64_t time_ms, int64_t *ret_offsets)
 {
     if (atomic_load(&l->cancelled))
         return fail(l, RD_KAFKA_RESP_ERR__DESTROY);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)l->n);
     for (size_t i = 0; i < l->n; i++)
-        rd_kafka_topic_partition_list_add(list, l->topic, l->places[i].partition)->offset = time_ms;
+        rd_kafka_topic_partition_list_add(list, l->topic, l->places[i].partition)->offset =
+            time_ms;
     rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(rk, list, CALL_MS);
     for (int i = 0; i < list->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
         err = list->elems[i].err;
@@ -54,8 +58,8 @@ static bool find_places(struct lookup *l, rd_kafka_t *rk)
 {
     int64_t *ends = calloc(3 * l->n, sizeof *ends), *lows = ends + l->n, *young = lows + l->n;
     int64_t since = l->now_ms > l->tail_ms ? l->now_ms - l->tail_ms : 0;
-    bool fine = ends && ask_offsets(l, rk, AT_END, ends) && ask_offsets(l, rk, AT_BEGINNING, lows) &&
-                ask_offsets(l, rk, since, young);
+    bool fine = ends && ask_offsets(l, rk, AT_END, ends) &&
+                ask_offsets(l, rk, AT_BEGINNING, lows) && ask_offsets(l, rk, since, young);
     for (size_t i = 0; i < l->n && fine; i++) {
         struct place *p = &l->places[i];
         p->end = ends[i];

@@ -1,6 +1,7 @@
-/* Where reading a partition begins, asked of Kafka with calls that block: for a thread (task.h). Each run has a client
- * of its own: a broker answers one request of a connection after the other, so that behind a fetch that waits for
- * records each question would take its 100 ms (measured: 400 ms, now 15). */
+/* Where reading a partition begins, asked of Kafka with calls that block: for a thread
+ * (task.h). Each run has a client of its own: a broker answers one request of a connection
+ * after the other, so that behind a fetch that waits for records each question would take its
+ * 100 ms (measured: 400 ms, now 15). */
 #ifndef KAFKA_LOOKUP_H
 #define KAFKA_LOOKUP_H
 
@@ -12,9 +13,10 @@
 struct place {
     int32_t partition;
     uint64_t birth; /* the owner's, to know it again */
-    int64_t was;    /* offset where reading would go on if nothing is amiss; -1: it has not begun */
-    int64_t start;  /* offset; of no meaning unless the run went well */
-    int64_t end;    /* offset behind the last record, seen after the assignment */
+    int64_t
+        was; /* offset where reading would go on if nothing is amiss; -1: it has not begun */
+    int64_t start; /* offset; of no meaning unless the run went well */
+    int64_t end;   /* offset behind the last record, seen after the assignment */
 };
 
 struct lookup {

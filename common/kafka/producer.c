@@ -11,10 +11,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#define TURN_EVENTS 16  /* per turn of the loop; one holds a batch of answers */
+#define TURN_EVENTS 16 /* per turn of the loop; one holds a batch of answers */
 #define PROBE_MS 1000
 
-/* One request in flight makes batches by itself, and linger.ms=0 without it collapses at 10,000 records a second. */
+/* One request in flight makes batches by itself, and linger.ms=0 without it collapses at 10,000
+ * records a second. */
 static const char *const settings[][2] = {
     {"enable.idempotence", "true"},
     {"acks", "all"},
@@ -25,7 +26,8 @@ static const char *const settings[][2] = {
     {"request.timeout.ms", "5000"},
     {"queue.buffering.max.messages", "50000"},
     {"queue.buffering.max.kbytes", "65536"},
-    {"allow.auto.create.topics", "false"}, /* a topic that is gone must not come back with another number of partitions */
+    {"allow.auto.create.topics",
+     "false"}, /* a topic that is gone must not come back with another number of partitions */
     {NULL, NULL},
 };
 
@@ -41,7 +43,7 @@ struct kafka_producer {
     char *name;
     rd_kafka_t *rk;
     struct wake wake;
-    struct task probe; /* is a broker back? */
+    struct task probe;  /* is a broker back? */
     struct list topics; /* struct kafka_topic::link */
     bool reachable;
     bool dead;      /* `fatal` was called */
@@ -54,11 +56,12 @@ static void destroy(struct kafka_producer *p)
     struct kafka_topic *t, *spare;
     task_fini(&p->probe);
     wake_fini(&p->wake);
-    list_for_each_safe(t, spare, &p->topics, link) {
+    list_for_each_safe (t, spare, &p->topics, link) {
         rd_kafka_topic_destroy(t->topic);
         free(t);
     }
-    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_purge(p->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                              RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_destroy(p->rk);
     free(p->name);
     free(p);
@@ -118,11 +121,13 @@ static void die(struct kafka_producer *p)
         return;
     p->dead = true;
     rd_kafka_fatal_error(p->rk, why, sizeof why);
-    log_error("kafka_fatal", "name=%s waiting=%d why=\"%s\"", p->name, rd_kafka_outq_len(p->rk), why);
+    log_error("kafka_fatal", "name=%s waiting=%d why=\"%s\"", p->name, rd_kafka_outq_len(p->rk),
+              why);
     p->handlers->fatal(p->owner, why);
 }
 
-/* After a fatal error all that waits is answered with an error that says nothing of the record. */
+/* After a fatal error all that waits is answered with an error that says nothing of the record.
+ */
 static void take_delivery(struct kafka_producer *p, const rd_kafka_message_t *m)
 {
     uint64_t token = (uint64_t)(uintptr_t)m->_private;
@@ -190,7 +195,8 @@ static rd_kafka_t *new_client(const char *brokers, const char *name, struct buf 
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, name, settings, ret_error);
     if (!conf)
         return NULL;
-    rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
+    rd_kafka_conf_set_events(conf,
+                             RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     if (!rk) {
         rd_kafka_conf_destroy(conf);
@@ -242,7 +248,7 @@ void kafka_producer_free(struct kafka_producer *p)
 struct kafka_topic *kafka_producer_topic(struct kafka_producer *p, const char *name)
 {
     struct kafka_topic *t;
-    list_for_each(t, &p->topics, link) {
+    list_for_each (t, &p->topics, link) {
         if (strcmp(rd_kafka_topic_name(t->topic), name) == 0)
             return t;
     }
@@ -256,13 +262,13 @@ struct kafka_topic *kafka_producer_topic(struct kafka_producer *p, const char *n
     return t;
 }
 
-int kafka_produce(struct kafka_producer *p, struct kafka_topic *t, int32_t partition, struct bytes key, struct bytes value,
-                  uint64_t token)
+int kafka_produce(struct kafka_producer *p, struct kafka_topic *t, int32_t partition,
+                  struct bytes key, struct bytes value, uint64_t token)
 {
     if (p->dead || p->freed)
         return -EIO;
-    if (rd_kafka_produce(t->topic, partition, RD_KAFKA_MSG_F_COPY, (void *)value.p, value.n, key.p, key.n,
-                         (void *)(uintptr_t)token) == 0)
+    if (rd_kafka_produce(t->topic, partition, RD_KAFKA_MSG_F_COPY, (void *)value.p, value.n,
+                         key.p, key.n, (void *)(uintptr_t)token) == 0)
         return 0;
     switch (rd_kafka_last_error()) {
     case RD_KAFKA_RESP_ERR__QUEUE_FULL:

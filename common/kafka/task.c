@@ -39,10 +39,15 @@ static void on_ended(struct ev_loop *loop, ev_async *w, int events)
     t->done(t->owner, t->fine);
 }
 
-void task_init(struct task *t, struct ev_loop *loop, bool (*work)(void *arg), void *arg, void (*prepare)(void *owner),
-               void (*done)(void *owner, bool fine), void *owner)
+void task_init(struct task *t, struct ev_loop *loop, bool (*work)(void *arg), void *arg,
+               void (*prepare)(void *owner), void (*done)(void *owner, bool fine), void *owner)
 {
-    *t = (struct task){.loop = loop, .work = work, .arg = arg, .prepare = prepare, .done = done, .owner = owner};
+    *t = (struct task){.loop = loop,
+                       .work = work,
+                       .arg = arg,
+                       .prepare = prepare,
+                       .done = done,
+                       .owner = owner};
     backoff_init(&t->backoff, 50, 500);
     ev_async_init(&t->ended, on_ended);
     ev_timer_init(&t->start, on_start, 0, 0);
@@ -59,7 +64,8 @@ void task_fini(struct task *t)
     ev_timer_stop(t->loop, &t->start);
 }
 
-/* A timer that has fired in this turn and whose callback is still to come is not active any more. */
+/* A timer that has fired in this turn and whose callback is still to come is not active any
+ * more. */
 static bool is_due(struct task *t)
 {
     return t->running || ev_is_active(&t->start) || ev_is_pending(&t->start);

@@ -18,7 +18,8 @@ static int count_partitions(rd_kafka_t *rk, const char *topic, struct buf *ret_e
 {
     const struct rd_kafka_metadata *metadata = NULL;
     rd_kafka_topic_t *t = rd_kafka_topic_new(rk, topic, NULL);
-    rd_kafka_resp_err_t err = t ? rd_kafka_metadata(rk, 0, t, &metadata, LOOK_MS) : rd_kafka_last_error();
+    rd_kafka_resp_err_t err =
+        t ? rd_kafka_metadata(rk, 0, t, &metadata, LOOK_MS) : rd_kafka_last_error();
     int partitions = -1;
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
         err = metadata->topics[0].err;
@@ -35,24 +36,28 @@ static int count_partitions(rd_kafka_t *rk, const char *topic, struct buf *ret_e
     return partitions;
 }
 
-/* Keys keep their partition only as long as the count stands: a topic that is there is never grown. */
-static int judge_existing(rd_kafka_t *rk, const char *topic, int partitions, struct buf *ret_error)
+/* Keys keep their partition only as long as the count stands: a topic that is there is never
+ * grown. */
+static int judge_existing(rd_kafka_t *rk, const char *topic, int partitions,
+                          struct buf *ret_error)
 {
     int there = count_partitions(rk, topic, ret_error);
     if (there < 0)
         return -EIO;
     if (there >= partitions)
         return 1;
-    buf_printf(ret_error, "topic %s has %d partitions, %d are asked for; to grow it would move keys", topic, there,
-               partitions);
+    buf_printf(ret_error,
+               "topic %s has %d partitions, %d are asked for; to grow it would move keys",
+               topic, there, partitions);
     return -EEXIST;
 }
 
-static rd_kafka_NewTopic_t *describe(const char *topic, int partitions, int replication, int64_t retention_ms,
-                                     struct buf *ret_error)
+static rd_kafka_NewTopic_t *describe(const char *topic, int partitions, int replication,
+                                     int64_t retention_ms, struct buf *ret_error)
 {
     char why[256], retention[24];
-    rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(topic, partitions, replication, why, sizeof why);
+    rd_kafka_NewTopic_t *t =
+        rd_kafka_NewTopic_new(topic, partitions, replication, why, sizeof why);
     if (!t) {
         buf_append_str(ret_error, why);
         return NULL;
@@ -72,7 +77,8 @@ static rd_kafka_resp_err_t create(rd_kafka_t *rk, rd_kafka_NewTopic_t *t, struct
 {
     char why[256];
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
     rd_kafka_AdminOptions_set_request_timeout(options, MAKE_MS, why, sizeof why);
     rd_kafka_AdminOptions_set_operation_timeout(options, MAKE_MS / 2, why, sizeof why);
     rd_kafka_CreateTopics(rk, &t, 1, options, queue);
@@ -81,10 +87,13 @@ static rd_kafka_resp_err_t create(rd_kafka_t *rk, rd_kafka_NewTopic_t *t, struct
     const char *text = NULL;
     if (event) {
         size_t n = 0;
-        const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
-        const rd_kafka_topic_result_t **topics = result ? rd_kafka_CreateTopics_result_topics(result, &n) : NULL;
+        const rd_kafka_CreateTopics_result_t *result =
+            rd_kafka_event_CreateTopics_result(event);
+        const rd_kafka_topic_result_t **topics =
+            result ? rd_kafka_CreateTopics_result_topics(result, &n) : NULL;
         err = n == 1 ? rd_kafka_topic_result_error(topics[0]) : rd_kafka_event_error(event);
-        text = n == 1 ? rd_kafka_topic_result_error_string(topics[0]) : rd_kafka_event_error_string(event);
+        text = n == 1 ? rd_kafka_topic_result_error_string(topics[0])
+                      : rd_kafka_event_error_string(event);
     }
     if (err != RD_KAFKA_RESP_ERR_NO_ERROR && err != RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS)
         buf_append_str(ret_text, text ? text : rd_kafka_err2str(err));
@@ -113,8 +122,8 @@ static int answer_of(rd_kafka_resp_err_t err)
     }
 }
 
-int kafka_topic_make(const char *brokers, const char *topic, int partitions, int replication, int64_t retention_ms,
-                     struct buf *ret_error)
+int kafka_topic_make(const char *brokers, const char *topic, int partitions, int replication,
+                     int64_t retention_ms, struct buf *ret_error)
 {
     char why[256];
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, "cellcast-topic", settings, ret_error);
@@ -131,8 +140,9 @@ int kafka_topic_make(const char *brokers, const char *topic, int partitions, int
         return -EINVAL;
     }
     rd_kafka_resp_err_t err = create(rk, t, ret_error);
-    int answer = err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS ? judge_existing(rk, topic, partitions, ret_error)
-                                                               : answer_of(err);
+    int answer = err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS
+                     ? judge_existing(rk, topic, partitions, ret_error)
+                     : answer_of(err);
     rd_kafka_NewTopic_destroy(t);
     rd_kafka_destroy(rk);
     return answer;

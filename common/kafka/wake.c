@@ -21,7 +21,8 @@ static void on_again(struct ev_loop *loop, ev_timer *t, int events)
     w->woken(w->owner);
 }
 
-int wake_init(struct wake *w, struct ev_loop *loop, rd_kafka_queue_t *queue, void (*woken)(void *owner), void *owner)
+int wake_init(struct wake *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
+              void (*woken)(void *owner), void *owner)
 {
     static const uint64_t one = 1; /* what an eventfd is written */
     *w = (struct wake){.loop = loop, .queue = queue, .woken = woken, .owner = owner};

@@ -1,5 +1,5 @@
-/* A queue of librdkafka on the loop. The queue signals only when it was empty before: whoever is woken takes all that
- * is there, or takes a bounded part and calls wake_again. */
+/* A queue of librdkafka on the loop. The queue signals only when it was empty before: whoever
+ * is woken takes all that is there, or takes a bounded part and calls wake_again. */
 #ifndef KAFKA_WAKE_H
 #define KAFKA_WAKE_H
 
@@ -17,7 +17,8 @@ struct wake {
 };
 
 /* Takes the queue. -> 0, or -errno (the queue is given back to librdkafka all the same) */
-int wake_init(struct wake *w, struct ev_loop *loop, rd_kafka_queue_t *queue, void (*woken)(void *owner), void *owner);
+int wake_init(struct wake *w, struct ev_loop *loop, rd_kafka_queue_t *queue,
+              void (*woken)(void *owner), void *owner);
 void wake_fini(struct wake *w);
 void wake_again(struct wake *w); /* woken in the next turn of the loop too */
 void wake_stop(struct wake *w);  /* not woken until wake_again */

@@ -123,7 +123,8 @@ static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
     fail(c, c->in_setup ? "setup not done in time" : "connect not done in time");
 }
 
-/* ---- hosts: libpq goes through several by itself, but knows no end of waiting for one of them */
+/* ---- hosts: libpq goes through several by itself, but knows no end of waiting for one of them
+ */
 
 #define HOST_MAX 256
 
@@ -159,8 +160,8 @@ static void ignore_notice(void *arg, const char *text)
 {
 }
 
-/* A later keyword wins over an earlier one: what stands before dbname may be said otherwise by the conninfo. One with
- * an empty value says nothing. */
+/* A later keyword wins over an earlier one: what stands before dbname may be said otherwise by
+ * the conninfo. One with an empty value says nothing. */
 static PGconn *start_try(const struct pg_connector *c)
 {
     char host[HOST_MAX], address[HOST_MAX], port[HOST_MAX];
@@ -204,10 +205,12 @@ static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
     watch(c, EV_WRITE); /* as libpq's manual says: as if it had asked for writing */
 }
 
-void pg_connector_init(struct pg_connector *c, struct ev_loop *loop, const char *conninfo, const char *name,
-                       const char *setup, bool replication, const struct pg_connector_handlers *handlers, void *owner)
+void pg_connector_init(struct pg_connector *c, struct ev_loop *loop, const char *conninfo,
+                       const char *name, const char *setup, bool replication,
+                       const struct pg_connector_handlers *handlers, void *owner)
 {
-    *c = (struct pg_connector){.loop = loop, .replication = replication, .handlers = handlers, .owner = owner};
+    *c = (struct pg_connector){
+        .loop = loop, .replication = replication, .handlers = handlers, .owner = owner};
     c->conninfo = strdup(conninfo);
     c->name = strdup(name);
     c->setup = setup && *setup ? strdup(setup) : NULL;

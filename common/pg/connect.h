@@ -1,6 +1,7 @@
-/* Opens libpq connections on the loop, one try after the other, each to one host: PQconnectStart, polling, the setup
- * script. What is opened is given to the owner; what failed is told, and the next try is already due.
- * (libpq resolves names itself and blocks meanwhile: give addresses, or names that /etc/hosts or a near server knows.) */
+/* Opens libpq connections on the loop, one try after the other, each to one host:
+ * PQconnectStart, polling, the setup script. What is opened is given to the owner; what failed
+ * is told, and the next try is already due. (libpq resolves names itself and blocks meanwhile:
+ * give addresses, or names that /etc/hosts or a near server knows.) */
 #ifndef PG_CONNECT_H
 #define PG_CONNECT_H
 
@@ -10,13 +11,15 @@
 #include <ev.h>
 #include <libpq-fe.h>
 
-#define PG_CONNECT_SECONDS 5.0 /* a try that is not through, its setup included, is given up */
+#define PG_CONNECT_SECONDS 5.0 /* a try that is not through, its setup included, is given up   \
+                                */
 #define PG_RETRY_MIN_MS 100
 #define PG_RETRY_MAX_MS 2000
 #define PG_WHY_MAX 512
 
 struct pg_connector_handlers {
-    void (*opened)(void *owner, PGconn *conn); /* given; non-blocking, setup done, not in pipeline mode */
+    void (*opened)(void *owner,
+                   PGconn *conn); /* given; non-blocking, setup done, not in pipeline mode */
     /* Stop and fini of the connector are allowed inside. */
     void (*failed)(void *owner, const char *why, uint32_t retry_ms);
 };
@@ -25,7 +28,7 @@ struct pg_connector {
     struct ev_loop *loop;
     char *conninfo, *name, *setup; /* owned; setup may be NULL */
     bool replication;              /* ask for a walsender of the database */
-    unsigned host;                 /* of the conninfo's hosts, the one to try: the next after each failure */
+    unsigned host; /* of the conninfo's hosts, the one to try: the next after each failure */
     const struct pg_connector_handlers *handlers;
     void *owner;
     PGconn *conn; /* while a try is under way */
@@ -38,12 +41,14 @@ struct pg_connector {
     char why[PG_WHY_MAX];
 };
 
-void pg_connector_init(struct pg_connector *c, struct ev_loop *loop, const char *conninfo, const char *name,
-                       const char *setup, bool replication, const struct pg_connector_handlers *handlers, void *owner);
+void pg_connector_init(struct pg_connector *c, struct ev_loop *loop, const char *conninfo,
+                       const char *name, const char *setup, bool replication,
+                       const struct pg_connector_handlers *handlers, void *owner);
 void pg_connector_fini(struct pg_connector *c);
-void pg_connector_start(struct pg_connector *c);     /* tries in the next turn of the loop */
-uint32_t pg_connector_again(struct pg_connector *c); /* tries after the backoff. -> ms until then */
-void pg_connector_now(struct pg_connector *c);       /* between two tries: the next one is due */
-void pg_connector_worked(struct pg_connector *c);    /* the backoff begins anew */
+void pg_connector_start(struct pg_connector *c); /* tries in the next turn of the loop */
+uint32_t
+pg_connector_again(struct pg_connector *c);    /* tries after the backoff. -> ms until then */
+void pg_connector_now(struct pg_connector *c); /* between two tries: the next one is due */
+void pg_connector_worked(struct pg_connector *c); /* the backoff begins anew */
 
 #endif

@@ -28,7 +28,8 @@ static const struct {
     [PG_ARRAY_BYTEA] = {OID_BYTEA_ARRAY, OID_BYTEA},
 };
 
-/* array_recv: dimensions, has-null flag, element type, then (size, lower bound) for each dimension */
+/* array_recv: dimensions, has-null flag, element type, then (size, lower bound) for each
+ * dimension */
 enum { ARRAY_DIMENSIONS = 0, ARRAY_HAS_NULL = 4, ARRAY_SIZE = 12, ARRAY_HEADER_EMPTY = 12 };
 
 struct pg_params *pg_params_new(void)
@@ -83,7 +84,8 @@ static void set_u32(struct buf *b, size_t at, uint32_t v)
     memcpy(b->p + at, &v, sizeof v);
 }
 
-/* Begins the next parameter at the end of data; a NUL behind it keeps what is empty apart from null. */
+/* Begins the next parameter at the end of data; a NUL behind it keeps what is empty apart from
+ * null. */
 static void param_begin(struct pg_params *a, Oid type, int format)
 {
     assert(a->n < PG_PARAMS_MAX && !a->array_open);
@@ -137,8 +139,9 @@ void pg_add_i64(struct pg_params *a, int64_t v)
     param_end(a);
 }
 
-/* Text goes like a quoted literal: text format, type by the server, so that it serves as json, uuid or pg_lsn too.
- * libpq ends that format at a NUL: text that holds one goes in binary, for the server to refuse. */
+/* Text goes like a quoted literal: text format, type by the server, so that it serves as json,
+ * uuid or pg_lsn too. libpq ends that format at a NUL: text that holds one goes in binary, for
+ * the server to refuse. */
 void pg_add_text(struct pg_params *a, struct bytes v)
 {
     param_begin(a, 0, v.n > 0 && memchr(v.p, 0, v.n) ? 1 : 0);

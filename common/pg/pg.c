@@ -10,18 +10,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define STATEMENTS_MAX 256     /* prepared per connection; what comes after is parsed each time */
-#define STALE_MAX 8            /* of a statement and session: each leaves a dead plan in the server */
+#define STATEMENTS_MAX 256 /* prepared per connection; what comes after is parsed each time */
+#define STALE_MAX 8 /* of a statement and session: each leaves a dead plan in the server */
 #define NOTICES_MAX (16 << 10) /* bytes of notices kept for one turn of the loop */
 
 enum pg_state {
-    STATE_DOWN,   /* the connector is at work */
+    STATE_DOWN, /* the connector is at work */
     STATE_UP,
     STATE_BROKEN, /* known to be lost, told to nobody yet: `soon` will */
     STATE_FREED,  /* inside of a callback; the memory goes with the last frame of ours */
 };
 
-/* A prepared statement of the session; the entry outlives the session, prepared anew in the next one. */
+/* A prepared statement of the session; the entry outlives the session, prepared anew in the
+ * next one. */
 struct statement {
     struct map_node by_key; /* struct pg::statements */
     struct bytes key;       /* SQL text, NUL, types of the parameters; owned */
@@ -56,16 +57,16 @@ struct pg {
     struct list in_flight; /* struct query::link, in the order of sending */
     struct list refused;   /* struct query::link, asked while down */
     size_t n_queries;
-    struct buf key;       /* scratch of statement_of */
-    struct buf notices;   /* NUL after each */
-    char why[PG_WHY_MAX]; /* of STATE_BROKEN */
+    struct buf key;         /* scratch of statement_of */
+    struct buf notices;     /* NUL after each */
+    char why[PG_WHY_MAX];   /* of STATE_BROKEN */
     char fatal[PG_WHY_MAX]; /* the server's last word, "" when none */
 };
 
 static void free_queries(struct list *queries)
 {
     struct query *q, *spare;
-    list_for_each_safe(q, spare, queries, link) {
+    list_for_each_safe (q, spare, queries, link) {
         list_remove(&q->link);
         PQclear(q->result);
         free(q);
@@ -75,7 +76,7 @@ static void free_queries(struct list *queries)
 static void free_statements(struct pg *p)
 {
     struct statement *s;
-    map_for_each(s, &p->statements, by_key) {
+    map_for_each (s, &p->statements, by_key) {
         map_remove(&p->statements, &s->by_key);
         free((char *)s->key.p);
         free(s);
@@ -90,7 +91,7 @@ static void close_connection(struct pg *p)
     PQfinish(p->conn);
     p->conn = NULL;
     struct statement *s;
-    map_for_each(s, &p->statements, by_key) {
+    map_for_each (s, &p->statements, by_key) {
         s->state = UNPREPARED;
         s->stale = 0;
     }
@@ -154,8 +155,8 @@ static void go_down(struct pg *p)
     close_connection(p);
     p->state = STATE_DOWN;
     uint32_t retry_ms = pg_connector_again(&p->connector);
-    log_warn("postgres_lost", "name=%s in_flight=%zu retry_ms=%u why=\"%s\"", p->connector.name, p->n_queries, retry_ms,
-             why);
+    log_warn("postgres_lost", "name=%s in_flight=%zu retry_ms=%u why=\"%s\"", p->connector.name,
+             p->n_queries, retry_ms, why);
     while (p->state == STATE_DOWN && (q = list_first(&p->in_flight, struct query, link)))
         answer(p, q, PG_LOST);
     if (p->state == STATE_DOWN)
@@ -181,21 +182,22 @@ static struct statement *statement_of(struct pg *p, const char *sql, const struc
     return s;
 }
 
-/* One that the server no longer has (26000: a DEALLOCATE, a pooler), or whose result has another shape since the
- * schema changed (0A000), is prepared anew by the next query. */
+/* One that the server no longer has (26000: a DEALLOCATE, a pooler), or whose result has
+ * another shape since the schema changed (0A000), is prepared anew by the next query. */
 static void look_for_stale(struct query *q)
 {
     const char *state = PQresultErrorField(q->result, PG_DIAG_SQLSTATE);
-    if (q->statement && q->statement->number == q->number && q->statement->state == PREPARED && state &&
-        (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0))
+    if (q->statement && q->statement->number == q->number && q->statement->state == PREPARED &&
+        state && (strcmp(state, "26000") == 0 || strcmp(state, "0A000") == 0))
         q->statement->state = ++q->statement->stale < STALE_MAX ? UNPREPARED : NAMELESS;
 }
 
 /* ---- sending */
 
-/* While the first prepare is unanswered the statement goes without a name: should that prepare fail, this query does
- * not fail for want of it. */
-static bool send_query(struct pg *p, struct query *q, const char *sql, const struct pg_params *a)
+/* While the first prepare is unanswered the statement goes without a name: should that prepare
+ * fail, this query does not fail for want of it. */
+static bool send_query(struct pg *p, struct query *q, const char *sql,
+                       const struct pg_params *a)
 {
     static const struct pg_params none;
     const char *values[PG_PARAMS_MAX];
@@ -204,7 +206,8 @@ static bool send_query(struct pg *p, struct query *q, const char *sql, const str
     a = a ? a : &none;
     pg_params_values(a, values);
     if (!s || s->state == PREPARING || s->state == NAMELESS)
-        return PQsendQueryParams(p->conn, sql, a->n, a->types, values, a->lengths, a->formats, 1) &&
+        return PQsendQueryParams(p->conn, sql, a->n, a->types, values, a->lengths, a->formats,
+                                 1) &&
                PQpipelineSync(p->conn);
     if (s->state == UNPREPARED) {
         s->state = PREPARING;
@@ -215,7 +218,8 @@ static bool send_query(struct pg *p, struct query *q, const char *sql, const str
     q->number = s->number;
     snprintf(name, sizeof name, "s%u", s->number);
     return (!q->prepares || PQsendPrepare(p->conn, name, sql, a->n, a->types)) &&
-           PQsendQueryPrepared(p->conn, name, a->n, values, a->lengths, a->formats, 1) && PQpipelineSync(p->conn);
+           PQsendQueryPrepared(p->conn, name, a->n, values, a->lengths, a->formats, 1) &&
+           PQpipelineSync(p->conn);
 }
 
 /* -> false when the connection is no more */
@@ -231,7 +235,8 @@ static bool flush(struct pg *p)
     return true;
 }
 
-void pg_query(struct pg *p, const char *sql, struct pg_params *params, pg_callback *done, void *ctx)
+void pg_query(struct pg *p, const char *sql, struct pg_params *params, pg_callback *done,
+              void *ctx)
 {
     assert(p->state != STATE_FREED);
     struct query *q = calloc(1, sizeof *q);
@@ -289,9 +294,10 @@ static void take_result(struct pg *p, PGresult *res)
             return;
         }
     }
-    /* A statement that went well may still fail at its commit: the error replaces it. What follows the first error is
-     * only its echo. */
-    if (!q->result || (PQresultStatus(q->result) != PGRES_FATAL_ERROR && status == PGRES_FATAL_ERROR)) {
+    /* A statement that went well may still fail at its commit: the error replaces it. What
+     * follows the first error is only its echo. */
+    if (!q->result ||
+        (PQresultStatus(q->result) != PGRES_FATAL_ERROR && status == PGRES_FATAL_ERROR)) {
         PQclear(q->result);
         q->result = res;
     } else {
@@ -306,7 +312,7 @@ static bool has_connection(const struct pg *p)
 
 static void drain(struct pg *p)
 {
-    unsigned nothing = 0; /* results in a row that were none; between two queries there is one */
+    unsigned nothing = 0; /* results in a row that were none; there is one after each query */
     while (has_connection(p) && !PQisBusy(p->conn) && !list_is_empty(&p->in_flight)) {
         PGresult *res = PQgetResult(p->conn);
         if (res) {
@@ -329,7 +335,8 @@ static void hand_notices(struct pg *p)
     buf_fini(&texts);
 }
 
-/* Called from the midst of libpq, where nothing may be asked of it: kept until it has returned. */
+/* Called from the midst of libpq, where nothing may be asked of it: kept until it has returned.
+ */
 static void on_notice(void *arg, const PGresult *res)
 {
     struct pg *p = arg;
@@ -369,12 +376,14 @@ static void on_soon(struct ev_loop *loop, ev_timer *w, int events)
     }
     if (p->state == STATE_BROKEN)
         go_down(p);
-    /* those only that wait already: an owner who asks again at once is answered in the next turn */
+    /* those only that wait already: an owner who asks again at once is answered in the next
+     * turn */
     size_t left = 0;
-    list_for_each(q, &p->refused, link) {
+    list_for_each (q, &p->refused, link) {
         left++;
     }
-    while (left-- > 0 && p->state != STATE_FREED && (q = list_first(&p->refused, struct query, link)))
+    while (left-- > 0 && p->state != STATE_FREED &&
+           (q = list_first(&p->refused, struct query, link)))
         answer(p, q, PG_LOST);
     if (p->state != STATE_FREED && !list_is_empty(&p->refused))
         call_soon(p);
@@ -408,17 +417,19 @@ static void on_failed(void *owner, const char *why, uint32_t retry_ms)
     struct pg *p = owner;
     p->depth++;
     if (!p->told_down)
-        log_warn("postgres_unreachable", "name=%s retry_ms=%u why=\"%s\"", p->connector.name, retry_ms, why);
+        log_warn("postgres_unreachable", "name=%s retry_ms=%u why=\"%s\"", p->connector.name,
+                 retry_ms, why);
     else
-        log_debug("postgres_unreachable", "name=%s retry_ms=%u why=\"%s\"", p->connector.name, retry_ms, why);
+        log_debug("postgres_unreachable", "name=%s retry_ms=%u why=\"%s\"", p->connector.name,
+                  retry_ms, why);
     tell_down(p, why);
     leave(p);
 }
 
 static const struct pg_connector_handlers connector_handlers = {on_opened, on_failed};
 
-struct pg *pg_new(struct ev_loop *loop, const char *conninfo, const char *name, const char *setup,
-                  const struct pg_handlers *handlers, void *owner)
+struct pg *pg_new(struct ev_loop *loop, const char *conninfo, const char *name,
+                  const char *setup, const struct pg_handlers *handlers, void *owner)
 {
     struct pg *p = calloc(1, sizeof *p);
     assert(p);
@@ -432,7 +443,8 @@ struct pg *pg_new(struct ev_loop *loop, const char *conninfo, const char *name, 
     ev_io_init(&p->writable, on_io, -1, EV_WRITE);
     ev_timer_init(&p->soon, on_soon, 0, 0);
     p->readable.data = p->writable.data = p->soon.data = p;
-    pg_connector_init(&p->connector, loop, conninfo, name, setup, false, &connector_handlers, p);
+    pg_connector_init(&p->connector, loop, conninfo, name, setup, false, &connector_handlers,
+                      p);
     pg_connector_start(&p->connector);
     return p;
 }

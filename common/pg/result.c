@@ -46,7 +46,8 @@ bool pg_is_null(const struct pg_result *r, int row, int column)
 struct bytes pg_bytes(const struct pg_result *r, int row, int column)
 {
     check_place(r, row, column);
-    struct bytes v = bytes_of(PQgetvalue(r->rows, row, column), (size_t)PQgetlength(r->rows, row, column));
+    struct bytes v =
+        bytes_of(PQgetvalue(r->rows, row, column), (size_t)PQgetlength(r->rows, row, column));
     /* jsonb's binary form is a version byte and the text */
     if (v.n > 0 && PQftype(r->rows, column) == OID_JSONB)
         v = bytes_of(v.p + 1, v.n - 1);

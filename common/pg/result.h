@@ -12,7 +12,8 @@ struct pg_result {
 };
 
 void pg_result_init(struct pg_result *r, PGresult *rows); /* rows: borrowed */
-/* Copies text as one line, its line breaks and runs of blanks as one blank each; cut to the size. */
+/* Copies text as one line, its line breaks and runs of blanks as one blank each; cut to the
+ * size. */
 void pg_one_line(char *into, size_t size, const char *text);
 
 #endif

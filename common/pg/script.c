@@ -24,7 +24,8 @@ static void append_line(struct buf *b, const char *text)
 /* -> the connection, or NULL with the reason in ret_error */
 static PGconn *open_blocking(const char *conninfo, const char *name, struct buf *ret_error)
 {
-    const char *keys[] = {"connect_timeout", "dbname", "application_name", "client_encoding", NULL};
+    const char *keys[] = {"connect_timeout", "dbname", "application_name", "client_encoding",
+                          NULL};
     const char *values[] = {"5", conninfo, name, "UTF8", NULL};
     PGconn *conn = PQconnectdbParams(keys, values, 1);
     if (conn && PQstatus(conn) == CONNECTION_OK) {
@@ -50,16 +51,21 @@ static void append_place(struct buf *b, const char *sql, const PGresult *res)
     buf_printf(b, " (line %u)", line);
 }
 
-int pg_run_script(const char *conninfo, const char *name, const char *sql, struct buf *ret_error)
+int pg_run_script(const char *conninfo, const char *name, const char *sql,
+                  struct buf *ret_error)
 {
     PGconn *conn = open_blocking(conninfo, name, ret_error);
     if (!conn)
         return -EIO;
     PGresult *res = PQexec(conn, sql);
     ExecStatusType status = PQresultStatus(res);
-    int answer = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY ? 0 : -EIO;
+    int answer =
+        status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK || status == PGRES_EMPTY_QUERY
+            ? 0
+            : -EIO;
     if (answer < 0) {
-        append_line(ret_error, res && *PQresultErrorMessage(res) ? PQresultErrorMessage(res) : PQerrorMessage(conn));
+        append_line(ret_error, res && *PQresultErrorMessage(res) ? PQresultErrorMessage(res)
+                                                                 : PQerrorMessage(conn));
         append_place(ret_error, sql, res);
     }
     PQclear(res);
@@ -67,8 +73,8 @@ int pg_run_script(const char *conninfo, const char *name, const char *sql, struc
     return answer;
 }
 
-int pg_ask(const char *conninfo, const char *name, const char *sql, const char *param, struct buf *into,
-           struct buf *ret_error)
+int pg_ask(const char *conninfo, const char *name, const char *sql, const char *param,
+           struct buf *into, struct buf *ret_error)
 {
     PGconn *conn = open_blocking(conninfo, name, ret_error);
     if (!conn)
@@ -76,7 +82,8 @@ int pg_ask(const char *conninfo, const char *name, const char *sql, const char *
     PGresult *res = PQexecParams(conn, sql, param ? 1 : 0, NULL, &param, NULL, NULL, 0);
     int answer = 0;
     if (PQresultStatus(res) != PGRES_TUPLES_OK) {
-        append_line(ret_error, res && *PQresultErrorMessage(res) ? PQresultErrorMessage(res) : "no rows asked for");
+        append_line(ret_error, res && *PQresultErrorMessage(res) ? PQresultErrorMessage(res)
+                                                                 : "no rows asked for");
         answer = -EIO;
     } else if (PQntuples(res) == 0 || PQnfields(res) == 0) {
         answer = -ENOENT;

@@ -12,24 +12,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TURN_FRAMES 512       /* handed over per turn of the loop */
-#define STATUS_CHANGED 0.2    /* s, to the next status when the confirmed position changed */
-#define STATUS_IDLE 10.0      /* s, well below wal_sender_timeout (60 s) */
-#define STATUS_PAUSED 1.0     /* s; then the server's own question goes unread */
-#define STATUS_AGAIN 0.01     /* s, to an answer when the server asks without pause */
-#define ASKED_AGAIN 0.1       /* s between two questions that are no pause */
-#define ENDING_QUESTIONS 100  /* of the kind, about a second */
-#define NAME_MAX_BYTES 64     /* NAMEDATALEN */
+#define TURN_FRAMES 512      /* handed over per turn of the loop */
+#define STATUS_CHANGED 0.2   /* s, to the next status when the confirmed position changed */
+#define STATUS_IDLE 10.0     /* s, well below wal_sender_timeout (60 s) */
+#define STATUS_PAUSED 1.0    /* s; then the server's own question goes unread */
+#define STATUS_AGAIN 0.01    /* s, to an answer when the server asks without pause */
+#define ASKED_AGAIN 0.1      /* s between two questions that are no pause */
+#define ENDING_QUESTIONS 100 /* of the kind, about a second */
+#define NAME_MAX_BYTES 64    /* NAMEDATALEN */
 
 /* The way to a stream: one simple query after the other on the walsender's connection. */
 enum stream_state {
-    STREAM_DOWN,      /* the connector is at work */
-    STREAM_LOOKING,   /* is the publication there, is the slot? */
-    STREAM_DROPPING,  /* a slot that the server has invalidated */
-    STREAM_MAKING,    /* waits for every open transaction */
+    STREAM_DOWN,     /* the connector is at work */
+    STREAM_LOOKING,  /* is the publication there, is the slot? */
+    STREAM_DROPPING, /* a slot that the server has invalidated */
+    STREAM_MAKING,   /* waits for every open transaction */
     STREAM_STARTING,
     STREAM_UP,
-    STREAM_FREED,     /* inside of a callback */
+    STREAM_FREED, /* inside of a callback */
 };
 
 struct pg_stream {
@@ -37,8 +37,8 @@ struct pg_stream {
     const struct pg_stream_handlers *handlers;
     void *owner;
     enum stream_state state;
-    unsigned depth; /* frames of ours on the stack that call the owner */
-    bool told_down; /* since the last up */
+    unsigned depth;            /* frames of ours on the stack that call the owner */
+    bool told_down;            /* since the last up */
     char base[NAME_MAX_BYTES]; /* of a temporary slot's name */
     char slot[NAME_MAX_BYTES], publication[NAME_MAX_BYTES];
     bool temporary;
@@ -46,16 +46,16 @@ struct pg_stream {
     struct pg_connector connector;
     PGconn *conn;
     ev_io readable, writable;
-    ev_timer more;   /* what libpq has read already and a bounded turn has left */
+    ev_timer more; /* what libpq has read already and a bounded turn has left */
     ev_timer status;
     PGresult *result; /* of the query under way, until its end */
     bool created;
     uint64_t start_lsn;
-    uint64_t received;   /* newest wal_end */
-    uint64_t confirmed;  /* by the owner */
-    uint64_t reported;   /* confirmed, as the server knows it */
-    ev_tstamp asked_at;  /* loop clock, the server's last question */
-    unsigned asked;      /* questions in a row without pause */
+    uint64_t received;  /* newest wal_end */
+    uint64_t confirmed; /* by the owner */
+    uint64_t reported;  /* confirmed, as the server knows it */
+    ev_tstamp asked_at; /* loop clock, the server's last question */
+    unsigned asked;     /* questions in a row without pause */
     char why[PG_WHY_MAX];
 };
 
@@ -143,7 +143,8 @@ static void make(struct pg_stream *s)
 static void drop(struct pg_stream *s)
 {
     struct buf sql = {0};
-    log_warn("slot_lost", "slot=%s; the server removed WAL that it needs: it is made anew", s->slot);
+    log_warn("slot_lost", "slot=%s; the server removed WAL that it needs: it is made anew",
+             s->slot);
     walsender_sql_drop(&sql, s->slot);
     ask(s, STREAM_DROPPING, sql.p);
     buf_fini(&sql);
@@ -230,8 +231,9 @@ static bool send_status(struct pg_stream *s)
     return PQputCopyData(s->conn, m, sizeof m) == 1 && flush(s);
 }
 
-/* A server that shuts down asks without pause until all is confirmed, and does not end before. Whoever cannot confirm
- * (Kafka is away) must not hold it: closed, the stream goes on after the restart where it was confirmed. */
+/* A server that shuts down asks without pause until all is confirmed, and does not end before.
+ * Whoever cannot confirm (Kafka is away) must not hold it: closed, the stream goes on after the
+ * restart where it was confirmed. */
 static bool answer_question(struct pg_stream *s)
 {
     ev_tstamp now = ev_now(s->loop);
@@ -256,15 +258,16 @@ static void now_up(struct pg_stream *s)
     s->received = s->confirmed = s->reported = s->start_lsn;
     s->asked_at = 0;
     pg_connector_worked(&s->connector);
-    log_info("replication_up", "slot=%s backend=%d created=%s start=%" PRIX64, s->slot, PQbackendPID(s->conn),
-             created ? "yes" : "no", s->start_lsn);
+    log_info("replication_up", "slot=%s backend=%d created=%s start=%" PRIX64, s->slot,
+             PQbackendPID(s->conn), created ? "yes" : "no", s->start_lsn);
     status_after(s, STATUS_IDLE);
     if (s->paused)
         ev_io_stop(s->loop, &s->readable);
     s->handlers->up(s->owner, created, s->start_lsn);
 }
 
-/* -> false when the server said something that no walsender says, or the answer could not be sent */
+/* -> false when the server said something that no walsender says, or the answer could not be
+ * sent */
 static bool take_message(struct pg_stream *s, struct bytes bytes)
 {
     struct walsender_message m;
@@ -283,7 +286,8 @@ static bool take_message(struct pg_stream *s, struct bytes bytes)
 static void ended(struct pg_stream *s)
 {
     PGresult *res = PQgetResult(s->conn);
-    go_down(s, res && PQresultStatus(res) == PGRES_FATAL_ERROR ? PQresultErrorMessage(res) : "the server ended the stream");
+    go_down(s, res && PQresultStatus(res) == PGRES_FATAL_ERROR ? PQresultErrorMessage(res)
+                                                               : "the server ended the stream");
     PQclear(res);
 }
 
@@ -393,9 +397,11 @@ static void on_opened(void *owner, PGconn *conn)
     ev_io_set(&s->readable, PQsocket(conn), EV_READ);
     ev_io_set(&s->writable, PQsocket(conn), EV_WRITE);
     ev_io_start(s->loop, &s->readable);
-    /* The slot of a connection that the server does not yet know to be dead would be in the way of its name. */
+    /* The slot of a connection that the server does not yet know to be dead would be in the way
+     * of its name. */
     if (s->temporary)
-        snprintf(s->slot, sizeof s->slot, "%.*s_%08x", NAME_MAX_BYTES - 10, s->base, (unsigned)(random_u64() >> 32));
+        snprintf(s->slot, sizeof s->slot, "%.*s_%08x", NAME_MAX_BYTES - 10, s->base,
+                 (unsigned)(random_u64() >> 32));
     look(s);
     leave(s);
 }
@@ -405,7 +411,8 @@ static void on_failed(void *owner, const char *why, uint32_t retry_ms)
     struct pg_stream *s = owner;
     s->depth++;
     if (strcmp(why, s->why) != 0)
-        log_warn("replication_unreachable", "slot=%s retry_ms=%u why=\"%s\"", s->slot, retry_ms, why);
+        log_warn("replication_unreachable", "slot=%s retry_ms=%u why=\"%s\"", s->slot, retry_ms,
+                 why);
     snprintf(s->why, sizeof s->why, "%s", why);
     tell_down(s, why);
     leave(s);
@@ -413,9 +420,9 @@ static void on_failed(void *owner, const char *why, uint32_t retry_ms)
 
 static const struct pg_connector_handlers connector_handlers = {on_opened, on_failed};
 
-struct pg_stream *pg_stream_new(struct ev_loop *loop, const char *conninfo, const char *name, const char *slot,
-                                bool temporary, const char *publication, const struct pg_stream_handlers *handlers,
-                                void *owner)
+struct pg_stream *pg_stream_new(struct ev_loop *loop, const char *conninfo, const char *name,
+                                const char *slot, bool temporary, const char *publication,
+                                const struct pg_stream_handlers *handlers, void *owner)
 {
     struct pg_stream *s = calloc(1, sizeof *s);
     assert(s);

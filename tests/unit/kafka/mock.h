@@ -1,4 +1,5 @@
-/* A Kafka cluster of one broker inside of the test (librdkafka's mock), and turns of the loop. */
+/* A Kafka cluster of one broker inside of the test (librdkafka's mock), and turns of the loop.
+ */
 #ifndef TEST_KAFKA_MOCK_H
 #define TEST_KAFKA_MOCK_H
 

@@ -11,8 +11,8 @@ struct reader {
     struct kafka_consumer *c;
     unsigned records, turns, in_turn, most_in_turn, caught_up, doubts, holes;
     unsigned want;
-    bool done;              /* `want` records have come */
-    bool caught_all;        /* PARTITIONS have caught up */
+    bool done;       /* `want` records have come */
+    bool caught_all; /* PARTITIONS have caught up */
     bool doubted;
     int64_t first[PARTITIONS], next[PARTITIONS]; /* -1: none yet */
     unsigned caught_at[PARTITIONS];              /* records seen of it by then; 0 when not */
@@ -23,8 +23,8 @@ struct reader {
 static struct ev_loop *loop;
 static const int32_t all[PARTITIONS] = {0, 1, 2, 3};
 
-static void on_record(void *owner, int32_t partition, int64_t offset, int64_t time_ms, struct bytes key,
-                      struct bytes value)
+static void on_record(void *owner, int32_t partition, int64_t offset, int64_t time_ms,
+                      struct bytes key, struct bytes value)
 {
     struct reader *r = owner;
     r->records++;
@@ -66,7 +66,8 @@ static void on_turn(void *owner)
     r->in_turn = 0;
 }
 
-static const struct kafka_consumer_handlers handlers = {on_record, on_caught_up, on_doubt, on_turn};
+static const struct kafka_consumer_handlers handlers = {on_record, on_caught_up, on_doubt,
+                                                        on_turn};
 
 static void open_consumer(struct reader *r, const struct mock *m)
 {
@@ -74,7 +75,9 @@ static void open_consumer(struct reader *r, const struct mock *m)
     loop = ev_default_loop(0);
     for (int i = 0; i < PARTITIONS; i++)
         r->first[i] = r->next[i] = -1;
-    ck_assert_msg(kafka_consumer_new(loop, m->brokers, "test", TOPIC, &handlers, r, &r->c, &error) == 0, "%s", error.p);
+    ck_assert_msg(
+        kafka_consumer_new(loop, m->brokers, "test", TOPIC, &handlers, r, &r->c, &error) == 0,
+        "%s", error.p);
 }
 
 /* n records over the partitions in turn, acknowledged. */
@@ -87,7 +90,9 @@ static void produce(const struct mock *m, unsigned n)
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
     rd_kafka_topic_t *t = rd_kafka_topic_new(rk, TOPIC, NULL);
     for (unsigned i = 0; i < n; i++)
-        ck_assert_int_eq(rd_kafka_produce(t, (int32_t)(i % PARTITIONS), RD_KAFKA_MSG_F_COPY, "v", 1, "k", 1, NULL), 0);
+        ck_assert_int_eq(rd_kafka_produce(t, (int32_t)(i % PARTITIONS), RD_KAFKA_MSG_F_COPY,
+                                          "v", 1, "k", 1, NULL),
+                         0);
     ck_assert_int_eq(rd_kafka_flush(rk, 10000), 0);
     rd_kafka_topic_destroy(t);
     rd_kafka_destroy(rk);
@@ -301,7 +306,8 @@ START_TEST(an_offset_that_is_no_more_casts_doubt_and_is_looked_up_anew)
     mock_init(&m);
     produce(&m, 400);
     open_consumer(&r, &m);
-    rd_kafka_mock_push_request_errors(m.cluster, 1 /* Fetch */, 1, RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
+    rd_kafka_mock_push_request_errors(m.cluster, 1 /* Fetch */, 1,
+                                      RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE);
     kafka_consumer_assign(r.c, all, PARTITIONS, ALL_RECORDS, 0);
     wait_for(&r, 400);
     ck_assert(r.doubted);
@@ -342,11 +348,14 @@ START_TEST(a_consumer_is_freed_during_a_lookup)
 }
 END_TEST
 
-UNIT_MAIN("consumer", empty_partitions_are_caught_up, reading_begins_so_many_records_before_the_end_and_follows,
+UNIT_MAIN("consumer", empty_partitions_are_caught_up,
+          reading_begins_so_many_records_before_the_end_and_follows,
           a_turn_hands_over_a_bounded_number_of_records,
           partitions_that_stay_keep_their_position_and_new_ones_are_looked_up,
           a_later_assignment_replaces_one_that_is_being_looked_up,
-          assigning_inside_of_a_record_loses_and_repeats_nothing, while_paused_nothing_is_handed_over,
-          a_broker_that_was_away_casts_doubt_and_reading_goes_on_where_it_was, the_lookup_is_tried_until_kafka_answers,
-          an_offset_that_is_no_more_casts_doubt_and_is_looked_up_anew, the_consumer_may_be_freed_inside_of_a_record,
-          a_consumer_is_freed_during_a_lookup)
+          assigning_inside_of_a_record_loses_and_repeats_nothing,
+          while_paused_nothing_is_handed_over,
+          a_broker_that_was_away_casts_doubt_and_reading_goes_on_where_it_was,
+          the_lookup_is_tried_until_kafka_answers,
+          an_offset_that_is_no_more_casts_doubt_and_is_looked_up_anew,
+          the_consumer_may_be_freed_inside_of_a_record, a_consumer_is_freed_during_a_lookup)

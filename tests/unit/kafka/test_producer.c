@@ -54,21 +54,25 @@ static void open_producer(struct witness *w, const struct mock *m)
     struct buf error = {0};
     loop = ev_default_loop(0);
     w->in_order = true;
-    ck_assert_msg(kafka_producer_new(loop, m->brokers, "test", &handlers, w, &w->p, &error) == 0, "%s", error.p);
+    ck_assert_msg(kafka_producer_new(loop, m->brokers, "test", &handlers, w, &w->p, &error) ==
+                      0,
+                  "%s", error.p);
     w->t = kafka_producer_topic(w->p, TOPIC);
     ck_assert_ptr_nonnull(w->t);
 }
 
 static int send_token(struct witness *w, uint64_t token)
 {
-    return kafka_produce(w->p, w->t, (int32_t)(token % PARTITIONS), BYTES("key"), BYTES("value"), token);
+    return kafka_produce(w->p, w->t, (int32_t)(token % PARTITIONS), BYTES("key"),
+                         BYTES("value"), token);
 }
 
 static void wait_for(struct witness *w, unsigned answers)
 {
     w->want = answers;
     w->done = w->delivered + w->refused >= answers;
-    ck_assert_msg(loop_wait(loop, &w->done, 10), "%u of %u answers", w->delivered + w->refused, answers);
+    ck_assert_msg(loop_wait(loop, &w->done, 10), "%u of %u answers", w->delivered + w->refused,
+                  answers);
 }
 
 START_TEST(a_record_is_delivered_and_its_token_handed_back)
@@ -154,8 +158,9 @@ START_TEST(errors_that_pass_are_not_told)
     struct witness w = {0};
     mock_init(&m);
     open_producer(&w, &m);
-    rd_kafka_mock_push_request_errors(m.cluster, 0 /* Produce */, 3, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
-                                      RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
+    rd_kafka_mock_push_request_errors(
+        m.cluster, 0 /* Produce */, 3, RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+        RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
     for (uint64_t i = 1; i <= 10; i++)
         kafka_produce(w.p, w.t, 0, BYTES("k"), BYTES("v"), i);
     wait_for(&w, 10);
@@ -193,7 +198,8 @@ START_TEST(a_record_above_the_limit_is_refused_at_once)
     mock_init(&m);
     open_producer(&w, &m);
     char *big = calloc(1, 2 << 20);
-    ck_assert_int_eq(kafka_produce(w.p, w.t, 0, BYTES("k"), bytes_of(big, 2 << 20), 1), -EMSGSIZE);
+    ck_assert_int_eq(kafka_produce(w.p, w.t, 0, BYTES("k"), bytes_of(big, 2 << 20), 1),
+                     -EMSGSIZE);
     free(big);
     kafka_producer_free(w.p);
     mock_fini(&m);
@@ -231,7 +237,8 @@ START_TEST(a_fatal_error_is_told_once_and_refuses_no_record)
     open_producer(&w, &m);
     send_token(&w, 1);
     wait_for(&w, 1);
-    rd_kafka_mock_push_request_errors(m.cluster, 0, 1, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    rd_kafka_mock_push_request_errors(m.cluster, 0, 1,
+                                      RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
     for (uint64_t i = 2; i < 50; i++)
         kafka_produce(w.p, w.t, 0, BYTES("k"), BYTES("v"), i);
     w.want = 1000;
@@ -284,17 +291,22 @@ START_TEST(bad_brokers_are_refused_with_a_reason)
     struct buf error = {0};
     struct kafka_producer *p;
     loop = ev_default_loop(0);
-    ck_assert_int_eq(kafka_producer_new(loop, "", "test", &handlers, NULL, &p, &error), -EINVAL);
+    ck_assert_int_eq(kafka_producer_new(loop, "", "test", &handlers, NULL, &p, &error),
+                     -EINVAL);
     ck_assert_uint_gt(error.n, 0);
     buf_fini(&error);
 }
 END_TEST
 
-UNIT_MAIN("producer", a_record_is_delivered_and_its_token_handed_back, records_of_a_partition_are_delivered_in_order,
+UNIT_MAIN("producer", a_record_is_delivered_and_its_token_handed_back,
+          records_of_a_partition_are_delivered_in_order,
           a_producer_that_is_idle_knows_whether_a_broker_answers,
-          what_was_sent_while_the_broker_was_away_is_delivered_when_it_is_back, errors_that_pass_are_not_told,
+          what_was_sent_while_the_broker_was_away_is_delivered_when_it_is_back,
+          errors_that_pass_are_not_told,
           a_record_that_kafka_refuses_is_told_with_the_reason_and_the_next_goes_on,
-          a_record_above_the_limit_is_refused_at_once, a_full_queue_is_told_and_room_comes_with_the_next_delivery,
-          a_fatal_error_is_told_once_and_refuses_no_record, the_producer_may_be_freed_inside_of_delivered,
+          a_record_above_the_limit_is_refused_at_once,
+          a_full_queue_is_told_and_room_comes_with_the_next_delivery,
+          a_fatal_error_is_told_once_and_refuses_no_record,
+          the_producer_may_be_freed_inside_of_delivered,
           a_producer_with_records_on_their_way_is_freed_without_waiting_for_them,
           bad_brokers_are_refused_with_a_reason)

@@ -1,4 +1,5 @@
-/* A real server for the tests that need one: conninfo in CELLCAST_TEST_POSTGRES, without it they are skipped. */
+/* A real server for the tests that need one: conninfo in CELLCAST_TEST_POSTGRES, without it
+ * they are skipped. */
 #ifndef TEST_PG_SERVER_H
 #define TEST_PG_SERVER_H
 

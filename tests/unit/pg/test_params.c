@@ -1,7 +1,8 @@
 #include "pg/params.h"
 #include "unit.h"
 
-/* The forms are those of the types' receive functions; test_pg_server proves them against a real server. */
+/* The forms are those of the types' receive functions; test_pg_server proves them against a
+ * real server. */
 
 static struct bytes value(const struct pg_params *a, int i)
 {
@@ -82,10 +83,22 @@ START_TEST(arrays_carry_their_size_elements_and_nulls)
     pg_array_bytes(a, BYTES("x"));
     pg_array_bytes(a, BYTES(""));
     pg_array_close(a);
-    ck_assert(bytes_equal(value(a, 0), BYTES("\0\0\0\1" "\0\0\0\1" "\0\0\0\x15" "\0\0\0\2" "\0\0\0\1"
-                                             "\0\0\0\2" "\0\1" "\xff\xff\xff\xff")));
-    ck_assert(bytes_equal(value(a, 1), BYTES("\0\0\0\1" "\0\0\0\0" "\0\0\0\x19" "\0\0\0\2" "\0\0\0\1"
-                                             "\0\0\0\1" "x" "\0\0\0\0")));
+    ck_assert(bytes_equal(value(a, 0), BYTES("\0\0\0\1"
+                                             "\0\0\0\1"
+                                             "\0\0\0\x15"
+                                             "\0\0\0\2"
+                                             "\0\0\0\1"
+                                             "\0\0\0\2"
+                                             "\0\1"
+                                             "\xff\xff\xff\xff")));
+    ck_assert(bytes_equal(value(a, 1), BYTES("\0\0\0\1"
+                                             "\0\0\0\0"
+                                             "\0\0\0\x19"
+                                             "\0\0\0\2"
+                                             "\0\0\0\1"
+                                             "\0\0\0\1"
+                                             "x"
+                                             "\0\0\0\0")));
     ck_assert_uint_eq(a->types[0], 1005);
     ck_assert_uint_eq(a->types[1], 1009);
     pg_params_free(a);
@@ -100,9 +113,16 @@ START_TEST(an_empty_array_has_no_dimension)
     pg_array_open(a, PG_ARRAY_BYTEA);
     pg_array_bytes(a, BYTES("\0"));
     pg_array_close(a);
-    ck_assert(bytes_equal(value(a, 0), BYTES("\0\0\0\0" "\0\0\0\0" "\0\0\0\x14")));
-    ck_assert(bytes_equal(value(a, 1), BYTES("\0\0\0\1" "\0\0\0\0" "\0\0\0\x11" "\0\0\0\1" "\0\0\0\1"
-                                             "\0\0\0\1" "\0")));
+    ck_assert(bytes_equal(value(a, 0), BYTES("\0\0\0\0"
+                                             "\0\0\0\0"
+                                             "\0\0\0\x14")));
+    ck_assert(bytes_equal(value(a, 1), BYTES("\0\0\0\1"
+                                             "\0\0\0\0"
+                                             "\0\0\0\x11"
+                                             "\0\0\0\1"
+                                             "\0\0\0\1"
+                                             "\0\0\0\1"
+                                             "\0")));
     ck_assert_uint_eq(a->types[0], 1016);
     ck_assert_uint_eq(a->types[1], 1001);
     pg_params_free(a);
@@ -124,6 +144,7 @@ START_TEST(cleared_parameters_are_built_anew_in_the_same_memory)
 }
 END_TEST
 
-UNIT_MAIN("params", scalars_are_big_endian_and_typed, text_is_a_literal_whose_type_the_server_infers,
-          text_that_holds_a_nul_goes_whole, empty_is_not_null, arrays_carry_their_size_elements_and_nulls,
+UNIT_MAIN("params", scalars_are_big_endian_and_typed,
+          text_is_a_literal_whose_type_the_server_infers, text_that_holds_a_nul_goes_whole,
+          empty_is_not_null, arrays_carry_their_size_elements_and_nulls,
           an_empty_array_has_no_dimension, cleared_parameters_are_built_anew_in_the_same_memory)

@@ -155,8 +155,10 @@ START_TEST(every_kind_of_parameter_arrives_as_it_was_added)
     pg_add_text(a, bytes_str("{\"a\":1}"));
     w.answered = false;
     pg_query(p,
-             "SELECT $1::int8, $2, $3::int8, $4::text, $5, $6::jsonb, $13::json, array_to_string($7, '|', 'NULL'), "
-             "array_to_string($8, '|', 'NULL'), cardinality($9), $10::pg_lsn::text, $11::text, length($12[1])",
+             "SELECT $1::int8, $2, $3::int8, $4::text, $5, $6::jsonb, $13::json, "
+             "array_to_string($7, '|', 'NULL'), "
+             "array_to_string($8, '|', 'NULL'), cardinality($9), $10::pg_lsn::text, $11::text, "
+             "length($12[1])",
              a, check_row, &w);
     ck_assert(server_wait(loop, &w.answered, 5));
     pg_params_free(a);
@@ -324,7 +326,8 @@ START_TEST(a_failing_setup_is_down_with_the_reason_and_tried_again)
 {
     run("DROP TABLE IF EXISTS test_setup");
     struct witness w = {0};
-    struct pg *p = pg_new(loop, server_conninfo(), "test", "SET work_mem = '1MB'; SELECT 1 FROM test_setup", &handlers, &w);
+    struct pg *p = pg_new(loop, server_conninfo(), "test",
+                          "SET work_mem = '1MB'; SELECT 1 FROM test_setup", &handlers, &w);
     ck_assert(server_wait(loop, &w.down, 5));
     ck_assert_msg(strstr(w.why, "test_setup"), "%s", w.why);
     ck_assert(!w.up);
@@ -486,13 +489,19 @@ END_TEST
 START_TEST(scripts_say_where_they_failed)
 {
     struct buf error = {0}, value = {0};
-    ck_assert_int_eq(pg_run_script(server_conninfo(), "test", "SELECT 1;\nSELECT 'ü';\nSELECT nope;", &error), -EIO);
+    ck_assert_int_eq(pg_run_script(server_conninfo(), "test",
+                                   "SELECT 1;\nSELECT 'ü';\nSELECT nope;", &error),
+                     -EIO);
     ck_assert_msg(strstr(error.p, "nope") && strstr(error.p, "(line 3)"), "%s", error.p);
-    ck_assert_int_eq(pg_ask(server_conninfo(), "test", "SELECT $1 || '!'", "a", &value, &error), 0);
+    ck_assert_int_eq(pg_ask(server_conninfo(), "test", "SELECT $1 || '!'", "a", &value, &error),
+                     0);
     ck_assert_str_eq(value.p, "a!");
-    ck_assert_int_eq(pg_ask(server_conninfo(), "test", "SELECT 1 WHERE false", NULL, &value, &error), -ENOENT);
+    ck_assert_int_eq(
+        pg_ask(server_conninfo(), "test", "SELECT 1 WHERE false", NULL, &value, &error),
+        -ENOENT);
     buf_clear(&error);
-    ck_assert_int_eq(pg_ask("host=127.0.0.1 port=1", "test", "SELECT 1", NULL, &value, &error), -EIO);
+    ck_assert_int_eq(pg_ask("host=127.0.0.1 port=1", "test", "SELECT 1", NULL, &value, &error),
+                     -EIO);
     ck_assert_uint_gt(error.n, 0);
     ck_assert_ptr_null(strchr(error.p, '\n'));
     buf_fini(&error);

@@ -8,7 +8,16 @@
 #include <stdio.h>
 
 #define MESSAGES 8
-enum { BEGIN, RELATION, INSERT, INSERT_NULLS, COMMIT, INSERT_TEXT, INSERT_TEXT_NULLS, TRUNCATE };
+enum {
+    BEGIN,
+    RELATION,
+    INSERT,
+    INSERT_NULLS,
+    COMMIT,
+    INSERT_TEXT,
+    INSERT_TEXT_NULLS,
+    TRUNCATE
+};
 
 static struct buf golden[MESSAGES];
 
@@ -82,7 +91,8 @@ END_TEST
 
 START_TEST(relation_tells_names_in_order)
 {
-    static const char *const names[] = {"id", "channel", "shard", "created_at", "data", "tags", "ok"};
+    static const char *const names[] = {"id",   "channel", "shard", "created_at",
+                                        "data", "tags",    "ok"};
     read_golden();
     struct pgoutput_event e = decode(RELATION);
     ck_assert_int_eq(e.type, PGOUTPUT_RELATION);
@@ -161,7 +171,8 @@ START_TEST(a_message_cut_anywhere_is_refused_and_the_event_left_alone)
     read_golden();
     for (int m = BEGIN; m < TRUNCATE; m++) {
         for (size_t n = 0; n < golden[m].n; n++) {
-            char *exact = malloc(n + !n); /* an address past its end is one that the sanitizer knows */
+            char *exact =
+                malloc(n + !n); /* an address past its end is one that the sanitizer knows */
             memcpy(exact, golden[m].p, n);
             ck_assert_int_eq(pgoutput_decode(bytes_of(exact, n), &e), -EBADMSG);
             ck_assert_uint_eq(e.relation, 42);
@@ -187,8 +198,9 @@ START_TEST(more_columns_than_there_is_room_for_are_refused)
 }
 END_TEST
 
-UNIT_MAIN("pgoutput", begin_tells_the_final_lsn_and_the_time_since_1970, commit_tells_the_end_of_the_transaction,
-          relation_tells_names_in_order, insert_tells_binary_values_and_keeps_null_apart_from_empty,
+UNIT_MAIN("pgoutput", begin_tells_the_final_lsn_and_the_time_since_1970,
+          commit_tells_the_end_of_the_transaction, relation_tells_names_in_order,
+          insert_tells_binary_values_and_keeps_null_apart_from_empty,
           insert_tells_text_values_as_such, other_messages_are_passed_over,
           a_message_cut_anywhere_is_refused_and_the_event_left_alone,
           more_columns_than_there_is_room_for_are_refused)

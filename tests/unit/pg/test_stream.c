@@ -112,16 +112,20 @@ static bool comes_true(const char *sql, double seconds)
 
 static void start_anew(void)
 {
-    run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS NOT NULL;"
+    run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE active_pid IS "
+        "NOT NULL;"
         "SELECT pg_sleep(0.1);"
-        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '" SLOT "'");
+        "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name "
+        "= '" SLOT "'");
     run("DROP PUBLICATION IF EXISTS test_pub; DROP TABLE IF EXISTS test_wal;"
-        "CREATE TABLE test_wal(id bigint, data text); CREATE PUBLICATION test_pub FOR TABLE test_wal");
+        "CREATE TABLE test_wal(id bigint, data text); CREATE PUBLICATION test_pub FOR TABLE "
+        "test_wal");
 }
 
 static void open_stream(struct reader *r, bool temporary)
 {
-    r->s = pg_stream_new(loop, server_conninfo(), "test", SLOT, temporary, "test_pub", &handlers, r);
+    r->s = pg_stream_new(loop, server_conninfo(), "test", SLOT, temporary, "test_pub",
+                         &handlers, r);
     ck_assert(server_wait(loop, &r->up, 5));
 }
 
@@ -189,7 +193,8 @@ START_TEST(when_the_walsender_dies_the_stream_comes_back_by_itself)
         run(sql);
         if (i == 3) {
             r.up = false;
-            run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '" SLOT "'");
+            run("SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE "
+                "slot_name = '" SLOT "'");
             ck_assert(server_wait(loop, &r.up, 5));
         }
     }
@@ -214,7 +219,8 @@ START_TEST(a_slot_in_use_is_waited_for)
     struct reader r = {0}, next = {0};
     start_anew();
     open_stream(&r, false);
-    next.s = pg_stream_new(loop, server_conninfo(), "test", SLOT, false, "test_pub", &handlers, &next);
+    next.s = pg_stream_new(loop, server_conninfo(), "test", SLOT, false, "test_pub", &handlers,
+                           &next);
     ck_assert(server_wait(loop, &next.down, 5));
     ck_assert_msg(strstr(next.why, "in use"), "%s", next.why);
     server_wait(loop, &(bool){false}, 0.5);
@@ -231,10 +237,12 @@ START_TEST(making_a_slot_waits_for_open_transactions_without_holding_the_loop)
 {
     struct reader r = {0};
     start_anew();
-    if (!is_true("SELECT setting::int > 0 FROM pg_settings WHERE name = 'max_prepared_transactions'"))
+    if (!is_true("SELECT setting::int > 0 FROM pg_settings WHERE name = "
+                 "'max_prepared_transactions'"))
         return;
     run("BEGIN; INSERT INTO test_wal VALUES (1); PREPARE TRANSACTION 'test_open'");
-    r.s = pg_stream_new(loop, server_conninfo(), "test", SLOT, false, "test_pub", &handlers, &r);
+    r.s =
+        pg_stream_new(loop, server_conninfo(), "test", SLOT, false, "test_pub", &handlers, &r);
     ck_assert(!server_wait(loop, &r.up, 0.5));
     run("COMMIT PREPARED 'test_open'");
     ck_assert(server_wait(loop, &r.up, 5));
@@ -247,17 +255,21 @@ START_TEST(a_slot_whose_maker_is_gone_is_not_left_behind)
 {
     struct reader r = {0};
     start_anew();
-    if (!is_true("SELECT setting::int > 0 FROM pg_settings WHERE name = 'max_prepared_transactions'"))
+    if (!is_true("SELECT setting::int > 0 FROM pg_settings WHERE name = "
+                 "'max_prepared_transactions'"))
         return;
     run("BEGIN; INSERT INTO test_wal VALUES (1); PREPARE TRANSACTION 'test_open'");
-    r.s = pg_stream_new(loop, server_conninfo(), "test", SLOT, false, "test_pub", &handlers, &r);
+    r.s =
+        pg_stream_new(loop, server_conninfo(), "test", SLOT, false, "test_pub", &handlers, &r);
     ck_assert(!server_wait(loop, &r.up, 0.3));
     close_stream(&r);
-    bool gone = comes_true("SELECT NOT exists(SELECT FROM pg_replication_slots WHERE slot_name = '" SLOT "')", 3);
+    bool gone = comes_true(
+        "SELECT NOT exists(SELECT FROM pg_replication_slots WHERE slot_name = '" SLOT "')", 3);
     run("COMMIT PREPARED 'test_open'");
     ck_assert(gone);
     server_wait(loop, &(bool){false}, 0.3);
-    ck_assert(is_true("SELECT NOT exists(SELECT FROM pg_replication_slots WHERE slot_name = '" SLOT "')"));
+    ck_assert(is_true(
+        "SELECT NOT exists(SELECT FROM pg_replication_slots WHERE slot_name = '" SLOT "')"));
 }
 END_TEST
 
@@ -276,7 +288,8 @@ START_TEST(a_temporary_slot_goes_with_its_connection)
     run("INSERT INTO test_wal VALUES (5)");
     wait_for(&r, 2);
     close_stream(&r);
-    ck_assert(comes_true("SELECT NOT exists(SELECT FROM pg_replication_slots WHERE temporary)", 3));
+    ck_assert(
+        comes_true("SELECT NOT exists(SELECT FROM pg_replication_slots WHERE temporary)", 3));
 }
 END_TEST
 
@@ -289,7 +302,8 @@ START_TEST(a_paused_stream_reads_nothing_and_goes_on_answering)
     server_wait(loop, &(bool){false}, 0.3);
     run("INSERT INTO test_wal SELECT n, repeat('x', 1000) FROM generate_series(1, 3000) AS n");
     run("CREATE TABLE IF NOT EXISTS test_reply AS SELECT reply_time FROM pg_stat_replication;"
-        "TRUNCATE test_reply; INSERT INTO test_reply SELECT reply_time FROM pg_stat_replication");
+        "TRUNCATE test_reply; INSERT INTO test_reply SELECT reply_time FROM "
+        "pg_stat_replication");
     server_wait(loop, &(bool){false}, 1.5);
     ck_assert_uint_eq(r.frames, 0);
     ck_assert(is_true("SELECT (SELECT max(reply_time) FROM pg_stat_replication) > "
@@ -316,7 +330,8 @@ START_TEST(other_writes_come_as_keepalives_and_may_be_confirmed)
     pg_stream_confirm(r.s, r.wal_end);
     char sql[200];
     snprintf(sql, sizeof sql,
-             "SELECT confirmed_flush_lsn - '0/0' >= %" PRIu64 " FROM pg_replication_slots WHERE slot_name = '" SLOT "'",
+             "SELECT confirmed_flush_lsn - '0/0' >= %" PRIu64
+             " FROM pg_replication_slots WHERE slot_name = '" SLOT "'",
              r.wal_end);
     ck_assert(comes_true(sql, 3));
     close_stream(&r);
@@ -328,7 +343,8 @@ START_TEST(a_missing_publication_is_told_and_waited_for)
     struct reader r = {0};
     start_anew();
     run("DROP PUBLICATION test_pub");
-    r.s = pg_stream_new(loop, server_conninfo(), "test", SLOT, false, "test_pub", &handlers, &r);
+    r.s =
+        pg_stream_new(loop, server_conninfo(), "test", SLOT, false, "test_pub", &handlers, &r);
     ck_assert(server_wait(loop, &r.down, 5));
     ck_assert_msg(strstr(r.why, "publication"), "%s", r.why);
     run("CREATE PUBLICATION test_pub FOR TABLE test_wal");
@@ -351,8 +367,7 @@ END_TEST
 
 UNIT_MAIN("stream", a_new_slot_is_reported_and_brings_what_is_committed_after_it,
           what_was_not_confirmed_comes_again_what_was_does_not,
-          when_the_walsender_dies_the_stream_comes_back_by_itself,
-          a_slot_in_use_is_waited_for,
+          when_the_walsender_dies_the_stream_comes_back_by_itself, a_slot_in_use_is_waited_for,
           making_a_slot_waits_for_open_transactions_without_holding_the_loop,
           a_slot_whose_maker_is_gone_is_not_left_behind,
           a_temporary_slot_goes_with_its_connection,

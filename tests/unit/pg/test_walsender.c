@@ -68,8 +68,10 @@ START_TEST(names_are_quoted)
 {
     struct buf sql = {0};
     walsender_sql_start(&sql, "s\"x", "a'b\"c");
-    ck_assert_str_eq(sql.p, "START_REPLICATION SLOT \"s\"\"x\" LOGICAL 0/0 (proto_version '1', binary 'true', "
-                            "publication_names '\"a''b\"\"c\"')");
+    ck_assert_str_eq(
+        sql.p,
+        "START_REPLICATION SLOT \"s\"\"x\" LOGICAL 0/0 (proto_version '1', binary 'true', "
+        "publication_names '\"a''b\"\"c\"')");
     buf_clear(&sql);
     walsender_sql_make(&sql, "it's", true);
     ck_assert_ptr_nonnull(strstr(sql.p, "('it''s', 'pgoutput', true)"));
@@ -84,6 +86,7 @@ START_TEST(an_lsn_is_two_hexadecimal_halves)
 }
 END_TEST
 
-UNIT_MAIN("walsender", data_tells_its_lsn_and_the_bytes_behind_its_head, a_keepalive_tells_whether_it_is_a_question,
-          what_is_cut_or_unknown_is_refused, a_status_confirms_only_what_is_confirmed, names_are_quoted,
+UNIT_MAIN("walsender", data_tells_its_lsn_and_the_bytes_behind_its_head,
+          a_keepalive_tells_whether_it_is_a_question, what_is_cut_or_unknown_is_refused,
+          a_status_confirms_only_what_is_confirmed, names_are_quoted,
           an_lsn_is_two_hexadecimal_halves)
