@@ -74,6 +74,8 @@ struct channel {
     bool astray;               /* its worker says that it is not its own: told again soon */
     bool heard;                /* a canary's: somebody of ours listens (canary.h) */
     uint64_t epoch, head;      /* of the newest publication seen; undefined while CHANNEL_ASKED */
+    int64_t heard_ns;          /* when something came last, or the head was asked for (sweep.h) */
+    uint64_t sweep;            /* ticket of that question, or 0 */
 
     struct frame **slots;      /* ring of `cap` pointers, a power of two; grows up to messages_max */
     uint32_t cap, first, count;

@@ -234,7 +234,7 @@ void connection_dirty(struct connection *c)
 bool connection_said(struct connection *c)
 {
     size_t most = (size_t)c->gateway->options->replies_max;
-    c->gateway->metrics.replies_total++;
+    c->gateway->metrics.lines_total++;
     while (c->out.n > most && deliver_once(c) == DELIVER_MORE)
         ;
     if (c->out.n > most)

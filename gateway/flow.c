@@ -83,6 +83,7 @@ int flow_publication(struct gateway *g, const struct fan_publication *m)
     if (!c || c->state != CHANNEL_LIVE || p.seq == 0)
         return 0;
     g->metrics.publications_total++;
+    c->heard_ns = g->now_ns;
     switch (channel_append(&g->rings, c, &p, &g->scratch)) {
     case CHANNEL_REPEATED:
         g->metrics.publications_repeated_total++;

@@ -7,6 +7,7 @@
 #include "flow.h"
 #include "http.h"
 #include "seq_link.h"
+#include "sweep.h"
 #include "ws.h"
 
 #include "core/clock.h"
@@ -29,6 +30,7 @@ struct gateway_loop {
     ev_prepare ends;
     ev_idle again; /* active while work is left: the loop does not wait */
     ev_timer tick; /* the wheel's */
+    int64_t swept_ns;
     struct listener *listener;
 };
 
@@ -64,6 +66,10 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct gateway_loop *l = w->data;
     wheel_turn(&l->g->wheel, l->g->now_ns);
+    if (l->g->now_ns - l->swept_ns >= NS_PER_S) {
+        l->swept_ns = l->g->now_ns;
+        sweep_heads(l->g);
+    }
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);
 }
 

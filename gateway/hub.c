@@ -1,6 +1,7 @@
 #include "hub.h"
 
 #include "fan_link.h"
+#include "sweep.h"
 
 #include "core/clock.h"
 
@@ -14,6 +15,7 @@ static void give_up(struct wheel_timer *t)
     struct channel *c = container_of(t, struct channel, linger);
     struct gateway *g = c->gateway;
     fan_unsubscribe(g->fan, c);
+    sweep_forget(c);
     map_remove(&g->channels, &c->by_name);
     g->metrics.channels--;
     channel_free(&g->rings, c);
@@ -28,6 +30,7 @@ struct channel *hub_open(struct gateway *g, struct bytes full)
     }
     c = channel_new(g, full);
     c->linger.fire = give_up;
+    c->heard_ns = g->now_ns;
     map_insert(&g->channels, &c->by_name, hash_bytes(c->full));
     g->metrics.channels++;
     fan_subscribe(g->fan, c);

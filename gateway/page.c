@@ -9,6 +9,7 @@
 
 #define RETRY_MIN_NS (250 * 1000000LL)
 #define RETRY_MAX_NS (2000 * 1000000LL)
+#define EMPTY_MAX 2 /* empty reads that are asked for again */
 
 /* A reader goes on at the end of the turn: never here, since that may end subscriptions. */
 static void wake(struct sub *s)
@@ -136,6 +137,14 @@ static bool join_ring(struct page *p)
     return true;
 }
 
+/* No row: the worker knows less than we do, or its database shows a row later than the log did; or all are gone. */
+static bool may_be_late(struct page *p, const struct ops_range *answer)
+{
+    if (answer->publications.n)
+        return false;
+    return answer->head <= p->since || p->empty++ < EMPTY_MAX;
+}
+
 static void arrived(void *ctx, const struct ops_range *answer)
 {
     struct page *p = ctx;
@@ -145,8 +154,7 @@ static void arrived(void *ctx, const struct ops_range *answer)
         gone(p);
         return;
     }
-    if (answer->code || answer->epoch < c->epoch || decode(p, answer->publications) < 0 ||
-        (p->n == 0 && answer->head <= p->since)) {
+    if (answer->code || answer->epoch < c->epoch || decode(p, answer->publications) < 0 || may_be_late(p, answer)) {
         forget_frames(p);
         read_later(p); /* the worker is away, or knows less than we do */
         return;

@@ -16,6 +16,7 @@ struct page {
     uint64_t ticket;        /* of the read under way, or 0 */
     struct wheel_timer again;
     uint32_t tries;         /* reads that failed */
+    uint32_t empty;         /* reads that showed no row, though the head is further up */
     bool loaded;
     bool served;            /* somebody took a frame: may be put out for a newer one */
     struct frame **frames;

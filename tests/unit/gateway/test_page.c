@@ -128,6 +128,26 @@ START_TEST(a_cursor_whose_rows_are_gone_is_told_2500)
 }
 END_TEST
 
+START_TEST(rows_that_are_not_there_yet_are_waited_for_and_not_for_ever)
+{
+    start();
+    struct ws_socket *s = back(95, 100);
+    edges_range(&g, 0, 1, 100, 0, 0);
+    edges_pass(&g, 300);
+    edges_range(&g, 0, 1, 100, 96, 100);
+    expect(s, 96, 100);
+    struct ws_socket *late = back(5, 100);
+    for (int i = 0; i < 3; i++) {
+        edges_range(&g, 0, 1, 100, 0, 0);
+        edges_pass(&g, 600);
+    }
+    char *text = edges_take(late);
+    ck_assert_ptr_nonnull(strstr(text, "\"offset\":100,\"was_recovering\":true}"));
+    free(text);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(pages_are_bounded_and_further_cursors_wait_their_turn)
 {
     start();
@@ -181,4 +201,5 @@ END_TEST
 UNIT_MAIN("page", reads_on_page_by_page_until_it_is_in_the_ring, readers_of_the_same_part_share_a_page,
           a_page_that_reaches_the_ring_goes_into_it, a_page_that_fails_is_read_again_and_nothing_is_skipped,
           a_worker_that_is_away_is_asked_again, a_cursor_whose_rows_are_gone_is_told_2500,
+          rows_that_are_not_there_yet_are_waited_for_and_not_for_ever,
           pages_are_bounded_and_further_cursors_wait_their_turn, a_reader_may_leave_at_any_moment, a_newer_epoch_ends_all_reading)
