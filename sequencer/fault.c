@@ -11,6 +11,8 @@ static const char passing[][3] = {
     "25", /* invalid transaction state: read-only, so no primary */
     "26", /* invalid statement name */
     "28", /* invalid authorization */
+    "3D", /* invalid catalog name */
+    "3F", /* invalid schema name */
     "40", /* transaction rollback: deadlock, serialization */
     "42", /* a function or table is missing, or its use not granted */
     "53", /* insufficient resources */
@@ -31,6 +33,11 @@ enum fault fault_of(const char *sqlstate)
         if (strncmp(sqlstate, passing[i], 2) == 0)
             return FAULT_PASSING;
     return FAULT_DATA;
+}
+
+bool fault_is_schema(const char *sqlstate)
+{
+    return strncmp(sqlstate, "3F", 2) == 0 || strncmp(sqlstate, "42", 2) == 0;
 }
 
 const char *fault_name(enum fault f)

@@ -2,6 +2,8 @@
 #ifndef SEQUENCER_FAULT_H
 #define SEQUENCER_FAULT_H
 
+#include <stdbool.h>
+
 enum fault {
     FAULT_NONE,
     FAULT_FENCED,  /* ZC001: a shard row is not where we left it: somebody else leads, or the
@@ -14,6 +16,8 @@ enum fault {
 };
 
 enum fault fault_of(const char *sqlstate);
+bool fault_is_schema(
+    const char *sqlstate); /* the schema is missing, or older than this program */
 const char *fault_name(enum fault f);
 
 #endif

@@ -149,9 +149,7 @@ static void on_taken(void *ctx, enum pg_status status, const struct pg_result *r
     l->reached = true;
     if (status == PG_REFUSED) {
         log_error("takeover_refused", "sqlstate=%s why=\"%s\"%s", pg_sqlstate(r), pg_message(r),
-                  pg_sqlstate(r)[0] == '4'
-                      ? " is the schema there? cellcast-sequencer --migrate"
-                      : "");
+                  fault_is_schema(pg_sqlstate(r)) ? " do: cellcast-sequencer --migrate" : "");
         if (l->phase == TAKING)
             lead_goto(s, RESTING);
         else

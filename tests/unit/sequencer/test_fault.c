@@ -13,8 +13,8 @@ END_TEST
 
 START_TEST(what_the_server_suffers_from_refuses_no_message)
 {
-    const char *passing[] = {"53100", "53200", "40P01", "57014", "55P03",
-                             "25006", "42883", "XX000", "58030", "0A000"};
+    const char *passing[] = {"53100", "53200", "40P01", "57014", "55P03", "25006",
+                             "42883", "XX000", "58030", "0A000", "3F000"};
     for (unsigned i = 0; i < sizeof passing / sizeof *passing; i++)
         ck_assert_msg(fault_of(passing[i]) == FAULT_PASSING, "%s", passing[i]);
 }

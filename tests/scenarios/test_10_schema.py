@@ -1,0 +1,542 @@
+"""The schema by itself, on a real PostgreSQL: migrations, cellcast.publish(), configuration, the commit function's
+conditions, takeover, partitions. See seq_database.py for where it looks."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+psycopg = pytest.importorskip("psycopg")
+
+from seq_database import CONFIG, Server, migrate  # noqa: E402
+
+MS_2024 = 1704067200000
+
+
+@pytest.fixture(scope="module")
+def server():
+    s = Server()
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def conninfo(server):
+    name = server.make_configured()
+    yield server.of(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def db(conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as c:
+        yield c
+
+
+def one(db, sql, *args):
+    return db.execute(sql, args).fetchone()[0]
+
+
+def sqlstate(db, sql, *args):
+    """-> SQLSTATE of what the statement was refused with, or None."""
+    try:
+        with db.transaction():
+            db.execute(sql, args)
+    except psycopg.Error as e:
+        return e.sqlstate
+    return None
+
+
+# ---- migrations
+
+
+def test_migrating_an_empty_database_many_times_at_once_does_it_once(server):
+    name = server.make()
+    try:
+        conninfo = server.of(name)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(migrate, [conninfo] * 4))
+        assert [a.returncode for a in answers] == [0] * 4, [a.stderr for a in answers]
+        again = migrate(conninfo)
+        assert again.returncode == 0 and "nothing to do" in again.stdout
+        with psycopg.connect(conninfo) as c:
+            numbers = [r[0] for r in c.execute("SELECT number FROM cellcast.migration ORDER BY number")]
+            assert numbers == list(range(1, len(numbers) + 1)) and numbers
+            assert one(c, "SELECT count(*) FROM cellcast.shard") == 64
+    finally:
+        server.drop(name)
+
+
+def test_a_server_without_logical_wal_is_refused_with_what_would_be_right():
+    initdb = shutil.which("initdb") or next(iter(sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))), None)
+    if not initdb or os.getuid() != 0:
+        pytest.skip("needs initdb and root, to start a server of its own")
+    binaries = Path(initdb).parent
+    with tempfile.TemporaryDirectory() as directory:
+        os.chmod(directory, 0o777)
+
+        def as_postgres(command):
+            return subprocess.run(["su", "postgres", "-c", command], check=True, capture_output=True, cwd="/")
+
+        as_postgres(f"{binaries}/initdb -D {directory}/data -A trust --no-sync")
+        options = f"-c wal_level=replica -c listen_addresses= -c unix_socket_directories={directory} -c shared_buffers=8MB"
+        as_postgres(f'{binaries}/pg_ctl -D {directory}/data -w -l {directory}/log -o "{options}" start')
+        try:
+            answer = migrate(f"host={directory} user=postgres dbname=postgres")
+        finally:
+            as_postgres(f"{binaries}/pg_ctl -D {directory}/data -m immediate stop")
+    assert answer.returncode == 1
+    assert "wal_level is replica, but must be logical" in answer.stderr
+
+
+# ---- cellcast.publish
+
+
+@pytest.mark.parametrize(
+    "channel, full",
+    [
+        ("news", "default/news"),
+        ("default/news", "default/news"),
+        ("acme/news", "acme/news"),
+        ("nobody/news", "default/nobody/news"),
+        ("chat:room/5", "default/chat:room/5"),
+        ("$chat:x", "default/$chat:x"),
+        ("/news", "default//news"),
+        ("x" * 255, "default/" + "x" * 255),
+    ],
+)
+def test_publish_stores_the_full_name_and_its_shard(db, channel, full):
+    db.execute("SELECT cellcast.publish(%s, '1')", [channel])
+    row = db.execute("SELECT channel, tenant, shard FROM cellcast.outbox").fetchone()
+    assert row == (full, full.split("/")[0], hashlib.md5(full.encode()).digest()[0] & 63)
+
+
+def test_publish_carries_json_byte_for_byte(db):
+    data = '{ "big":123456789012345678901234567890, "one": 1.0,\n "b":2,"a":1, "e":"\\u00e9\\/", "a":3 }'
+    tags = '{"z":"1", "a":"2"}'
+    db.execute("SELECT cellcast.publish('news', %s, %s, NULL, 'key')", [data, tags])
+    row = db.execute("SELECT data, tags, key, format FROM cellcast.outbox").fetchone()
+    assert row == (data.encode(), tags, "key", 0)
+
+
+def test_a_publish_that_is_rolled_back_leaves_nothing(db):
+    with db.transaction(force_rollback=True):
+        db.execute("SELECT cellcast.publish('news', '1')")
+    assert one(db, "SELECT count(*) FROM cellcast.outbox") == 0
+
+
+BIG = "x" * 65536
+WRONG = {
+    "a space in the name": ("ZC107", "SELECT cellcast.publish('a b', '1')"),
+    "an empty name": ("ZC107", "SELECT cellcast.publish('acme/', '1')"),
+    "a long name": ("ZC107", f"SELECT cellcast.publish('{'x' * 256}', '1')"),
+    "no channel": ("ZC107", "SELECT cellcast.publish(NULL, '1')"),
+    "no data": ("ZC107", "SELECT cellcast.publish('news', NULL)"),
+    "no JSON": ("22P02", "SELECT cellcast.publish('news', '{')"),
+    "too much data": ("ZC107", f"SELECT cellcast.publish('news', '\"{BIG}\"')"),
+    "a namespace that is not there": ("ZC102", "SELECT cellcast.publish('nope:news', '1')"),
+    "another tenant's namespace": ("ZC102", "SELECT cellcast.publish('acme/chat:news', '1')"),
+    "the reserved tenant": ("ZC103", "SELECT cellcast.publish('cellcast/canary-a-1', '1')"),
+    "tags that are no object": ("ZC107", "SELECT cellcast.publish('news', '1', '[1]')"),
+    "a tag that is no string": ("ZC107", "SELECT cellcast.publish('news', '1', '{\"a\":1}')"),
+    "tag id": ("ZC107", "SELECT cellcast.publish('news', '1', '{\"id\":\"1\"}')"),
+    "tag after": ("ZC107", "SELECT cellcast.publish('news', '1', '{\"after\":\"1\"}')"),
+    "nine references": ("ZC107", "SELECT cellcast.publish('news', '1', NULL, array_fill('news@1'::text, array[9]))"),
+    "a reference without seq": ("ZC107", "SELECT cellcast.publish('news', '1', NULL, array['news'])"),
+    "seq 0": ("ZC107", "SELECT cellcast.publish('news', '1', NULL, array['news@0'])"),
+    "a seq out of range": ("ZC107", "SELECT cellcast.publish('news', '1', NULL, array['news@9999999999999999999'])"),
+    "another tenant's publication": ("ZC107", "SELECT cellcast.publish('news', '1', NULL, array['acme/news@1'])"),
+    "a publication that is not there": ("ZC107", "SELECT cellcast.publish('news', '1', NULL, array['news@1'])"),
+    "an empty key": ("ZC107", "SELECT cellcast.publish('news', '1', NULL, NULL, '')"),
+    "a long key": ("ZC107", f"SELECT cellcast.publish('news', '1', NULL, NULL, '{'x' * 256}')"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_publish_refuses(db, what):
+    state, sql = WRONG[what]
+    assert sqlstate(db, sql) == state
+    assert one(db, "SELECT count(*) FROM cellcast.outbox") == 0
+
+
+def test_a_refusal_says_what_would_be_right(db):
+    with pytest.raises(psycopg.Error) as e:
+        db.execute("SELECT cellcast.publish('nope:news', '1')")
+    assert "tenant default has no namespace 'nope'" in str(e.value)
+    assert "cellcastctl apply" in e.value.diag.message_hint
+
+
+def test_answers_are_stored_in_full_form(db):
+    db.execute("INSERT INTO cellcast.channel_head VALUES ('default/news', 'default', 1, 1, 5, 4, 77)")
+    db.execute("SELECT cellcast.publish('chat:x', '1', NULL, array['news@5', 'default/news@1'])")
+    assert one(db, "SELECT after FROM cellcast.outbox") == "default/news@5 default/news@1"
+
+
+def test_under_an_old_snapshot_the_sequencer_alone_judges_answers(db):
+    with db.transaction():
+        db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        db.execute("SELECT cellcast.publish('news', '1', NULL, array['news@9'])")
+    assert one(db, "SELECT after FROM cellcast.outbox") == "default/news@9"
+
+
+def test_the_publisher_role_may_publish_and_nothing_else(db):
+    with db.transaction(force_rollback=True):
+        db.execute("SET LOCAL ROLE cellcast_publisher")
+        db.execute("SELECT cellcast.publish('news', '1')")
+        assert sqlstate(db, "SELECT * FROM cellcast.outbox") == "42501"
+        assert sqlstate(db, "SELECT cellcast.epoch_bump()") == "42501"
+        assert sqlstate(db, "SELECT cellcast.apply('{}')") == "42501"
+
+
+# ---- configuration
+
+
+def test_applying_the_same_again_changes_nothing(db):
+    before = one(db, "SELECT cellcast.config()")
+    version = one(db, "SELECT cellcast.apply(%s)", json.dumps(CONFIG))
+    assert version == before["version"] == one(db, "SELECT cellcast.config_version()")
+    assert one(db, "SELECT cellcast.config()") == before
+
+
+def test_apply_replaces_the_whole_configuration_in_one_step(db):
+    before = one(db, "SELECT cellcast.config_version()")
+    new = {
+        "cells": [{"name": "a"}],
+        "tenants": [{"name": "default", "cells": ["a"], "namespaces": [{"name": "", "options": {"presence": True}}]}],
+    }
+    version = one(db, "SELECT cellcast.apply(%s)", json.dumps(new))
+    assert version == before + 1
+    assert one(db, "SELECT cellcast.config()") == {
+        "version": version,
+        "cells": [{"name": "a", "topic": "cellcast.a", "partitions": 16}],
+        "tenants": [
+            {"name": "cellcast", "cells": ["a"], "options": {}},
+            {"name": "default", "cells": ["a"], "options": {}},
+        ],
+        "namespaces": [
+            {"tenant": "cellcast", "name": "", "options": {}},
+            {"tenant": "default", "name": "", "options": {"presence": True}},
+        ],
+        "api_keys": [],
+    }
+
+
+def test_the_reserved_tenant_is_hosted_by_every_cell(db):
+    tenants = {t["name"]: t["cells"] for t in one(db, "SELECT cellcast.config()")["tenants"]}
+    assert tenants == {"cellcast": ["a", "b"], "default": ["a"], "acme": ["b"]}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cells": [{"name": "a", "partitions": 3}]},
+        {"cells": []},
+        {"cells": [{"name": "A b"}]},
+        {"tenants": [{"name": "cellcast", "cells": []}]},
+        {"tenants": [{"name": "default", "cells": ["c"]}]},
+        {"tenants": [{"name": "default", "cells": ["a"], "namespaces": [{"name": "a:b"}]}]},
+        {"tenants": [{"name": "default", "cells": ["a"], "namespaces": [{"name": "", "options": []}]}]},
+        {"tenants": []},
+        {"api_keys": [{"sha256": "plain", "tenant": None}]},
+        {"apikeys": []},
+    ],
+)
+def test_a_wrong_configuration_changes_nothing(db, change):
+    before = one(db, "SELECT cellcast.config()")
+    assert sqlstate(db, "SELECT cellcast.apply(%s)", json.dumps(CONFIG | change)) is not None
+    assert one(db, "SELECT cellcast.config()") == before
+
+
+def test_a_change_by_hand_raises_the_version_too(db):
+    before = one(db, "SELECT cellcast.config_version()")
+    db.execute("UPDATE cellcast.tenant SET options = '{\"channel_limit\": 9}' WHERE name = 'default'")
+    assert one(db, "SELECT cellcast.config_version()") == before + 1
+
+
+# ---- leadership
+
+
+TAKE = "SELECT * FROM cellcast.take_over(%s::smallint[], %s, %s, %s)"
+
+
+def take(db, shards=range(64), holder=1, force=True, synchronous=False):
+    columns = ("shard", "epoch", "term", "batch", "last_id", "undisturbed", "identity", "clock_ms")
+    rows = db.execute(TAKE, [list(shards), holder, force, synchronous]).fetchall()
+    return {row[0]: dict(zip(columns, row)) for row in rows}
+
+
+def test_the_first_takeover_gets_every_shard(db):
+    taken = take(db)
+    assert sorted(taken) == list(range(64))
+    assert {r["term"] for r in taken.values()} == {1}
+    assert {r["epoch"] for r in taken.values()} == {one(db, "SELECT epoch FROM cellcast.log")}
+    assert one(db, "SELECT count(DISTINCT pid) FROM cellcast.shard WHERE pid = pg_backend_pid()") == 1
+
+
+def test_a_leader_that_lives_is_left_alone_unless_it_is_forced(db, conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as other:
+        take(other, holder=1)
+        assert take(db, holder=2, force=False) == {}
+        assert len(take(db, holder=2, force=True)) == 64
+        with pytest.raises(psycopg.OperationalError):
+            other.execute("SELECT 1")
+
+
+def test_what_a_dead_leader_held_is_free_and_disturbed(db, conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as other:
+        take(other, range(0, 10), holder=1)
+    taken = {}
+    for _ in range(50):
+        taken |= take(db, holder=2, force=False)
+        if len(taken) == 64:
+            break
+    assert len(taken) == 64
+    assert not any(r["undisturbed"] for r in taken.values())
+    again = take(db, holder=2, force=False)
+    assert len(again) == 64 and all(r["undisturbed"] for r in again.values())
+
+
+def test_a_process_takes_back_what_its_former_connection_held(db, conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as before:
+        take(before, holder=7)
+        taken = take(db, holder=7, force=False)
+        assert len(taken) == 64 and all(r["undisturbed"] for r in taken.values())
+
+
+def test_the_epoch_rises_once_when_the_server_is_another_one(db):
+    epoch = take(db)[0]["epoch"]
+    db.execute("UPDATE cellcast.log SET timeline = timeline + 1")
+    raised = take(db)[0]["epoch"]
+    assert raised > epoch
+    assert take(db, holder=2)[5]["epoch"] == raised
+
+
+def test_a_synchronous_failover_keeps_the_epoch_but_a_restored_copy_does_not(db):
+    epoch = take(db)[0]["epoch"]
+    db.execute("UPDATE cellcast.log SET timeline = timeline + 1")
+    assert take(db, synchronous=True)[0]["epoch"] == epoch
+    db.execute("UPDATE cellcast.log SET system_identifier = system_identifier + 1")
+    assert take(db, synchronous=True)[0]["epoch"] > epoch
+
+
+# ---- the commit function
+
+
+class Writer:
+    """As much of a sequencer as one batch needs."""
+
+    SQL = (
+        "SELECT cellcast.commit_batch(%s, %s::smallint[], %s, %s, %s, %s, %s::smallint[], %s, %s, %s, "
+        "%s, %s::smallint[], %s, %s, %s::smallint[], %s, %s::text[], %s::text[], %s::text[], %s::text[], "
+        "%s::bigint[], %s::bigint[], %s::bigint[])"
+    )
+
+    def __init__(self, db):
+        self.db = db
+        self.taken = take(db)
+        self.epoch = self.taken[0]["epoch"]
+
+    def id(self, shard, ms):
+        return (ms - MS_2024) << 21 | shard << 15
+
+    def commit(self, channel="default/news", seq=1, prev=0, id=None, key=None, row=None, **other):
+        shard = hashlib.md5(channel.encode()).digest()[0] & 63
+        state = self.taken[shard]
+        if id is None:
+            id = max(state["last_id"] + 1, self.id(shard, state["clock_ms"]))
+        arguments = dict(
+            epoch=self.epoch, shards=[shard], terms=[state["term"]], batches=[state["batch"]], last_ids=[id],
+            h_channels=[channel], h_shards=[shard], prevs=[prev], h_seqs=[seq], h_ids=[id],
+            channels=[channel], m_shards=[shard], seqs=[seq], ids=[id], formats=[0], data=[b"1"], tags=[None],
+            infos=[None], afters=[None], keys=[key] if key else None, origins=[None if row else 5],
+            counters=[None if row else seq], outbox=[row] if row else None,
+        )  # fmt: skip
+        answer = one(self.db, self.SQL, *(arguments | other).values())
+        state["batch"] += 1
+        state["last_id"] = id
+        return answer
+
+    def refused(self, **arguments):
+        try:
+            with self.db.transaction():
+                self.commit(**arguments)
+        except psycopg.Error as e:
+            return e.sqlstate
+        return None
+
+
+@pytest.fixture
+def writer(db):
+    return Writer(db)
+
+
+def test_a_batch_writes_message_head_shard_and_receipt(db, writer):
+    now = writer.commit()
+    message = db.execute(
+        "SELECT channel, tenant, epoch, seq, data, origin, counter, (extract(epoch FROM created_at) * 1000)::bigint "
+        "FROM cellcast.message"
+    ).fetchone()
+    assert message == ("default/news", "default", writer.epoch, 1, b"1", 5, 1, now)
+    assert db.execute("SELECT seq, prev FROM cellcast.channel_head").fetchone() == (1, 0)
+    assert one(db, "SELECT max(batch) FROM cellcast.shard") == 1
+    assert db.execute("SELECT origin, low, high, counters, seqs FROM cellcast.receipt").fetchone() == (5, 1, 1, [1], [1])
+
+
+@pytest.mark.parametrize("field", ["terms", "batches", "epoch"])
+def test_who_is_not_the_leader_is_fenced(db, writer, field):
+    wrong = writer.epoch + 1 if field == "epoch" else [99]
+    assert writer.refused(**{field: wrong}) == "ZC001"
+    assert writer.refused(shards=[], terms=[], batches=[], last_ids=[]) == "ZC001"
+    assert one(db, "SELECT count(*) FROM cellcast.message") == 0
+
+
+def test_a_former_leader_is_fenced(db, writer):
+    take(db, holder=2)
+    assert writer.refused() == "ZC001"
+
+
+def test_a_raised_epoch_fences_and_begins_every_channel_anew(db, writer):
+    writer.commit()
+    epoch = one(db, "SELECT cellcast.epoch_bump()")
+    assert writer.refused(seq=2, prev=1) == "ZC001"
+    writer = Writer(db)
+    assert writer.epoch == epoch
+    assert writer.refused(seq=2, prev=1) == "ZC002"
+    writer.commit()
+    assert db.execute("SELECT epoch, seq FROM cellcast.channel_head").fetchone() == (epoch, 1)
+
+
+def test_a_head_that_stands_elsewhere_ends_the_batch(db, writer):
+    writer.commit()
+    assert writer.refused(seq=1, prev=0) == "ZC002"
+    assert writer.refused(seq=3, prev=2) == "ZC002"
+    writer.commit(seq=2, prev=1)
+
+
+def test_a_used_key_ends_the_batch_until_it_is_ten_minutes_old(db, writer):
+    writer.commit(key="k")
+    assert writer.refused(seq=2, prev=1, key="k") == "ZC004"
+    db.execute("UPDATE cellcast.idempotency SET created_at = created_at - interval '10 minutes 1 second'")
+    writer.commit(seq=2, prev=1, key="k")
+    assert one(db, "SELECT seq FROM cellcast.idempotency") == 2
+
+
+def test_a_row_of_the_outbox_is_moved_once(db, writer):
+    row = one(db, "SELECT cellcast.publish('news', '1')")
+    writer.commit(row=row)
+    assert one(db, "SELECT count(*) FROM cellcast.outbox") == 0
+    assert writer.refused(seq=2, prev=1, row=row) == "ZC003"
+    assert one(db, "SELECT count(*) FROM cellcast.message") == 1
+
+
+@pytest.mark.parametrize("ms", [MS_2024, 2_000_000_000_000, 3_900_000_000_000])
+def test_no_batch_fails_for_a_missing_partition(db, writer, ms):
+    """The database's clock has jumped: ids are of a day that no partition was made for."""
+    shard = hashlib.md5(b"default/news").digest()[0] & 63
+    writer.commit(id=writer.id(shard, ms) + 1)
+    assert one(db, "SELECT count(*) FROM cellcast.message") == 1
+
+
+def test_a_forced_takeover_ends_the_batch_that_is_under_way(db, conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as old:
+        writer = Writer(old)
+        old.execute("BEGIN")
+        writer.commit()
+        taken = take(db, holder=2, force=True)
+        assert {r["batch"] for r in taken.values()} == {0}
+        assert one(db, "SELECT count(*) FROM cellcast.message") == 0
+        with pytest.raises(psycopg.OperationalError):
+            old.execute("COMMIT")
+
+
+def test_a_takeover_waits_for_whatever_still_holds_a_shard_and_counts_it(db, conninfo):
+    with psycopg.connect(conninfo) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("UPDATE cellcast.shard SET batch = batch + 1 WHERE shard = 63")
+        successor = pool.submit(take, db)
+        with pytest.raises(TimeoutError):
+            successor.result(0.3)
+        other.commit()
+        assert successor.result(10)[63]["batch"] == 1
+
+
+# ---- partitions, sweeping
+
+
+def partitions(db):
+    sql = "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'cellcast.message'::regclass"
+    return sorted(r[0] for r in db.execute(sql))
+
+
+def test_partitions_are_made_ahead_once(db):
+    before = partitions(db)
+    assert one(db, "SELECT cellcast.add_partitions(5)") > 0
+    assert one(db, "SELECT cellcast.add_partitions(5)") == 0
+    assert len(partitions(db)) > len(before)
+
+
+def drop(db, retention="7 days"):
+    return db.execute("SELECT dropped, held FROM cellcast.drop_partitions(%s)", [retention]).fetchone()
+
+
+def test_a_partition_goes_when_it_is_old_and_every_cells_relay_is_past_it(db, writer):
+    shard = hashlib.md5(b"default/news").digest()[0] & 63
+    old = writer.id(shard, MS_2024 + 1000)
+    writer.commit(id=old)
+    name = "message_20240101"
+    assert drop(db) == (0, 1) and name in partitions(db)  # cell a has not had it
+    db.execute("INSERT INTO cellcast.relay_progress VALUES ('b', %s, %s)", [shard, old])
+    assert drop(db) == (0, 1)
+    db.execute("INSERT INTO cellcast.relay_progress VALUES ('a', %s, %s)", [shard, old - 1])
+    assert drop(db) == (0, 1)
+    db.execute("UPDATE cellcast.relay_progress SET id = %s WHERE cell = 'a'", [old])
+    assert drop(db) == (1, 0) and name not in partitions(db)
+    assert one(db, "SELECT seq FROM cellcast.channel_head") == 1  # heads outlive it
+
+
+def test_a_young_partition_stays_whatever_the_relays_say(db, writer):
+    writer.commit()
+    db.execute("INSERT INTO cellcast.relay_progress SELECT c, s, 9223372036854775807 FROM unnest(array['a','b']) c, generate_series(0,63) s")
+    before = partitions(db)
+    assert drop(db) == (0, 0)
+    assert partitions(db) == before
+
+
+def test_used_up_keys_and_receipts_are_swept(db, writer):
+    writer.commit(key="old")
+    db.execute("UPDATE cellcast.idempotency SET created_at = created_at - interval '11 minutes'")
+    db.execute("UPDATE cellcast.receipt SET created_at = created_at - interval '11 minutes'")
+    writer.commit(seq=2, prev=1, key="new")
+    assert one(db, "SELECT cellcast.sweep(1000)") == 2
+    assert one(db, "SELECT key FROM cellcast.idempotency") == "new"
+    assert one(db, "SELECT high FROM cellcast.receipt") == 2
+
+
+# ---- the outbox
+
+
+def test_one_tenants_million_rows_hide_nobodys(db):
+    db.execute("SELECT cellcast.publish('flood' || (n % 50), '1') FROM generate_series(1, 3000) n")
+    mine = one(db, "SELECT cellcast.publish('acme/news', '1')")
+    read = "SELECT id, channel FROM cellcast.outbox_read(%s::smallint[], %s::bigint[], %s, %s)"
+    rows = db.execute(read, [list(range(64)), [], 100, 1 << 30]).fetchall()
+    assert len(rows) == 101 and mine in [r[0] for r in rows]
+    few = db.execute(read, [list(range(64)), [], 100, 2000]).fetchall()
+    assert len(few) == 4 and mine in [r[0] for r in few]  # by turns, within the bytes
+    held = [r[0] for r in rows]
+    assert db.execute(read, [list(range(64)), held, 100, 1 << 30]).fetchall() == []  # what is held counts
+    shard = one(db, "SELECT shard FROM cellcast.outbox WHERE tenant = 'acme'")
+    others = [s for s in range(64) if s != shard]
+    assert mine not in [r[0] for r in db.execute(read, [others, [], 100, 1 << 30])]
+
+
+def test_a_buried_row_is_kept_with_its_reason(db):
+    row = one(db, "SELECT cellcast.publish('news', '1', '{\"a\":\"b\"}')")
+    db.execute("SELECT cellcast.outbox_bury(%s, 107, 'because')", [row])
+    assert one(db, "SELECT count(*) FROM cellcast.outbox") == 0
+    assert db.execute("SELECT id, channel, code, error FROM cellcast.outbox_dead").fetchone() == (row, "default/news", 107, "because")
