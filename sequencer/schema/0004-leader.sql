@@ -101,7 +101,7 @@ BEGIN
                 USING ERRCODE = 'ZC001';
         END IF;
     END LOOP;
-    v_now := clock_timestamp();
+    v_now := date_trunc('milliseconds', clock_timestamp()); -- readers round it in more than one way
 
     INSERT INTO cellcast.channel_head AS h (channel, tenant, shard, epoch, seq, prev, id)
         SELECT b.channel, split_part(b.channel, '/', 1), b.shard, p_epoch, b.seq, b.prev, b.id

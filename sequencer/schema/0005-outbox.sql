@@ -51,11 +51,11 @@ BEGIN
         v_tenant := left(channel, v_slash - 1);
         v_name := substr(channel, v_slash + 1);
     ELSIF NOT EXISTS (SELECT FROM cellcast.tenant t WHERE t.name = 'default') THEN
-        PERFORM cellcast.refuse(102, format('channel %L is of no registered tenant', channel),
+        PERFORM cellcast.refuse(102, format('channel: %L is of no registered tenant', channel),
                                 'Name it tenant/channel, or register tenant default: cellcastctl apply FILE.json');
     END IF;
     IF v_name !~ '^[!-~]{1,255}$' THEN
-        PERFORM cellcast.refuse(107, format('%L is no channel name', channel),
+        PERFORM cellcast.refuse(107, format('channel: %L is no channel name', channel),
                                 'A name is 1 to 255 printable ASCII characters without the space.');
     END IF;
     RETURN v_tenant || '/' || v_name;
@@ -69,7 +69,7 @@ DECLARE
     v_namespace text := coalesce(substring(v_name FROM '^\$?([^:]*):'), '');
 BEGIN
     IF NOT EXISTS (SELECT FROM cellcast.namespace n WHERE n.tenant = v_tenant AND n.name = v_namespace) THEN
-        PERFORM cellcast.refuse(102, format('tenant %s has no namespace %L', v_tenant, v_namespace),
+        PERFORM cellcast.refuse(102, format('channel: tenant %s has no namespace %L', v_tenant, v_namespace),
                                 'Namespaces are loaded by cellcastctl apply FILE.json; '''' is that of channels without a colon.');
     END IF;
 END $$;
@@ -83,18 +83,18 @@ BEGIN
         RETURN;
     END IF;
     IF json_typeof(tags) <> 'object' THEN
-        PERFORM cellcast.refuse(107, 'tags are no JSON object');
+        PERFORM cellcast.refuse(107, 'tags: no JSON object');
     END IF;
     IF octet_length(tags::text) > 65536 THEN
-        PERFORM cellcast.refuse(107, format('tags have %s bytes; 65536 are the most', octet_length(tags::text)));
+        PERFORM cellcast.refuse(107, format('tags: %s bytes; 65536 are the most', octet_length(tags::text)));
     END IF;
     SELECT t.key INTO v_key FROM json_each(tags) t WHERE json_typeof(t.value) <> 'string' LIMIT 1;
     IF FOUND THEN
-        PERFORM cellcast.refuse(107, format('tag %L is no string', v_key));
+        PERFORM cellcast.refuse(107, format('tags: %L is no string', v_key));
     END IF;
     SELECT t.key INTO v_key FROM json_each(tags) t WHERE t.key IN ('id', 'after') LIMIT 1;
     IF FOUND THEN
-        PERFORM cellcast.refuse(107, format('tag %L is set by cellcast', v_key),
+        PERFORM cellcast.refuse(107, format('tags: %L is set by cellcast', v_key),
                                 'Use the parameter `after` to name what a publication answers.');
     END IF;
 END $$;
@@ -109,16 +109,16 @@ DECLARE
     v_all text[] := '{}';
 BEGIN
     IF cardinality(after) > 8 THEN
-        PERFORM cellcast.refuse(107, format('%s references in after; 8 are the most', cardinality(after)));
+        PERFORM cellcast.refuse(107, format('after: %s references; 8 are the most', cardinality(after)));
     END IF;
     FOREACH v_reference IN ARRAY coalesce(after, '{}') LOOP
         v_match := regexp_match(v_reference, '^(.+)@([1-9]\d{0,18})$');
         IF v_match IS NULL OR v_match[2]::numeric > 9223372036854775807 THEN
-            PERFORM cellcast.refuse(107, format('%L is no reference', v_reference), 'A reference is channel@seq.');
+            PERFORM cellcast.refuse(107, format('after: %L is no reference', v_reference), 'A reference is channel@seq.');
         END IF;
         v_full := cellcast.full_channel(v_match[1]);
         IF split_part(v_full, '/', 1) <> tenant THEN
-            PERFORM cellcast.refuse(107, format('%L is of another tenant than the publication', v_reference));
+            PERFORM cellcast.refuse(107, format('after: %L is of another tenant than the publication', v_reference));
         END IF;
         -- An older snapshot may lack what the application has seen: then the sequencer alone decides.
         IF current_setting('transaction_isolation') = 'read committed' AND NOT EXISTS (
@@ -145,11 +145,11 @@ BEGIN
     v_full := cellcast.full_channel(channel);
     v_tenant := split_part(v_full, '/', 1);
     IF v_tenant = 'cellcast' THEN
-        PERFORM cellcast.refuse(103, 'tenant cellcast is reserved');
+        PERFORM cellcast.refuse(103, 'channel: tenant cellcast is reserved');
     END IF;
     PERFORM cellcast.check_namespace(v_full);
     IF octet_length(data::text) > 65536 THEN
-        PERFORM cellcast.refuse(107, format('data has %s bytes; 65536 are the most', octet_length(data::text)));
+        PERFORM cellcast.refuse(107, format('data: %s bytes; 65536 are the most', octet_length(data::text)));
     END IF;
     PERFORM cellcast.check_tags(tags);
     v_after := cellcast.full_after(after, v_tenant);

@@ -1,5 +1,5 @@
 """Databases and sequencers of their own, for scenarios of one room. CELLCAST_PG: conninfo of a server where databases may
-be made; CELLCAST_BUILD: meson's build directory."""
+be made (without it, that of the stack); CELLCAST_BUILD: meson's build directory."""
 
 import json
 import os
@@ -41,8 +41,6 @@ class Server:
     """The PostgreSQL of CELLCAST_PG, and databases made on it."""
 
     def __init__(self):
-        if "CELLCAST_PG" not in os.environ:
-            pytest.skip("CELLCAST_PG is not set")
         self.conninfo = os.environ["CELLCAST_PG"]
         self.admin = psycopg.connect(self.conninfo, autocommit=True)
         self.template = None
@@ -81,6 +79,29 @@ class Server:
         if self.template:
             self.drop(self.template)
         self.admin.close()
+
+
+@pytest.fixture(scope="module")
+def server(request):
+    if "CELLCAST_PG" not in os.environ:
+        request.getfixturevalue("stack")  # which brings one
+    s = Server()
+    yield s
+    s.close()
+
+
+@pytest.fixture
+def conninfo(server):
+    """A migrated and configured database of the test's own."""
+    name = server.make_configured()
+    yield server.of(name)
+    server.drop(name)
+
+
+@pytest.fixture
+def db(conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as c:
+        yield c
 
 
 def free_port():

@@ -14,29 +14,9 @@ import pytest
 
 psycopg = pytest.importorskip("psycopg")
 
-from seq_database import CONFIG, Server, migrate  # noqa: E402
+from seq_database import CONFIG, conninfo, db, migrate, server  # noqa: E402, F401
 
 MS_2024 = 1704067200000
-
-
-@pytest.fixture(scope="module")
-def server():
-    s = Server()
-    yield s
-    s.close()
-
-
-@pytest.fixture
-def conninfo(server):
-    name = server.make_configured()
-    yield server.of(name)
-    server.drop(name)
-
-
-@pytest.fixture
-def db(conninfo):
-    with psycopg.connect(conninfo, autocommit=True) as c:
-        yield c
 
 
 def one(db, sql, *args):

@@ -12,28 +12,8 @@ import pytest
 
 psycopg = pytest.importorskip("psycopg")
 
-from seq_database import Sequencer, Server, migrate  # noqa: E402
+from seq_database import Sequencer, conninfo, db, migrate, server  # noqa: E402, F401
 from seq_gateway import HELLO, PUBLISH, Gateway, text  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def server():
-    s = Server()
-    yield s
-    s.close()
-
-
-@pytest.fixture
-def conninfo(server):
-    name = server.make_configured()
-    yield server.of(name)
-    server.drop(name)
-
-
-@pytest.fixture
-def db(conninfo):
-    with psycopg.connect(conninfo, autocommit=True) as c:
-        yield c
 
 
 @pytest.fixture
