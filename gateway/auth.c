@@ -126,6 +126,8 @@ static int token_split(struct token *t, struct bytes text)
     return t->digest ? decode_object(payload, &t->payload) : -EBADMSG;
 }
 
+/* By libcrypto and in constant time. librhonabwy, which signs in the tests, compares signatures
+ * with strcmp and inflates a payload whose header says so. */
 static bool token_is_signed(const struct token *t, struct bytes key)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];

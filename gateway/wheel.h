@@ -1,6 +1,6 @@
 /* Timers of which there are tens of thousands (a connection's next deadline, a request's): a hashed wheel of 1,024
  * slots of 32 ms. Setting, moving and cancelling one costs the same however many there are; one fires up to a slot
- * late, never early. libwebsockets' own timers are a sorted list and so quadratic (decision 0010). */
+ * late, never early. libwebsockets' own timers are a sorted list and so quadratic (decision 0005). */
 #ifndef GATEWAY_WHEEL_H
 #define GATEWAY_WHEEL_H
 
