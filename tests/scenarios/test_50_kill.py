@@ -64,15 +64,30 @@ class Load:
     async def finish(self):
         self.stopping.set()
         await asyncio.to_thread(lambda: [t.join() for t in self.threads])
-        marks = {c: (await asyncio.to_thread(self._mark, c))["offset"] for c in self.channels}
+        for channel in self.channels:
+            await asyncio.to_thread(self._mark, channel)
+        rows = await asyncio.to_thread(self._settled)
         for person in self.people:
             for channel, recorder in person.recorders.items():
-                await recorder.wait_for(marks[channel], 30)
-        rows = {c: self.stack.rows(f"default/{c}") for c in self.channels}
+                await recorder.wait_for(len(rows[channel]), 30)
         observed = [Observed(c, r.offsets, r.publications, r.recovered) for p in self.people for c, r in p.recorders.items()]
         for person in self.people:
             await person.close()
         return check(self.published, rows, observed)
+
+    def _settled(self):
+        """All that was committed, once nothing is on its way any more: neither rows of the outbox, which a mark may overtake,
+        nor publishes without an answer, which their gateway sends again for a while."""
+        before, since = None, time.monotonic()
+        while time.monotonic() - since < 60:
+            with self.stack.sql() as db:
+                waiting = db.execute("select count(*) from cellcast.outbox").fetchone()[0]
+            rows = {c: self.stack.rows(f"default/{c}") for c in self.channels}
+            if rows == before and not waiting:
+                return rows
+            before = rows
+            time.sleep(0.5)
+        raise AssertionError(f"{waiting} rows of the outbox wait, and new rows keep coming")
 
     def _mark(self, channel):
         self.published.tried(channel, "mark")
