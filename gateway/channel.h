@@ -51,6 +51,7 @@ struct sub {
     struct channel *channel;
     struct connection *connection;
     uint64_t sent;             /* seq that the client has; seq + 1 is its next */
+    uint64_t old;              /* head when the subscribe was answered: up to it a delivery is recovery, not news */
     uint32_t at;               /* index in channel::subs */
     uint32_t at_connection;    /* index in connection::subs */
     bool live;                 /* false: the reply to subscribe is still to come (join.h) */

@@ -128,6 +128,14 @@ void connection_disconnect(struct connection *c, uint32_t code, const char *reas
     ws_close(c->socket, code, reason ? reason : disconnect_reason(code));
 }
 
+/* What has to wait stays in the socket, but for the rest of a message. */
+static void read_or_pause(struct connection *c)
+{
+    bool paused = c->held || c->state == CONNECTION_WAITING;
+    if (paused != c->paused && c->state != CONNECTION_CLOSING)
+        ws_pause(c->socket, c->paused = paused);
+}
+
 /* ---- deadlines */
 
 static void earliest(int64_t *at, int64_t deadline)
@@ -158,6 +166,8 @@ static void waited_too_long(struct connection *c)
     c->gateway->metrics.connects_refused_total++;
     connection_goto(c, CONNECTION_REJECTED);
     connection_reply_error(c, c->connect_id, 111);
+    buf_fini(&c->parked);
+    read_or_pause(c);
 }
 
 static void ping(struct connection *c)
@@ -173,11 +183,11 @@ static void ping(struct connection *c)
     connection_said(c);
 }
 
-/* A reader that is slow but takes bytes has not come to the ping yet. */
+/* A reader that is slow but takes bytes has not come to the ping yet; of one that is paused the answer is not read. */
 static void no_pong(struct connection *c)
 {
     struct ws_progress progress = ws_progress(c->socket);
-    if (!progress.waiting || progress.acked == c->acked) {
+    if (!c->paused && (!progress.waiting || progress.acked == c->acked)) {
         connection_disconnect(c, DISCONNECT_NO_PONG, NULL);
         return;
     }
@@ -302,10 +312,14 @@ static void run(struct connection *c, const struct command *m)
         verbs[m->kind].run(c, m);
 }
 
-/* Commands are handled in order, and the effect of a subscribe comes with its reply: what could see it waits. */
-static bool may_overtake_subscribes(const struct command *m)
+/* Commands are handled in order, and the effect of a subscribe comes with its reply: what could see it waits. Too many
+ * without a reply: what would add one waits. */
+static bool has_to_wait(const struct connection *c, const struct command *m)
 {
-    return m->kind == COMMAND_SUBSCRIBE || m->kind == COMMAND_UNSUBSCRIBE || m->kind == COMMAND_REFRESH || m->id == 0;
+    bool joins = m->kind == COMMAND_SUBSCRIBE || m->kind == COMMAND_UNSUBSCRIBE;
+    if (m->id == 0 || m->kind == COMMAND_REFRESH)
+        return false;
+    return (c->n_joining && !joins) || c->n_errands >= c->gateway->options->commands_max;
 }
 
 static void hear_line(struct connection *c, struct bytes line)
@@ -315,7 +329,7 @@ static void hear_line(struct connection *c, struct bytes line)
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;
     }
-    c->held = c->n_joining && !may_overtake_subscribes(&m);
+    c->held = has_to_wait(c, &m);
     if (!c->held)
         run(c, &m);
     command_fini(&m);
@@ -333,7 +347,7 @@ static void park(struct connection *c, struct bytes lines)
     buf_append_bytes(&c->parked, lines);
 }
 
-void connection_commands(struct connection *c, struct bytes lines)
+static void hear_lines(struct connection *c, struct bytes lines)
 {
     struct bytes rest = lines, line;
     while (rest.n && c->state != CONNECTION_WAITING && !c->held) {
@@ -349,25 +363,44 @@ void connection_commands(struct connection *c, struct bytes lines)
         park(c, rest);
 }
 
-void connection_joining(struct connection *c, bool more)
+void connection_began(struct connection *c, bool joining)
 {
-    c->n_errands += more ? 1 : -1;
-    c->n_joining += more ? 1 : -1;
-    if (c->n_joining == 0 && c->held && !list_is_linked(&c->resuming))
+    c->n_errands++;
+    c->n_joining += joining;
+}
+
+void connection_ended(struct connection *c, bool joining)
+{
+    c->n_errands--;
+    c->n_joining -= joining;
+    bool enough = c->n_joining == 0 && c->n_errands <= c->gateway->options->commands_max / 2;
+    if (c->held && enough && !list_is_linked(&c->resuming))
         list_append(&c->gateway->resuming, &c->resuming);
+}
+
+void connection_go_on(struct connection *c, struct bytes lines)
+{
+    if (c->state == CONNECTION_OPEN)
+        hear_lines(c, lines);
+    read_or_pause(c);
+}
+
+static void resume(struct connection *c)
+{
+    struct buf parked = c->parked;
+    c->parked = (struct buf){0};
+    c->held = false;
+    connection_go_on(c, buf_bytes(&parked));
+    buf_fini(&parked);
 }
 
 void connection_resume_due(struct gateway *g)
 {
     struct connection *c;
     while ((c = list_first(&g->resuming, struct connection, resuming))) {
-        struct buf parked = c->parked;
-        c->parked = (struct buf){0};
-        c->held = false;
         list_remove(&c->resuming);
         if (c->state != CONNECTION_CLOSING)
-            connection_commands(c, buf_bytes(&parked));
-        buf_fini(&parked);
+            resume(c);
     }
 }
 
@@ -382,7 +415,8 @@ void connection_message(struct connection *c, struct bytes message)
     }
     if (message.n > 1 && message.p[message.n - 1] == '\n')
         message.n--;
-    connection_commands(c, message);
+    hear_lines(c, message);
+    read_or_pause(c);
 }
 
 struct sub *connection_sub(const struct connection *c, const struct channel *channel)

@@ -34,6 +34,7 @@ struct connection {
     struct list all;     /* struct gateway::connections */
     struct list talking; /* struct gateway::talking */
     enum connection_state state;
+    bool paused;  /* nothing is read from the socket */
     bool blocked; /* the socket took the last write in part: nothing more until it is writable */
 
     struct sub **subs;
@@ -56,7 +57,7 @@ struct connection {
     struct list errands;   /* struct errand::by_connection: commands without a reply yet */
     uint32_t n_errands;    /* these, and subscribes */
     uint32_t n_joining;    /* subscribes without a reply yet */
-    bool held;             /* a command that is to see their effect waits, and all behind it */
+    bool held;             /* a command waits for some of them, and all behind it; nothing more is read */
     struct list resuming;  /* struct gateway::resuming: what it was held for is there */
 
     struct wheel_timer timer; /* the earliest of the deadlines below; ns of the loop clock, 0: none */
@@ -79,12 +80,15 @@ void connection_writable(struct connection *c);
  * the code's own. The connection lives on until the socket has gone. */
 void connection_disconnect(struct connection *c, uint32_t code, const char *reason);
 void connection_goto(struct connection *c, enum connection_state state);
-void connection_joining(struct connection *c, bool more); /* counts subscribes without a reply */
-void connection_resume_due(struct gateway *g);            /* those whose subscribes are answered; once a turn */
+/* Counts commands without a reply, and subscribes among them. */
+void connection_began(struct connection *c, bool joining);
+void connection_ended(struct connection *c, bool joining);
+void connection_resume_due(struct gateway *g); /* those that are held no longer; once a turn */
 
-/* Handles lines of commands: a message's, or what was parked. What stands behind a connect that was answered with an
- * error in the same lines is dropped: an SDK that sent both at once is to see the error, not a disconnect. */
-void connection_commands(struct connection *c, struct bytes lines);
+/* Goes on after a connect that waited, with the lines that were parked behind it. What stands behind a connect that was
+ * answered with an error is dropped if it came with it: an SDK that sent both at once is to see the error, not a
+ * disconnect. */
+void connection_go_on(struct connection *c, struct bytes lines);
 
 /* Append one line to `out`, then say that it is there: connection_said marks it for writing and checks the bound.
  * -> false when that ended the connection */

@@ -29,6 +29,8 @@ static void put_frame(struct gateway *g, struct buf *b, const struct sub *s, con
     buf_append(b, f->json, f->n);
     buf_append(b, "}}\n", 3);
     g->metrics.deliveries_total++;
+    if (f->seq <= s->old)
+        return;
     if (f->sent_us)
         histogram_record(&g->metrics.hop_gateway_seconds, (int64_t)(g->now_us - f->sent_us));
     if (f->committed_us)

@@ -7,17 +7,13 @@
 
 struct errand *errand_new(struct connection *c, uint32_t id)
 {
-    if (c->n_errands >= c->gateway->options->commands_max) {
-        connection_reply_error(c, id, 111);
-        return NULL;
-    }
     struct errand *e = calloc(1, sizeof *e);
     assert(e);
     e->connection = c;
     e->id = id;
     list_init(&e->by_connection);
     list_append(&c->errands, &e->by_connection);
-    c->n_errands++;
+    connection_began(c, false);
     return e;
 }
 
@@ -25,7 +21,7 @@ struct connection *errand_end(struct errand *e)
 {
     struct connection *c = e->connection;
     list_remove(&e->by_connection);
-    c->n_errands--;
+    connection_ended(c, false);
     free(e);
     return c;
 }

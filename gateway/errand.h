@@ -14,7 +14,6 @@ struct errand {
     struct history *history; /* or NULL */
 };
 
-/* -> NULL when the connection has too many (error 111 was replied) */
 struct errand *errand_new(struct connection *c, uint32_t id);
 /* Its answer is there: frees it. -> the connection, to reply on */
 struct connection *errand_end(struct errand *e);

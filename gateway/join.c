@@ -28,7 +28,7 @@ void join_begin(struct sub *s, const struct joining *how)
     wheel_set(&g->wheel, &j->deadline, g->now_ns + g->options->subscribe_timeout * NS_PER_MS);
     s->joining = j;
     s->sent = j->recover ? j->offset : 0;
-    connection_joining(s->connection, true);
+    connection_began(s->connection, true);
     join_decide_soon(s);
 }
 
@@ -38,7 +38,7 @@ void join_forget(struct sub *s)
     ops_cancel(s->connection->gateway, j->ticket);
     wheel_cancel(&j->deadline);
     list_remove(&j->due);
-    connection_joining(s->connection, false);
+    connection_ended(s->connection, true);
     s->joining = NULL;
     free(j);
 }
@@ -119,6 +119,7 @@ static void succeed(struct sub *s, bool recovered)
     reply_end(&c->out);
     join_forget(s);
     s->live = true;
+    s->old = s->channel->head;
     if (s->present)
         sub_tell_presence(s, false);
     if (!connection_said(c) || unsubscribe_id == 0)

@@ -53,8 +53,7 @@ void verb_history(struct connection *c, const struct command *m)
         return;
     }
     struct errand *e = errand_new(c, m->id);
-    if (e)
-        e->history = history_read(c->gateway, &ch, &q, history_came, e);
+    e->history = history_read(c->gateway, &ch, &q, history_came, e);
 }
 
 /* ---- presence */
@@ -88,9 +87,10 @@ static void stats_came(void *ctx, const struct ops_presence *answer)
 static void ask_presence(struct connection *c, const struct command *m, bool counts_only, ops_presence_fn *done)
 {
     struct config_channel ch;
-    struct errand *e;
-    if (may_ask(c, m, permission_presence, &ch) && (e = errand_new(c, m->id)))
-        e->ticket = ops_presence(c->gateway, ch.full, counts_only, done, e);
+    if (!may_ask(c, m, permission_presence, &ch))
+        return;
+    struct errand *e = errand_new(c, m->id);
+    e->ticket = ops_presence(c->gateway, ch.full, counts_only, done, e);
 }
 
 void verb_presence(struct connection *c, const struct command *m)

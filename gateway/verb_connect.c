@@ -96,7 +96,7 @@ void verb_connect_admitted(struct connection *c)
     struct buf token = c->token, parked = c->parked;
     c->token = c->parked = (struct buf){0};
     decide(c, c->connect_id, buf_bytes(&token));
-    connection_commands(c, buf_bytes(&parked));
+    connection_go_on(c, buf_bytes(&parked));
     buf_fini(&token);
     buf_fini(&parked);
 }

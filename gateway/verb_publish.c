@@ -38,8 +38,6 @@ static void publish(struct connection *c, uint32_t id, const struct config_chann
     const struct channel *channel = hub_find(c->gateway, ch->full);
     const struct sub *s = channel ? connection_sub(c, channel) : NULL;
     struct errand *e = errand_new(c, id);
-    if (!e)
-        return;
     e->ticket = ops_publish(c->gateway,
                             &(struct ops_publish){.channel = ch->full,
                                                   .format = FORMAT_JSON,

@@ -128,8 +128,6 @@ void verb_subscribe(struct connection *c, const struct command *m)
     if (!verb_channel(c, m, &ch))
         return;
     uint32_t code = check(c, m, &ch);
-    if (code == 0 && c->n_errands >= c->gateway->options->commands_max)
-        code = 111;
     if (code) {
         connection_reply_error(c, m->id, code);
         return;

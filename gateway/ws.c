@@ -337,6 +337,11 @@ enum ws_written ws_write(struct ws_socket *s, struct buf *b)
     return lws_partial_buffered(s->wsi) ? WS_KEPT : WS_WRITTEN;
 }
 
+void ws_pause(struct ws_socket *s, bool paused)
+{
+    lws_rx_flow_control(s->wsi, !paused);
+}
+
 void ws_close(struct ws_socket *s, uint32_t code, const char *reason)
 {
     if (s->close_code)
@@ -354,6 +359,7 @@ void ws_cut(struct ws_socket *s)
     struct linger drop = {.l_onoff = 1};
     if (fd < 0)
         return;
+    ws_pause(s, false); /* or the end would not be read */
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &drop, sizeof drop);
     shutdown(fd, SHUT_RDWR);
 }

@@ -53,6 +53,8 @@ enum ws_written {
 };
 /* One text message: what stands in b behind WS_HEAD bytes, which are overwritten. */
 enum ws_written ws_write(struct ws_socket *s, struct buf *b);
+/* Stops reading, or goes on; what has been read is still handed over. */
+void ws_pause(struct ws_socket *s, bool paused);
 /* Close frame with code and reason as soon as the socket takes it; nothing may be written any more. */
 void ws_close(struct ws_socket *s, uint32_t code, const char *reason);
 void ws_cut(struct ws_socket *s); /* at once, unsent bytes are dropped */

@@ -33,6 +33,11 @@ void ws_close(struct ws_socket *s, uint32_t code, const char *reason)
     snprintf(s->close_reason, sizeof s->close_reason, "%s", reason);
 }
 
+void ws_pause(struct ws_socket *s, bool paused)
+{
+    s->paused = paused;
+}
+
 void ws_cut(struct ws_socket *s)
 {
     s->cut = true;

@@ -13,7 +13,7 @@ struct ws_socket {
     bool full;             /* keeps the next write: WS_KEPT */
     uint32_t close_code;
     char close_reason[128];
-    bool cut;
+    bool cut, paused;
     uint64_t acked;
     bool waiting;
 };

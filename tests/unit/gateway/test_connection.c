@@ -164,11 +164,13 @@ START_TEST(commands_behind_a_subscribe_see_its_effect)
     edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}\n{\"id\":3,\"publish\":{\"channel\":\"a\",\"data\":1}}\n"
                  "{\"id\":4,\"subscribe\":{\"channel\":\"b\"}}");
     ck_assert_int_eq(edges.publishes, 0);
+    ck_assert(s->paused);
     edges_say(s, "{\"id\":5,\"unsubscribe\":{\"channel\":\"zzz\"}}"); /* behind what is held: waits, too */
     ck_assert_uint_eq(s->written.n, 0);
     edges_subscribed(&g, "default/a", 1, 7);
     ck_assert_int_eq(edges.publishes, 1);
     edges_subscribed(&g, "default/b", 1, 0);
+    ck_assert(!s->paused);
     char *text = edges_take(s), *at = text;
     ck_assert_ptr_nonnull(at = strstr(at, "{\"id\":2,\"subscribe\""));
     ck_assert_ptr_nonnull(strstr(at, "{\"id\":5,\"unsubscribe\":{}}"));

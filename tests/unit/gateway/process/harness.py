@@ -21,7 +21,7 @@ def test(*options, config=CONFIG):
 
 
 def eq(got, wanted):
-    assert got == wanted, f"got {got!r}, wanted {wanted!r}"
+    assert got == wanted, f"got {repr(got)[:300]}, wanted {repr(wanted)[:300]}"
 
 
 def token(secret="secret", **claims):

@@ -1,5 +1,6 @@
 """Links to worker and sequencer, canary, drain."""
 import asyncio
+import json
 import time
 
 from client import http
@@ -77,7 +78,7 @@ async def unanswered_publishes_are_sent_again_in_order_before_anything_new(c):
     eq(counters[:5], counters[5:10])
 
 
-@test("--publish-timeout=300ms", "--commands-max=3")
+@test("--publish-timeout=300ms", "--publishes-max=3")
 async def a_publish_without_a_result_is_100_in_time_and_too_many_of_them_are_111(c):
     client = await connect(c)
     c.sequencer.mute = True
@@ -91,6 +92,22 @@ async def a_publish_without_a_result_is_100_in_time_and_too_many_of_them_are_111
     c.sequencer.mute = False
     c.sequencer.refuse = 111
     eq(await client.call(publish={"channel": "news", "data": 1}), 111)
+
+
+@test("--commands-max=10")
+async def one_that_sends_faster_than_it_is_answered_is_not_read_for_a_while_and_loses_nothing(c):
+    client = await connect(c)
+    c.sequencer.mute = True
+    data = json.dumps({"n": 0, "x": "y" * 500})
+    for i in range(2000):
+        client.send('{"id":%d,"publish":{"channel":"news","data":%s}}' % (10 + i, data.replace(": 0", f": {i}")))
+    await asyncio.sleep(0.3)
+    eq(len(c.sequencer.seen), 10)
+    c.sequencer.mute = False
+    c.sequencer.cut()
+    eq([(await client.next())["id"] for _ in range(2000)], list(range(10, 2010)))
+    eq([json.loads(row["data"])["n"] for row in c.worker.channel("default/news").rows], list(range(2000)))
+    assert await client.silent()
 
 
 @test("--ask-timeout=300ms")
