@@ -1,0 +1,97 @@
+"""Safeguards, and what the sources read like without them: name, edits [(file, text that stands there once, without it)],
+and what has to turn red: scenarios (pytest nodes) or a unit test (meson's name)."""
+
+MUTATIONS = [
+    {
+        "name": "acknowledged at the statement's result instead of the sync",
+        "edits": [
+            (
+                "common/pg/pg.c",
+                "    if (status == PGRES_PIPELINE_SYNC && q->result) {\n        PQclear(res);\n        bool refused = "
+                "PQresultStatus(q->result) == PGRES_FATAL_ERROR;\n",
+                "    if (status == PGRES_PIPELINE_SYNC && (!q || !q->result)) {\n        PQclear(res);\n        return;\n    }\n"
+                "    if (!q) {\n        PQclear(res);\n        return;\n    }\n"
+                "    if (!q->prepares && !q->result && (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK || status == "
+                "PGRES_FATAL_ERROR)) {\n        q->result = res;\n        bool refused = status == PGRES_FATAL_ERROR;\n",
+            ),
+        ],
+        "scenarios": ["tests/scenarios/test_12_guards.py::test_what_fails_at_its_commit_was_not_acknowledged"],
+    },
+    {
+        "name": "the leader's term checked without the lock",
+        "edits": [
+            (
+                "sequencer/schema/0004-leader.sql",
+                "        UPDATE cellcast.shard SET batch = batch + 1, last_id = s_last_ids[i]\n        WHERE shard = s_shards[i] AND leader_term",
+                "        PERFORM FROM cellcast.shard\n        WHERE shard = s_shards[i] AND leader_term",
+            ),
+            (
+                "sequencer/schema/0004-leader.sql",
+                "    RETURN (extract(epoch FROM v_now) * 1000)::bigint;\nEND $$;",
+                "    UPDATE cellcast.shard s SET batch = s.batch + 1, last_id = n.last_id\n"
+                "        FROM unnest(s_shards, s_last_ids) n(shard, last_id) WHERE s.shard = n.shard;\n"
+                "    RETURN (extract(epoch FROM v_now) * 1000)::bigint;\nEND $$;",
+            ),
+        ],
+        "scenarios": ["tests/scenarios/test_12_guards.py::test_a_batch_that_has_passed_its_check_holds_a_takeover_up_to_its_end"],
+    },
+    {
+        "name": "an LSN confirmed before Kafka's acknowledgement",
+        "edits": [
+            ("sequencer/relay/mark.c", "        if (mark_acknowledged(m, shard) < t->last[shard])\n", "        if (m->released[shard] < t->last[shard])\n"),
+        ],
+        "unit": "relay/mark",
+    },
+    {
+        "name": "no dedupe at the worker",
+        "edits": [("fanout-worker/routes.c", "    else if (p->seq < ch->ring.next)\n        answer = ROUTES_REPEATED;\n", "")],
+        "unit": "fanout-worker/routes",
+    },
+    {
+        "name": "repeats keyed without the epoch at the worker",
+        "edits": [
+            (
+                "fanout-worker/routes.c",
+                "    if (p->epoch > ch->epoch)\n        channel_epoch(r, ch, p->epoch, p->seq - 1);\n    if (p->epoch < ch->epoch)\n        "
+                "answer = ROUTES_STALE;\n    else if",
+                "    if",
+            ),
+        ],
+        "unit": "fanout-worker/routes",
+    },
+    {
+        "name": "repeats keyed without the epoch at the gateway",
+        "edits": [
+            (
+                "gateway/channel.c",
+                "p->epoch < c->epoch || (p->epoch == c->epoch && p->seq <= c->head)",
+                "p->seq <= c->head",
+            ),
+        ],
+        "unit": "gateway/channel",
+    },
+    {
+        "name": "a resume at a gateway that is behind answered from its own head",
+        "edits": [("gateway/join.c", "        ask_head(s);\n    else if", "        j->ticket ? ask_head(s) : join_unrecovered(s);\n    else if")],
+        "unit": "gateway/process",
+    },
+    {
+        "name": "an outbox row read twice",
+        "edits": [
+            ("sequencer/schema/0004-leader.sql", "        IF v_count <> cardinality(p_outbox) THEN\n", "        IF false THEN\n"),
+        ],
+        "scenarios": ["tests/scenarios/test_10_schema.py::test_a_row_of_the_outbox_is_moved_once"],
+    },
+    {
+        "name": "an idempotency key per tenant instead of per channel",
+        "edits": [
+            (
+                "sequencer/schema/0004-leader.sql",
+                "            SELECT b.channel, b.key, p_epoch, b.seq, b.id, v_now\n",
+                "            SELECT split_part(b.channel, '/', 1), b.key, p_epoch, b.seq, b.id, v_now\n",
+            ),
+            ("sequencer/lookups.c", "ON k.channel = w.channel AND", "ON k.channel = split_part(w.channel, '/', 1) AND"),
+        ],
+        "scenarios": ["tests/scenarios/test_20_publish.py::test_broadcast_and_batch"],
+    },
+]
