@@ -22,7 +22,7 @@
 
 #define PARKING_PROBE 16
 #define PARKING_WINDOW 512
-#define PARKING_BYTES (4 << 20)
+#define PARKING_BYTES (16 << 20)
 
 struct relay;
 

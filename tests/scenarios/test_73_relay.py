@@ -274,6 +274,23 @@ async def test_kafka_without_its_disk_loses_and_repeats_nothing(stack, channel):
     await person.close()
 
 
+async def test_the_only_topic_deleted_is_made_again_and_nothing_is_lost_or_repeated(stack, channel):
+    person = await Person(stack.ws(), **QUICK).connect()
+    recorder = await person.subscribe(channel)
+    flow = Flow(stack, [channel])
+    await recorder.wait_for(50)
+    topics = Topics(stack.kafka)
+    await asyncio.to_thread(topics.delete, "cellcast.a")
+    await asyncio.to_thread(wait_until, lambda: topics.partitions("cellcast.a") == 16, 45, "the relay has made it again")
+    await asyncio.sleep(1)
+    sent = await asyncio.to_thread(flow.finish)
+    await recorder.wait_for(sent, 30)
+    in_order(recorder, sent)
+    assert stack.relay("relay_cells_parked") == 0  # there is nobody to protect
+    await asyncio.to_thread(stack.wait_ready)
+    await person.close()
+
+
 async def test_a_record_lost_at_the_tail_of_a_quiet_channel_is_found_by_the_sweep(stack, channel):
     person = await Person(stack.ws(), **QUICK).connect()
     recorder = await person.subscribe(channel)
