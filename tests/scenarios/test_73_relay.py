@@ -466,6 +466,14 @@ async def test_nothing_is_delivered_that_a_synchronous_standby_lacks(pair, chann
         late = asyncio.create_task(asyncio.to_thread(wait_until, published(1), 40, "the publish is answered", 0.2))
         await asyncio.sleep(20 if LONG else 3)
         assert len(recorder.publications) == 1 and not late.done()
+        # An operator who ends the wait makes the rows visible, on the primary alone: still nothing is delivered.
+        with psycopg.connect(f"postgresql://cellcast@127.0.0.1:{pair.pg_port}/cellcast", autocommit=True) as db:
+            while not late.done():
+                db.execute("select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'")
+                await asyncio.sleep(0.05)
+        assert [row[0] for row in pair.rows(f"default/{channel}")] == [1, 2]
+        await asyncio.sleep(1.5)
+        assert len(recorder.publications) == 1
     finally:
         os.kill(receiver, signal.SIGCONT)
     await late
