@@ -6,6 +6,9 @@
  *   4. it is routed       to the cells of its tenant, and handed to Kafka
  *   5. it is acknowledged and the marks move: the slot's position, the progress by id
  *
+ * A cell whose topic takes nothing is set aside at step 4 and reads by itself what it lacks
+ * (parking.c).
+ *
  * Steps 3 to 5 are taken for all that came in during a loop turn at its end (flow_turn). */
 #include "flow.h"
 
@@ -219,10 +222,11 @@ static void release(struct relay *r, struct message *m)
     histogram_record(&r->metrics.visible_seconds,
                      (clock_mono_ns() - m->decoded_ns) / NS_PER_US);
     list_remove(&m->open_link);
-    message_route(m, cells_of(&r->cells, m->row.tenant));
+    uint64_t cells = cells_of(&r->cells, m->row.tenant);
+    message_route(m, cells & ~r->mark.parked[m->row.shard]);
     mark_release(&r->mark, m);
     if (m->n_deliveries == 0) {
-        r->metrics.homeless_total++;
+        r->metrics.homeless_total += cells == 0;
         forget(r, m);
         return;
     }
@@ -241,19 +245,30 @@ static void release_all(struct relay *r)
 
 /* ---- 5. It is acknowledged. */
 
+/* One delivery less; the message goes with the last. */
+static void settle(struct relay *r, struct delivery *d)
+{
+    struct message *m = d->message;
+    mark_acked(&r->mark, d);
+    if (m->catching) {
+        parking_acked(r, d);
+        message_free(m);
+    } else if (m->unacked == 0) {
+        forget(r, m);
+    }
+}
+
 void flow_acked(struct relay *r, struct delivery *d)
 {
     struct message *m = d->message;
+    r->parking.goes |= 1ull << d->cell;
     if (d->handed_ns)
         histogram_record(&r->metrics.kafka_seconds,
                          (clock_mono_ns() - d->handed_ns) / NS_PER_US);
-    mark_acked(&r->mark, d);
-    if (m->unacked > 0)
-        return;
-    if (m->committed_us > 0)
+    if (m->unacked == 1 && m->committed_us > 0)
         histogram_record(&r->metrics.latency_seconds,
                          (int64_t)clock_real_us() - m->committed_us);
-    forget(r, m);
+    settle(r, d);
 }
 
 static void on_acked(void *owner, struct delivery *d)
@@ -261,13 +276,18 @@ static void on_acked(void *owner, struct delivery *d)
     flow_acked(owner, d);
 }
 
-static void on_lost(void *owner, const char *why)
+static void on_given_back(void *owner, struct delivery *d)
+{
+    settle(owner, d);
+}
+
+static void on_lost(void *owner, unsigned cell, const char *why)
 {
     struct relay *r = owner;
     r->metrics.producer_restarts_total++;
     log_warn("producer_lost",
-             "why=\"%s\" outstanding=%zu; a new one sends again what is not acknowledged", why,
-             r->outstanding);
+             "cell=%s why=\"%s\" pending=%llu; a new one sends again what is not acknowledged",
+             r->cells.cell[cell].name, why, (unsigned long long)r->sink.cells[cell].count);
 }
 
 static void on_refused(void *owner, struct delivery *d, bool stub, const char *why)
@@ -277,7 +297,7 @@ static void on_refused(void *owner, struct delivery *d, bool stub, const char *w
     if (stub)
         r->metrics.stubs_total++;
     /* of a batch that is refused as a whole, one line */
-    log_line(ev_is_active(&r->sink.renew) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "record_refused",
+    log_line(ev_is_active(&r->sink.cells[d->cell].renew) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "record_refused",
              "cell=%s channel=%.*s seq=%llu bytes=%zu stub=%s why=\"%s\"",
              r->cells.cell[d->cell].name, BYTES_FMT(d->message->row.channel),
              (unsigned long long)d->message->row.seq, d->message->bytes, stub ? "yes" : "no",
@@ -291,8 +311,11 @@ static void on_doubt(void *owner, unsigned cell)
     topics_want(r->topics, cell, r->cells.cell[cell].topic, r->cells.cell[cell].partitions);
 }
 
-const struct sink_handlers flow_sink_handlers = {
-    .acked = on_acked, .lost = on_lost, .refused = on_refused, .doubt = on_doubt};
+const struct sink_handlers flow_sink_handlers = {.acked = on_acked,
+                                                 .given_back = on_given_back,
+                                                 .lost = on_lost,
+                                                 .refused = on_refused,
+                                                 .doubt = on_doubt};
 
 void flow_write_progress(struct relay *r)
 {
@@ -400,6 +423,7 @@ void flow_turn(struct relay *r)
     judge_pressure(r);
     ask_for_waiting(r);
     tail(r);
+    parking_turn(r);
     if (r->gate.count > 0)
         warn_invisible(r, clock_mono_ns());
 }

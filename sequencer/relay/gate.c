@@ -57,7 +57,7 @@ static struct message *take(struct gate *g, struct message *m)
 
 struct message *gate_take(struct gate *g)
 {
-    for (uint64_t left = g->occupied; left; left &= left - 1) {
+    for (uint64_t left = g->occupied & ~g->shut; left; left &= left - 1) {
         struct list *waiting = &g->waiting[__builtin_ctzll(left)];
         struct message *m = list_first(waiting, struct message, gate_link);
         if (may_go(g, m))

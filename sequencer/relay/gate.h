@@ -18,6 +18,7 @@ struct gate {
     uint64_t occupied;           /* bit n: shard n has someone waiting */
     uint64_t last_id[SHARDS];    /* newest heard of */
     uint64_t standbys;           /* as gate_standbys says */
+    uint64_t shut;               /* bit n: nothing of shard n may go, set by parking.c */
     size_t count;                /* messages waiting */
 };
 

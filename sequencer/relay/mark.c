@@ -31,6 +31,7 @@ void mark_forget(struct mark *m)
 {
     for (unsigned shard = 0; shard < SHARDS; shard++) {
         m->released[shard] = 0;
+        m->parked[shard] = 0;
         unlink_all(&m->unacked[shard]);
         for (unsigned cell = 0; cell < MESSAGE_CELLS_MAX; cell++)
             unlink_all(&m->waiting[cell][shard]);
@@ -74,7 +75,9 @@ uint64_t mark_progress(const struct mark *m, unsigned cell, unsigned shard)
     assert(cell < MESSAGE_CELLS_MAX && shard < SHARDS);
     const struct list *waiting = &m->waiting[cell][shard];
     const struct delivery *d = list_first(waiting, struct delivery, mark_link);
-    return d ? d->message->prev : m->released[shard];
+    if (d)
+        return d->message->prev;
+    return m->parked[shard] >> cell & 1 ? m->caught[cell][shard] : m->released[shard];
 }
 
 uint64_t mark_acknowledged(const struct mark *m, unsigned shard)
@@ -82,6 +85,37 @@ uint64_t mark_acknowledged(const struct mark *m, unsigned shard)
     const struct list *unacked = &m->unacked[shard];
     const struct message *first = list_first(unacked, struct message, mark_link);
     return first ? first->prev : m->released[shard];
+}
+
+void mark_park(struct mark *m, unsigned cell, unsigned shard, uint64_t id)
+{
+    assert(cell < MESSAGE_CELLS_MAX && shard < SHARDS);
+    unlink_all(&m->waiting[cell][shard]);
+    m->parked[shard] |= 1ull << cell;
+    m->caught[cell][shard] = id;
+}
+
+void mark_catch(struct mark *m, struct message *message)
+{
+    assert(message->n_deliveries == 1);
+    struct delivery *d = message->deliveries;
+    unsigned shard = message->row.shard;
+    uint64_t *caught = &m->caught[d->cell][shard];
+    assert(m->parked[shard] >> d->cell & 1 && message->row.id > *caught);
+    message->prev = *caught;
+    *caught = message->row.id;
+    list_append(&m->waiting[d->cell][shard], &d->mark_link);
+}
+
+void mark_caught(struct mark *m, unsigned cell, unsigned shard, uint64_t id)
+{
+    if (id > m->caught[cell][shard])
+        m->caught[cell][shard] = id;
+}
+
+void mark_rejoin(struct mark *m, unsigned cell, unsigned shard)
+{
+    m->parked[shard] &= ~(1ull << cell);
 }
 
 void mark_stream(struct mark *m, uint64_t start_lsn)

@@ -9,7 +9,8 @@
  * The second is judged by the first: a transaction is through when for each of its shards the
  * ids up to its last one are acknowledged, whichever way (stream or tail) brought them. So a
  * streamed row that tail by id had brought before is dropped, and the LSN still waits for
- * Kafka. Transactions not through yet: at most MARK_TRANSACTIONS, beyond it the newest ones
+ * Kafka. A cell that is parked on a shard holds no LSN back, and its progress moves with what is
+ * read for it by id (parking.h). Transactions not through yet: at most MARK_TRANSACTIONS, beyond it the newest ones
  * count as one. */
 #ifndef RELAY_MARK_H
 #define RELAY_MARK_H
@@ -30,6 +31,8 @@ struct mark {
     struct list unacked[SHARDS]; /* struct message::mark_link, in the order of release */
     /* struct delivery::mark_link, in the order of release */
     struct list waiting[MESSAGE_CELLS_MAX][SHARDS];
+    uint64_t parked[SHARDS];                    /* bits of cells: released ones are not theirs */
+    uint64_t caught[MESSAGE_CELLS_MAX][SHARDS]; /* parked: read for it by id up to here */
     struct mark_transaction *ring; /* MARK_TRANSACTIONS, oldest at `first` */
     unsigned first, count;
     uint64_t seen[SHARDS]; /* highest id that the stream has brought */
@@ -52,6 +55,15 @@ void mark_release(struct mark *m, struct message *message);
 void mark_acked(struct mark *m, struct delivery *d); /* harmless for one that was forgotten */
 uint64_t mark_progress(const struct mark *m, unsigned cell, unsigned shard);
 uint64_t mark_acknowledged(const struct mark *m, unsigned shard); /* the least of all cells */
+
+/* The cell has the shard up to id, and from now on only what is read for it. What is still waiting
+ * for the cell has to be acked, and counts for nothing. */
+void mark_park(struct mark *m, unsigned cell, unsigned shard, uint64_t id);
+/* Read for a parked cell, the message's only one; above what was read for it before. */
+void mark_catch(struct mark *m, struct message *message);
+void mark_caught(struct mark *m, unsigned cell, unsigned shard, uint64_t id); /* nothing more up to id */
+/* What is released next is the cell's again. Harmless for one that is not parked. */
+void mark_rejoin(struct mark *m, unsigned cell, unsigned shard);
 
 /* The stream begins anew: transactions that were under way will come again. */
 void mark_stream(struct mark *m, uint64_t start_lsn);

@@ -19,6 +19,7 @@ struct message {
     int64_t committed_us;  /* from the WAL, µs since 1970; 0: read from the table */
     int64_t decoded_ns;    /* monotonic */
     size_t bytes;          /* what it counts for in --outstanding-bytes */
+    bool catching;         /* read for one parked cell; counts in its window */
     unsigned n_deliveries; /* 0 until routed, and for a tenant without a cell */
     unsigned unacked;      /* deliveries that Kafka has not acknowledged */
     struct delivery *deliveries;

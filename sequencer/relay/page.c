@@ -1,6 +1,6 @@
 #include "page.h"
 
-#include "kafka/producer.h"
+#include "core/clock.h"
 #include "relay.h"
 #include "wire/messages.h"
 
@@ -21,15 +21,39 @@ static void put_of_cell(struct buf *into, const char *cell, enum metric_kind kin
 
 static void put_cells(const struct relay *r, struct buf *into)
 {
+    int64_t now = clock_mono_ns();
     for (uint64_t left = r->sink.used; left; left &= left - 1) {
-        const struct sink_cell *c = &r->sink.cells[__builtin_ctzll(left)];
+        unsigned n = (unsigned)__builtin_ctzll(left);
+        const struct sink_cell *c = &r->sink.cells[n];
         put_of_cell(into, c->cell->name, METRIC_COUNTER, "relay_acknowledged_total",
                     "records that Kafka acknowledged", c->acknowledged);
         put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_pending",
                     "records waiting for Kafka", c->count);
         put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_topic_there",
                     "1: the cell's topic is there", c->open);
+        put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_parked",
+                    "1: set aside, or being caught up after that", r->parking.cells >> n & 1);
+        put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_lag_ms",
+                    "ms since the oldest message came in that the topic may lack",
+                    (uint64_t)parking_lag_ms(r, n, now));
     }
+}
+
+static bool any_goes(const struct relay *r)
+{
+    for (uint64_t left = r->sink.used; left; left &= left - 1)
+        if (sink_goes(&r->sink, (unsigned)__builtin_ctzll(left)))
+            return true;
+    return false;
+}
+
+/* A cell that is parked is no fault of the relay: cells_parked tells. */
+static bool all_go(const struct relay *r)
+{
+    for (uint64_t left = r->sink.used & ~r->parking.cells; left; left &= left - 1)
+        if (!sink_goes(&r->sink, (unsigned)__builtin_ctzll(left)))
+            return false;
+    return true;
 }
 
 static int metrics(struct relay *r, struct buf *body, const char **content_type)
@@ -39,7 +63,8 @@ static int metrics(struct relay *r, struct buf *body, const char **content_type)
     r->metrics.outstanding = (int64_t)r->outstanding;
     r->metrics.outstanding_bytes = (int64_t)r->outstanding_bytes;
     r->metrics.invisible = (int64_t)r->gate.count;
-    r->metrics.kafka_reachable = r->sink.producer && kafka_producer_reachable(r->sink.producer);
+    r->metrics.kafka_reachable = any_goes(r);
+    r->metrics.cells_parked = __builtin_popcountll(r->parking.cells);
     buf_init(&snapshot);
     metrics_snapshot("relay", relay_metric_specs, relay_metric_count, &r->metrics, &snapshot);
     put_cells(r, &snapshot);
@@ -54,10 +79,10 @@ static int metrics(struct relay *r, struct buf *body, const char **content_type)
 
 static int ready(const struct relay *r, struct buf *body)
 {
-    bool comes = source_ready(&r->source), goes = sink_ready(&r->sink);
-    buf_printf(body, "{\"ready\":%s,\"source\":\"%s\",\"kafka\":%s,\"outstanding\":%zu}\n",
+    bool comes = source_ready(&r->source), goes = all_go(r);
+    buf_printf(body, "{\"ready\":%s,\"source\":\"%s\",\"kafka\":%s,\"parked\":%d,\"outstanding\":%zu}\n",
                comes && goes ? "true" : "false", source_name(r->source.state),
-               goes ? "true" : "false", r->outstanding);
+               goes ? "true" : "false", __builtin_popcountll(r->parking.cells), r->outstanding);
     return comes && goes && !r->stopping ? 200 : 503;
 }
 

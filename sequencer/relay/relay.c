@@ -46,6 +46,7 @@ static void drop_cell(struct relay *r, unsigned n)
     log_info("cell_gone", "cell=%s", r->cells.cell[n].name);
     topics_forget(r->topics, n);
     sink_drop(&r->sink, n);
+    parking_forget(r, n);
     forget_written(r, n);
 }
 
@@ -96,7 +97,19 @@ static void on_progress(void *owner, struct bytes name, unsigned shard, uint64_t
         r->written[cell][shard] = (int64_t)id;
 }
 
-/* The session goes on from the least that a cell has. A cell without a row has not been sent to
+static uint64_t most_written(const struct relay *r, unsigned shard)
+{
+    int64_t most = 0;
+    for (uint64_t left = r->cells.used; left; left &= left - 1) {
+        int64_t id = r->written[__builtin_ctzll(left)][shard];
+        if (id > most)
+            most = id;
+    }
+    return (uint64_t)most;
+}
+
+/* The session goes on from the least that a cell has, without those that are parked, since they
+ * were before or are so far behind that the others would get too much again. A cell without a row has not been sent to
  * before: progress is written for all cells at once, so nothing of what it needs is older than
  * the others' rows. */
 static void on_progress_end(void *owner)
@@ -105,15 +118,18 @@ static void on_progress_end(void *owner)
     if (r->source.state != SOURCE_LOADING)
         return;
     for (unsigned shard = 0; shard < SHARDS; shard++) {
+        uint64_t most = most_written(r, shard);
         int64_t least = INT64_MAX;
         for (uint64_t left = r->cells.used; left; left &= left - 1) {
-            int64_t id = r->written[__builtin_ctzll(left)][shard];
-            if (id >= 0 && id < least)
+            unsigned cell = (unsigned)__builtin_ctzll(left);
+            int64_t id = r->written[cell][shard];
+            if (id >= 0 && !parking_loaded(r, cell, shard, (uint64_t)id, most) && id < least)
                 least = id;
         }
-        r->accepted[shard] = least == INT64_MAX ? 0 : (uint64_t)least;
+        r->accepted[shard] = least == INT64_MAX ? most : (uint64_t)least;
         mark_set(&r->mark, shard, r->accepted[shard]);
     }
+    memset(r->parking.remembered, 0, sizeof r->parking.remembered);
     source_loaded(r);
 }
 
@@ -158,6 +174,16 @@ static void on_bad_row(void *owner, uint64_t above, unsigned shard, uint64_t id)
     flow_bad_row(owner, above, shard, id);
 }
 
+static void on_catch_row(void *owner, const struct row *row)
+{
+    parking_row(owner, row);
+}
+
+static void on_catch_end(void *owner, bool all)
+{
+    parking_end(owner, all);
+}
+
 static void on_slot(void *owner, enum store_slot slot)
 {
     source_slot(owner, slot);
@@ -193,6 +219,8 @@ static const struct store_handlers store_handlers = {
     .row = on_row,
     .rows_end = on_rows_end,
     .bad_row = on_bad_row,
+    .catch_row = on_catch_row,
+    .catch_end = on_catch_end,
     .slot = on_slot,
     .writers_gone = on_writers_gone,
     .refused = on_refused,
@@ -241,6 +269,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
     struct relay *r = timer->data;
     int64_t now = clock_mono_ns();
     source_tick(r, now);
+    parking_tick(r, now);
     if (now - r->config_ns >= CONFIG_EVERY_NS) {
         r->config_ns = now;
         flow_ask(r); /* every snapshot tells the configuration's version */
@@ -273,11 +302,8 @@ int relay_init(struct relay *r, struct buf *ret_error)
     ev_init(&r->leave, on_leave);
     r->turn.data = r->tick.data = r->ask.later.data = r->leave.data = r;
 
-    int error = sink_init(&r->sink, loop, r->options.kafka, RELAY_NAME, NULL,
-                          &flow_sink_handlers, r, ret_error);
-    if (error < 0)
-        return error;
-    error = admin_new(loop, r->options.admin, page_answer, r, &r->admin, ret_error);
+    sink_init(&r->sink, loop, r->options.kafka, RELAY_NAME, NULL, &flow_sink_handlers, r);
+    int error = admin_new(loop, r->options.admin, page_answer, r, &r->admin, ret_error);
     if (error < 0)
         return error;
     r->topics = topics_new(loop, r->options.kafka, (int)r->options.topic_replication,

@@ -9,6 +9,7 @@
 #include "mark.h"
 #include "metrics.h"
 #include "options.h"
+#include "parking.h"
 #include "sink.h"
 #include "source.h"
 #include "store.h"
@@ -35,6 +36,7 @@ struct relay {
     struct wal wal;
     struct gate gate;
     struct mark mark;
+    struct parking parking;
     struct sink sink;
     struct topics *topics;
     struct cells cells;

@@ -66,6 +66,7 @@ static void end_session(struct relay *r)
 {
     close_stream(r);
     flow_drop_unreleased(r);
+    parking_session_ends(r);
     mark_forget(&r->mark);
     gate_reset(&r->gate);
 }

@@ -40,12 +40,16 @@ static const char write_sql[] =
     " ON CONFLICT (cell, shard) DO UPDATE SET id = excluded.id WHERE p.id < excluded.id";
 /* A visible row has been flushed (the sequencer commits synchronously), so what is flushed now
  * is beyond its commit. */
-static const char rows_sql[] =
-    "SELECT id, channel, tenant, shard, epoch, seq, floor(extract(epoch FROM created_at) * "
-    "1000)::bigint, format, data,"
-    " coalesce(tags, ''), coalesce(info, ''), coalesce(after, ''), (pg_current_wal_flush_lsn() "
-    "- '0/0')::bigint"
-    " FROM cellcast.message WHERE shard = $1 AND id > $2 AND id <= $3 ORDER BY id LIMIT $4";
+#define ROW_COLUMNS                                                                            \
+    "SELECT id, channel, tenant, shard, epoch, seq, floor(extract(epoch FROM created_at) * "   \
+    "1000)::bigint, format, data,"                                                             \
+    " coalesce(tags, ''), coalesce(info, ''), coalesce(after, ''), "                           \
+    "(pg_current_wal_flush_lsn() - '0/0')::bigint FROM cellcast.message"                       \
+    " WHERE shard = $1 AND id > $2 AND id <= $3 "
+static const char rows_sql[] = ROW_COLUMNS "ORDER BY id LIMIT $4";
+static const char catch_sql[] =
+    ROW_COLUMNS "AND tenant IN (SELECT t.tenant FROM cellcast.tenant_cell t WHERE t.cell = $5) "
+                "ORDER BY id LIMIT $4";
 /* A slot that somebody is still making serves nobody: whoever makes it may be dead. */
 static const char slot_sql[] =
     "SELECT coalesce(a.application_name, '') FROM pg_replication_slots r"
@@ -60,9 +64,9 @@ static const char writers_sql[] =
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND ($1 = '' OR virtualtransaction = ANY (string_to_array($1, ' ')))), ' ')";
 
-enum question { HEADS, CONFIG, PROGRESS, WRITE, ROWS, SLOT, WRITERS, QUESTIONS };
+enum question { HEADS, CONFIG, PROGRESS, WRITE, ROWS, CATCH, SLOT, WRITERS, QUESTIONS };
 static const char *const question_names[QUESTIONS] = {
-    "heads", "config", "progress", "write_progress", "rows", "slot", "writers"};
+    "heads", "config", "progress", "write_progress", "rows", "catch_up", "slot", "writers"};
 #define WRITERS_AGAIN 0.005 /* s */
 
 struct store {
@@ -76,6 +80,7 @@ struct store {
         unsigned shard, limit;
         uint64_t above, upto;
     } rows;
+    unsigned catch_limit; /* of the rows asked for by store_catch_up */
     const char *ours;       /* given with the question about the slot */
     struct buf writers;     /* those that are waited for; empty before the first answer */
     ev_timer writers_again; /* while some are left */
@@ -346,6 +351,36 @@ bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t u
     pg_add_i64(s->params, (int64_t)upto);
     pg_add_i64(s->params, limit);
     return ask(s, ROWS, rows_sql, on_rows);
+}
+
+static void on_catch(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct store *s = ctx;
+    bool ok = answered(s, CATCH, status, r);
+    if (!ok && status != PG_REFUSED)
+        return;
+    int rows = ok ? pg_rows(r) : 0;
+    for (int i = 0; i < rows; i++) {
+        struct row row;
+        uint64_t lsn;
+        if (take_row(r, i, &row, &lsn))
+            s->handlers->catch_row(s->owner, &row);
+    }
+    s->handlers->catch_end(s->owner, ok && (unsigned)rows < s->catch_limit);
+}
+
+bool store_catch_up(struct store *s, const char *cell, unsigned shard, uint64_t above,
+                    uint64_t upto, unsigned limit)
+{
+    if (!may_ask(s, CATCH))
+        return false;
+    s->catch_limit = limit;
+    pg_add_i16(s->params, (int16_t)shard);
+    pg_add_i64(s->params, (int64_t)above);
+    pg_add_i64(s->params, (int64_t)upto);
+    pg_add_i64(s->params, limit);
+    pg_add_text(s->params, bytes_str(cell));
+    return ask(s, CATCH, catch_sql, on_catch);
 }
 
 /* ---- slot */

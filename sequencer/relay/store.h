@@ -44,6 +44,10 @@ struct store_handlers {
     void (*row)(void *owner, uint64_t above, const struct row *row, uint64_t lsn);
     void (*rows_end)(void *owner, unsigned shard, uint64_t above, uint64_t upto, bool all);
     void (*bad_row)(void *owner, uint64_t above, unsigned shard, uint64_t id);
+    /* Rows for a parked cell, as asked for by store_catch_up. all: there are no further ones; false
+     * as well when the question was refused. */
+    void (*catch_row)(void *owner, const struct row *row);
+    void (*catch_end)(void *owner, bool all);
     void (*slot)(void *owner, enum store_slot slot);
     void (*writers_gone)(void *owner);
     void (*refused)(void *owner, const char *question, const char *sqlstate,
@@ -62,6 +66,9 @@ bool store_load_config(struct store *s);
 bool store_load_progress(struct store *s);
 bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t upto,
                      unsigned limit);
+/* The same for one cell: only rows of tenants that it hosts. Rows that make no sense are left out. */
+bool store_catch_up(struct store *s, const char *cell, unsigned shard, uint64_t above,
+                    uint64_t upto, unsigned limit);
 /* Who has the replication slot of the server that this connection is to: asked again when our
  * stream is up, it proves that both are to the same server. ours: application_name of our
  * walsender, kept by the caller; "": we have none. */

@@ -66,6 +66,20 @@ START_TEST(a_shard_waits_for_no_other)
 }
 END_TEST
 
+START_TEST(a_shard_that_is_shut_lets_nothing_through_and_holds_no_other_back)
+{
+    start(LSN_EVERYWHERE);
+    struct message *held = add(3, 10, 100), *other = add(4, 11, 200);
+    gate_heard(&gate, 3, 10);
+    gate_heard(&gate, 4, 11);
+    gate.shut = 1 << 3;
+    take_exactly(other);
+    ck_assert_ptr_null(gate_take(&gate));
+    gate.shut = 0;
+    take_exactly(held);
+}
+END_TEST
+
 START_TEST(what_is_visible_still_waits_for_the_synchronous_standbys)
 {
     start(99);
@@ -159,6 +173,7 @@ END_TEST
 
 UNIT_MAIN("gate", a_decoded_message_waits_until_a_snapshot_shows_its_id,
           messages_of_a_shard_leave_in_the_order_in_which_they_came, a_shard_waits_for_no_other,
+          a_shard_that_is_shut_lets_nothing_through_and_holds_no_other_back,
           what_is_visible_still_waits_for_the_synchronous_standbys,
           a_transaction_whose_end_is_not_known_waits_only_where_standbys_must_have_it,
           an_older_snapshot_takes_nothing_back, the_oldest_is_found_over_all_shards,

@@ -249,6 +249,62 @@ START_TEST(the_highest_id_of_each_shard_is_remembered_until_the_stream_begins_an
 }
 END_TEST
 
+START_TEST(a_parked_cell_holds_no_lsn_and_its_progress_stays_where_it_was)
+{
+    start();
+    transaction(3, 10, 200);
+    struct message *m = release(3, 10, 3);
+    ack(m, 1);
+    mark_park(&mark, 0, 3, mark_progress(&mark, 0, 3));
+    ack(m, 0); /* given back: Kafka does not have it */
+    ck_assert_uint_eq(mark_lsn(&mark), 200);
+    ck_assert_uint_eq(mark_progress(&mark, 0, 3), 0);
+    ck_assert_uint_eq(mark_progress(&mark, 1, 3), 10);
+    mark_fini(&mark);
+}
+END_TEST
+
+static struct message *caught(uint64_t id)
+{
+    struct message *m = message_of(3, id);
+    message_route(m, 1);
+    mark_catch(&mark, m);
+    return m;
+}
+
+START_TEST(progress_of_a_parked_cell_moves_with_what_is_read_for_it)
+{
+    start();
+    mark_set(&mark, 3, 50);
+    mark_park(&mark, 0, 3, 10);
+    struct message *first = caught(20), *second = caught(30);
+    ck_assert_uint_eq(mark_progress(&mark, 0, 3), 10);
+    ack(second, 0);
+    ck_assert_uint_eq(mark_progress(&mark, 0, 3), 10);
+    ack(first, 0);
+    ck_assert_uint_eq(mark_progress(&mark, 0, 3), 30);
+    mark_caught(&mark, 0, 3, 50);
+    ck_assert_uint_eq(mark_progress(&mark, 0, 3), 50);
+    mark_fini(&mark);
+}
+END_TEST
+
+START_TEST(a_cell_that_rejoins_goes_on_behind_what_was_read_for_it)
+{
+    start();
+    mark_set(&mark, 3, 20);
+    mark_park(&mark, 0, 3, 10);
+    struct message *last = caught(20);
+    mark_rejoin(&mark, 0, 3);
+    struct message *live = release(3, 30, 1);
+    ack(live, 0);
+    ck_assert_uint_eq(mark_progress(&mark, 0, 3), 10);
+    ack(last, 0);
+    ck_assert_uint_eq(mark_progress(&mark, 0, 3), 30);
+    mark_fini(&mark);
+}
+END_TEST
+
 UNIT_MAIN("mark", an_lsn_is_confirmed_when_its_messages_are_acknowledged,
           an_lsn_waits_for_every_cell,
           a_later_transaction_is_not_confirmed_before_an_earlier_one,
@@ -261,4 +317,7 @@ UNIT_MAIN("mark", an_lsn_is_confirmed_when_its_messages_are_acknowledged,
           a_cell_that_lags_holds_only_its_own_progress, a_session_begins_where_the_table_says,
           what_an_earlier_session_left_unacknowledged_counts_for_nothing,
           more_transactions_than_are_kept_count_as_one_and_lose_nothing,
-          the_highest_id_of_each_shard_is_remembered_until_the_stream_begins_anew)
+          the_highest_id_of_each_shard_is_remembered_until_the_stream_begins_anew,
+          a_parked_cell_holds_no_lsn_and_its_progress_stays_where_it_was,
+          progress_of_a_parked_cell_moves_with_what_is_read_for_it,
+          a_cell_that_rejoins_goes_on_behind_what_was_read_for_it)

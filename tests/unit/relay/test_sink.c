@@ -1,4 +1,4 @@
-/* The sink over a producer made here: it keeps what it is given and answers when the test says
+/* The sink over producers made here: they keep what they are given and answer when the test says
  * so. */
 #include "sink.h"
 
@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #define HELD_MAX 64
+#define PRODUCERS_MAX 16
 
 struct kafka_producer {
     const struct kafka_producer_handlers *handlers;
@@ -20,11 +21,12 @@ struct kafka_topic {
     int nothing;
 };
 
-static struct { /* the producer that is there now */
-    struct kafka_producer it;
+static struct { /* all producers */
+    struct kafka_producer it[PRODUCERS_MAX];
     struct kafka_topic topic;
     unsigned made, freed;
     struct {
+        struct kafka_producer *by;
         uint64_t token, seq;
         uint8_t kind;
         int32_t partition;
@@ -36,7 +38,7 @@ static struct { /* the producer that is there now */
 
 static struct { /* what the sink told */
     uint64_t acked[HELD_MAX];
-    unsigned n_acked, lost, refused, stubs, doubts;
+    unsigned n_acked, n_back, lost, refused, stubs, doubts;
 } told;
 
 static struct sink sink;
@@ -50,16 +52,25 @@ int kafka_producer_new(struct ev_loop *l, const char *brokers, const char *name,
                        const struct kafka_producer_handlers *handlers, void *owner,
                        struct kafka_producer **ret_producer, struct buf *ret_error)
 {
-    producer.it = (struct kafka_producer){handlers, owner};
-    producer.made++;
-    producer.n = 0;
-    *ret_producer = &producer.it;
+    ck_assert_uint_lt(producer.made, PRODUCERS_MAX);
+    *ret_producer = &producer.it[producer.made++];
+    **ret_producer = (struct kafka_producer){handlers, owner};
     return 0;
+}
+
+static void drop_held(unsigned n)
+{
+    for (unsigned i = n; i + 1 < producer.n; i++)
+        producer.held[i] = producer.held[i + 1];
+    producer.n--;
 }
 
 void kafka_producer_free(struct kafka_producer *p)
 {
     producer.freed += p != NULL;
+    for (unsigned i = producer.n; i-- > 0;)
+        if (producer.held[i].by == p)
+            drop_held(i);
 }
 
 struct kafka_topic *kafka_producer_topic(struct kafka_producer *p, const char *name)
@@ -81,6 +92,7 @@ int kafka_produce(struct kafka_producer *p, struct kafka_topic *t, int32_t parti
     ck_assert_int_eq(wire_get_record(value, &record), 0);
     ck_assert_int_eq(wire_get_publication(record.publication, &publication), 0);
     ck_assert_bytes(key, "default/news");
+    producer.held[producer.n].by = p;
     producer.held[producer.n].token = token;
     producer.held[producer.n].seq = publication.seq;
     producer.held[producer.n].kind = record.kind;
@@ -97,10 +109,9 @@ bool kafka_producer_reachable(const struct kafka_producer *p)
 static void answer(unsigned n, int error)
 {
     uint64_t token = producer.held[n].token;
-    for (unsigned i = n; i + 1 < producer.n; i++)
-        producer.held[i] = producer.held[i + 1];
-    producer.n--;
-    producer.it.handlers->delivered(producer.it.owner, token, error, "said the test");
+    struct kafka_producer *by = producer.held[n].by;
+    drop_held(n);
+    by->handlers->delivered(by->owner, token, error, "said the test");
 }
 
 static void expect_held(unsigned n, const uint64_t *seqs)
@@ -121,7 +132,15 @@ static void on_acked(void *owner, struct delivery *d)
         message_free(m);
 }
 
-static void on_lost(void *owner, const char *why)
+static void on_given_back(void *owner, struct delivery *d)
+{
+    struct message *m = d->message;
+    told.n_back++;
+    if (--m->unacked == 0)
+        message_free(m);
+}
+
+static void on_lost(void *owner, unsigned cell, const char *why)
 {
     told.lost++;
 }
@@ -137,7 +156,7 @@ static void on_doubt(void *owner, unsigned cell)
     told.doubts++;
 }
 
-static const struct sink_handlers handlers = {on_acked, on_lost, on_refused, on_doubt};
+static const struct sink_handlers handlers = {on_acked, on_given_back, on_lost, on_refused, on_doubt};
 
 static int64_t now_us(void)
 {
@@ -151,9 +170,7 @@ static void start(void)
     producer.most = HELD_MAX;
     producer.value_max = 1000000;
     loop = ev_loop_new(0);
-    struct buf error;
-    buf_init(&error);
-    ck_assert_int_eq(sink_init(&sink, loop, "b", "n", now_us, &handlers, NULL, &error), 0);
+    sink_init(&sink, loop, "b", "n", now_us, &handlers, NULL);
     sink_add_cell(&sink, 0, &cell_a);
     sink_add_cell(&sink, 1, &cell_b);
     sink_open(&sink, 0);
@@ -228,7 +245,7 @@ START_TEST(a_lost_producer_is_replaced_and_gets_everything_unacknowledged_in_ord
         add(seq, 1);
     sink_flush(&sink);
     answer(1, 0);
-    producer.it.handlers->fatal(producer.it.owner, "said the test");
+    producer.it[0].handlers->fatal(producer.it[0].owner, "said the test");
     ck_assert_uint_eq(told.lost, 1);
     add(5, 1);
     sink_flush(&sink); /* nothing goes to one that is given up */
@@ -302,6 +319,22 @@ START_TEST(another_refusal_is_tried_again_and_becomes_a_stub_the_third_time)
 }
 END_TEST
 
+START_TEST(a_record_that_finds_no_topic_never_becomes_a_stub)
+{
+    start();
+    add(1, 1);
+    for (unsigned try = 1; try <= SINK_REFUSALS_MAX + 1; try++) {
+        sink_flush(&sink);
+        answer(0, -ENOENT);
+        ck_assert_uint_eq(told.doubts, try);
+        wait_for_producer(try + 1);
+    }
+    EXPECT_HELD(1, 1);
+    ck_assert_uint_eq(producer.held[0].kind, RECORD_MESSAGE);
+    finish();
+}
+END_TEST
+
 START_TEST(nothing_goes_to_a_topic_that_is_not_there_and_no_other_waits_for_it)
 {
     start();
@@ -310,11 +343,11 @@ START_TEST(nothing_goes_to_a_topic_that_is_not_there_and_no_other_waits_for_it)
     add(3, 1);
     sink_flush(&sink);
     EXPECT_HELD(2, 1, 3);
-    ck_assert(!sink_ready(&sink));
+    ck_assert(!sink_goes(&sink, 1));
     sink_open(&sink, 1);
     EXPECT_HELD(4, 1, 3, 1, 2);
     ck_assert_int_eq(producer.held[2].partition, 0);
-    ck_assert(sink_ready(&sink));
+    ck_assert(sink_goes(&sink, 0) && sink_goes(&sink, 1));
     finish();
 }
 END_TEST
@@ -329,9 +362,12 @@ START_TEST(a_topic_that_changes_gets_what_is_pending_anew)
     sink_close(&sink, 0);
     ck_assert_uint_eq(told.lost, 1);
     add(3, 1);
-    wait_for_producer(2);
+    for (int i = 0; i < 100 && producer.freed < 1; i++)
+        ev_run(loop, EVRUN_ONCE);
     ck_assert_uint_eq(producer.n, 0);
+    ck_assert_uint_eq(producer.made, 1); /* without a topic there is none */
     sink_open(&sink, 0);
+    wait_for_producer(2);
     EXPECT_HELD(2, 2, 3);
     finish();
 }
@@ -346,11 +382,65 @@ START_TEST(a_cell_that_is_gone_gives_everything_back_and_is_never_answered_for)
     sink_flush(&sink);
     ck_assert_uint_eq(producer.n, 3);
     sink_drop(&sink, 0);
-    ck_assert_uint_eq(told.n_acked, 2);
-    ck_assert_uint_eq(producer.made, 2); /* the old one holds tokens that are no more */
+    ck_assert_uint_eq(told.n_back, 2);
+    ck_assert_uint_eq(told.n_acked, 0);
+    ck_assert_uint_eq(producer.freed, 1); /* its producer holds tokens that are no more */
     EXPECT_HELD(1, 1);
     answer(0, 0);
-    ck_assert_uint_eq(told.n_acked, 3);
+    ck_assert_uint_eq(told.n_acked, 1);
+    finish();
+}
+END_TEST
+
+START_TEST(a_cell_that_is_cleared_takes_deliveries_again_when_its_topic_is_there)
+{
+    start();
+    add(1, 1);
+    sink_flush(&sink);
+    sink_clear(&sink, 0);
+    ck_assert_uint_eq(told.n_back, 1);
+    ck_assert_int_eq(sink_stalled_ns(&sink, 0, INT64_MAX), 0);
+    add(2, 1);
+    sink_flush(&sink);
+    ck_assert_uint_eq(producer.n, 0);
+    sink_open(&sink, 0);
+    EXPECT_HELD(1, 2);
+    finish();
+}
+END_TEST
+
+START_TEST(another_cells_producer_is_not_touched_by_a_refusal)
+{
+    start();
+    sink_open(&sink, 1);
+    add(1, 1);
+    add(2, 2);
+    sink_flush(&sink);
+    answer(0, -EIO);
+    ck_assert_uint_eq(told.lost, 1);
+    EXPECT_HELD(1, 2);
+    add(3, 2);
+    sink_flush(&sink);
+    EXPECT_HELD(2, 2, 3);
+    finish();
+}
+END_TEST
+
+START_TEST(a_cell_is_stalled_since_its_last_acknowledgement_or_since_it_waits)
+{
+    start();
+    ck_assert_int_eq(sink_stalled_ns(&sink, 0, INT64_MAX), 0);
+    add(1, 1);
+    add(2, 1);
+    sink_flush(&sink);
+    int64_t since = sink.cells[0].waits_ns;
+    ck_assert_int_eq(sink_stalled_ns(&sink, 0, since + 7), 7);
+    sink.cells[0].waits_ns -= 1000000;
+    answer(0, 0);
+    ck_assert_int_ge(sink.cells[0].waits_ns, since);
+    ck_assert_int_eq(sink.cells[0].acked_ns, sink.cells[0].waits_ns);
+    answer(0, 0);
+    ck_assert_int_eq(sink_stalled_ns(&sink, 0, INT64_MAX), 0);
     finish();
 }
 END_TEST
@@ -361,15 +451,15 @@ START_TEST(a_producer_that_takes_nothing_is_replaced_less_and_less_often)
     producer.refuses = -EIO;
     add(1, 1);
     sink_flush(&sink);
-    uint32_t first = sink.renew_ms;
+    uint32_t first = sink.cells[0].renew_ms;
     wait_for_producer(2);
     wait_for_producer(3);
-    ck_assert_uint_gt(sink.renew_ms, first);
+    ck_assert_uint_gt(sink.cells[0].renew_ms, first);
     producer.refuses = 0;
     wait_for_producer(4);
     EXPECT_HELD(1, 1);
     answer(0, 0);
-    ck_assert_uint_lt(sink.renew_ms, first);
+    ck_assert_uint_lt(sink.cells[0].renew_ms, first);
     finish();
 }
 END_TEST
@@ -380,7 +470,11 @@ UNIT_MAIN("sink", deliveries_are_handed_over_in_order_with_their_partition,
           a_record_that_is_too_large_goes_as_a_stub_in_its_place,
           a_record_that_the_broker_finds_too_large_comes_again_as_a_stub_before_those_behind_it,
           another_refusal_is_tried_again_and_becomes_a_stub_the_third_time,
+          a_record_that_finds_no_topic_never_becomes_a_stub,
           nothing_goes_to_a_topic_that_is_not_there_and_no_other_waits_for_it,
           a_topic_that_changes_gets_what_is_pending_anew,
           a_cell_that_is_gone_gives_everything_back_and_is_never_answered_for,
+          a_cell_that_is_cleared_takes_deliveries_again_when_its_topic_is_there,
+          another_cells_producer_is_not_touched_by_a_refusal,
+          a_cell_is_stalled_since_its_last_acknowledgement_or_since_it_waits,
           a_producer_that_takes_nothing_is_replaced_less_and_less_often)
