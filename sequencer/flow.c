@@ -61,8 +61,9 @@ void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish
         refuse(s, origin, p->counter, 107, why);
         return;
     }
-    if (!lead_may_accept(s, channel_place(p->channel).shard, now_ns)) {
-        if (p->retry)
+    unsigned shard = channel_place(p->channel).shard;
+    if (!lead_may_accept(s, shard, now_ns)) {
+        if (p->retry || lead_has_given(s, shard))
             s->metrics.forgotten_total++;
         else
             refuse(s, origin, p->counter, 100, "the channel's shard is not led here");
@@ -280,9 +281,10 @@ void flow_recover(struct sequencer *s, bool sure)
  * that code */
 static int fate(struct sequencer *s, const struct message *m, int64_t now_ns)
 {
-    if (lead_may_accept(s, channel_place(m->channel).shard, now_ns))
+    unsigned shard = channel_place(m->channel).shard;
+    if (lead_may_accept(s, shard, now_ns))
         return 0;
-    if (!message_is_from_gateway(m))
+    if (!message_is_from_gateway(m) || lead_has_given(s, shard))
         return -1;
     if (!m->unsure)
         return 100;

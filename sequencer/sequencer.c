@@ -208,6 +208,7 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
     if (error < 0)
         return error;
     start_timers(s);
+    s->peers = peers_new(s, options->peers);
     s->writer =
         pg_new(s->loop, options->postgres, options->name, writer_setup, &writer_handlers, s);
     s->reader =
@@ -235,6 +236,7 @@ void sequencer_fini(struct sequencer *s)
     lead_fini(s);
     flow_fini(s);
     lookups_fini(s);
+    peers_free(s->peers);
     gateways_free(s->gateways);
     inbox_fini(&s->inbox);
     pg_params_free(s->params);

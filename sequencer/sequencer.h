@@ -12,6 +12,7 @@
 #include "metrics.h"
 #include "options.h"
 #include "outbox.h"
+#include "peers.h"
 #include "upkeep.h"
 
 #include "pg/pg.h"
@@ -39,6 +40,7 @@ struct sequencer {
     struct outbox outbox;
     struct upkeep upkeep;
     struct gateways *gateways;
+    struct peers *peers;
     struct admin *admin;
     ev_prepare turn; /* before the loop sleeps: what has come in goes out */
     ev_timer second; /* beats once a second: ping, gauges */
