@@ -61,6 +61,14 @@ void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish
         refuse(s, origin, p->counter, 107, why);
         return;
     }
+    if (!id_clock_believes(&s->clock, p->shown, now_ns / NS_PER_MS)) {
+        s->metrics.shown_refused_total++;
+        if (!p->retry) {
+            refuse(s, origin, p->counter, 107, "shown: an id that nobody was given");
+            return;
+        }
+        fields.shown = 0; /* what was sent before is looked up, not refused */
+    }
     unsigned shard = channel_place(p->channel).shard;
     if (!lead_may_accept(s, shard, now_ns)) {
         if (p->retry || lead_has_given(s, shard))
@@ -220,7 +228,8 @@ static void send(struct sequencer *s, struct batch *b)
     list_for_each (m, &b->messages, place)
         histogram_record(&s->metrics.wait_seconds, (b->sent_ns - m->arrived_ns) / NS_PER_US);
     m = list_entry(b->messages.prev, struct message, place);
-    s->metrics.id_drift_seconds = ((int64_t)id_ms(m->id) - (int64_t)now_ms) * 1000;
+    s->metrics.id_drift_seconds =
+        ((int64_t)id_ms(m->id) - (int64_t)now_ms - id_clock_held_back(&s->clock)) * 1000;
     s->metrics.last_batch = (int64_t)b->n;
     list_append(&s->flow.flying, &b->link);
     s->flow.n_flying++;

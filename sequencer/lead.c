@@ -105,6 +105,8 @@ static void shard_taken(struct sequencer *s, const struct pg_result *r, int row)
 static void server_seen(struct sequencer *s, const struct pg_result *r)
 {
     struct bytes identity = pg_bytes(r, 0, 6);
+    if (!bytes_is(identity, s->leader.identity))
+        id_clock_forget(&s->clock);
     snprintf(s->leader.identity, sizeof s->leader.identity, "%.*s", BYTES_FMT(identity));
     sequencer_clock(s, pg_i64(r, 0, 7));
 }

@@ -22,6 +22,8 @@ static void gauges(struct sequencer *s)
     m->heads = (int64_t)s->inbox.heads.by_name.count;
     m->tenants = (int64_t)s->inbox.heads.tenants.count;
     m->gateways = (int64_t)gateways_count(s->gateways);
+    m->clock_held_back_seconds = id_clock_held_back(&s->clock) * 1000;
+    m->clock_jumps_total = s->clock.jumps;
     m->peers = peers_heard(s->peers, clock_mono_ns());
 }
 

@@ -7,6 +7,7 @@
 #include "run/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -30,13 +31,17 @@ static const char reader_setup[] =
 
 void sequencer_clock(struct sequencer *s, int64_t database_ms)
 {
-    s->clock_offset_ms = database_ms - clock_mono_ns() / NS_PER_MS;
+    uint64_t jumps = s->clock.jumps;
+    int64_t before_ms = s->clock.database_ms, mono_ms = clock_mono_ns() / NS_PER_MS;
+    id_clock_read(&s->clock, database_ms, mono_ms);
+    if (s->clock.jumps != jumps)
+        log_warn("clock_jumped", "by_ms=%" PRId64 " held_back_ms=%" PRId64 " ids ascend whatever it does",
+                 s->clock.database_ms - before_ms, id_clock_held_back(&s->clock));
 }
 
 uint64_t sequencer_now_ms(const struct sequencer *s)
 {
-    int64_t ms = clock_mono_ns() / NS_PER_MS + s->clock_offset_ms;
-    return ms > 0 ? (uint64_t)ms : 0;
+    return id_clock_now(&s->clock, clock_mono_ns() / NS_PER_MS);
 }
 
 /* ---- the writer */
@@ -131,6 +136,13 @@ static void on_pong(void *ctx, enum pg_status status, const struct pg_result *r)
     sequencer_clock(s, pg_i64(r, 0, 0));
 }
 
+static void on_highest(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    if (status == PG_OK)
+        id_clock_saw(&s->clock, (uint64_t)pg_i64(r, 0, 0));
+}
+
 static void on_second(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct sequencer *s = w->data;
@@ -140,6 +152,8 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
                  NULL, on_pong, s);
     if (pg_is_up(s->reader) && !s->reader_identity[0] && pg_in_flight(s->reader) == 0)
         ask_identity(s);
+    if (s->lead.phase == LEADING && sequencer_can_read(s))
+        pg_query(s->reader, "SELECT max(last_id) FROM cellcast.shard", NULL, on_highest, s);
     if (s->lead.phase != LEADING && s->lead.phase != LEAVING &&
         now_ns - s->lead.lost_ns > s->options->outage_grace * NS_PER_MS)
         flow_sift(s);
@@ -201,6 +215,7 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
                (size_t)options->waiting_bytes);
     flow_init(s);
     lookups_init(s);
+    id_clock_init(&s->clock, options->clock_step);
     lead_init(s);
     int error = gateways_new(s, options->listen, &s->gateways, ret_error);
     if (error == 0)

@@ -167,6 +167,18 @@ def test_an_id_is_above_what_the_publisher_was_shown_and_what_it_answers(start, 
     assert g.publish("default/r", after="default/ahead@1")["id"] > ahead["id"]  # read from its row
 
 
+def test_an_id_that_nobody_was_given_is_refused_and_drags_no_id_ahead(start, connect):
+    s = start()
+    g = connect(s).ready()
+    before = g.publish("default/news")
+    for ahead_ms in (3_600_000, 10 * 365 * 86_400_000):
+        lie = g.publish("default/news", shown=before["id"] + (ahead_ms << 21))
+        assert lie["code"] == 107 and lie["text"].startswith("shown:")
+    assert s.metric("shown_refused_total") == 2
+    assert g.publish("default/news", shown=before["id"])["id"] < before["id"] + (60_000 << 21)
+    assert s.metric("id_drift_seconds") < 60
+
+
 @pytest.mark.parametrize("after", ["default/q@2", "default/nobody@1", "default/q@1 default/q@9"])
 def test_what_answers_a_publication_that_is_not_there_is_refused(start, connect, after):
     g = connect(start()).ready()
