@@ -237,6 +237,7 @@ def test_moved_to_and_fro_under_load_nothing_is_lost_doubled_or_refused(pair, co
     assert codes == {0}
     assert one(db, "SELECT count(*) FROM cellcast.message WHERE origin IS NULL") == 60
     assert first.metric("fenced_total") == second.metric("fenced_total") == 0
+    assert first.metric("batches_failed_total") == second.metric("batches_failed_total") == 0  # no head of an earlier time
     assert first.metric("handed_over_total") > 0 < second.metric("handed_over_total")
     check_log(db, counters=False)  # these gateways send to one sequencer each, late what was dropped
 
