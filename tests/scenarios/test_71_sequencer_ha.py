@@ -9,6 +9,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 
 psycopg = pytest.importorskip("psycopg")
 
@@ -242,6 +243,31 @@ def test_moved_to_and_fro_under_load_nothing_is_lost_doubled_or_refused(pair, co
     check_log(db, counters=False)  # these gateways send to one sequencer each, late what was dropped
 
 
+def test_what_waits_for_a_leader_that_gives_its_shards_away_goes_to_the_next_one(pair, connect, db):
+    first, second = pair()
+    a = connect(first).ready()
+    with block_shards(db.info.dsn):
+        flying = []
+        for _ in range(2):  # batches in flight, at most
+            flying.append(a.send("default/news"))
+            first.wait(lambda: first.metric("in_flight") == len(flying))
+        waiting = [a.send("default/news") for _ in range(8)]
+        first.wait(lambda: first.metric("waiting") == 8)
+        requests.post(f"http://127.0.0.1:{second.admin_port}/shards?take=0-63", timeout=5)
+        first.wait(lambda: shards(first)["led"] == "")
+        with a.lock:
+            a.shards = ALL  # as one that has not read its welcome yet
+        waiting += [a.send("default/news") for _ in range(3)]
+        time.sleep(0.3)
+        assert shards(second)["led"] == "" and not a.results
+    assert [a.result(c)["seq"] for c in flying] == [1, 2]
+    b = connect(second, origin=a.origin).ready()
+    assert [b.again(c, "default/news")["seq"] for c in waiting] == list(range(3, 14))
+    assert set(a.results) == set(flying)  # nothing was refused
+    assert first.metric("forgotten_total") == 11
+    check_log(db)
+
+
 def test_what_is_no_list_of_shards_is_refused(pair):
     first, _ = pair()
     for wrong in ("64", "3-1", "a", ""):
@@ -303,6 +329,4 @@ def test_a_publisher_waits_for_the_takeover_and_gets_its_one_result(two, channel
 
 
 def led_by_first(two):
-    import requests
-
     return requests.get(f"http://127.0.0.1:{two.sequencer_admin}/shards", timeout=5).json()["led"] == "0-63"
