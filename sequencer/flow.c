@@ -206,7 +206,7 @@ static void on_answer(void *ctx, enum pg_status status, const struct pg_result *
     }
     s->answered_ns = clock_mono_ns();
     if (status == PG_OK) {
-        sequencer_clock(s, pg_i64(r, 0, 0));
+        sequencer_clock(s, pg_i64(r, 0, 0), b->sent_ns);
         committed(s, b);
     } else {
         failed(s, b, r);

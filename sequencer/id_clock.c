@@ -27,13 +27,18 @@ static bool is_jump(int64_t by_ms)
     return by_ms > JUMP_MS || by_ms < -JUMP_MS;
 }
 
-void id_clock_read(struct id_clock *c, int64_t database_ms, int64_t mono_ms)
+void id_clock_read(struct id_clock *c, int64_t database_ms, int64_t asked_ms, int64_t mono_ms)
 {
-    int64_t measured_ms = database_ms - mono_ms;
+    int64_t least_ms = database_ms - mono_ms, most_ms = database_ms - asked_ms;
     if (!c->known) {
-        begin(c, measured_ms, mono_ms);
+        begin(c, least_ms, mono_ms);
         return;
     }
+    int64_t measured_ms = c->database_ms;
+    if (measured_ms < least_ms)
+        measured_ms = least_ms;
+    if (measured_ms > most_ms)
+        measured_ms = most_ms;
     c->jumps += is_jump(measured_ms - c->database_ms);
     c->database_ms = measured_ms;
     c->allowance_ms += mono_ms - c->read_ms;

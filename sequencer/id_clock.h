@@ -23,9 +23,10 @@ struct id_clock {
 };
 
 void id_clock_init(struct id_clock *c, int64_t step_ms);
-/* database_ms: since 1970, just read; mono_ms: the monotonic clock now. The first reading is
- * believed as it is. */
-void id_clock_read(struct id_clock *c, int64_t database_ms, int64_t mono_ms);
+/* database_ms: since 1970, read at some time between asked_ms and mono_ms, the monotonic clock when
+ * it was asked for and now: an answer that took long says little, and changes nothing that agrees
+ * with it. The first reading is believed as it is. */
+void id_clock_read(struct id_clock *c, int64_t database_ms, int64_t asked_ms, int64_t mono_ms);
 /* Another server's: what the former one said does not bind it. */
 void id_clock_forget(struct id_clock *c);
 /* -> ms since 1970, 0 while nothing was read */

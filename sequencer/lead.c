@@ -108,7 +108,7 @@ static void server_seen(struct sequencer *s, const struct pg_result *r)
     if (!bytes_is(identity, s->leader.identity))
         id_clock_forget(&s->clock);
     snprintf(s->leader.identity, sizeof s->leader.identity, "%.*s", BYTES_FMT(identity));
-    sequencer_clock(s, pg_i64(r, 0, 7));
+    sequencer_clock(s, pg_i64(r, 0, 7), s->lead.asked_ns);
 }
 
 /* Somebody else led shards of ours in between. What we hold of gateways may have been committed
@@ -226,6 +226,7 @@ static void take(struct sequencer *s, uint64_t shards)
     pg_add_bool(p, s->options->synchronous_failover);
     s->lead.asked = shards;
     s->lead.asking = true;
+    s->lead.asked_ns = clock_mono_ns();
     pg_query(s->writer, take_over_sql, p, on_taken, s);
 }
 

@@ -28,6 +28,7 @@ struct lead {
     bool force;     /* without peers, and nothing was taken yet: end whoever leads */
     bool reached;   /* PostgreSQL has answered a taking, ever */
     uint64_t asked; /* shards of the take_over that is under way */
+    int64_t asked_ns;
     bool asking;
     bool again;       /* something changed while it was */
     uint64_t given;   /* shards that a peer has from us: gateways send there what we drop */

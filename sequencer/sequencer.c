@@ -29,11 +29,11 @@ static const char reader_setup[] =
 
 /* ---- the database's clock */
 
-void sequencer_clock(struct sequencer *s, int64_t database_ms)
+void sequencer_clock(struct sequencer *s, int64_t database_ms, int64_t asked_ns)
 {
     uint64_t jumps = s->clock.jumps;
     int64_t before_ms = s->clock.database_ms, mono_ms = clock_mono_ns() / NS_PER_MS;
-    id_clock_read(&s->clock, database_ms, mono_ms);
+    id_clock_read(&s->clock, database_ms, asked_ns / NS_PER_MS, mono_ms);
     if (s->clock.jumps != jumps)
         log_warn("clock_jumped", "by_ms=%" PRId64 " held_back_ms=%" PRId64 " ids ascend whatever it does",
                  s->clock.database_ms - before_ms, id_clock_held_back(&s->clock));
@@ -133,7 +133,7 @@ static void on_pong(void *ctx, enum pg_status status, const struct pg_result *r)
     if (status != PG_OK)
         return;
     s->answered_ns = clock_mono_ns();
-    sequencer_clock(s, pg_i64(r, 0, 0));
+    sequencer_clock(s, pg_i64(r, 0, 0), s->ping_ns);
 }
 
 static void on_highest(void *ctx, enum pg_status status, const struct pg_result *r)
@@ -147,9 +147,11 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct sequencer *s = w->data;
     int64_t now_ns = clock_mono_ns();
-    if (pg_is_up(s->writer) && pg_in_flight(s->writer) == 0)
+    if (pg_is_up(s->writer) && pg_in_flight(s->writer) == 0) {
+        s->ping_ns = now_ns;
         pg_query(s->writer, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
                  NULL, on_pong, s);
+    }
     if (pg_is_up(s->reader) && !s->reader_identity[0] && pg_in_flight(s->reader) == 0)
         ask_identity(s);
     if (s->lead.phase == LEADING && sequencer_can_read(s))

@@ -32,6 +32,7 @@ struct sequencer {
     char reader_identity[IDENTITY_MAX]; /* of the server that the reader is on; "" while unknown
                                          */
     struct id_clock clock;
+    int64_t ping_ns;         /* CLOCK_MONOTONIC of the newest ping's sending */
     int64_t answered_ns;     /* CLOCK_MONOTONIC of the writer's newest answer */
     struct inbox inbox;
     struct leader leader;
@@ -55,7 +56,8 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
 void sequencer_run(struct sequencer *s); /* until it is told to stop */
 void sequencer_fini(struct sequencer *s);
 
-void sequencer_clock(struct sequencer *s, int64_t database_ms); /* just read */
+/* Read with an answer to what was asked then. */
+void sequencer_clock(struct sequencer *s, int64_t database_ms, int64_t asked_ns);
 uint64_t sequencer_now_ms(const struct sequencer *s); /* what ids go by */
 /* The reader may be asked: it is up, and on the server that is led on. */
 bool sequencer_can_read(const struct sequencer *s);

@@ -132,6 +132,7 @@ def test_a_leader_whose_commit_takes_long_is_slow_not_dead(pair, connect, db):
         time.sleep(10)
     assert g.result(counter)["seq"] == 2
     assert (phase(first), phase(second)) == ("leading", "standing_by")
+    assert first.metric("clock_jumps_total") == 0
     assert second.metric("takeovers_total") == 0 and second.metric("peers_silent_total") == 0
 
 
