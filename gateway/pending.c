@@ -101,5 +101,6 @@ void pending_send(struct pending *p, unsigned shard, bool (*send)(void *ctx, con
         if (!send(ctx, &one->message))
             return;
         one->sent = one->sent_before = true;
+        one->sent_to = ctx;
     }
 }

@@ -19,6 +19,7 @@ struct pending_publish {
     int64_t since_ns;
     bool sent;                  /* on the link that leads its shard now */
     bool sent_before;           /* on any */
+    const void *sent_to;        /* ctx of the newest sending; NULL: not sent yet */
     size_t n;
     char text[];
 };

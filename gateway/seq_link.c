@@ -110,12 +110,20 @@ static void publish_late(void *owner, struct pending_publish *p)
     ops_publish_done(s->g, ticket, &(struct ops_published){.code = 100, .text = BYTES("no result in time: the outcome is unknown")});
 }
 
-static void result_came(struct seq_links *s, const struct seq_result *m)
+/* What was committed is so whoever says it. A refusal holds for who says it only: when the publish has been sent to
+ * another leader since, that one may commit it. */
+static bool is_settled(const struct seq_peer *from, const struct pending_publish *p, const struct seq_result *m)
 {
+    return !m->code || p->sent_to == from;
+}
+
+static void result_came(struct seq_peer *from, const struct seq_result *m)
+{
+    struct seq_links *s = from->links;
     struct gateway *g = s->g;
     struct pending_publish *p = pending_find(&s->pending, m->counter);
-    if (!p)
-        return; /* given up, or answered over another link */
+    if (!p || !is_settled(from, p, m))
+        return; /* given up, or answered over another link, or to be */
     uint64_t ticket = p->ticket;
     histogram_record(&g->metrics.publish_commit_seconds, (clock_mono_ns() - p->since_ns) / NS_PER_US);
     *(m->code ? &g->metrics.publishes_refused_total : &g->metrics.publishes_committed_total) += 1;
@@ -149,7 +157,7 @@ static int frame_came(struct seq_peer *p, uint8_t type, struct bytes body)
     case SEQ_RESULT:
         if (wire_get_seq_result(body, &result) < 0)
             return -EBADMSG;
-        result_came(p->links, &result);
+        result_came(p, &result);
         return 0;
     default:
         return 0; /* beats, and what a newer one may say */
@@ -240,9 +248,9 @@ void seq_links_free(struct seq_links *s)
 bool seq_linked(const struct seq_links *s)
 {
     for (const struct seq_peer *p = s->peers; p < s->peers + s->n_peers; p++)
-        if (!p->welcome)
-            return false;
-    return s->n_peers > 0;
+        if (p->welcome)
+            return true;
+    return false;
 }
 
 uint32_t seq_pending(const struct seq_links *s)

@@ -15,7 +15,7 @@ void seq_links_free(struct seq_links *s);
 /* Keeps a copy. ops_publish_done is called with the ticket once: with the result, or 100 after --publish-timeout (the
  * outcome is unknown then). -> 0, or -ENOBUFS when too many wait (nothing is kept, nobody called) */
 int seq_publish(struct seq_links *s, uint64_t ticket, const struct ops_publish *what);
-bool seq_linked(const struct seq_links *s); /* every sequencer said welcome */
+bool seq_linked(const struct seq_links *s); /* one at least said welcome; a standby that is away is no fault */
 uint32_t seq_pending(const struct seq_links *s);
 
 #endif

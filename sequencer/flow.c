@@ -61,8 +61,17 @@ void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish
         refuse(s, origin, p->counter, 107, why);
         return;
     }
-    if (!lead_may_accept(s, channel_place(p->channel).shard, now_ns)) {
-        if (p->retry)
+    if (!id_clock_believes(&s->clock, p->shown, now_ns / NS_PER_MS)) {
+        s->metrics.shown_refused_total++;
+        if (!p->retry) {
+            refuse(s, origin, p->counter, 107, "shown: an id that nobody was given");
+            return;
+        }
+        fields.shown = 0; /* what was sent before is looked up, not refused */
+    }
+    unsigned shard = channel_place(p->channel).shard;
+    if (!lead_may_accept(s, shard, now_ns)) {
+        if (p->retry || lead_has_given(s, shard))
             s->metrics.forgotten_total++;
         else
             refuse(s, origin, p->counter, 100, "the channel's shard is not led here");
@@ -197,7 +206,7 @@ static void on_answer(void *ctx, enum pg_status status, const struct pg_result *
     }
     s->answered_ns = clock_mono_ns();
     if (status == PG_OK) {
-        sequencer_clock(s, pg_i64(r, 0, 0));
+        sequencer_clock(s, pg_i64(r, 0, 0), b->sent_ns);
         committed(s, b);
     } else {
         failed(s, b, r);
@@ -219,7 +228,8 @@ static void send(struct sequencer *s, struct batch *b)
     list_for_each (m, &b->messages, place)
         histogram_record(&s->metrics.wait_seconds, (b->sent_ns - m->arrived_ns) / NS_PER_US);
     m = list_entry(b->messages.prev, struct message, place);
-    s->metrics.id_drift_seconds = ((int64_t)id_ms(m->id) - (int64_t)now_ms) * 1000;
+    s->metrics.id_drift_seconds =
+        ((int64_t)id_ms(m->id) - (int64_t)now_ms - id_clock_held_back(&s->clock)) * 1000;
     s->metrics.last_batch = (int64_t)b->n;
     list_append(&s->flow.flying, &b->link);
     s->flow.n_flying++;
@@ -280,9 +290,10 @@ void flow_recover(struct sequencer *s, bool sure)
  * that code */
 static int fate(struct sequencer *s, const struct message *m, int64_t now_ns)
 {
-    if (lead_may_accept(s, channel_place(m->channel).shard, now_ns))
+    unsigned shard = channel_place(m->channel).shard;
+    if (lead_may_accept(s, shard, now_ns))
         return 0;
-    if (!message_is_from_gateway(m))
+    if (!message_is_from_gateway(m) || lead_has_given(s, shard))
         return -1;
     if (!m->unsure)
         return 100;

@@ -28,6 +28,8 @@ struct gateway {
     struct gateways *gateways;
     struct link *wire;
     bool greeted;
+    bool is_peer;       /* another sequencer, which listens to our beats */
+    uint64_t holder;    /* the peer's */
     bool paused;        /* we don't read from it */
     int64_t resumed_ns; /* when we last began to read again: its silence counts from there */
     uint64_t origin;
@@ -39,7 +41,7 @@ struct gateways {
     struct sequencer *sequencer;
     struct listener *listener;
     struct list all; /* struct gateway::link */
-    size_t n;
+    size_t n, n_peers;
     struct map by_origin;
     bool leaving;
     ev_timer beat;
@@ -52,6 +54,7 @@ static void gateway_free(struct gateway *g)
         map_remove(&all->by_origin, &g->by_origin);
     list_remove(&g->link);
     all->n--;
+    all->n_peers -= g->is_peer;
     link_free(g->wire);
     free(g);
 }
@@ -103,6 +106,31 @@ void gateways_announce(struct gateways *all)
         if (g->greeted && (g->told_epoch != s->leader.epoch || g->told_shards != lead_mask(s)))
             welcome(g);
     }
+    gateways_tell_peers(all);
+}
+
+static void tell_peer(struct gateway *g)
+{
+    struct sequencer *s = g->gateways->sequencer;
+    struct seq_peer_beat beat = {
+        .sequencer = bytes_str(s->options->name),
+        .holder = (uint64_t)s->lead.holder,
+        .shards = lead_mask(s),
+        .postgres = s->lead.phase != AWAY,
+        .sent_us = clock_real_us(),
+    };
+    LINK_SEND(g->wire, SEQ_PEER_BEAT, seq_peer_beat, &beat);
+}
+
+void gateways_tell_peers(struct gateways *all)
+{
+    struct gateway *g;
+    if (!all || !all->n_peers)
+        return;
+    list_for_each (g, &all->all, link) {
+        if (g->is_peer)
+            tell_peer(g);
+    }
 }
 
 void gateways_result(struct gateways *all, uint64_t origin, const struct seq_result *result)
@@ -116,11 +144,17 @@ void gateways_result(struct gateways *all, uint64_t origin, const struct seq_res
 
 /* ---- what it says */
 
+static void keep_name(struct gateway *g, struct bytes name)
+{
+    size_t n = name.n < sizeof g->name - 1 ? name.n : sizeof g->name - 1;
+    memcpy(g->name, name.p ? name.p : "", n);
+}
+
 /* -> what is wrong with it, or NULL */
 static const char *on_hello(struct gateway *g, struct bytes body)
 {
     struct seq_hello hello;
-    if (wire_get_seq_hello(body, &hello) < 0 || g->greeted)
+    if (wire_get_seq_hello(body, &hello) < 0 || g->greeted || g->is_peer)
         return "bad hello";
     if (hello.version != WIRE_VERSION)
         return "another version of the wire format";
@@ -129,8 +163,7 @@ static const char *on_hello(struct gateway *g, struct bytes body)
         gateway_free(older);
     g->greeted = true;
     g->origin = hello.origin;
-    size_t n = hello.gateway.n < sizeof g->name - 1 ? hello.gateway.n : sizeof g->name - 1;
-    memcpy(g->name, hello.gateway.p ? hello.gateway.p : "", n);
+    keep_name(g, hello.gateway);
     map_insert(&g->gateways->by_origin, &g->by_origin, hash_u64(g->origin));
     log_info("gateway_up", "gateway=\"%s\" origin=%016" PRIx64 " again=%s", g->name, g->origin,
              older ? "yes" : "no");
@@ -149,6 +182,30 @@ static const char *on_publish(struct gateway *g, struct bytes body)
     return NULL;
 }
 
+static const char *on_peer(struct gateway *g, struct bytes body)
+{
+    struct seq_peer_hello peer;
+    if (wire_get_seq_peer_hello(body, &peer) < 0 || g->greeted || g->is_peer)
+        return "bad hello of a peer";
+    if (peer.version != WIRE_VERSION)
+        return "another version of the wire format";
+    keep_name(g, peer.sequencer);
+    g->is_peer = true;
+    g->holder = peer.holder;
+    g->gateways->n_peers++;
+    tell_peer(g);
+    return NULL;
+}
+
+static const char *on_peer_ask(struct gateway *g, struct bytes body)
+{
+    struct seq_peer_ask ask;
+    if (!g->is_peer || wire_get_seq_peer_ask(body, &ask) < 0)
+        return "bad question of a peer";
+    lead_give(g->gateways->sequencer, ask.shards, g->name, (int64_t)g->holder, (int32_t)ask.pid);
+    return NULL;
+}
+
 static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes body)
 {
     struct gateway *g = owner;
@@ -157,6 +214,10 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
         wrong = on_hello(g, body);
     else if (type == SEQ_PUBLISH)
         wrong = on_publish(g, body);
+    else if (type == SEQ_PEER_HELLO)
+        wrong = on_peer(g, body);
+    else if (type == SEQ_PEER_ASK)
+        wrong = on_peer_ask(g, body);
     /* A beat says by having come what it says; what a newer gateway may send beside is not for
      * us. */
     if (wrong) {
@@ -175,8 +236,9 @@ static void on_drained(void *owner, struct link *l)
 static void on_down(void *owner, struct link *l, int error)
 {
     struct gateway *g = owner;
-    log_info("gateway_down", "gateway=\"%s\" origin=%016" PRIx64 " errno=%s", g->name,
-             g->origin, strerror(-error));
+    if (!g->is_peer)
+        log_info("gateway_down", "gateway=\"%s\" origin=%016" PRIx64 " errno=%s", g->name,
+                 g->origin, strerror(-error));
     gateway_free(g);
 }
 
@@ -253,9 +315,11 @@ int gateways_new(struct sequencer *s, const char *address, struct gateways **ret
 
 void gateways_drop(struct gateways *all)
 {
-    struct gateway *g;
-    while ((g = list_first(&all->all, struct gateway, link)))
-        gateway_free(g);
+    struct gateway *g, *spare;
+    list_for_each_safe (g, spare, &all->all, link) {
+        if (!g->is_peer)
+            gateway_free(g);
+    }
 }
 
 void gateways_leave(struct gateways *all)
@@ -279,7 +343,7 @@ size_t gateways_pending(const struct gateways *all)
 
 size_t gateways_count(const struct gateways *all)
 {
-    return all->n;
+    return all->n - all->n_peers;
 }
 
 void gateways_free(struct gateways *all)
@@ -289,7 +353,9 @@ void gateways_free(struct gateways *all)
     ev_timer_stop(all->sequencer->loop, &all->beat);
     if (all->listener)
         listener_free(all->listener);
-    gateways_drop(all);
+    struct gateway *g;
+    while ((g = list_first(&all->all, struct gateway, link)))
+        gateway_free(g);
     map_fini(&all->by_origin);
     free(all);
 }

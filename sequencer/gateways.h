@@ -1,6 +1,8 @@
 /* The gateways that are connected, each over one link (seq_* of wire/messages.h). A gateway
  * that connects again, by its origin, replaces its older link: what still lies unread in that
- * one it sends again over the new one. */
+ * one it sends again over the new one.
+ *
+ * Other sequencers connect to the same port, and are told how we are (peers.h is the other end). */
 #ifndef SEQUENCER_GATEWAYS_H
 #define SEQUENCER_GATEWAYS_H
 
@@ -18,11 +20,12 @@ void gateways_free(struct gateways *g);
 void gateways_result(struct gateways *g, uint64_t origin, const struct seq_result *result);
 /* Epoch and shards, to all who were told otherwise. NULL is fine. */
 void gateways_announce(struct gateways *g);
-void gateways_drop(struct gateways *g); /* ends every link; the gateways connect again */
+void gateways_tell_peers(struct gateways *g); /* a beat to each sequencer that listens. NULL is fine */
+void gateways_drop(struct gateways *g); /* ends every gateway's link; they connect again */
 void gateways_leave(
     struct gateways *g); /* takes nothing any more, neither connections nor publishes */
 size_t
 gateways_pending(const struct gateways *g); /* bytes of answers that the kernel has not taken */
-size_t gateways_count(const struct gateways *g);
+size_t gateways_count(const struct gateways *g); /* without sequencers that listen */
 
 #endif

@@ -114,8 +114,15 @@ void heads_let_go(struct heads *h, struct head *head)
 
 void heads_forget(struct heads *h)
 {
+    heads_forget_shards(h, ~0ULL);
+}
+
+void heads_forget_shards(struct heads *h, uint64_t shards)
+{
     struct head *head;
     map_for_each (head, &h->by_name, by_name) {
+        if (!(shards >> head->shard & 1))
+            continue;
         head_forget(head);
         if (head->messages == 0)
             head_free(h, head);

@@ -63,6 +63,8 @@ struct tenant *heads_tenant(const struct heads *h,
                             struct bytes tenant); /* NULL when none of its channels is there */
 /* No head is known any more; those that no message refers to are gone. */
 void heads_forget(struct heads *h);
+/* The same for channels of these shards (bit n: shard n). Messages that wait are to enter anew. */
+void heads_forget_shards(struct heads *h, uint64_t shards);
 
 /* What channel_head says. seq 0: nothing in this epoch yet. */
 void head_learn(struct head *head, uint64_t seq, uint64_t id);

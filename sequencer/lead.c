@@ -11,13 +11,14 @@
 #include <stdio.h>
 
 #define STAND_BY_MS 250 /* between two looks whether the leader's backend lives */
-#define MISSING_MS 500  /* the same, for shards that we want beside those that we lead */
+#define EAGER_MS 25     /* the same, when a peer's link has just gone down */
 #define REST_MIN_MS 20
 #define REST_MAX_MS 1000
 
 static const char take_over_sql[] =
     "SELECT shard, epoch, leader_term, batch, last_id, undisturbed, identity, clock_ms "
-    "FROM cellcast.take_over($1, $2, $3, $4)";
+    "FROM cellcast.take_over($1, $2, $3::bigint[], $4)";
+static const char hand_over_sql[] = "SELECT cardinality(cellcast.hand_over($1, $2, $3, $4))";
 
 const char *phase_name(enum phase p)
 {
@@ -48,6 +49,11 @@ static bool may_go(enum phase from, enum phase to)
 
 static void take(struct sequencer *s, uint64_t shards);
 
+static uint32_t until_next_look(const struct sequencer *s)
+{
+    return peers_just_lost_one(s->peers, clock_mono_ns()) ? EAGER_MS : STAND_BY_MS;
+}
+
 static void rest(struct sequencer *s, uint32_t ms)
 {
     ev_timer_stop(s->loop, &s->lead.retry);
@@ -69,11 +75,11 @@ static void lead_goto(struct sequencer *s, enum phase to)
     if (to == TAKING)
         take(s, s->leader.wanted);
     if (to == STANDING_BY)
-        rest(s, STAND_BY_MS);
+        rest(s, until_next_look(s));
     if (to == RESTING)
         rest(s, backoff_next(&l->backoff, random_u64()));
     if (to == LEADING && s->leader.led != s->leader.wanted)
-        rest(s, MISSING_MS);
+        rest(s, until_next_look(s));
     /* A batch that failed says nothing of leadership yet: HALTED to LEADING is mostly
      * milliseconds. */
     if (to == LEADING || to == AWAY || to == STANDING_BY || to == LEAVING)
@@ -93,13 +99,16 @@ static void shard_taken(struct sequencer *s, const struct pg_result *r, int row)
         .last_id = (uint64_t)pg_i64(r, row, 4),
     };
     l->led |= 1ULL << n;
+    s->lead.given &= ~(1ULL << n);
 }
 
 static void server_seen(struct sequencer *s, const struct pg_result *r)
 {
     struct bytes identity = pg_bytes(r, 0, 6);
+    if (!bytes_is(identity, s->leader.identity))
+        id_clock_forget(&s->clock);
     snprintf(s->leader.identity, sizeof s->leader.identity, "%.*s", BYTES_FMT(identity));
-    sequencer_clock(s, pg_i64(r, 0, 7));
+    sequencer_clock(s, pg_i64(r, 0, 7), s->lead.asked_ns);
 }
 
 /* Somebody else led shards of ours in between. What we hold of gateways may have been committed
@@ -123,6 +132,7 @@ static void taken(struct sequencer *s, const struct pg_result *r)
         shard_taken(s, r, i);
     if (pg_rows(r) > 0)
         server_seen(s, r);
+    heads_forget_shards(&s->inbox.heads, l->led & ~before); /* of an earlier time here */
     s->lead.force = false;
     if (was_disturbed(before, s->lead.asked, r)) {
         s->metrics.fenced_total++;
@@ -134,8 +144,9 @@ static void taken(struct sequencer *s, const struct pg_result *r)
     }
     if (pg_rows(r) > 0) {
         s->metrics.takeovers_total++;
-        log_info("took_over", "shards=%016" PRIx64 " of=%016" PRIx64 " epoch=%" PRIu64, l->led,
-                 l->wanted, l->epoch);
+        log_info("took_over",
+                 "shards=%016" PRIx64 " now=%016" PRIx64 " of=%016" PRIx64 " epoch=%" PRIu64,
+                 l->led & ~before, l->led, l->wanted, l->epoch);
     }
 }
 
@@ -153,7 +164,7 @@ static void on_taken(void *ctx, enum pg_status status, const struct pg_result *r
         if (l->phase == TAKING)
             lead_goto(s, RESTING);
         else
-            rest(s, MISSING_MS);
+            rest(s, until_next_look(s));
         return;
     }
     taken(s, r);
@@ -167,7 +178,9 @@ static void on_taken(void *ctx, enum pg_status status, const struct pg_result *r
     if (l->phase == TAKING)
         lead_goto(s, s->leader.led ? LEADING : STANDING_BY);
     else if (s->leader.led != s->leader.wanted)
-        rest(s, MISSING_MS);
+        rest(s, until_next_look(s));
+    if (l->again && s->leader.led != s->leader.wanted)
+        rest(s, 1);
     if (!changed)
         return;
     gateways_announce(s->gateways);
@@ -175,21 +188,45 @@ static void on_taken(void *ctx, enum pg_status status, const struct pg_result *r
     sequencer_check_reader(s);
 }
 
-static void take(struct sequencer *s, uint64_t shards)
+/* Whom the taking leaves alone: null is everybody whose backend lives. */
+static void add_spared(struct sequencer *s, struct pg_params *p)
 {
-    if (s->lead.asking)
+    int64_t holders[PEERS_MAX], now_ns = clock_mono_ns();
+    bool named = peers_are_configured(s->peers) ? peers_are_settled(s->peers, now_ns)
+                                                : s->lead.force;
+    if (!named) {
+        pg_add_null(p);
         return;
-    struct pg_params *p = s->params;
+    }
+    unsigned n = peers_spared(s->peers, now_ns, holders);
+    pg_array_open(p, PG_ARRAY_I64);
+    for (unsigned i = 0; i < n; i++)
+        pg_array_i64(p, holders[i]);
+    pg_array_close(p);
+}
+
+static void add_shards(struct pg_params *p, uint64_t shards)
+{
     pg_array_open(p, PG_ARRAY_I16);
     for (unsigned n = 0; n < SHARDS; n++)
         if (shards >> n & 1)
             pg_array_i16(p, (int16_t)n);
     pg_array_close(p);
+}
+
+static void take(struct sequencer *s, uint64_t shards)
+{
+    s->lead.again = s->lead.asking;
+    if (s->lead.asking)
+        return;
+    struct pg_params *p = s->params;
+    add_shards(p, shards);
     pg_add_i64(p, s->lead.holder);
-    pg_add_bool(p, s->lead.force);
+    add_spared(s, p);
     pg_add_bool(p, s->options->synchronous_failover);
     s->lead.asked = shards;
     s->lead.asking = true;
+    s->lead.asked_ns = clock_mono_ns();
     pg_query(s->writer, take_over_sql, p, on_taken, s);
 }
 
@@ -200,6 +237,69 @@ static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
         take(s, s->leader.wanted & ~s->leader.led);
     else
         lead_goto(s, TAKING);
+}
+
+void lead_look(struct sequencer *s)
+{
+    uint64_t missing = s->leader.wanted & ~s->leader.led;
+    s->lead.again |= s->lead.phase == TAKING;
+    if (s->lead.phase == STANDING_BY)
+        lead_goto(s, TAKING);
+    else if (s->lead.phase == LEADING && missing)
+        take(s, missing);
+}
+
+/* ---- shards that move */
+
+void lead_claim(struct sequencer *s, uint64_t shards)
+{
+    s->leader.wanted |= shards;
+    s->lead.claimed |= shards;
+    lead_ask(s);
+    lead_look(s);
+}
+
+void lead_ask(struct sequencer *s)
+{
+    bool leads = s->lead.phase == LEADING || s->lead.phase == STANDING_BY;
+    s->lead.claimed &= ~lead_mask(s);
+    if (s->lead.claimed && leads)
+        peers_ask(s->peers, s->lead.claimed, pg_backend_pid(s->writer));
+}
+
+static void on_handed_over(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    if (status == PG_REFUSED)
+        log_warn("hand_over_refused", "sqlstate=%s why=\"%s\"", pg_sqlstate(r), pg_message(r));
+    if (status == PG_OK)
+        s->metrics.handed_over_total += (uint64_t)pg_i64(r, 0, 0);
+    /* Where it failed the rows are still ours, and the next look takes them back. */
+    gateways_tell_peers(s->gateways);
+    if (s->lead.phase == LEADING)
+        rest(s, STAND_BY_MS);
+}
+
+/* From here on none of theirs is sent; what flies is committed, or not, before the rows go, and
+ * answered. Gateways hear at once that we don't lead the shards, and send what is unanswered to
+ * the one who will. */
+void lead_give(struct sequencer *s, uint64_t shards, const char *peer, int64_t holder, int32_t pid)
+{
+    shards &= s->leader.led;
+    if (s->lead.phase != LEADING || !shards)
+        return;
+    log_info("handing_over", "shards=%016" PRIx64 " to=%s", shards, peer);
+    s->leader.led &= ~shards;
+    s->lead.given |= shards;
+    s->lead.claimed &= ~shards;
+    struct pg_params *p = s->params;
+    add_shards(p, shards);
+    pg_add_i64(p, s->lead.holder);
+    pg_add_i64(p, holder);
+    pg_add_i32(p, pid);
+    pg_query(s->writer, hand_over_sql, p, on_handed_over, s);
+    gateways_announce(s->gateways);
+    flow_sift(s);
 }
 
 /* ---- what happens to it */
@@ -267,6 +367,11 @@ uint64_t lead_mask(const struct sequencer *s)
     default:
         return 0;
     }
+}
+
+bool lead_has_given(const struct sequencer *s, unsigned shard)
+{
+    return s->lead.given >> shard & 1;
 }
 
 bool lead_may_accept(const struct sequencer *s, unsigned shard, int64_t now_ns)

@@ -36,3 +36,17 @@ int leader_parse_shards(const char *text, uint64_t *ret_mask)
     *ret_mask = mask;
     return 0;
 }
+
+void leader_print_shards(uint64_t mask, struct buf *into)
+{
+    const char *comma = "";
+    for (unsigned from = 0, to; from < SHARDS; from = to + 1) {
+        to = from;
+        if (!(mask >> from & 1))
+            continue;
+        while (to + 1 < SHARDS && mask >> (to + 1) & 1)
+            to++;
+        buf_printf(into, from == to ? "%s%u" : "%s%u-%u", comma, from, to);
+        comma = ",";
+    }
+}

@@ -3,6 +3,7 @@
 #ifndef SEQUENCER_LEADER_H
 #define SEQUENCER_LEADER_H
 
+#include "core/buf.h"
 #include "wire/channel.h"
 
 #define IDENTITY_MAX 64
@@ -14,7 +15,7 @@ struct leader_shard {
 };
 
 struct leader {
-    uint64_t wanted;             /* bit n: --shards names shard n */
+    uint64_t wanted;             /* bit n: --shards names shard n, or an operator did */
     uint64_t led;                /* bit n: shard n is ours */
     uint64_t epoch;              /* of the message log; 0: not known yet */
     char identity[IDENTITY_MAX]; /* of the server that we lead on, cellcast.identity() */
@@ -23,6 +24,8 @@ struct leader {
 
 /* "0-31,40" -> 0, or -EINVAL */
 int leader_parse_shards(const char *text, uint64_t *ret_mask);
+/* The same back; nothing for 0. */
+void leader_print_shards(uint64_t mask, struct buf *into);
 
 static inline bool leader_has(const struct leader *l, unsigned shard)
 {

@@ -4,6 +4,9 @@
 #include "gateways.h"
 #include "sequencer.h"
 
+#include "run/log.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #define ANSWER_NS (2 * NS_PER_S) /* PostgreSQL answered within */
@@ -19,6 +22,9 @@ static void gauges(struct sequencer *s)
     m->heads = (int64_t)s->inbox.heads.by_name.count;
     m->tenants = (int64_t)s->inbox.heads.tenants.count;
     m->gateways = (int64_t)gateways_count(s->gateways);
+    m->clock_held_back_seconds = id_clock_held_back(&s->clock) * 1000;
+    m->clock_jumps_total = s->clock.jumps;
+    m->peers = peers_heard(s->peers, clock_mono_ns());
 }
 
 static int metrics(struct sequencer *s, struct buf *body, const char **content_type)
@@ -39,26 +45,63 @@ static int metrics(struct sequencer *s, struct buf *body, const char **content_t
     return 200;
 }
 
-/* Ready: it leads all that it was told to, and PostgreSQL answers. */
+/* Ready: each shard that it may lead is led, by itself or by a peer that is heard, and PostgreSQL
+ * answers. */
 static int ready(struct sequencer *s, struct buf *body)
 {
-    bool leads = s->lead.phase == LEADING && s->leader.led == s->leader.wanted;
-    bool answers = clock_mono_ns() - s->answered_ns < ANSWER_NS;
-    buf_printf(
-        body,
-        "{\"ready\":%s,\"phase\":\"%s\",\"shards\":%d,\"wanted\":%d,\"postgres_answers\":%s}\n",
-        leads && answers ? "true" : "false", phase_name(s->lead.phase),
-        __builtin_popcountll(lead_mask(s)), __builtin_popcountll(s->leader.wanted),
-        answers ? "true" : "false");
-    return leads && answers ? 200 : 503;
+    int64_t now_ns = clock_mono_ns();
+    uint64_t led = lead_mask(s), unled = s->leader.wanted & ~led & ~peers_lead(s->peers, now_ns);
+    bool works = s->lead.phase == LEADING || s->lead.phase == STANDING_BY;
+    bool answers = now_ns - s->answered_ns < ANSWER_NS;
+    bool is_ready = works && answers && !unled;
+    buf_printf(body,
+               "{\"ready\":%s,\"phase\":\"%s\",\"shards\":%d,\"wanted\":%d,\"unled\":%d,"
+               "\"postgres_answers\":%s}\n",
+               is_ready ? "true" : "false", phase_name(s->lead.phase), __builtin_popcountll(led),
+               __builtin_popcountll(s->leader.wanted), __builtin_popcountll(unled),
+               answers ? "true" : "false");
+    return is_ready ? 200 : 503;
+}
+
+static int shards(struct sequencer *s, struct buf *body)
+{
+    buf_append_str(body, "{\"led\":\"");
+    leader_print_shards(lead_mask(s), body);
+    buf_append_str(body, "\",\"wanted\":\"");
+    leader_print_shards(s->leader.wanted, body);
+    buf_append_str(body, "\",\"claimed\":\"");
+    leader_print_shards(s->lead.claimed & ~lead_mask(s), body);
+    buf_append_str(body, "\",\"peers\":");
+    peers_describe(s->peers, clock_mono_ns(), body);
+    buf_append_str(body, "}\n");
+    return 200;
+}
+
+/* POST /shards?take=0-15: answered at once; nothing is `claimed` any more once they are led here. */
+static int take_shards(struct sequencer *s, struct bytes query, struct buf *body)
+{
+    char text[256];
+    uint64_t mask;
+    snprintf(text, sizeof text, "%.*s", BYTES_FMT(query));
+    if (strncmp(text, "take=", 5) != 0 || leader_parse_shards(text + 5, &mask) < 0) {
+        buf_append_str(body, "expected take= with numbers and ranges from 0 to 63, as in 0-31,40\n");
+        return 400;
+    }
+    log_info("claimed", "shards=%s", text + 5);
+    lead_claim(s, mask);
+    return shards(s, body);
 }
 
 int page_serve(void *owner, const char *method, const char *path, struct bytes query,
                struct bytes request, struct buf *body, const char **content_type)
 {
     struct sequencer *s = owner;
+    if (strcmp(method, "POST") == 0 && strcmp(path, "/shards") == 0)
+        return take_shards(s, query, body);
     if (strcmp(method, "GET") != 0)
         return 404;
+    if (strcmp(path, "/shards") == 0)
+        return shards(s, body);
     if (strcmp(path, "/metrics") == 0)
         return metrics(s, body, content_type);
     if (strcmp(path, "/ready") == 0)

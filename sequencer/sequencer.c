@@ -7,6 +7,7 @@
 #include "run/log.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -28,15 +29,19 @@ static const char reader_setup[] =
 
 /* ---- the database's clock */
 
-void sequencer_clock(struct sequencer *s, int64_t database_ms)
+void sequencer_clock(struct sequencer *s, int64_t database_ms, int64_t asked_ns)
 {
-    s->clock_offset_ms = database_ms - clock_mono_ns() / NS_PER_MS;
+    uint64_t jumps = s->clock.jumps;
+    int64_t before_ms = s->clock.database_ms, mono_ms = clock_mono_ns() / NS_PER_MS;
+    id_clock_read(&s->clock, database_ms, asked_ns / NS_PER_MS, mono_ms);
+    if (s->clock.jumps != jumps)
+        log_warn("clock_jumped", "by_ms=%" PRId64 " held_back_ms=%" PRId64 " ids ascend whatever it does",
+                 s->clock.database_ms - before_ms, id_clock_held_back(&s->clock));
 }
 
 uint64_t sequencer_now_ms(const struct sequencer *s)
 {
-    int64_t ms = clock_mono_ns() / NS_PER_MS + s->clock_offset_ms;
-    return ms > 0 ? (uint64_t)ms : 0;
+    return id_clock_now(&s->clock, clock_mono_ns() / NS_PER_MS);
 }
 
 /* ---- the writer */
@@ -128,18 +133,29 @@ static void on_pong(void *ctx, enum pg_status status, const struct pg_result *r)
     if (status != PG_OK)
         return;
     s->answered_ns = clock_mono_ns();
-    sequencer_clock(s, pg_i64(r, 0, 0));
+    sequencer_clock(s, pg_i64(r, 0, 0), s->ping_ns);
+}
+
+static void on_highest(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    if (status == PG_OK)
+        id_clock_saw(&s->clock, (uint64_t)pg_i64(r, 0, 0));
 }
 
 static void on_second(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct sequencer *s = w->data;
     int64_t now_ns = clock_mono_ns();
-    if (pg_is_up(s->writer) && pg_in_flight(s->writer) == 0)
+    if (pg_is_up(s->writer) && pg_in_flight(s->writer) == 0) {
+        s->ping_ns = now_ns;
         pg_query(s->writer, "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint",
                  NULL, on_pong, s);
+    }
     if (pg_is_up(s->reader) && !s->reader_identity[0] && pg_in_flight(s->reader) == 0)
         ask_identity(s);
+    if (s->lead.phase == LEADING && sequencer_can_read(s))
+        pg_query(s->reader, "SELECT max(last_id) FROM cellcast.shard", NULL, on_highest, s);
     if (s->lead.phase != LEADING && s->lead.phase != LEAVING &&
         now_ns - s->lead.lost_ns > s->options->outage_grace * NS_PER_MS)
         flow_sift(s);
@@ -201,6 +217,7 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
                (size_t)options->waiting_bytes);
     flow_init(s);
     lookups_init(s);
+    id_clock_init(&s->clock, options->clock_step);
     lead_init(s);
     int error = gateways_new(s, options->listen, &s->gateways, ret_error);
     if (error == 0)
@@ -208,6 +225,7 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
     if (error < 0)
         return error;
     start_timers(s);
+    s->peers = peers_new(s, options->peers);
     s->writer =
         pg_new(s->loop, options->postgres, options->name, writer_setup, &writer_handlers, s);
     s->reader =
@@ -235,6 +253,7 @@ void sequencer_fini(struct sequencer *s)
     lead_fini(s);
     flow_fini(s);
     lookups_fini(s);
+    peers_free(s->peers);
     gateways_free(s->gateways);
     inbox_fini(&s->inbox);
     pg_params_free(s->params);

@@ -5,6 +5,7 @@
 #define SEQUENCER_SEQUENCER_H
 
 #include "flow.h"
+#include "id_clock.h"
 #include "inbox.h"
 #include "lead.h"
 #include "leader.h"
@@ -12,6 +13,7 @@
 #include "metrics.h"
 #include "options.h"
 #include "outbox.h"
+#include "peers.h"
 #include "upkeep.h"
 
 #include "pg/pg.h"
@@ -29,7 +31,8 @@ struct sequencer {
     struct pg_params *params;           /* scratch of both */
     char reader_identity[IDENTITY_MAX]; /* of the server that the reader is on; "" while unknown
                                          */
-    int64_t clock_offset_ms; /* database's clock minus CLOCK_MONOTONIC, when last seen */
+    struct id_clock clock;
+    int64_t ping_ns;         /* CLOCK_MONOTONIC of the newest ping's sending */
     int64_t answered_ns;     /* CLOCK_MONOTONIC of the writer's newest answer */
     struct inbox inbox;
     struct leader leader;
@@ -39,6 +42,7 @@ struct sequencer {
     struct outbox outbox;
     struct upkeep upkeep;
     struct gateways *gateways;
+    struct peers *peers;
     struct admin *admin;
     ev_prepare turn; /* before the loop sleeps: what has come in goes out */
     ev_timer second; /* beats once a second: ping, gauges */
@@ -52,8 +56,9 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
 void sequencer_run(struct sequencer *s); /* until it is told to stop */
 void sequencer_fini(struct sequencer *s);
 
-void sequencer_clock(struct sequencer *s, int64_t database_ms); /* just read */
-uint64_t sequencer_now_ms(const struct sequencer *s); /* database's clock, as estimated */
+/* Read with an answer to what was asked then. */
+void sequencer_clock(struct sequencer *s, int64_t database_ms, int64_t asked_ns);
+uint64_t sequencer_now_ms(const struct sequencer *s); /* what ids go by */
 /* The reader may be asked: it is up, and on the server that is led on. */
 bool sequencer_can_read(const struct sequencer *s);
 void sequencer_check_reader(

@@ -21,6 +21,7 @@ struct ctl_options {
     V(status, "", 0, "processes, ports and canaries of the cell")                                  \
     V(health, "", 0, "exit code 0 when messages arrive, else 1 and why they do not")               \
     V(scale, "gateways|workers N", 2, "how many there shall be from now on")                       \
+    V(shards, "SEQUENCER-ADMIN RANGES", 2, "that sequencer leads these shards from now on: 0-31,40")   \
     V(epoch, "bump", 1, "begins a new generation of the message log: every subscriber starts anew")
 
 /* words: behind the verb, NULL-ended; at least as many as the verb takes. -> CTL_DONE, CTL_FAILED, CTL_USAGE */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX (7 << 20) /* bytes; gateways get it in one frame */
 
@@ -148,6 +149,53 @@ int ctl_scale(const struct ctl_options *o, char *const *words)
         ctl_say("the supervisor refuses: %s", answer.n ? answer.p : "no reason given");
     buf_fini(&answer);
     return status == 200 ? CTL_DONE : CTL_FAILED;
+}
+
+/* ---- shards */
+
+#define LOOK_MS 100 /* between two looks whether they have come */
+
+/* -> CTL_DONE when it leads all that it was told to, CTL_FAILED, said, or -EAGAIN */
+static int ask_sequencer(const struct ctl_options *o, const char *admin, const char *method, const char *path)
+{
+    struct buf answer, error;
+    int code = CTL_FAILED;
+    buf_init(&answer);
+    buf_init(&error);
+    int status = ctl_http(method, admin, path, o->timeout, &answer, &error);
+    json_t *root = status == 200 ? json_loadb(answer.p, answer.n, 0, NULL) : NULL;
+    const char *led = json_string_value(json_object_get(root, "led"));
+    const char *claimed = json_string_value(json_object_get(root, "claimed"));
+    if (status < 0)
+        ctl_say("%s", error.p);
+    else if (!led || !claimed)
+        ctl_say("the sequencer refuses: %s", answer.n ? answer.p : "no reason given");
+    else if (*claimed)
+        code = -EAGAIN;
+    else
+        code = CTL_DONE;
+    if (code == CTL_DONE)
+        printf("%s leads shards %s\n", admin, led);
+    json_decref(root);
+    buf_fini(&answer);
+    buf_fini(&error);
+    return code;
+}
+
+int ctl_shards(const struct ctl_options *o, char *const *words)
+{
+    char path[300];
+    if (!*words[1] || words[1][strspn(words[1], "0123456789,-")] || strlen(words[1]) > 255) {
+        ctl_say("shards SEQUENCER-ADMIN 0-31,40");
+        return CTL_USAGE;
+    }
+    snprintf(path, sizeof path, "/shards?take=%s", words[1]);
+    int code = ask_sequencer(o, words[0], "POST", path);
+    for (int64_t left_ms = o->timeout; code == -EAGAIN && left_ms > 0; left_ms -= LOOK_MS) {
+        usleep(LOOK_MS * 1000);
+        code = ask_sequencer(o, words[0], "GET", "/shards");
+    }
+    return code == -EAGAIN ? ctl_say("not all of them have come yet; the sequencer goes on asking for them") : code;
 }
 
 /* ---- epoch */

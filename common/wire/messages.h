@@ -36,7 +36,16 @@ enum data_format { FORMAT_JSON = 0, FORMAT_BINARY = 1 };
     F(str, publication, "one publication")
 
 /* ---- gateway <-> sequencer, TCP; the gateway connects */
-enum seq_type { SEQ_HELLO = 1, SEQ_WELCOME = 2, SEQ_PUBLISH = 3, SEQ_RESULT = 4, SEQ_BEAT = 5 };
+enum seq_type {
+    SEQ_HELLO = 1,
+    SEQ_WELCOME = 2,
+    SEQ_PUBLISH = 3,
+    SEQ_RESULT = 4,
+    SEQ_BEAT = 5,
+    SEQ_PEER_HELLO = 6,
+    SEQ_PEER_BEAT = 7,
+    SEQ_PEER_ASK = 8,
+};
 
 #define SEQ_HELLO_FIELDS(F)                                                                                  \
     F(u32, version, "WIRE_VERSION")                                                                          \
@@ -68,6 +77,20 @@ enum seq_type { SEQ_HELLO = 1, SEQ_WELCOME = 2, SEQ_PUBLISH = 3, SEQ_RESULT = 4,
     F(u64, id, "")                                                                                           \
     F(str, text, "why, when code is not 0")
 #define SEQ_BEAT_FIELDS(F) F(u64, sent_us, "every 500 ms each way; silent for 1.5 s means gone")
+/* Between sequencers, over the same port; whoever listens to the other one's beats connects. */
+#define SEQ_PEER_HELLO_FIELDS(F)                                                                             \
+    F(u32, version, "WIRE_VERSION")                                                                          \
+    F(str, sequencer, "name for logs")                                                                       \
+    F(u64, holder, "drawn at this process's start: whose the shard rows are")
+#define SEQ_PEER_BEAT_FIELDS(F)                                                                              \
+    F(str, sequencer, "name for logs")                                                                       \
+    F(u64, holder, "")                                                                                       \
+    F(u64, shards, "bit n: it leads shard n now")                                                            \
+    F(u8, postgres, "0: it has lost PostgreSQL, its shards are to be taken")                                 \
+    F(u64, sent_us, "ten in --leader-silence, and at every change")
+#define SEQ_PEER_ASK_FIELDS(F)                                                                               \
+    F(u64, shards, "hand these over to the asking peer")                                                     \
+    F(u32, pid, "of the PostgreSQL backend that it writes with")
 
 /* ---- gateway <-> worker, Unix socket; the gateway connects */
 enum fan_type {
@@ -261,6 +284,9 @@ enum ctl_type {
     M(seq_publish, SEQ_PUBLISH_FIELDS)                                                                       \
     M(seq_result, SEQ_RESULT_FIELDS)                                                                         \
     M(seq_beat, SEQ_BEAT_FIELDS)                                                                             \
+    M(seq_peer_hello, SEQ_PEER_HELLO_FIELDS)                                                                 \
+    M(seq_peer_beat, SEQ_PEER_BEAT_FIELDS)                                                                   \
+    M(seq_peer_ask, SEQ_PEER_ASK_FIELDS)                                                                     \
     M(fan_hello, FAN_HELLO_FIELDS)                                                                           \
     M(fan_subscribe, FAN_SUBSCRIBE_FIELDS)                                                                   \
     M(fan_unsubscribe, FAN_UNSUBSCRIBE_FIELDS)                                                               \

@@ -113,8 +113,8 @@ def free_port():
 class Sequencer:
     """A process of its own."""
 
-    def __init__(self, conninfo, log, *options, name="sequencer"):
-        self.port, self.admin_port = free_port(), free_port()
+    def __init__(self, conninfo, log, *options, name="sequencer", port=None):
+        self.port, self.admin_port = port or free_port(), free_port()
         self.log = log
         self.command = [sequencer_binary(), f"--postgres={conninfo}", f"--listen=127.0.0.1:{self.port}",
                         f"--admin=127.0.0.1:{self.admin_port}", f"--name={name}", *options]  # fmt: skip

@@ -92,7 +92,8 @@ def wait_until(check, seconds=20, what="condition", every=0.05):
 
 
 class Stack:
-    def __init__(self, gateways=3, workers=2, cell="a", kafka_profile="test"):
+    def __init__(self, gateways=3, workers=2, cell="a", kafka_profile="test", sequencers=1):
+        self.sequencers = sequencers
         self.kafka_profile = kafka_profile
         self.gateways, self.workers, self.cell = gateways, workers, cell
         # PostgreSQL refuses to run as root and then runs as another user, who must reach its folder.
@@ -105,6 +106,7 @@ class Stack:
         base = free_ports(40)
         (self.port, self.admin_port, self.sequencer_port, self.sequencer_admin, self.relay_admin, self.pg_port,
          self.kafka_port) = range(base, base + 7)  # Kafka's controller: base + 7
+        self.standby_port, self.standby_admin = base + 8, base + 9
         self.slot_base = base + 10
         self.pg = f"postgresql://cellcast@127.0.0.1:{self.pg_port}/cellcast"
         self.kafka = f"127.0.0.1:{self.kafka_port}"
@@ -117,7 +119,8 @@ class Stack:
         self.start_kafka()
         self.migrate()
         self.configure(CONFIGURATION)
-        self.start_sequencer()
+        for n in range(self.sequencers):
+            self.start_sequencer(number=n + 1)
         self.start_relay()
         self.start_cell()
         self.wait_ready()
@@ -157,9 +160,20 @@ class Stack:
             stdin=subprocess.DEVNULL, start_new_session=True)
         log.close()
 
-    def start_sequencer(self, *more):
-        self.keep("sequencer", BUILD / "sequencer/cellcast-sequencer", f"--postgres={self.pg}",
-                  f"--listen=127.0.0.1:{self.sequencer_port}", f"--admin=127.0.0.1:{self.sequencer_admin}", *more)
+    def sequencer_ports(self, number=1):
+        """-> listen, admin"""
+        return (self.sequencer_port, self.sequencer_admin) if number == 1 else (self.standby_port, self.standby_admin)
+
+    def sequencer_addresses(self):
+        return ",".join(f"127.0.0.1:{self.sequencer_ports(n + 1)[0]}" for n in range(self.sequencers))
+
+    def start_sequencer(self, *more, number=1):
+        """With sequencers=2 each is the other one's peer; the second is kept as sequencer-2."""
+        listen, admin = self.sequencer_ports(number)
+        name = "sequencer" if number == 1 else f"sequencer-{number}"
+        peers = [f"--peers={self.sequencer_addresses()}"] if self.sequencers > 1 else []
+        self.keep(name, BUILD / "sequencer/cellcast-sequencer", f"--postgres={self.pg}", f"--listen=127.0.0.1:{listen}",
+                  f"--admin=127.0.0.1:{admin}", f"--name={name}", *peers, *more)
 
     def start_relay(self, *more):
         self.keep("relay", BUILD / "sequencer/relay/cellcast-relay", f"--postgres={self.pg}", f"--kafka={self.kafka}",
@@ -169,7 +183,7 @@ class Stack:
         self.keep("cell", BUILD / "supervisor/cellcast-supervisor", f"--cell={self.cell}", f"--gateways={self.gateways}",
                   f"--workers={self.workers}", f"--listen=127.0.0.1:{self.port}", f"--admin=127.0.0.1:{self.admin_port}",
                   f"--slot-port-base={self.slot_base}", f"--run-dir={self.run}", f"--postgres={self.pg}",
-                  f"--kafka={self.kafka}", f"--sequencer=127.0.0.1:{self.sequencer_port}", *more)
+                  f"--kafka={self.kafka}", f"--sequencer={self.sequencer_addresses()}", *more)
 
     def end(self, name, how=signal.SIGTERM, seconds=20):
         """Ends a kept process and its keeper."""
@@ -184,7 +198,7 @@ class Stack:
             raise
 
     def stop(self):
-        for name in ("cell", "relay", "sequencer"):
+        for name in ("cell", "relay", "sequencer", "sequencer-2"):
             if name in self.kept:
                 self.end(name)
         self.tool(REPO / "deploy/kafka/stop", self.home / "kafka", check=False)
@@ -214,8 +228,8 @@ class Stack:
         return requests.get(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=5).text
 
     def pid(self, name):
-        """sequencer, relay, cell (the supervisor), gateway-1, worker-2, …"""
-        if name in ("sequencer", "relay", "cell"):
+        """sequencer, sequencer-2, relay, cell (the supervisor), gateway-1, worker-2, …"""
+        if name in ("sequencer", "sequencer-2", "relay", "cell"):
             return int((self.run / f"{name}.pid").read_text())
         role, slot = name.rsplit("-", 1)
         for process in self.status()["processes"]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,6 +22,13 @@ MS_2024 = 1704067200000
 
 def one(db, sql, *args):
     return db.execute(sql, args).fetchone()[0]
+
+
+def until(what, seconds=10):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def sqlstate(db, sql, *args):
@@ -242,12 +250,13 @@ def test_a_change_by_hand_raises_the_version_too(db):
 # ---- leadership
 
 
-TAKE = "SELECT * FROM cellcast.take_over(%s::smallint[], %s, %s, %s)"
+TAKE = "SELECT * FROM cellcast.take_over(%s::smallint[], %s, %s::bigint[], %s)"
 
 
-def take(db, shards=range(64), holder=1, force=True, synchronous=False):
+def take(db, shards=range(64), holder=1, force=True, synchronous=False, spared=()):
+    """force: whoever is not spared by name is ended; otherwise everybody is spared."""
     columns = ("shard", "epoch", "term", "batch", "last_id", "undisturbed", "identity", "clock_ms")
-    rows = db.execute(TAKE, [list(shards), holder, force, synchronous]).fetchall()
+    rows = db.execute(TAKE, [list(shards), holder, list(spared) if force else None, synchronous]).fetchall()
     return {row[0]: dict(zip(columns, row)) for row in rows}
 
 
@@ -266,6 +275,50 @@ def test_a_leader_that_lives_is_left_alone_unless_it_is_forced(db, conninfo):
         assert len(take(db, holder=2, force=True)) == 64
         with pytest.raises(psycopg.OperationalError):
             other.execute("SELECT 1")
+
+
+def test_whoever_was_heard_is_spared_and_the_others_are_not(db, conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as heard, psycopg.connect(conninfo, autocommit=True) as silent:
+        take(heard, range(0, 10), holder=1)
+        take(silent, range(10, 64), holder=2, spared=[1])
+        assert sorted(take(db, holder=3, spared=[1, 5])) == list(range(10, 64))
+        assert heard.execute("SELECT 1").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError):
+            silent.execute("SELECT 1")
+
+
+def test_one_who_is_spared_is_not_spared_when_its_backend_is_gone(db, conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as other:
+        take(other, holder=1)
+    until(lambda: len(take(db, holder=2, spared=[1])) == 64)
+
+
+def test_of_two_standbys_that_come_at_once_one_gets_the_shards(db, conninfo):
+    """Each spares the other; the second one waits for the first one's rows, and finds them taken."""
+    with psycopg.connect(conninfo, autocommit=True) as dead, psycopg.connect(conninfo) as first:
+        take(dead, holder=1)
+        assert len(take(first, holder=2, spared=[3])) == 64
+        with ThreadPoolExecutor() as pool, psycopg.connect(conninfo, autocommit=True) as watch:
+            second = pool.submit(take, db, holder=3, spared=[2])
+            until(lambda: one(watch, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND pid = %s",
+                              db.info.backend_pid))  # fmt: skip
+            first.commit()
+            assert second.result(10) == {}
+        assert one(db, "SELECT count(*) FROM cellcast.shard WHERE holder = 2") == 64
+
+
+def test_shards_that_are_handed_over_are_the_others_alone(db, conninfo):
+    with psycopg.connect(conninfo, autocommit=True) as to, psycopg.connect(conninfo, autocommit=True) as third:
+        before = take(db, holder=1)
+        given = one(db, "SELECT cellcast.hand_over(%s::smallint[], 1, 2, %s)", list(range(8)), to.info.backend_pid)
+        assert given == list(range(8))
+        assert take(third, holder=3, force=False) == {}
+        assert sorted(take(db, holder=1, force=False)) == list(range(8, 64))
+        taken = take(to, range(8), holder=2, force=False)
+        assert sorted(taken) == list(range(8))
+        assert all(taken[n]["term"] > before[n]["term"] for n in taken)
+        assert one(db, "SELECT cellcast.hand_over(%s::smallint[], 1, 2, %s)", list(range(8)), to.info.backend_pid) == []
+        assert one(db, "SELECT cellcast.hand_over('{9}'::smallint[], 1, 2, 1)") == []
 
 
 def test_what_a_dead_leader_held_is_free_and_disturbed(db, conninfo):

@@ -40,6 +40,22 @@ static struct pending_publish *add(unsigned shard, uint64_t ticket)
     return pending_add(&pending, shard, &(struct seq_publish){.channel = BYTES("default/news"), .data = BYTES("{}")}, ticket, 0);
 }
 
+START_TEST(knows_to_whom_it_was_sent_last)
+{
+    start(100, 1 << 20);
+    char first, second;
+    const struct pending_publish *one = add(1, 11);
+    ck_assert_ptr_null(one->sent_to);
+    pending_send(&pending, 1, send, &first);
+    ck_assert_ptr_eq(one->sent_to, &first);
+    pending_unsend(&pending, 1);
+    ck_assert_ptr_eq(one->sent_to, &first);
+    pending_send(&pending, 1, send, &second);
+    ck_assert_ptr_eq(one->sent_to, &second);
+    pending_fini(&pending);
+}
+END_TEST
+
 START_TEST(sends_what_is_unanswered_again_in_its_order_before_anything_new)
 {
     start(100, 1 << 20);
@@ -127,6 +143,7 @@ START_TEST(one_without_a_result_is_given_up_in_time)
 }
 END_TEST
 
-UNIT_MAIN("pending", sends_what_is_unanswered_again_in_its_order_before_anything_new, shards_do_not_wait_for_each_other,
+UNIT_MAIN("pending", sends_what_is_unanswered_again_in_its_order_before_anything_new,
+          knows_to_whom_it_was_sent_last, shards_do_not_wait_for_each_other,
           a_sender_that_is_full_is_asked_again_for_the_rest, is_bounded_in_number_and_in_bytes, keeps_copies_of_the_texts,
           one_without_a_result_is_given_up_in_time)

@@ -69,6 +69,26 @@ START_TEST(nothing_is_known_after_leadership_was_lost)
 }
 END_TEST
 
+START_TEST(shards_that_were_given_away_are_forgotten_alone)
+{
+    struct heads h;
+    heads_init(&h, 10);
+    visit(&h, "t/one", 4);
+    visit(&h, "t/two", 5);
+    uint8_t one = heads_find(&h, BYTES("t/one"))->shard, two = heads_find(&h, BYTES("t/two"))->shard;
+    ck_assert_uint_ne(one, two);
+    struct head *held = heads_hold(&h, BYTES("t/one"));
+    heads_forget_shards(&h, 1ULL << one);
+    ck_assert(!held->known);
+    ck_assert(heads_find(&h, BYTES("t/two"))->known);
+    heads_forget_shards(&h, 1ULL << two);
+    ck_assert_ptr_null(heads_find(&h, BYTES("t/two")));
+    heads_let_go(&h, held);
+    heads_fini(&h);
+}
+END_TEST
+
 UNIT_MAIN("sequencer/heads", the_channel_used_longest_ago_is_forgotten_first,
           a_channel_that_messages_refer_to_stays, a_tenant_lives_as_long_as_one_of_its_channels,
-          nothing_is_known_after_leadership_was_lost)
+          nothing_is_known_after_leadership_was_lost,
+          shards_that_were_given_away_are_forgotten_alone)

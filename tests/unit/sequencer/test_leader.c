@@ -31,5 +31,18 @@ START_TEST(what_is_no_list_of_shards_is_refused)
 }
 END_TEST
 
+START_TEST(a_list_of_shards_is_printed_as_it_is_read)
+{
+    const char *lists[] = {"", "0", "63", "0-63", "0-3,8,10-11", "1,3,5-62"};
+    for (unsigned i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct buf text;
+        buf_init(&text);
+        leader_print_shards(*lists[i] ? shards(lists[i]) : 0, &text);
+        ck_assert_msg(bytes_is(buf_bytes(&text), lists[i]), "%s", lists[i]);
+        buf_fini(&text);
+    }
+}
+END_TEST
+
 UNIT_MAIN("sequencer/leader", shards_are_numbers_and_ranges,
-          what_is_no_list_of_shards_is_refused)
+          what_is_no_list_of_shards_is_refused, a_list_of_shards_is_printed_as_it_is_read)

@@ -217,10 +217,17 @@ class FakeSequencer:
         for writer in list(self.links):
             writer.transport.abort()
 
+    def lead(self, shards):
+        self.shards = shards
+        for writer in self.links:
+            writer.write(wire.frame("seq_welcome", version=1, sequencer="fake", epoch=1, shards=shards))
+
     def publish(self, writer, m):
         self.seen.append(m)
-        if self.mute:
-            return
+        if not self.mute:
+            self.answer(writer, m)
+
+    def answer(self, writer, m):
         if self.refuse:
             writer.write(wire.frame("seq_result", counter=m["counter"], code=self.refuse, text="refused"))
             return
@@ -320,10 +327,14 @@ class FakeCluster:
         self.path = self.dir + "/worker-1.sock"
         await self.worker.serve(self.path)
         self.sequencer = FakeSequencer(self.worker)
+        self.standby = FakeSequencer(self.worker)
+        self.standby.shards = 0
         await self.sequencer.serve()
+        await self.standby.serve()
         self.supervisor = FakeSupervisor(self)
         await self.supervisor.start([self.gateway, "--cell=a", "--slot=1", f"--port={self.port}", f"--run-dir={self.dir}",
-                                     f"--sequencer=127.0.0.1:{self.sequencer.port}", *self.options])
+                                     f"--sequencer=127.0.0.1:{self.sequencer.port},127.0.0.1:{self.standby.port}",
+                                     *self.options])
         if self.config:
             self.supervisor.configure(self.config)
         self.supervisor.map(1, {1: self.path}, [1] * PARTITIONS)
@@ -339,6 +350,7 @@ class FakeCluster:
         self.supervisor.writer.close()
         self.worker.server.close()
         self.sequencer.server.close()
+        self.standby.server.close()
         shutil.rmtree(self.dir)
 
     async def until(self, condition, seconds=5):

@@ -78,6 +78,34 @@ async def unanswered_publishes_are_sent_again_in_order_before_anything_new(c):
     eq(counters[:5], counters[5:10])
 
 
+@test()
+async def a_publish_goes_to_whoever_leads_now_and_a_refusal_of_the_former_leader_is_not_believed(c):
+    client = await connect(c)
+    c.sequencer.mute = c.standby.mute = True
+    client.send({"id": 10, "publish": {"channel": "news", "data": 1}})
+    await c.until(lambda: c.sequencer.seen)
+    c.standby.lead(2 ** 64 - 1)
+    await c.until(lambda: c.standby.seen)
+    eq((c.standby.seen[0]["retry"], c.standby.seen[0]["counter"]), (1, c.sequencer.seen[0]["counter"]))
+    c.sequencer.refuse = 100
+    c.sequencer.answer(c.sequencer.links[0], c.sequencer.seen[0])
+    c.sequencer.lead(0)
+    assert await client.silent()
+    c.standby.answer(c.standby.links[0], c.standby.seen[0])
+    eq((await client.next())["id"], 10)
+    eq([int(row["data"]) for row in c.worker.channel("default/news").rows], [1])
+
+
+@test()
+async def a_standby_that_is_away_is_no_fault_of_the_gateway(c):
+    c.standby.server.close()
+    c.standby.cut()
+    client = await connect(c)
+    eq((await client.call(publish={"channel": "news", "data": 1})), {})
+    await asyncio.sleep(1.2)
+    assert c.supervisor.status["ready"]
+
+
 @test("--publish-timeout=300ms", "--publishes-max=3")
 async def a_publish_without_a_result_is_100_in_time_and_too_many_of_them_are_111(c):
     client = await connect(c)
