@@ -90,9 +90,10 @@ def check_answer(channel, answer, last, truth):
     return answer.offset, found
 
 
-def check_observed(observed, rows):
+def check_observed(observed, rows, truth=None):
+    """truth: {seq: data} of the rows, for who has many to check against the same."""
     found = []
-    truth = {seq: json.loads(text) for seq, _, text in rows}
+    truth = {seq: json.loads(text) for seq, _, text in rows} if truth is None else truth
     channel, last, answers, recovering = observed.channel, None, list(observed.answers), False
     for n, (offset, data) in enumerate(zip(observed.offsets, observed.publications)):
         while answers and answers[0].at <= n:
