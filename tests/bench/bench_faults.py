@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import pickle
 import random
 import re
 import signal
@@ -15,13 +14,12 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import checker
 from fault_stack import LINKS, FaultStack
 from lean import PROBE, Crowd
-from load import Api, Load, settle
+from load import Api, Load
+from verdict import judge, wait_ready
 
 STUCK = 60  # seconds after which a channel that is not delivered again counts as a violation
-LONGEST = 6.0  # seconds of a stop or a cut
 CELL = ("gateway", "worker", "supervisor")
 KEPT = {"supervisor": "cell", "sequencer": "sequencer", "relay": "relay"}
 
@@ -29,8 +27,8 @@ KEPT = {"supervisor": "cell", "sequencer": "sequencer", "relay": "relay"}
 class Faults:
     """What can be done to a stack. Each returns the moment from which recovery is counted."""
 
-    def __init__(self, stack, dice):
-        self.stack, self.dice = stack, dice
+    def __init__(self, stack, dice, longest):
+        self.stack, self.dice, self.longest = stack, dice, longest
 
     def kinds(self):
         roles = (*CELL, "sequencer", "relay", "postgres", "kafka")
@@ -40,7 +38,7 @@ class Faults:
     def plan(self):
         """One fault with everything that chance decides, so that a seed is a schedule."""
         kind, what = self.dice.choice(self.kinds())
-        return {"kind": kind, "what": what, "seconds": round(self.dice.uniform(0.5, LONGEST), 2),
+        return {"kind": kind, "what": what, "seconds": round(self.dice.uniform(0.5, self.longest), 2),
                 "which": self.dice.randrange(1, 1 + (self.stack.gateways if what == "gateway" else self.stack.workers)),
                 "ways": self.dice.choice((("up", "down"), ("down",), ("up",))), "delay_ms": self.dice.choice((20, 100, 400))}
 
@@ -186,26 +184,8 @@ class Probes:
         return (latest - since) * 1000, None
 
 
-def crashes(stack):
-    """Deaths that nobody caused: aborts, bad memory, sanitizers."""
-    found = []
-    for path in sorted(stack.log.glob("*.log")):
-        for line in path.read_text(errors="replace").splitlines():
-            if re.search(r"event=restarted .*code=(134|139|136|135)\b|child_ended.*signal (6|11|8|7) |Assertion .*failed|AddressSanitizer|runtime error:", line):
-                found.append(f"crash: {path.stem}: {line[:300]}")
-    return found
-
-
 def summary(times):
     return {"n": len(times), "p50": round(statistics.median(times), 1), "max": round(max(times), 1)}
-
-
-def wait_ready(stack, seconds):
-    try:
-        stack.wait_ready(seconds)
-        return []
-    except AssertionError as error:
-        return [f"stuck: not ready in {seconds} s after the last fault: {str(error)[:300]}"]
 
 
 def run(stack, o, say=lambda text: print(text, file=sys.stderr, flush=True)):
@@ -217,7 +197,7 @@ def run(stack, o, say=lambda text: print(text, file=sys.stderr, flush=True)):
     try:
         crowd.wait("began", 60)
         load = Load(stack, channels, o.rate * 4 / 5, o.seed).start()
-        probes, faults = Probes(stack, crowd, channels, load.published), Faults(stack, dice)
+        probes, faults = Probes(stack, crowd, channels, load.published), Faults(stack, dice, o.longest)
         probes.run(time.monotonic())
         times, found, done = defaultdict(list), [], []
         end = time.monotonic() + o.minutes * 60
@@ -263,24 +243,13 @@ def run(stack, o, say=lambda text: print(text, file=sys.stderr, flush=True)):
 def conclude(stack, o, crowd, load, probes, times, found, done, channels, say):
     load.stop()
     crowd.ask("calm")
-    tries, acks = crowd.wait("published", 30)
-    for channel in channels:
-        load.published.tries[channel] |= tries.get(channel, set())
-        load.published.acks[channel].update(acks.get(channel, {}))
     found += wait_ready(stack, 30)
     ms, missing = probes.run(time.monotonic())
     if missing:
         found.append(f"stuck: after everything, {missing}")
     probes.pool.shutdown()
-    rows = settle(stack, channels)
-    (stack.home / "rows").write_bytes(pickle.dumps((rows, load.references)))
-    crowd.ask("finish", str(stack.home / "rows"))
-    finished, = crowd.wait("finished", 120 + 60)
-    for channel in channels:
-        found += checker.check_log(load.published, channel, rows[channel])
-    if settle(stack, channels) != rows:
-        found.append("wrong: rows were committed after everybody had been answered")
-    found += load.faults + finished["violations"] + [f"stuck: {late}" for late in finished["late"][:20]] + crashes(stack)
+    violations, rows, finished = judge(stack, crowd, load, channels)
+    found += violations
     roles = defaultdict(list)
     for name, ms in times.items():
         roles[name.split()[1] if name != "two at once" else name] += ms
@@ -293,7 +262,7 @@ def conclude(stack, o, crowd, load, probes, times, found, done, channels, say):
             "delivered": finished["delivered"], "subscriptions": finished["observed"],
             "recovery_ms": {role: summary(ms) for role, ms in sorted(roles.items())},
             "recovery_ms_by_fault": {name: summary(ms) for name, ms in sorted(times.items())},
-            "subscribers_saw": finished["counts"], "publishers_saw": dict(load.counts), "references": len(load.references),
+            "subscribers_saw": finished["counts"], "publishers_saw": dict(load.counts), "references": load.references,
             "options": {k: v for k, v in vars(o).items()}, "first_violations": found[:10]}
 
 
@@ -302,6 +271,7 @@ def arguments(words=None):
     for name, default in (("seed", 1), ("subscribers", 200), ("rate", 150), ("channels", 24), ("gateways", 3), ("workers", 2), ("sdk", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--longest", type=float, default=6, help="seconds of a stop or a cut")
     parser.add_argument("--only", help="faults whose 'kind role' this expression finds")
     parser.add_argument("--keep-logs", metavar="DIR", help="copies the logs of all processes there")
     return parser.parse_args(words)

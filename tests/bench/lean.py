@@ -15,6 +15,7 @@ from collections import Counter
 import checker
 
 PROBE = "probe "
+STAMP = " @"  # data ends in it and the monotonic time at which it was published: watchers report how long it took
 RECOVERABLE = 2500  # unsubscribe codes from here on mean: subscribe again, with recovery
 
 
@@ -36,9 +37,9 @@ class Person:
     def __init__(self, crowd, number, url, channels, watches=None):
         self.crowd, self.number, self.url, self.watches = crowd, number, url, watches
         self.tracks = {c: Track(c) for c in channels}
-        self.done, self.order = [], []
+        self.done, self.told = [], checker.Told() if hasattr(checker, "Told") else None
         self.ws, self.connected, self.leaving, self.asked, self.id, self.away = None, False, False, {}, 0, 0
-        self.heard = time.monotonic()
+        self.heard, self.lost = time.monotonic(), None
 
     # -- what it says
 
@@ -83,6 +84,7 @@ class Person:
             except OSError:
                 pass
             finally:
+                self.lost = self.lost or time.monotonic()
                 self.connected = False
                 self.ws.transport.abort()
                 self.ws = None
@@ -146,7 +148,12 @@ class Person:
             self.crowd.faults.append(f"recovery: {track.channel} was asked for from {asked} and answered from {offset}")
         track.answers.append(checker.Answer(len(track.offsets), offset, asked, recovered))
         self.crowd.counts["subscribed" if asked is None else "recovered" if recovered else "not recovered"] += 1
+        if self.lost and not any(what[0] == "subscribe" for what in self.asked.values()):
+            self.crowd.reconnects.append((self.lost, (time.monotonic() - self.lost) * 1000))
+            self.lost = None
         track.epoch, track.position = result["epoch"], offset
+        if self.told:
+            self.told.subscribed(f"default/{track.channel}")
         for pub in result.get("publications", ()):
             self.take(track, pub)
 
@@ -155,10 +162,14 @@ class Person:
         track.offsets.append(offset)
         track.data.append(data)
         track.position = offset
-        self.order.append((track.channel, offset))
+        if self.told:
+            self.told.publication(f"default/{track.channel}", offset, pub.get("tags"))
         self.crowd.delivered += 1
         if self.watches is not None and data.startswith(PROBE):
             self.crowd.pipe.send(("seen", track.channel, data, self.watches, time.monotonic()))
+        elif self.watches is not None and (at := data.rfind(STAMP)) >= 0:
+            stamp = float(data[at + len(STAMP):])
+            self.crowd.arrivals.append((stamp, (time.monotonic() - stamp) * 1000))
 
     # -- coming and going
 
@@ -205,6 +216,7 @@ class CrowdProcess:
         self.published, self.counts, self.faults, self.delivered = checker.Published(), Counter(), [], 0
         self.people, self.sdk, self.restless, self.tasks = [], [], True, set()
         self.texts = {}, {}
+        self.arrivals, self.reconnects = [], []  # (when it was published, ms); (when it was lost, ms)
 
     def text(self, data):
         """The same string for everybody who is told it; two generations, so that it is no leak."""
@@ -239,7 +251,7 @@ class CrowdProcess:
             now = time.monotonic()
             for person in list(self.people):
                 if not person.leaving:
-                    await person.tick(now, self.restless)
+                    await person.tick(now, self.restless and self.o.get("churn", True))
 
     async def publishing(self):
         """Publishes by clients: sent once, so an unanswered one is there once or not at all."""
@@ -325,7 +337,7 @@ class CrowdProcess:
 
     async def finish(self, path):
         with open(path, "rb") as file:
-            rows, references = pickle.load(file)
+            rows = pickle.load(file)
         heads = {channel: max((seq for seq, _, _ in of), default=0) for channel, of in rows.items()}
         end = time.monotonic() + self.o["patience"]
         while (late := self.behind(heads)) and time.monotonic() < end:
@@ -335,16 +347,10 @@ class CrowdProcess:
         truth = {channel: {seq: json.loads(text) for seq, _, text in of} for channel, of in rows.items()}
         for one in observed:
             found += checker.check_observed(one, rows[one.channel], truth[one.channel])
-        found += self.causal(references)
-        return {"violations": found, "late": late, "delivered": self.delivered, "observed": len(observed), "counts": dict(self.counts)}
-
-    def causal(self, references):
-        if not hasattr(checker, "check_causal"):
-            return []
-        found = []
         for person in self.people:
-            found += checker.check_causal(person.order, references)
-        return found
+            found += checker.check_causal(person.told) if person.told else ()
+        return {"violations": found, "late": late, "delivered": self.delivered, "observed": len(observed), "counts": dict(self.counts),
+                "arrivals": self.arrivals, "reconnects": self.reconnects}
 
 
 def crowd_process(pipe, options):
@@ -353,7 +359,7 @@ def crowd_process(pipe, options):
 
 class Crowd:
     """options: urls (the public one, then each gateway's own), channels, channels_each, subscribers, rate (of publishes by
-    clients), python, javascript (SDK clients), seed, patience (seconds)."""
+    clients), python, javascript (SDK clients), seed, patience (seconds), churn (False: they stay)."""
 
     def __init__(self, **options):
         context = multiprocessing.get_context("spawn")

@@ -9,6 +9,7 @@ import time
 from collections import Counter, deque
 
 from checker import Published
+from lean import STAMP
 from stack import KEY
 
 RETRY_FOR = 45  # seconds; a key is not tried again after a minute (design)
@@ -42,16 +43,20 @@ class Api:
 
 
 class Load:
-    """rate: messages a second, all publishers together; half by SQL, half by the API."""
+    """rate: messages a second, all publishers together; half by SQL, half by the API. batch: messages of one transaction or call
+    of /api/batch; stamped: data says when it was published (lean.py's STAMP)."""
 
-    def __init__(self, stack, channels, rate, seed, sql=3, api=4):
+    def __init__(self, stack, channels, rate, seed, sql=3, api=4, batch=1, stamped=False):
+        self.batch, self.stamped, self.acked = batch, stamped, []  # acked: (stamp, messages)
         self.stack, self.channels, self.published = stack, channels, Published()
-        self.references, self.acknowledged = {}, deque(maxlen=200)
+        self.references, self.acknowledged = 0, deque(maxlen=200)
         self.counts, self.faults, self.publish_ms = Counter(), [], []
-        self.stopping, self.prefix = threading.Event(), f"{seed}"
+        self.stopping, self.prefix, self.threads = threading.Event(), f"{seed}", []
         self.ports = [stack.port] + [stack.slot_base + n for n in range(1, stack.gateways + 1)]
-        self.threads = [threading.Thread(target=self._run, args=(self._sql, f"sql {n}", rate / 2 / sql), daemon=True) for n in range(sql)]
-        self.threads += [threading.Thread(target=self._run, args=(self._api, f"api {n}", rate / 2 / api), daemon=True) for n in range(api)]
+        ways = (self._sql, self._api) if batch == 1 else (self._sql_batch, self._api_batch)
+        for way, name, n in zip(ways, ("sql", "api"), (sql, api)):
+            pace = rate / (2 if sql and api else 1) / max(n, 1) / batch
+            self.threads += [threading.Thread(target=self._run, args=(way, f"{name} {i}", pace), daemon=True) for i in range(n)]
 
     def start(self):
         for thread in self.threads:
@@ -77,6 +82,9 @@ class Load:
             self.stopping.wait(max(0, due - time.monotonic()))
         for resource in kept.values():
             resource.close()
+
+    def data(self, name, n, stamp):
+        return f"{name} {n}{STAMP}{stamp:.6f}" if self.stamped else f"{name} {n}"
 
     # -- by SQL
 
@@ -129,7 +137,8 @@ class Load:
     # -- by the API
 
     def _api(self, dice, name, n, kept):
-        channel, data = dice.choice(self.channels), f"{name} {n}"
+        stamp = time.monotonic()
+        channel, data = dice.choice(self.channels), self.data(name, n, stamp)
         body = {"channel": channel, "data": data, "idempotency_key": data}
         recent = [r for r in list(self.acknowledged)[-20:] if r[0] != channel]
         after = dice.sample(recent, min(len(recent), 2)) if dice.random() < 0.3 else []
@@ -138,10 +147,70 @@ class Load:
         self.published.tried(channel, data)
         offset = self.publish(kept.setdefault("api", Api(self.ports)), body)
         if offset is not None:
+            self.acked.append((stamp, 1))
             if after:
-                self.references[(channel, offset)] = after
+                self.references += 1
             self.acknowledged.append((channel, offset))
         return 1
+
+    # -- many at once, for high rates
+
+    def _plan(self, dice, name, n, stamp):
+        plan = [(dice.choice(self.channels), self.data(name, n + i, stamp)) for i in range(self.batch)]
+        for channel, data in plan:
+            self.published.tried(channel, data)
+        return plan
+
+    def _sql_batch(self, dice, name, n, kept):
+        import psycopg
+
+        stamp = time.monotonic()
+        plan = self._plan(dice, name, n, stamp)
+        try:
+            if "db" not in kept or kept["db"].closed:
+                kept["db"] = self.stack.sql(connect_timeout=3)
+            kept["db"].execute("select count(cellcast.publish(c, to_json(d))) from unnest(%s::text[], %s::text[]) t(c, d)",
+                               ([c for c, _ in plan], [d for _, d in plan]))
+            kept["db"].commit()
+            self.publish_ms.append((stamp, (time.monotonic() - stamp) * 1000))
+            for channel, data in plan:
+                self.published.acknowledged(channel, data, None)
+            self.acked.append((stamp, len(plan)))
+            self.counts["by sql"] += len(plan)
+        except psycopg.Error as error:  # the outcome is unknown
+            self.counts[f"sql: {type(error).__name__}"] += 1
+            if "db" in kept:
+                kept.pop("db").close()
+            self.stopping.wait(0.1)
+        return len(plan)
+
+    def _api_batch(self, dice, name, n, kept):
+        stamp = time.monotonic()
+        plan, api = self._plan(dice, name, n, stamp), kept.setdefault("api", Api(self.ports))
+        left = plan
+        while left and time.monotonic() - stamp < RETRY_FOR:
+            try:
+                replies = api.call("batch", {"commands": [{"publish": {"channel": c, "data": d, "idempotency_key": d}} for c, d in left]})["replies"]
+            except Exception as error:
+                self.counts[f"api: {type(error).__name__}"] += 1
+                time.sleep(0.05)
+                continue
+            again = []
+            for (channel, data), reply in zip(left, replies):
+                if "publish" in reply:
+                    self.published.acknowledged(channel, data, reply["publish"]["offset"])
+                    self.acked.append((stamp, 1))
+                    self.counts["by api"] += 1
+                elif reply["error"]["code"] in TEMPORARY:
+                    self.counts[f"api: error {reply['error']['code']}"] += 1
+                    again.append((channel, data))
+                else:
+                    self.faults.append(f"wrong: the API refused {data!r} with {reply}")
+            if again:
+                time.sleep(0.1)
+            left = again
+        self.publish_ms.append((stamp, (time.monotonic() - stamp) * 1000))
+        return len(plan)
 
     def publish(self, api, body):
         """Until it is acknowledged. -> offset; None: it was given up, and may be there or not"""
