@@ -203,7 +203,7 @@ def run(stack, o, say=lambda text: print(text, file=sys.stderr, flush=True)):
         end = time.monotonic() + o.minutes * 60
         while time.monotonic() < end:
             plan = [faults.plan()]
-            if dice.random() < 0.25:
+            if dice.random() < o.two:
                 plan.append(faults.plan())
                 if plan[1]["what"] == plan[0]["what"] or {"postgres", "kafka"} >= {p["what"] for p in plan}:
                     plan.pop()
@@ -271,6 +271,7 @@ def arguments(words=None):
     for name, default in (("seed", 1), ("subscribers", 200), ("rate", 150), ("channels", 24), ("gateways", 3), ("workers", 2), ("sdk", 3)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--two", type=float, default=0.25, help="how often two faults come at once, 0 to 1")
     parser.add_argument("--longest", type=float, default=6, help="seconds of a stop or a cut")
     parser.add_argument("--only", help="faults whose 'kind role' this expression finds")
     parser.add_argument("--keep-logs", metavar="DIR", help="copies the logs of all processes there")
