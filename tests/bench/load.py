@@ -71,7 +71,9 @@ class Load:
                 self.faults.append("stuck: a publisher does not end")
 
     def _run(self, work, name, rate):
-        dice, n, due, kept = random.Random(f"{self.prefix} {name}"), 0, time.monotonic(), {}
+        dice, n, kept = random.Random(f"{self.prefix} {name}"), 0, {}
+        due = time.monotonic() + dice.random() / rate
+        self.stopping.wait(max(0, due - time.monotonic()))
         while not self.stopping.is_set():
             try:
                 n += work(dice, name, n, kept)
