@@ -300,6 +300,13 @@ static const struct child *unready_gateway(const struct canary *c, enum hop hop)
     return NULL;
 }
 
+static int64_t *stuck_gauge(struct supervisor_metrics *m, enum hop hop)
+{
+#define HOP_GAUGE(name, text) &m->stuck_##text,
+    int64_t *gauges[] = {HOPS(HOP_GAUGE)};
+    return gauges[hop];
+}
+
 static void put_why(const struct canary *c, uint32_t worker, const struct child *gateway,
                     bool others_see, int64_t now_ns, struct buf *why)
 {
@@ -318,6 +325,7 @@ static void put_why(const struct canary *c, uint32_t worker, const struct child 
         .relayed = f->relayed,
     };
     enum hop hop = hop_stuck(&e, &because);
+    ++*stuck_gauge(c->metrics, hop);
     const struct child *who = hop == HOP_GATEWAY  ? gateway
                               : hop == HOP_WORKER ? w
                                                   : unready_gateway(c, hop);
@@ -353,6 +361,8 @@ static bool lane_ready(const struct canary *c, uint32_t worker, int64_t now_ns, 
 bool canary_ready(const struct canary *c, int64_t now_ns, struct buf *why)
 {
     bool ready = c->lanes.n > 0;
+    for (enum hop hop = 0; hop < HOP_COUNT; hop++)
+        *stuck_gauge(c->metrics, hop) = 0;
     for (unsigned i = 0; i < c->lanes.n; i++)
         if (!lane_ready(c, c->lanes.lane[i].worker, now_ns, why))
             ready = false;

@@ -61,7 +61,7 @@ void canary_spare(struct canary *c, int64_t now_ns);
 /* What is asked of a pair that is being replaced on purpose is nothing; called once a second. */
 void canary_spare_replaced(struct canary *c, int64_t now_ns);
 /* -> true when every pair is fresh; else appends to why: {"hop":"relay","text":"…"}, one per worker or pair, parted by
- * commas (continues a list that is not empty) */
+ * commas (continues a list that is not empty). Counts them by hop in the gauges stuck_HOP. */
 bool canary_ready(const struct canary *c, int64_t now_ns, struct buf *why);
 /* [{"worker":1,"gateway":2,"seen_ms_ago":412 or null}] */
 void canary_put_pairs(const struct canary *c, int64_t now_ns, struct buf *into);

@@ -51,7 +51,7 @@ enum hop hop_stuck(const struct hop_evidence *e, const char **ret_why)
 
 const char *hop_name(enum hop hop)
 {
-#define HOP_TEXT(name, text) text,
+#define HOP_TEXT(name, text) #text,
     static const char *const names[] = {HOPS(HOP_TEXT)};
     return names[hop];
 }

@@ -4,14 +4,14 @@
 
 #include <stdbool.h>
 
-/* HOP(NAME, text) in the order of the way */
+/* HOP(NAME, text) in the order of the way; each has a gauge stuck_TEXT in metrics.def */
 #define HOPS(H)                                                                                    \
-    H(PUBLISH, "publish")                                                                          \
-    H(COMMIT, "commit")                                                                            \
-    H(RELAY, "relay")                                                                              \
-    H(KAFKA, "kafka")                                                                              \
-    H(WORKER, "worker")                                                                            \
-    H(GATEWAY, "gateway")
+    H(PUBLISH, publish)                                                                            \
+    H(COMMIT, commit)                                                                              \
+    H(RELAY, relay)                                                                                \
+    H(KAFKA, kafka)                                                                                \
+    H(WORKER, worker)                                                                              \
+    H(GATEWAY, gateway)
 #define HOP_ENUM(name, text) HOP_##name,
 enum hop { HOPS(HOP_ENUM) HOP_COUNT };
 

@@ -6,7 +6,8 @@ violation: loss, ghost, repeat, disorder, hole, wrong data, wrong recovery."""
 
 import json
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
+from dataclasses import dataclass
 
 
 class Published:
@@ -29,11 +30,24 @@ class Published:
             self.rolled[channel].add(data)
 
 
-class Observed:
-    """One subscription over all its reconnects. recovered: [(was_recovering, recovered)] of its subscribed events."""
+@dataclass
+class Answer:
+    """What one reply to a subscribe said, and how many publications had been delivered before it."""
 
-    def __init__(self, channel, offsets, publications, recovered=()):
+    at: int
+    offset: int  # as the reply says: the position that delivery goes on from
+    asked: int | None = None  # the position that recovery was asked from; None: it was not asked for
+    recovered: bool = False
+
+
+class Observed:
+    """One subscription over all its reconnects. recovered: [(was_recovering, recovered)] of its subscribed events; answers: the
+    same with their positions, where the client tells them. until: the offset up to which it was live, for one that ended
+    before the run did; None: it is owed all of the log."""
+
+    def __init__(self, channel, offsets, publications, recovered=(), answers=(), until=None):
         self.channel, self.offsets, self.publications, self.recovered = channel, list(offsets), list(publications), list(recovered)
+        self.answers, self.until = list(answers), until
 
 
 def check_log(published, channel, rows):
@@ -44,7 +58,7 @@ def check_log(published, channel, rows):
         found.append(f"hole: sequence numbers of {channel} in the database are not 1…{len(rows)}")
     if any(a[1] >= b[1] for a, b in zip(rows, rows[1:])):
         found.append(f"disorder: ids of {channel} do not ascend")
-    for value in {v for v in data if data.count(v) > 1} if len(set(data)) < len(data) else ():
+    for value in (v for v, n in Counter(data).items() if n > 1):
         found.append(f"repeat: {value!r} was committed more than once to {channel}")
     where = {value: seq for (seq, _, _), value in zip(rows, data)}
     for value, offset in published.acks[channel].items():
@@ -60,24 +74,50 @@ def check_log(published, channel, rows):
     return found
 
 
-def check_observed(observed, rows):
+def check_answer(channel, answer, last, truth):
+    """-> (where delivery goes on from, violations)"""
+    if answer.asked is None:
+        return answer.offset, []
     found = []
-    truth = {seq: json.loads(text) for seq, _, text in rows}
-    channel, last = observed.channel, None
-    for offset, data in zip(observed.offsets, observed.publications):
+    if last is not None and answer.asked != last:
+        found.append(f"recovery: {channel} was asked for from {answer.asked}, but had been delivered up to {last}")
+    if answer.recovered:
+        return answer.asked, found
+    if answer.asked in truth or answer.asked == 0:
+        missed = [seq for seq in range(answer.asked + 1, answer.offset + 1) if seq not in truth]
+        if not missed:
+            found.append(f"recovery: {channel} was refused from {answer.asked}, though everything up to {answer.offset} is there")
+    return answer.offset, found
+
+
+def check_observed(observed, rows, truth=None):
+    """truth: {seq: data} of the rows, for who has many to check against the same."""
+    found = []
+    truth = {seq: json.loads(text) for seq, _, text in rows} if truth is None else truth
+    channel, last, answers, recovering = observed.channel, None, list(observed.answers), False
+    for n, (offset, data) in enumerate(zip(observed.offsets, observed.publications)):
+        while answers and answers[0].at <= n:
+            recovering = answers[0].asked is not None and answers[0].recovered
+            last, wrong = check_answer(channel, answers.pop(0), last, truth)
+            found += wrong
         if offset not in truth:
             found.append(f"ghost: {channel}@{offset} {data!r} was delivered but never committed")
         elif truth[offset] != data:
             found.append(f"wrong: {channel}@{offset} was delivered as {data!r}, committed as {truth[offset]!r}")
-        if last is not None and offset == last:
-            found.append(f"repeat: {channel}@{offset} came twice")
-        elif last is not None and offset < last:
-            found.append(f"disorder: {channel}@{offset} came after {last}")
+        if last is not None and offset <= last:
+            kind = "repeat" if offset == last or offset in observed.offsets[:n] else "disorder"
+            found.append(f"{kind}: {channel}@{offset} came after {last}")
         elif last is not None and offset != last + 1:
-            found.append(f"hole: {channel} went from {last} to {offset}")
+            kind = "recovery: recovered, but" if recovering else "hole:"
+            found.append(f"{kind} {channel} went from {last} to {offset}")
+        recovering = False
         last = offset if last is None else max(last, offset)
-    if truth and (last or 0) < max(truth):
-        found.append(f"loss: {channel} was delivered up to {last}, committed up to {max(truth)}")
+    for answer in answers:
+        last, wrong = check_answer(channel, answer, last, truth)
+        found += wrong
+    owed = observed.until if observed.until is not None else max(truth, default=0)
+    if (last or 0) < owed:
+        found.append(f"loss: {channel} was delivered up to {last}, it was live up to {owed}")
     for was_recovering, recovered in observed.recovered:
         if was_recovering and not recovered:
             found.append(f"recovery: {channel} was told that it can't be recovered")

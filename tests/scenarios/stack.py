@@ -111,6 +111,7 @@ class Stack:
         self.pg = f"postgresql://cellcast@127.0.0.1:{self.pg_port}/cellcast"
         self.kafka = f"127.0.0.1:{self.kafka_port}"
         self.kept = {}
+        self.environment = {}  # for the broker
 
     # -- starting and stopping
 
@@ -140,7 +141,8 @@ class Stack:
 
     def start_kafka(self):
         libs = self.tool(REPO / "deploy/kafka/get").stdout.strip()
-        self.tool(REPO / "deploy/kafka/start", self.kafka_port, self.home / "kafka", env={"KAFKA_LIBS": libs, "KAFKA_PROFILE": self.kafka_profile})
+        self.tool(REPO / "deploy/kafka/start", self.kafka_port, self.home / "kafka",
+                  env={"KAFKA_LIBS": libs, "KAFKA_PROFILE": self.kafka_profile, **self.environment})
 
     def kill_kafka(self, how=signal.SIGKILL):
         os.kill(int((self.home / "kafka/kafka.pid").read_text()), how)

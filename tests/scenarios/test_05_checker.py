@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
-from checker import Observed, Published, check  # noqa: E402
+from checker import Answer, Observed, Published, check  # noqa: E402
 
 ROWS = [(1, 10, '"a"'), (2, 20, '"b"'), (3, 30, '"c"')]
 
@@ -50,3 +50,38 @@ def test_each_violation_of_the_log_is_seen(rows, how, kind):
 
 def test_a_recovery_that_was_refused_is_seen():
     assert "recovery" in kinds(check(published(), {"ch": ROWS}, [Observed("ch", [1, 2, 3], list("abc"), [(True, False)])]))
+
+
+def live(offsets, answers, until=None):
+    return kinds(check(published(), {"ch": ROWS}, [Observed("ch", offsets, ["abcd"[o - 1] for o in offsets], answers=answers, until=until)]))
+
+
+def test_reconnects_that_went_well_are_no_violation():
+    assert live([1, 2, 3], [Answer(0, 0), Answer(1, 1, asked=1, recovered=True), Answer(3, 3, asked=3, recovered=True)]) == set()
+    assert live([3], [Answer(0, 2)]) == set()
+    assert live([], [Answer(0, 3)]) == set()
+
+
+@pytest.mark.parametrize("offsets, answers, kind", [
+    ([1, 3], [Answer(0, 0), Answer(1, 1, asked=1, recovered=True)], "recovery"),  # recovered, with a hole
+    ([1], [Answer(0, 0), Answer(1, 3, asked=1, recovered=False)], "recovery"),  # not recovered, though all of it is there
+    ([1, 2, 3], [Answer(0, 0), Answer(1, 1, asked=0, recovered=True)], "recovery"),  # asked from elsewhere than it was
+    ([1, 2, 2, 3], [Answer(0, 0), Answer(2, 2, asked=2, recovered=True)], "repeat"),  # across a reconnect
+    ([1, 2, 1, 3], [Answer(0, 0), Answer(2, 2, asked=2, recovered=True)], "repeat"),
+    ([2, 3], [Answer(0, 0)], "hole"),  # the first publication is not the one behind the reply's position
+    ([1], [Answer(0, 0), Answer(1, 1, asked=1, recovered=True)], "loss"),
+])
+def test_each_violation_over_reconnects_is_seen(offsets, answers, kind):
+    assert kind in live(offsets, answers)
+
+
+def test_what_is_gone_may_be_refused():
+    gone = [Observed("ch", [1, 4], ["a", "d"], answers=[Answer(0, 0), Answer(1, 3, asked=1)])]
+    rows = [(4, 40, '"d"')]
+    assert "recovery" not in kinds(check(Published(), {"ch": rows}, gone))
+
+
+def test_a_subscription_that_ended_early_is_owed_what_it_was_live_for():
+    assert live([1, 2], [Answer(0, 0)], until=2) == set()
+    assert live([1], [Answer(0, 0)], until=2) == {"loss"}
+    assert live([1, 3], [Answer(0, 0)], until=3) == {"hole"}
