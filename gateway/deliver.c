@@ -11,10 +11,15 @@
 
 /* ---- one write */
 
+static inline bool is_behind(const struct sub *s)
+{
+    return s->live && s->sent < s->channel->head;
+}
+
 static const struct frame *next_frame(struct sub *s)
 {
     struct channel *c = s->channel;
-    if (!s->live || s->sent >= c->head)
+    if (!is_behind(s))
         return NULL;
     if (s->sent < channel_base(c))
         return page_next(s);
@@ -104,7 +109,7 @@ static bool gather_frames(struct connection *c, struct buf *b, size_t most)
     c->gateway->gathers++;
     for (uint32_t i = 0; i < c->n_subs; i++) {
         uint32_t at = (c->gather_at + i) % c->n_subs;
-        if (!gather_sub(c, c->subs[at], b, most))
+        if (!is_behind(c->subs[at]) || !gather_sub(c, c->subs[at], b, most))
             continue;
         c->gather_at = at + 1;
         return true;
@@ -180,7 +185,7 @@ static bool walk(struct slice *slice, struct channel *c)
 {
     for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
         struct sub *s = c->subs[c->flush_at++];
-        if (!s->live || s->sent >= c->head || s->connection->blocked)
+        if (!is_behind(s) || s->connection->blocked)
             continue;
         deliver_to(s->connection);
         if (slice_is_over(slice))

@@ -200,3 +200,22 @@ async def test_who_comes_back_is_told_the_questions_first(stack, channel):
     assert [(one, data[0], late) for one, data, late in heard] == [(c, n, False) for n in range(1, 41) for c in (question, answer)]
     assert check_causal(js_told(js)) == []
     js.close()
+
+
+async def test_the_package_merges_what_comes_over_two_connections(stack, channel):
+    """The gateways know nothing of each other's clients: here the stream of @cellcast/causal puts the question first."""
+    question, answer, worker = await asyncio.to_thread(channels_of_two_workers, stack, channel)
+    js = JsPerson("merge.mjs")
+    js.send(windowMs=3000, subscriptions=[{"url": stack.ws(1), "channel": answer}, {"url": stack.ws(2), "channel": question}])
+    for one in (answer, question):
+        js.wait(lambda e: e["event"] == "subscribed" and e["channel"] == one)
+    with Stopped(stack, worker):
+        asked = await asyncio.to_thread(stack.publish, question, "why?")
+        await publish_answer(stack, "api", answer, "because", [f"{question}@{asked['offset']}"])
+        await asyncio.to_thread(js.wait, lambda e: e["event"] == "publication" and e["channel"] == answer)
+    await asyncio.to_thread(js.wait, lambda e: e["event"] == "merged" and e["channel"] == answer)
+    order = [(e["event"], e["channel"]) for e in js.events if e["event"] in ("publication", "merged")]
+    assert [c for event, c in order if event == "publication"] == [answer, question]
+    assert [c for event, c in order if event == "merged"] == [question, answer]
+    assert not any(e.get("late") for e in js.events)
+    js.close()
