@@ -206,7 +206,7 @@ async def test_the_package_merges_what_comes_over_two_connections(stack, channel
     """The gateways know nothing of each other's clients: here the stream of @cellcast/causal puts the question first."""
     question, answer, worker = await asyncio.to_thread(channels_of_two_workers, stack, channel)
     js = JsPerson("merge.mjs")
-    js.send(windowMs=3000, subscriptions=[{"url": stack.ws(1), "channel": answer}, {"url": stack.ws(2), "channel": question}])
+    js.send(windowMs=1500, subscriptions=[{"url": stack.ws(1), "channel": answer}, {"url": stack.ws(2), "channel": question}])
     for one in (answer, question):
         js.wait(lambda e: e["event"] == "subscribed" and e["channel"] == one)
     with Stopped(stack, worker):
