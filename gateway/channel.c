@@ -1,5 +1,6 @@
 #include "channel.h"
 
+#include "hold.h"
 #include "publication.h"
 
 #include "core/json.h"
@@ -36,6 +37,7 @@ struct channel *channel_new(struct gateway *g, struct bytes full)
     list_init(&c->dirty);
     list_init(&c->pages);
     wheel_timer_init(&c->linger, NULL);
+    wheel_timer_init(&c->holding, hold_over);
     push_head(&c->push[false], c->name);
     push_head(&c->push[true], c->full);
     return c;
@@ -45,7 +47,7 @@ struct channel *channel_new(struct gateway *g, struct bytes full)
 
 static size_t frame_bytes(const struct frame *f)
 {
-    return sizeof *f + f->n;
+    return sizeof *f + f->n + (f->after ? f->after->bytes : 0);
 }
 
 static struct frame **slot(const struct channel *c, uint32_t i)
@@ -74,7 +76,7 @@ static void drop_first(struct rings *r, struct channel *c)
     c->bytes -= frame_bytes(f);
     r->bytes -= frame_bytes(f);
     list_remove(&f->by_age);
-    free(f);
+    frame_free(f);
 }
 
 static void drop_all(struct rings *r, struct channel *c)
@@ -88,6 +90,7 @@ void channel_free(struct rings *r, struct channel *c)
     assert(c->n_subs == 0 && list_is_empty(&c->pages));
     drop_all(r, c);
     wheel_cancel(&c->linger);
+    wheel_cancel(&c->holding);
     list_remove(&c->dirty);
     buf_fini(&c->push[0]);
     buf_fini(&c->push[1]);
@@ -147,7 +150,7 @@ void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t 
 struct frame *frame_new(struct channel *c, const struct publication *p, struct buf *scratch)
 {
     buf_clear(scratch);
-    publication_json(scratch, p, p->seq == 1);
+    size_t mark_at = publication_json(scratch, p, p->seq == 1);
     struct frame *f = malloc(sizeof *f + scratch->n);
     assert(f);
     *f = (struct frame){.channel = c,
@@ -155,10 +158,17 @@ struct frame *frame_new(struct channel *c, const struct publication *p, struct b
                         .id = p->id,
                         .committed_us = p->committed_us,
                         .sent_us = p->sent_us,
+                        .after = after_new(c, p, (uint32_t)mark_at),
                         .n = (uint32_t)scratch->n};
     memcpy(f->json, scratch->p, scratch->n);
     list_init(&f->by_age);
     return f;
+}
+
+void frame_free(struct frame *f)
+{
+    free(f->after);
+    free(f);
 }
 
 enum channel_appended channel_append(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch)

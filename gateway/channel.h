@@ -18,7 +18,9 @@
 #include "wheel.h"
 #include "wire/messages.h"
 
+struct after;
 struct connection;
+struct hold;
 struct page;
 struct gateway;
 
@@ -28,6 +30,7 @@ struct frame {
     struct channel *channel;
     uint64_t seq, id;
     uint64_t committed_us, sent_us; /* µs since 1970; 0: not known */
+    struct after *after;            /* what it answers and could be held for (hold.h), or NULL */
     uint32_t n;                     /* bytes of json */
     char json[];
 };
@@ -63,6 +66,7 @@ struct sub {
     struct joining *joining;   /* while not live */
     struct page *page;         /* what it reads while it is below the ring, or NULL */
     struct list page_link;     /* struct page::readers */
+    struct hold *hold;         /* once it waited for another one of the connection's, or was waited for; or NULL */
     int64_t expires_ns;        /* loop clock; 0: never; grace included */
     char *info;                /* ClientInfo with chan_info, when the token gave one; else NULL: the connection's */
 };
@@ -88,6 +92,10 @@ struct channel {
     struct list dirty;         /* struct hub::dirty: somebody may be behind */
     uint32_t flush_at;         /* the walk over subs goes on here */
     bool flush_again;          /* and starts anew afterwards */
+
+    struct wheel_timer holding; /* set while somebody may wait for what a publication answers: hold.h */
+    int64_t holds_in_vain_ns[2]; /* when the last two such waits ran out; 0: none */
+    int64_t holds_off_until_ns; /* nothing is held until then */
 
     struct list pages;         /* struct page::by_channel */
     struct buf push[2];        /* `{"push":{"channel":"SPELLING",`: short and full spelling */
@@ -122,6 +130,7 @@ enum channel_appended channel_append(struct rings *r, struct channel *c, const s
 bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, uint32_t n);
 
 struct frame *frame_new(struct channel *c, const struct publication *p, struct buf *scratch);
+void frame_free(struct frame *f); /* in no ring any more */
 
 /* Puts `s` among the subscribers / takes it away. During a flush walk (flush_at > 0) nobody is passed over. */
 void channel_add(struct channel *c, struct sub *s);

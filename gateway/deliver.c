@@ -1,5 +1,6 @@
 #include "deliver.h"
 
+#include "hold.h"
 #include "page.h"
 #include "ws.h"
 
@@ -10,10 +11,15 @@
 
 /* ---- one write */
 
+static inline bool is_behind(const struct sub *s)
+{
+    return s->live && s->sent < s->channel->head;
+}
+
 static const struct frame *next_frame(struct sub *s)
 {
     struct channel *c = s->channel;
-    if (!s->live || s->sent >= c->head)
+    if (!is_behind(s))
         return NULL;
     if (s->sent < channel_base(c))
         return page_next(s);
@@ -22,11 +28,22 @@ static const struct frame *next_frame(struct sub *s)
     return channel_frame(c, s->sent + 1);
 }
 
-static void put_frame(struct gateway *g, struct buf *b, const struct sub *s, const struct frame *f)
+static void put_marked(struct buf *b, const struct frame *f)
+{
+    size_t at = f->after->mark_at;
+    buf_append(b, f->json, at);
+    buf_append_str(b, HOLD_LATE_TAG);
+    buf_append(b, f->json + at, f->n - at);
+}
+
+static void put_frame(struct gateway *g, struct buf *b, const struct sub *s, const struct frame *f, bool late)
 {
     buf_append_bytes(b, channel_push_head(s->channel, s->full));
     buf_append(b, "\"pub\":", 6);
-    buf_append(b, f->json, f->n);
+    if (late)
+        put_marked(b, f);
+    else
+        buf_append(b, f->json, f->n);
     buf_append(b, "}}\n", 3);
     g->metrics.deliveries_total++;
     if (f->seq <= s->old)
@@ -54,25 +71,48 @@ static bool take_lines(struct buf *b, struct buf *lines, size_t most)
     return lines->n > 0;
 }
 
+static bool fits(const struct buf *b, const struct sub *s, const struct frame *f, size_t most)
+{
+    size_t size = channel_push_head(s->channel, s->full).n + f->n + sizeof HOLD_LATE_TAG - 1 + 9;
+    return b->n == WS_HEAD || b->n - WS_HEAD + size <= most;
+}
+
+/* Everything of one subscription, and of others what it answers. -> whether more is left than fitted */
+static bool gather_sub(struct connection *c, struct sub *s, struct buf *b, size_t most)
+{
+    const struct frame *f;
+    while (s) {
+        bool late = false;
+        if (hold_has_reached(s) || !(f = next_frame(s))) {
+            s = hold_back(s);
+            continue;
+        }
+        if (f->after && !hold_allows(&s, f, &late))
+            continue;
+        if (!fits(b, s, f, most)) {
+            hold_unwind(s);
+            return true;
+        }
+        put_frame(c->gateway, b, s, f, late);
+        s->sent = f->seq;
+        if (f->id > c->shown)
+            c->shown = f->id;
+        if (f->after)
+            hold_written(s, f, late);
+    }
+    return false;
+}
+
 /* -> whether more is left than fitted */
 static bool gather_frames(struct connection *c, struct buf *b, size_t most)
 {
-    struct gateway *g = c->gateway;
+    c->gateway->gathers++;
     for (uint32_t i = 0; i < c->n_subs; i++) {
         uint32_t at = (c->gather_at + i) % c->n_subs;
-        struct sub *s = c->subs[at];
-        const struct frame *f;
-        while ((f = next_frame(s))) {
-            size_t size = channel_push_head(s->channel, s->full).n + f->n + 9;
-            if (b->n > WS_HEAD && b->n - WS_HEAD + size > most) {
-                c->gather_at = at + 1;
-                return true;
-            }
-            put_frame(g, b, s, f);
-            s->sent = f->seq;
-            if (f->id > c->shown)
-                c->shown = f->id;
-        }
+        if (!is_behind(c->subs[at]) || !gather_sub(c, c->subs[at], b, most))
+            continue;
+        c->gather_at = at + 1;
+        return true;
     }
     return false;
 }
@@ -145,7 +185,7 @@ static bool walk(struct slice *slice, struct channel *c)
 {
     for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
         struct sub *s = c->subs[c->flush_at++];
-        if (!s->live || s->sent >= c->head || s->connection->blocked)
+        if (!is_behind(s) || s->connection->blocked)
             continue;
         deliver_to(s->connection);
         if (slice_is_over(slice))

@@ -2,14 +2,14 @@
  *
  * One write to a connection gathers what waits for it: replies first, then what its cursors are behind on in all its
  * channels, up to --write-max-bytes (or one publication). A socket that takes a write in part gets nothing more until
- * it is writable. Connections with something to say, and the subscribers of channels with news, take turns. */
+ * it is writable. What a publication answers goes before it (hold.h). Connections with something to say, and the subscribers of channels with news, take turns. */
 #ifndef GATEWAY_DELIVER_H
 #define GATEWAY_DELIVER_H
 
 #include "connection.h"
 
 enum deliver_answer {
-    DELIVER_DONE,    /* nothing waits any more (or only for a page) */
+    DELIVER_DONE,    /* nothing waits any more (or only for a page, or for what it answers) */
     DELIVER_MORE,    /* more waits, and the socket takes it */
     DELIVER_BLOCKED, /* the socket is full, or gone */
 };

@@ -38,6 +38,7 @@ struct gateway {
     struct list page_waiters; /* struct sub::page_link of cursors that wait for a place among the pages */
     struct list joinings;     /* struct joining::due: subscribes that can be decided */
     struct buf scratch;       /* encoding; used up within a call */
+    uint64_t gathers;         /* writes that were put together; numbers the one under way */
     struct buf outgoing;      /* the write under way; WS_HEAD bytes are free in front */
 
     struct ws *ws;

@@ -10,6 +10,16 @@ struct channel *hub_find(const struct gateway *g, struct bytes full)
     return map_find_bytes(&g->channels, full, struct channel, by_name, full);
 }
 
+struct channel *hub_find_hashed(const struct gateway *g, struct bytes full, uint64_t hash)
+{
+    for (struct map_node *at = map_bucket(&g->channels, hash); at; at = at->next) {
+        struct channel *c = container_of(at, struct channel, by_name);
+        if (at->hash == hash && bytes_equal(c->full, full))
+            return c;
+    }
+    return NULL;
+}
+
 static void give_up(struct wheel_timer *t)
 {
     struct channel *c = container_of(t, struct channel, linger);

@@ -5,6 +5,7 @@
 #include "gateway.h"
 
 struct channel *hub_find(const struct gateway *g, struct bytes full); /* -> NULL when nobody listens */
+struct channel *hub_find_hashed(const struct gateway *g, struct bytes full, uint64_t hash); /* hash_bytes(full) */
 /* The channel; a new one is asked for at its worker. */
 struct channel *hub_open(struct gateway *g, struct bytes full);
 /* A listener is gone; after the last one the channel lingers, then it is given up. */

@@ -1,5 +1,6 @@
 #include "join.h"
 
+#include "hold.h"
 #include "hub.h"
 #include "page.h"
 #include "reply.h"
@@ -82,7 +83,7 @@ static void put_publications(struct sub *s, struct buf *out)
 {
     size_t start = out->n, most = (size_t)s->connection->gateway->options->recovered_bytes;
     const struct frame *f;
-    while ((f = next_missed(s)) && out->n - start + f->n <= most) {
+    while ((f = next_missed(s)) && out->n - start + f->n <= most && !hold_lacks(s, f)) {
         buf_append_str(out, out->n == start ? ",\"publications\":[" : ",");
         buf_append(out, f->json, f->n);
         s->sent = f->seq;

@@ -7,7 +7,8 @@
  *     offset above the head               another gateway was ahead: the worker is asked whether the channel's head
  *                                         really is as far; recovered, and what comes up to it is dropped
  *
- * A recovered subscribe is answered with the requested offset (protocol.md 6.3). */
+ * A recovered subscribe is answered with the requested offset (protocol.md 6.3). What answers a publication that the
+ * client has yet to be told is not in the reply, but follows (hold.h). */
 #ifndef GATEWAY_JOIN_H
 #define GATEWAY_JOIN_H
 

@@ -23,7 +23,7 @@ static void wake(struct sub *s)
 static void forget_frames(struct page *p)
 {
     for (; p->n; p->n--)
-        free(p->frames[p->n - 1]);
+        frame_free(p->frames[p->n - 1]);
     free(p->frames);
     p->frames = NULL;
 }

@@ -23,8 +23,9 @@ void publication_tags_json(struct buf *into, const struct publication *p)
     buf_append_char(into, '}');
 }
 
-void publication_json(struct buf *into, const struct publication *p, bool with_epoch)
+size_t publication_json(struct buf *into, const struct publication *p, bool with_epoch)
 {
+    size_t mark_at = 0;
     if (p->format == FORMAT_BINARY) {
         buf_append_str(into, "{\"b64data\":\"");
         base64_encode(p->data, into);
@@ -44,6 +45,7 @@ void publication_json(struct buf *into, const struct publication *p, bool with_e
     if (p->tags.n || p->id || p->after.n) {
         buf_append_str(into, ",\"tags\":");
         publication_tags_json(into, p);
+        mark_at = into->n - 1;
     }
     if (with_epoch) {
         buf_append_str(into, ",\"epoch\":\"");
@@ -51,4 +53,5 @@ void publication_json(struct buf *into, const struct publication *p, bool with_e
         buf_append_char(into, '"');
     }
     buf_append_char(into, '}');
+    return mark_at;
 }

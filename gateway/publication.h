@@ -11,8 +11,9 @@
 
 /* Binary payloads (FORMAT_BINARY) have no place in JSON: they are shown as "b64data" instead of
  * "data". offset is left out when seq is 0; with_epoch adds "epoch" (the first publication of
- * an epoch carries it). */
-void publication_json(struct buf *into, const struct publication *p, bool with_epoch);
+ * an epoch carries it). -> where one more tag could stand (bytes from the start of `into`); 0 when
+ * there are none */
+size_t publication_json(struct buf *into, const struct publication *p, bool with_epoch);
 /* Appends the tags object alone: the publisher's tags and ours, id and after; never empty when
  * the id is not 0. */
 void publication_tags_json(struct buf *into, const struct publication *p);

@@ -71,6 +71,7 @@ void sub_end(struct sub *s)
     last->at_connection = s->at_connection;
     c->gateway->metrics.subscriptions--;
     hub_release(s->channel);
+    free(s->hold);
     free(s->info);
     free(s);
 }

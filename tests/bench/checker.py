@@ -2,7 +2,7 @@
 
 A publisher records each message before it tries (`tried`), what was acknowledged, and what it rolled back. A subscriber
 records offsets and data in the order in which its SDK handed them over. PostgreSQL is read at the end. `check` names every
-violation: loss, ghost, repeat, disorder, hole, wrong data, wrong recovery."""
+violation: loss, ghost, repeat, disorder, hole, wrong data, wrong recovery, an answer before what it answers (causal)."""
 
 import json
 import threading
@@ -124,9 +124,40 @@ def check_observed(observed, rows, truth=None):
     return found
 
 
-def check(published, rows, observed):
-    """rows: {channel: rows of check_log}. -> list of violations, each a sentence that begins with its kind."""
-    found = []
+class Told:
+    """What one client was told over all its subscriptions, in the order in which its SDK handed it over; channels in full."""
+
+    def __init__(self):
+        self.events = []
+
+    def subscribed(self, channel):
+        self.events.append((channel, None, (), False))
+
+    def publication(self, channel, offset, tags=None):
+        tags = tags or {}
+        self.events.append((channel, offset, tags.get("after", "").split(), "late" in tags))
+
+
+def check_causal(told):
+    """A publication before what it answers, without being marked late. What comes only with a later subscribe to its channel
+    could not be waited for."""
+    found, waiting = [], {}  # (channel, offset): answers that came before it
+    for channel, offset, after, late in told.events:
+        if offset is None:
+            waiting = {named: answers for named, answers in waiting.items() if named[0] != channel}
+            continue
+        for answer in waiting.pop((channel, offset), ()):
+            found.append(f"causal: {answer} came before {channel}@{offset}, which it answers")
+        for reference in () if late else after:
+            named, _, number = reference.rpartition("@")
+            waiting.setdefault((named, int(number)), []).append(f"{channel}@{offset}")
+    return found
+
+
+def check(published, rows, observed, told=()):
+    """rows: {channel: rows of check_log}; told: a Told per client. -> list of violations, each a sentence that begins with its
+    kind."""
+    found = [violation for client in told for violation in check_causal(client)]
     for channel, of_channel in rows.items():
         found += check_log(published, channel, of_channel)
     for one in observed:

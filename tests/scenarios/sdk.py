@@ -77,8 +77,8 @@ class Person:
 class JsPerson:
     """One process of node with the npm package `centrifuge`."""
 
-    def __init__(self):
-        self.process = subprocess.Popen(["node", "client.mjs"], cwd=JS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, script="client.mjs"):
+        self.process = subprocess.Popen(["node", script], cwd=JS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.events = []
         self._tags = 0
         self._more = threading.Condition()

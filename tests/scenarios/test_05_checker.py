@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
-from checker import Answer, Observed, Published, check  # noqa: E402
+from checker import Answer, Observed, Published, Told, check  # noqa: E402
 
 ROWS = [(1, 10, '"a"'), (2, 20, '"b"'), (3, 30, '"c"')]
 
@@ -85,3 +85,27 @@ def test_a_subscription_that_ended_early_is_owed_what_it_was_live_for():
     assert live([1, 2], [Answer(0, 0)], until=2) == set()
     assert live([1], [Answer(0, 0)], until=2) == {"loss"}
     assert live([1, 3], [Answer(0, 0)], until=3) == {"hole"}
+
+
+def told(*events):
+    """"q1" a publication of default/q, "a1<q1" one that answers, "a1<q1!" the same marked late, "q" a subscribe."""
+    t = Told()
+    for event in events:
+        what, _, answers = event.partition("<")
+        if len(what) == 1:
+            t.subscribed(f"default/{what}")
+            continue
+        tags = {"late": "1"} if answers.endswith("!") else {}
+        if answers:
+            tags["after"] = " ".join(f"default/{one[0]}@{one[1:]}" for one in answers.rstrip("!").split(","))
+        t.publication(f"default/{what[0]}", int(what[1:]), tags)
+    return t
+
+
+@pytest.mark.parametrize("events, n", [
+    ("q1 a1<q1", 0), ("a1<q1 q1", 1), ("a1<q1! q1", 0), ("a1<q1", 0), ("q1 a1<q1,r2 r2", 1), ("a1<q1 a2<q1 q1", 2),
+    ("q a1<q1 q q1", 0), ("q a1<q2 r q1 q2", 1), ("q1 a1<q2 b1<a1 q2", 1),
+])
+def test_an_answer_before_what_it_answers_is_seen(events, n):
+    found = check(published(), {"ch": ROWS}, [Observed("ch", [1, 2, 3], list("abc"))], told=[told(*events.split())])
+    assert len(found) == n and kinds(found) <= {"causal"}, found

@@ -92,6 +92,7 @@ int fan_read(struct fan_links *f, const struct fan_read *m)
     edges.reads++;
     assert(edges.n_open < 64);
     edges.open[edges.n_open].request = m->request;
+    snprintf(edges.open[edges.n_open].channel, sizeof edges.open[0].channel, "%.*s", BYTES_FMT(m->channel));
     edges.open[edges.n_open++].since = m->since;
     return 1;
 }
@@ -239,23 +240,69 @@ void edges_subscribed(struct gateway *g, const char *channel, uint64_t epoch, ui
     turn(g);
 }
 
-static void put(struct buf *b, uint64_t epoch, uint64_t seq, const char *data)
+static void put(struct buf *b, uint64_t epoch, uint64_t seq, const char *data, const char *after)
 {
-    wire_put_publication(b, &(struct publication){.epoch = epoch, .seq = seq, .id = seq, .data = bytes_str(data)});
+    struct publication p = {.epoch = epoch, .seq = seq, .id = seq, .data = bytes_str(data)};
+    if (after)
+        p.after = bytes_str(after);
+    wire_put_publication(b, &p);
+}
+
+static void come(struct gateway *g, const char *channel, struct buf *b)
+{
+    flow_publication(g, &(struct fan_publication){.channel = bytes_str(channel), .publication = buf_bytes(b)});
+    buf_fini(b);
+    turn(g);
 }
 
 void edges_publish(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *data)
 {
     struct buf b = {0};
-    put(&b, epoch, seq, data);
-    flow_publication(g, &(struct fan_publication){.channel = bytes_str(channel), .publication = buf_bytes(&b)});
-    buf_fini(&b);
-    turn(g);
+    put(&b, epoch, seq, data, NULL);
+    come(g, channel, &b);
+}
+
+void edges_answer(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *after)
+{
+    struct buf b = {0};
+    put(&b, epoch, seq, "1", after);
+    come(g, channel, &b);
 }
 
 static void forget_open(int i)
 {
     memmove(&edges.open[i], &edges.open[i + 1], (size_t)(--edges.n_open - i) * sizeof edges.open[0]);
+}
+
+static void answer_read(struct gateway *g, struct buf *publications, uint32_t status, uint64_t epoch, uint64_t head)
+{
+    struct fan_range m = {.request = edges.request, .status = status, .epoch = epoch, .head = head, .publications = buf_bytes(publications)};
+    for (int i = 0; i < edges.n_open; i++)
+        if (edges.open[i].request == edges.request)
+            forget_open(i);
+    ops_range_came(g, &m);
+    buf_fini(publications);
+    turn(g);
+}
+
+bool edges_serve_channel(struct gateway *g, const char *channel, uint64_t epoch, uint64_t head, const char *after)
+{
+    struct buf b = {0};
+    int i = 0;
+    while (i < edges.n_open && strcmp(edges.open[i].channel, channel) != 0)
+        i++;
+    if (i == edges.n_open)
+        return false;
+    uint64_t since = edges.open[i].since;
+    edges.request = edges.open[i].request;
+    for (uint64_t seq = since + 1; seq <= head && seq <= since + 10; seq++) {
+        char text[200];
+        if (after)
+            snprintf(text, sizeof text, after, (unsigned long long)seq);
+        put(&b, epoch, seq, "1", after ? text : NULL);
+    }
+    answer_read(g, &b, 0, epoch, head);
+    return true;
 }
 
 bool edges_serve(struct gateway *g, uint64_t epoch, uint64_t head)
@@ -271,13 +318,7 @@ bool edges_serve(struct gateway *g, uint64_t epoch, uint64_t head)
 void edges_range(struct gateway *g, uint32_t status, uint64_t epoch, uint64_t head, uint64_t first, uint64_t last)
 {
     struct buf b = {0};
-    for (int i = 0; i < edges.n_open; i++)
-        if (edges.open[i].request == edges.request)
-            forget_open(i);
     for (uint64_t seq = first; seq && seq <= last; seq++)
-        put(&b, epoch, seq, "1");
-    struct fan_range m = {.request = edges.request, .status = status, .epoch = epoch, .head = head, .publications = buf_bytes(&b)};
-    ops_range_came(g, &m);
-    buf_fini(&b);
-    turn(g);
+        put(&b, epoch, seq, "1", NULL);
+    answer_read(g, &b, status, epoch, head);
 }

@@ -25,6 +25,7 @@ struct edges {
     uint64_t request;          /* ticket of the last read, head or presence asked for */
     struct {
         uint64_t request, since;
+        char channel[40];
     } open[64];                /* reads without an answer, oldest first */
     int n_open;
     uint64_t publish_ticket;   /* of the last publish */
@@ -48,10 +49,14 @@ char *edges_take(struct ws_socket *s);
 /* What the worker says. data: JSON. */
 void edges_subscribed(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq);
 void edges_publish(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *data);
+/* With what it answers: references in full form, or NULL. */
+void edges_answer(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *after);
 /* Answers the read asked for last with publications first…last, data 1. */
 void edges_range(struct gateway *g, uint32_t status, uint64_t epoch, uint64_t head, uint64_t first, uint64_t last);
 
 /* Answers the oldest open read from a log of `head` rows, 10 at most. -> false when there is none */
 bool edges_serve(struct gateway *g, uint64_t epoch, uint64_t head);
+/* The same for the oldest open read of that channel; `after` says what each publication answers (printf, its seq), or NULL. */
+bool edges_serve_channel(struct gateway *g, const char *channel, uint64_t epoch, uint64_t head, const char *after);
 
 #endif
