@@ -1,5 +1,6 @@
 #include "deliver.h"
 
+#include "ephemeral.h"
 #include "page.h"
 #include "ws.h"
 
@@ -15,6 +16,8 @@ static const struct frame *next_frame(struct sub *s)
     struct channel *c = s->channel;
     if (!s->live || s->sent >= c->head)
         return NULL;
+    if (c->ephemeral)
+        return ephemeral_next(s);
     if (s->sent < channel_base(c))
         return page_next(s);
     if (s->page)
@@ -54,15 +57,15 @@ static bool take_lines(struct buf *b, struct buf *lines, size_t most)
     return lines->n > 0;
 }
 
-/* -> whether more is left than fitted */
-static bool gather_frames(struct connection *c, struct buf *b, size_t most)
+/* Durable ones, or ephemeral ones. -> whether more is left than fitted */
+static bool gather_kind(struct connection *c, struct buf *b, size_t most, bool ephemeral)
 {
     struct gateway *g = c->gateway;
     for (uint32_t i = 0; i < c->n_subs; i++) {
         uint32_t at = (c->gather_at + i) % c->n_subs;
         struct sub *s = c->subs[at];
         const struct frame *f;
-        while ((f = next_frame(s))) {
+        while (s->channel->ephemeral == ephemeral && (f = next_frame(s))) {
             size_t size = channel_push_head(s->channel, s->full).n + f->n + 9;
             if (b->n > WS_HEAD && b->n - WS_HEAD + size > most) {
                 c->gather_at = at + 1;
@@ -75,6 +78,23 @@ static bool gather_frames(struct connection *c, struct buf *b, size_t most)
         }
     }
     return false;
+}
+
+static void pass_over(struct connection *c)
+{
+    for (uint32_t i = 0; i < c->n_subs; i++)
+        if (c->subs[i]->live && c->subs[i]->channel->ephemeral)
+            ephemeral_pass_over(c->subs[i]);
+}
+
+/* Who is behind on durable ones gets no others. -> whether more is left than fitted */
+static bool gather_frames(struct connection *c, struct buf *b, size_t most)
+{
+    bool passing = !list_is_empty(&c->gateway->passing);
+    bool more = gather_kind(c, b, most, false);
+    if (more && passing)
+        pass_over(c);
+    return more || (passing && gather_kind(c, b, most, true));
 }
 
 static bool gather(struct connection *c, struct buf *b)
@@ -145,8 +165,13 @@ static bool walk(struct slice *slice, struct channel *c)
 {
     for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
         struct sub *s = c->subs[c->flush_at++];
-        if (!s->live || s->sent >= c->head || s->connection->blocked)
+        if (!s->live || s->sent >= c->head)
             continue;
+        if (s->connection->blocked) {
+            if (c->ephemeral) /* now or never */
+                ephemeral_pass_over(s);
+            continue;
+        }
         deliver_to(s->connection);
         if (slice_is_over(slice))
             return false;
@@ -184,6 +209,8 @@ bool deliver_turn(struct gateway *g)
     g->metrics.flush_slices_total++;
     histogram_record(&g->metrics.flush_slice_seconds, (clock_mono_ns() - start) / NS_PER_US);
     bool left = !list_is_empty(&g->talking) || !list_is_empty(&g->dirty);
+    if (!left)
+        ephemeral_passed(g);
     g->metrics.flush_cut_total += left;
     return left;
 }
