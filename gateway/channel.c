@@ -183,11 +183,9 @@ enum channel_appended channel_append(struct rings *r, struct channel *c, const s
     return answer;
 }
 
-void channel_pass(struct rings *r, struct channel *c, const struct publication *p, uint32_t most, struct buf *scratch)
+void channel_pass(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch)
 {
     assert(c->state == CHANNEL_LIVE && c->ephemeral);
-    while (c->count >= most)
-        drop_first(r, c);
     struct frame *f = frame_new(c, p, scratch);
     f->seq = ++c->head;
     push_last(r, c, f);

@@ -120,8 +120,8 @@ const struct frame *channel_frame(const struct channel *c, uint64_t seq);
 void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t head);
 /* Only while live. scratch: any buffer, cleared. */
 enum channel_appended channel_append(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);
-/* An ephemeral one becomes the new head; the ring keeps `most` frames. */
-void channel_pass(struct rings *r, struct channel *c, const struct publication *p, uint32_t most, struct buf *scratch);
+/* An ephemeral one becomes the new head. Only while live. */
+void channel_pass(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);
 void channel_drain(struct rings *r, struct channel *c); /* its ring is empty, the head stays */
 /* Puts frames below the ring: frames[0…n) ascend without a hole and the last one's seq is the base. Owns them from
  * here. -> true, or false when the ring has no room for all of them (nothing was taken) */

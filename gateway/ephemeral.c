@@ -29,7 +29,7 @@ void ephemeral_pass(struct channel *c, const struct publication *p)
         g->metrics.ephemeral_shed_total++;
         return;
     }
-    channel_pass(&g->rings, c, p, EPHEMERAL_FRAMES, &g->scratch);
+    channel_pass(&g->rings, c, p, &g->scratch);
     if (!list_is_linked(&c->passing))
         list_append(&g->passing, &c->passing);
     hub_dirty(c);

@@ -6,14 +6,12 @@
  *
  * A subscription's cursor counts those numbers; the client never sees them. A frame lives until everybody has had his
  * turn. Who is behind at that moment, on these or on anything durable, is passed over: the cursor jumps, and it is
- * counted. Bounds: EPHEMERAL_FRAMES and --ring-bytes per channel, a sixteenth of --rings-bytes over all. */
+ * counted. Bounds: those of any ring per channel (the oldest go first), a sixteenth of --rings-bytes over all. */
 #ifndef GATEWAY_EPHEMERAL_H
 #define GATEWAY_EPHEMERAL_H
 
 #include "channel.h"
 #include "ops.h"
-
-#define EPHEMERAL_FRAMES 32 /* of a channel, that wait for their turn; the oldest go first */
 
 /* The value of its Kafka record. now_us: µs since 1970, the stamp relayed_us. */
 void ephemeral_encode(const struct ops_publish *what, uint64_t now_us, struct buf *into);
