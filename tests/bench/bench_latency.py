@@ -30,6 +30,7 @@ def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run latency")
     for name, default in (("gateways", 3), ("subscribers", 100), ("rate", 100), ("seconds", 30), ("warmup", 5), ("channels", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--prefix", default="", help="of the channels: typing: is an ephemeral namespace")
     parser.add_argument("--kafka-profile", default="perf", choices=("perf", "test"))
     return parser.parse_args()
 
@@ -47,7 +48,7 @@ def main():
         time.sleep(2)
         before = pages(stack)
         what = {"urls": [stack.ws(g) for g in range(1, o.gateways + 1)], "api": stack.http(), "key": KEY, "subscribers": o.subscribers,
-                "rate": o.rate, "seconds": o.seconds, "warmup": o.warmup, "channels": o.channels}
+                "rate": o.rate, "seconds": o.seconds, "warmup": o.warmup, "channels": o.channels, "prefix": o.prefix}
         node = subprocess.run(["node", str(Path(__file__).parent / "latency.mjs"), json.dumps(what)], stdout=subprocess.PIPE, text=True, check=True)
         time.sleep(1.5)  # children report their metrics each second
         after = pages(stack)
