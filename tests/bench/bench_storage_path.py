@@ -240,10 +240,11 @@ class Way:
             else:
                 refused[id] = rest[1:]
         found = defaultdict(int)
-        early = []
+        early, ghosts = [], Counter()
         for seen in self.listener.sets():
             times = Counter(id for id, _ in seen)
             found["ghosts"] += sum(id not in rows for id in times)
+            ghosts.update("acknowledged" if id in acked else " ".join(refused.get(id, ["killed"])) for id in times if id not in rows)
             found["rows_never_delivered"] += sum(id not in times for id in rows)
             found["acknowledged_never_delivered"] += sum(id not in times for id in acked)
             found["repeats"] += sum(n - 1 for n in times.values())
@@ -256,7 +257,7 @@ class Way:
             ms = sorted(1000 * s for s in seconds)
             return round(ms[min(len(ms) - 1, int(q * len(ms)))], 2) if ms else None
 
-        return {"tried": len(tried), "acknowledged": len(acked), "refused": len(refused), "rows": len(rows), **found,
+        return {"tried": len(tried), "acknowledged": len(acked), "refused": len(refused), "rows": len(rows), **found, "ghosts_were_told": dict(ghosts),
                 "row_after_delivery_ms_max": round(max(0, 1000 * max(early, default=0)), 1),
                 "calm_ms_p50": at(calm, 0.5), "calm_ms_p99": at(calm, 0.99),
                 "publish_ms_p50": at(acked.values(), 0.5), "publish_ms_p99": at(acked.values(), 0.99), "publish_ms_max": at(acked.values(), 1)}
