@@ -132,6 +132,7 @@ async def test_it_goes_on_without_postgresql_and_a_new_subscriber_is_served(stac
     await asyncio.to_thread(stack.stop_postgres, "immediate")
     try:
         assert await asyncio.to_thread(stack.publish, room, 1) == {}
+        await recorder.wait_for(1)
         late = await Person(stack.ws(2)).connect()
         late_recorder = await late.subscribe(room)  # a channel that its gateway has not seen before
         fresh = await late.subscribe(room + "-never-seen")
