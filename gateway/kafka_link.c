@@ -106,7 +106,9 @@ static void delivered(void *owner, uint64_t token, int error, const char *why)
     histogram_record(&g->metrics.ephemeral_publish_seconds, (clock_mono_ns() - h->since_ns) / NS_PER_US);
     *(code ? &g->metrics.ephemeral_refused_total : &g->metrics.ephemeral_published_total) += 1;
     forget(h);
-    ops_publish_done(g, ticket, &(struct ops_published){.code = code, .text = bytes_str(code ? why ? why : "not taken by every cell" : "")});
+    if (!why)
+        why = code ? "not taken by every cell" : "";
+    ops_publish_done(g, ticket, &(struct ops_published){.code = code, .text = bytes_str(why)});
 }
 
 static void fatal(void *owner, const char *why)
