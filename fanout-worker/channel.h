@@ -25,11 +25,11 @@ struct channel {
     struct list cached_link;  /* of struct routes::cached while the ring holds something */
     struct list dirty_link;   /* of struct routes::dirty: appended to in this turn */
     struct list due_link;     /* of struct routes::soon or ::late */
-    struct list swept_link;   /* of struct routes::swept while it has cursors */
+    struct list swept_link;   /* of struct routes::swept while it has cursors that have a position */
     int64_t due_ns, swept_ns; /* loop clock */
     struct list cursors;      /* struct cursor::channel_link */
     struct list behind;       /* struct cursor::state_link, the one that waits longest first */
-    uint32_t placed;          /* cursors that stand somewhere */
+    uint32_t placed;          /* cursors that stand somewhere: neither waiting nor passing */
     uint32_t hash;            /* channel_place().partition_hash */
     bool known;               /* epoch and ring.next are meant */
     uint64_t epoch;
@@ -48,6 +48,7 @@ enum cursor_state {
     CURSOR_READY,   /* what comes next is in the ring: on struct taker::ready */
     CURSOR_BEHIND,  /* what comes next is in PostgreSQL only: on struct channel::behind */
     CURSOR_STALLED, /* the same, but its gateway takes nothing now: on struct taker::stalled */
+    CURSOR_PASSING, /* has no position: gets ephemeral publications as they pass, or not at all */
 };
 
 struct cursor {
@@ -58,6 +59,7 @@ struct cursor {
     struct taker *taker;
     enum cursor_state state;
     bool from_head;    /* as in fan_subscribe */
+    bool ephemeral;    /* as in fan_subscribe: decided, it is CURSOR_PASSING */
     bool answered;     /* fan_subscribed was sent */
     uint8_t asks;      /* answers about the head that did not reach `since` */
     uint64_t epoch;    /* as in fan_subscribe */

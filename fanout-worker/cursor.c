@@ -29,12 +29,18 @@ static void taker_is_busy(struct routes *r, struct taker *t)
         list_append(&r->busy, &t->busy_link);
 }
 
+static bool is_placed(enum cursor_state state)
+{
+    return state != CURSOR_WAITING && state != CURSOR_PASSING;
+}
+
 /* The one place where a cursor changes its state. */
 static void cursor_goto(struct routes *r, struct cursor *c, enum cursor_state state)
 {
     struct channel *ch = c->channel;
     struct taker *t = c->taker;
-    bool was_behind = c->state == CURSOR_BEHIND, was_placed = c->state != CURSOR_WAITING;
+    bool was_behind = c->state == CURSOR_BEHIND, was_waiting = c->state == CURSOR_WAITING;
+    bool was_placed = is_placed(c->state);
     list_remove(&c->state_link);
     c->state = state;
     if (state == CURSOR_READY)
@@ -43,13 +49,13 @@ static void cursor_goto(struct routes *r, struct cursor *c, enum cursor_state st
         list_append(&ch->behind, &c->state_link);
     if (state == CURSOR_STALLED)
         list_append(&t->stalled, &c->state_link);
-    if (!was_placed)
+    if (was_waiting)
         c->placed_ns = r->now_ns;
     if (state == CURSOR_READY || was_behind)
         taker_is_busy(r, t);
-    ch->placed += (state != CURSOR_WAITING) - was_placed;
+    ch->placed += is_placed(state) - was_placed;
     t->n_behind += (state == CURSOR_BEHIND) - was_behind;
-    r->metrics->interests_waiting -= (state != CURSOR_WAITING) - was_placed;
+    r->metrics->interests_waiting += (state == CURSOR_WAITING) - was_waiting;
     r->metrics->interests_behind += (state == CURSOR_BEHIND) - was_behind;
 }
 
@@ -67,6 +73,7 @@ void cursor_restart(struct routes *r, struct cursor *c, const struct fan_subscri
 {
     cursor_goto(r, c, CURSOR_WAITING);
     c->from_head = what->from_head;
+    c->ephemeral = what->ephemeral;
     c->epoch = what->epoch;
     c->since = what->since;
     c->answered = false;
@@ -96,6 +103,11 @@ void cursor_decide(struct routes *r, struct cursor *c)
     const struct partition *partition = routes_partition(r, ch->hash);
     if (c->state != CURSOR_WAITING || !partition || !partition->caught_up)
         return;
+    if (c->ephemeral) { /* asks PostgreSQL nothing: it goes on while that one is away */
+        cursor_goto(r, c, CURSOR_PASSING);
+        answer(r, c, STATUS_OK);
+        return;
+    }
     if (!ch->known) {
         fill_ask_head(r, ch);
         return;

@@ -151,6 +151,11 @@ static bool on_full(void *owner, const struct taker *t)
     return gateway_full(container_of(t, struct gateway_link, taker));
 }
 
+static bool on_crowded(void *owner, const struct taker *t)
+{
+    return gateway_crowded(container_of(t, struct gateway_link, taker));
+}
+
 static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status,
                           uint64_t epoch, uint64_t seq)
 {
@@ -207,6 +212,7 @@ static void on_ask_page(void *owner, struct bytes channel, enum page_purpose pur
 
 const struct routes_ports flow_ports = {
     .full = on_full,
+    .crowded = on_crowded,
     .subscribed = on_subscribed,
     .publication = on_publication,
     .not_mine = on_not_mine,

@@ -35,6 +35,12 @@ bool gateway_full(const struct gateway_link *g)
     return link_pending(g->l) > (size_t)g->worker->options.link_pending_max;
 }
 
+/* A flood of ephemeral publications alone never fills the link: the rest is for durable ones. */
+bool gateway_crowded(const struct gateway_link *g)
+{
+    return link_pending(g->l) > (size_t)g->worker->options.link_pending_max / 4;
+}
+
 void gateway_breathe(struct gateway_link *g)
 {
     g->paused = g->n_reads >= (uint32_t)g->worker->options.reads_max || gateway_full(g);

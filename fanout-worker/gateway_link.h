@@ -34,6 +34,7 @@ void gateways_tick(struct worker *w,
 
 struct gateway_link *gateway_of(struct taker *t);
 bool gateway_full(const struct gateway_link *g); /* it takes nothing now */
+bool gateway_crowded(const struct gateway_link *g); /* what is worth nothing later gives way */
 /* More or less is unanswered than before: its link is read, or not. */
 void gateway_breathe(struct gateway_link *g);
 

@@ -162,7 +162,7 @@ void channel_epoch(struct routes *r, struct channel *ch, uint64_t epoch, uint64_
         c->asks = 0;
         if (c->state == CURSOR_WAITING)
             cursor_decide(r, c);
-        else
+        else if (c->state != CURSOR_PASSING)
             cursor_lose(r, c);
     }
 }
@@ -266,7 +266,7 @@ int routes_subscribe(struct routes *r, struct taker *t, const struct fan_subscri
     if (!routes_owns(r, what->channel))
         return ROUTES_NOT_MINE;
     struct channel *ch = find_or_new(r, what->channel);
-    if (list_is_empty(&ch->cursors)) {
+    if (!what->ephemeral && !list_is_linked(&ch->swept_link)) {
         ch->swept_ns = r->now_ns;
         list_append(&r->swept, &ch->swept_link);
     }
@@ -350,9 +350,9 @@ int routes_ephemeral(struct routes *r, struct bytes channel, const struct pub *p
     if (!routes_partition(r, ch->hash)->caught_up)
         return 0;
     list_for_each (c, &ch->cursors, channel_link) {
-        if (c->state == CURSOR_WAITING)
+        if (c->state != CURSOR_PASSING)
             continue;
-        if (r->ports->full(r->owner, c->taker))
+        if (r->ports->crowded(r->owner, c->taker))
             r->metrics->ephemeral_dropped_total++;
         else
             r->ports->publication(r->owner, c->taker, p, true);

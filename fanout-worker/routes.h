@@ -27,6 +27,7 @@ struct routes_ports {
     bool (*full)(
         void *owner,
         const struct taker *t); /* it takes nothing now; taker_drained is called when it does */
+    bool (*crowded)(void *owner, const struct taker *t); /* full before long: takes no ephemeral ones */
     void (*subscribed)(void *owner, struct taker *t, struct bytes channel, uint32_t status,
                        uint64_t epoch, uint64_t seq);
     /* live: it came from Kafka while the taker was waiting for it */
@@ -104,7 +105,8 @@ void routes_taker_drained(struct routes *r, struct taker *t);
 /* A durable record. stub: p has no payload, the row has to be read. -> 0, or enum
  * routes_answer */
 int routes_record(struct routes *r, struct bytes channel, struct pub *p, bool stub);
-/* An ephemeral one: goes out at once or not at all. -> 0, ROUTES_NOT_MINE */
+/* An ephemeral one: goes out at once, to those who subscribed to such ones, or not at all.
+ * -> 0, ROUTES_NOT_MINE */
 int routes_ephemeral(struct routes *r, struct bytes channel, const struct pub *p);
 /* The position of a channel in PostgreSQL; seq 0: nothing was published in that epoch. */
 void routes_head(struct routes *r, struct bytes channel, uint64_t epoch, uint64_t seq);

@@ -21,6 +21,7 @@
  *     data in a binary namespace: the bytes of the JSON text
  *     skip_history, delta: taken, and change nothing (every message of a durable channel is in
  *     the log; there are no deltas)
+ *     in an ephemeral namespace: after or idempotency_key is error 108, the result is empty
  *     version above 0: error 108; to drop that promise silently would deliver what the caller
  *     wants dropped
  *

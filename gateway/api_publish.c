@@ -151,6 +151,10 @@ static uint32_t check_target(struct publishing *p, struct target *t,
         return 107;
     }
     code = resolve_after(p->op, channel, p->after, after);
+    if (code == 0 && channel->ns->options.ephemeral && (after->n || p->key.n)) {
+        api_op_detail(p->op, "an ephemeral channel offers neither after nor idempotency_key");
+        return 108;
+    }
     if (code)
         api_op_detail(p->op, "after: at most %d of \"channel@seq\", of the same tenant",
                       AFTER_MAX);
@@ -187,6 +191,7 @@ static void start_target(struct publishing *p, struct target *t)
             .tags = p->tags,
             .after = buf_bytes(&after),
             .key = p->key,
+            .ephemeral = channel.ns->options.ephemeral ? channel.tenant : NULL,
         };
         p->running++;
         t->ticket = ops_publish(p->op->call->gateway, &what, published, t);
@@ -196,8 +201,13 @@ static void start_target(struct publishing *p, struct target *t)
 
 /* ---- the answer */
 
+/* An ephemeral one has no position. */
 static void print_result(struct buf *into, const struct target *t)
 {
+    if (t->seq == 0) {
+        buf_append_str(into, "{}");
+        return;
+    }
     buf_append_str(into, "{\"offset\":");
     buf_append_u64(into, t->seq);
     buf_append_str(into, ",\"epoch\":\"");

@@ -1,5 +1,6 @@
 #include "api_params.h"
 #include "core/json.h"
+#include "permission.h"
 #include "publication.h"
 
 /* ---- history */
@@ -51,8 +52,7 @@ void api_history_start(struct api_op *op)
     if (!api_channel(op, &channel) || !api_i64(op, API_limit, &q.limit) ||
         !api_bool(op, API_reverse, &q.reverse) || !read_since(op, &q))
         return;
-    const struct namespace_options *o = &channel.ns->options;
-    uint32_t code = o->history_limit == 0 || o->history_ttl == 0 ? 108 : history_check(&q);
+    uint32_t code = permission_has_history(&channel) ? history_check(&q) : 108;
     if (code)
         return api_op_finish(op, code);
     op->work = history_read(op->call->gateway, &channel, &q, history_arrived, op);

@@ -36,6 +36,7 @@ struct channel *channel_new(struct gateway *g, struct bytes full)
     c->place = channel_place(full);
     list_init(&c->dirty);
     list_init(&c->pages);
+    list_init(&c->passing);
     wheel_timer_init(&c->linger, NULL);
     wheel_timer_init(&c->holding, hold_over);
     push_head(&c->push[false], c->name);
@@ -75,6 +76,7 @@ static void drop_first(struct rings *r, struct channel *c)
     c->count--;
     c->bytes -= frame_bytes(f);
     r->bytes -= frame_bytes(f);
+    r->passing_bytes -= c->ephemeral ? frame_bytes(f) : 0;
     list_remove(&f->by_age);
     frame_free(f);
 }
@@ -92,6 +94,7 @@ void channel_free(struct rings *r, struct channel *c)
     wheel_cancel(&c->linger);
     wheel_cancel(&c->holding);
     list_remove(&c->dirty);
+    list_remove(&c->passing);
     buf_fini(&c->push[0]);
     buf_fini(&c->push[1]);
     free(c->slots);
@@ -127,6 +130,7 @@ static void hold(struct rings *r, struct channel *c, struct frame *f)
 {
     c->bytes += frame_bytes(f);
     r->bytes += frame_bytes(f);
+    r->passing_bytes += c->ephemeral ? frame_bytes(f) : 0;
     list_append(&r->by_age, &f->by_age);
 }
 
@@ -187,6 +191,19 @@ enum channel_appended channel_append(struct rings *r, struct channel *c, const s
     c->head = p->seq;
     push_last(r, c, f);
     return answer;
+}
+
+void channel_pass(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch)
+{
+    assert(c->state == CHANNEL_LIVE && c->ephemeral);
+    struct frame *f = frame_new(c, p, scratch);
+    f->seq = ++c->head;
+    push_last(r, c, f);
+}
+
+void channel_drain(struct rings *r, struct channel *c)
+{
+    drop_all(r, c);
 }
 
 bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, uint32_t n)

@@ -39,6 +39,7 @@ struct frame {
 struct rings {
     struct list by_age;    /* struct frame::by_age, oldest first */
     size_t bytes;          /* of all frames in rings */
+    size_t passing_bytes;  /* of those of ephemeral channels among them */
     size_t bytes_max;      /* --rings-bytes */
     size_t channel_bytes;  /* --ring-bytes */
     uint32_t messages_max; /* --ring-messages */
@@ -76,6 +77,7 @@ struct channel {
     struct bytes full, name;   /* tenant/name, and what stands behind the tenant */
     struct channel_place place;
     enum channel_state state;
+    bool ephemeral;            /* its publications have no number; head, ring and cursors are of this gateway's own counting */
     bool astray;               /* its worker says that it is not its own: told again soon */
     bool heard;                /* a canary's: somebody of ours listens (canary.h) */
     uint64_t epoch, head;      /* of the newest publication seen; undefined while CHANNEL_ASKED */
@@ -97,6 +99,7 @@ struct channel {
     int64_t holds_in_vain_ns[2]; /* when the last two such waits ran out; 0: none */
     int64_t holds_off_until_ns; /* nothing is held until then */
 
+    struct list passing;       /* struct gateway::passing: its ring holds ephemeral frames */
     struct list pages;         /* struct page::by_channel */
     struct buf push[2];        /* `{"push":{"channel":"SPELLING",`: short and full spelling */
     struct wheel_timer linger; /* set while nobody listens */
@@ -125,6 +128,9 @@ const struct frame *channel_frame(const struct channel *c, uint64_t seq);
 void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t head);
 /* Only while live. scratch: any buffer, cleared. */
 enum channel_appended channel_append(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);
+/* An ephemeral one becomes the new head. Only while live. */
+void channel_pass(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);
+void channel_drain(struct rings *r, struct channel *c); /* its ring is empty, the head stays */
 /* Puts frames below the ring: frames[0…n) ascend without a hole and the last one's seq is the base. Owns them from
  * here. -> true, or false when the ring has no room for all of them (nothing was taken) */
 bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, uint32_t n);

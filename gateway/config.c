@@ -11,9 +11,11 @@ struct config {
     unsigned refs;
     uint64_t version;
     json_t *root;          /* owns every text that a slice points to */
+    struct map cells;      /* struct config_cell::by_name */
     struct map tenants;    /* struct config_tenant::by_name */
     struct map namespaces; /* struct config_namespace::by_name */
     struct map api_keys;   /* struct config_api_key::by_sha256 */
+    bool has_ephemeral;
 };
 
 /* Under construction: where it stands, for the reason. */
@@ -56,6 +58,40 @@ static bool is_here(struct bytes cell, struct texts cells)
     return cell.n == 0;
 }
 
+static const struct config_cell *find_cell(const struct config *c, struct bytes name)
+{
+    return map_find_bytes(&c->cells, name, struct config_cell, by_name, name);
+}
+
+static int read_cell(struct reader *r, json_t *from)
+{
+    struct bytes name = text_member(from, "name");
+    const char *topic = json_string_value(json_object_get(from, "topic"));
+    json_t *partitions = json_object_get(from, "partitions");
+    if (name.n == 0 || find_cell(r->config, name))
+        return refuse(r, "cell", name, "without a name, or there twice");
+    if (!topic || !json_is_integer(partitions) || json_integer_value(partitions) < 1 ||
+        json_integer_value(partitions) > INT32_MAX)
+        return refuse(r, "cell", name, "needs a topic and its number of partitions");
+    struct config_cell *cell = calloc(1, sizeof *cell);
+    assert(cell);
+    *cell = (struct config_cell){
+        .name = name, .topic = topic, .partitions = (uint32_t)json_integer_value(partitions)};
+    map_insert(&r->config->cells, &cell->by_name, hash_bytes(name));
+    return 0;
+}
+
+static void host(struct config_tenant *t, const struct config *c, struct texts cells)
+{
+    t->cells = calloc(cells.n + 1, sizeof *t->cells);
+    assert(t->cells);
+    for (size_t i = 0; i < cells.n; i++) {
+        const struct config_cell *cell = find_cell(c, cells.items[i]);
+        if (cell)
+            t->cells[t->n_cells++] = cell;
+    }
+}
+
 static int read_tenant(struct reader *r, json_t *from)
 {
     struct bytes name = text_member(from, "name");
@@ -70,9 +106,11 @@ static int read_tenant(struct reader *r, json_t *from)
     assert(t);
     t->name = name;
     t->here = is_here(r->cell, cells);
+    host(t, r->config, cells);
     texts_fini(&cells);
     size_t before = r->why->n;
     if (tenant_options_read(&t->options, json_object_get(from, "options"), r->why) < 0) {
+        free(t->cells);
         free(t);
         buf_printf(r->why, " (tenant \"%.*s\")", BYTES_FMT(name));
         return -EBADMSG;
@@ -133,6 +171,7 @@ static int read_namespace(struct reader *r, json_t *from)
         return error;
     }
     ns->format = bytes_is(ns->options.format, "binary") ? FORMAT_BINARY : FORMAT_JSON;
+    r->config->has_ephemeral |= ns->options.ephemeral;
     map_insert(&r->config->namespaces, &ns->by_name, hash_bytes(ns->key));
     return 0;
 }
@@ -201,11 +240,12 @@ int config_parse(struct bytes json, uint64_t version, struct bytes cell,
     c->refs = 1;
     c->version = version;
     c->root = root;
+    map_init(&c->cells);
     map_init(&c->tenants);
     map_init(&c->namespaces);
     map_init(&c->api_keys);
     struct reader r = {c, cell, ret_why};
-    if (read_each(&r, "tenants", read_tenant) < 0 ||
+    if (read_each(&r, "cells", read_cell) < 0 || read_each(&r, "tenants", read_tenant) < 0 ||
         read_each(&r, "namespaces", read_namespace) < 0 ||
         read_each(&r, "api_keys", read_api_key) < 0) {
         config_unref(c);
@@ -230,14 +270,19 @@ struct config *config_unref(const struct config *c)
     struct config_namespace *ns;
     struct config_api_key *key;
     struct config_tenant *tenant;
+    struct config_cell *cell;
     map_for_each (ns, &mine->namespaces, by_name)
         namespace_free(ns);
     map_for_each (key, &mine->api_keys, by_sha256)
         free(key);
     map_for_each (tenant, &mine->tenants, by_name) {
         tenant_options_fini(&tenant->options);
+        free(tenant->cells);
         free(tenant);
     }
+    map_for_each (cell, &mine->cells, by_name)
+        free(cell);
+    map_fini(&mine->cells);
     map_fini(&mine->namespaces);
     map_fini(&mine->api_keys);
     map_fini(&mine->tenants);
@@ -267,6 +312,27 @@ const struct config_namespace *config_namespace(const struct config *c, struct b
     memcpy(text + tenant.n + 1, name.n ? name.p : "", name.n);
     return map_find_bytes(&c->namespaces, bytes_of(text, tenant.n + 1 + name.n),
                           struct config_namespace, by_name, key);
+}
+
+bool config_is_ephemeral(const struct config *c, struct bytes full)
+{
+    struct bytes tenant, name;
+    if (!c || !c->has_ephemeral || !channel_split(full, &tenant, &name))
+        return false;
+    const struct config_namespace *ns = config_namespace(c, tenant, channel_namespace(name));
+    return ns && ns->options.ephemeral;
+}
+
+bool config_has_ephemeral(const struct config *c)
+{
+    return c->has_ephemeral;
+}
+
+void config_each_topic(const struct config *c, void (*each)(void *ctx, const char *topic), void *ctx)
+{
+    const struct config_cell *cell;
+    map_for_each (cell, &c->cells, by_name)
+        each(ctx, cell->topic);
 }
 
 const struct config_api_key *config_api_key(const struct config *c, struct bytes plain)

@@ -45,10 +45,19 @@ struct namespace_options {
 #undef NAMESPACE_OPT
 };
 
+struct config_cell {
+    struct map_node by_name; /* struct config::cells */
+    struct bytes name;
+    const char *topic;
+    uint32_t partitions; /* of the topic; stands for the life of the cell */
+};
+
 struct config_tenant {
     struct map_node by_name; /* struct config::tenants */
     struct bytes name;
     bool here; /* this gateway's cell is one of the tenant's */
+    const struct config_cell **cells; /* that host it, as far as the configuration tells their topics */
+    size_t n_cells;
     struct tenant_options options;
 };
 
@@ -83,6 +92,11 @@ uint64_t config_version(const struct config *c);
 const struct config_tenant *config_tenant(const struct config *c, struct bytes name);
 const struct config_namespace *config_namespace(const struct config *c, struct bytes tenant,
                                                 struct bytes name);
+/* Of a channel in full form; what is not known counts as durable. */
+bool config_is_ephemeral(const struct config *c, struct bytes full);
+bool config_has_ephemeral(const struct config *c); /* any namespace */
+/* Each cell's topic, in no order. */
+void config_each_topic(const struct config *c, void (*each)(void *ctx, const char *topic), void *ctx);
 const struct config_api_key *config_api_key(const struct config *c, struct bytes plain);
 
 /* A spelling, understood. The slices point into `text` of the same struct: it may not be copied

@@ -2,6 +2,8 @@
 
 #include "canary.h"
 #include "fan_link.h"
+#include "flow.h"
+#include "kafka_link.h"
 #include "summons.h"
 #include "ws.h"
 
@@ -100,6 +102,8 @@ static int config_came(struct gateway *g, struct bytes body)
             log_warn("config_unknown", "what=%.*s left out", BYTES_FMT(buf_bytes(&why)));
         config_unref(g->config);
         g->config = fresh;
+        kafka_link_configured(g->kafka);
+        flow_configured(g);
     }
     buf_fini(&why);
     return 0;

@@ -1,5 +1,6 @@
 #include "deliver.h"
 
+#include "ephemeral.h"
 #include "hold.h"
 #include "page.h"
 #include "ws.h"
@@ -21,6 +22,8 @@ static const struct frame *next_frame(struct sub *s)
     struct channel *c = s->channel;
     if (!is_behind(s))
         return NULL;
+    if (c->ephemeral)
+        return ephemeral_next(s);
     if (s->sent < channel_base(c))
         return page_next(s);
     if (s->page)
@@ -103,18 +106,36 @@ static bool gather_sub(struct connection *c, struct sub *s, struct buf *b, size_
     return false;
 }
 
-/* -> whether more is left than fitted */
-static bool gather_frames(struct connection *c, struct buf *b, size_t most)
+/* Durable ones, or ephemeral ones. -> whether more is left than fitted */
+static bool gather_kind(struct connection *c, struct buf *b, size_t most, bool ephemeral)
 {
-    c->gateway->gathers++;
     for (uint32_t i = 0; i < c->n_subs; i++) {
         uint32_t at = (c->gather_at + i) % c->n_subs;
-        if (!is_behind(c->subs[at]) || !gather_sub(c, c->subs[at], b, most))
+        struct sub *s = c->subs[at];
+        if (s->channel->ephemeral != ephemeral || !is_behind(s) || !gather_sub(c, s, b, most))
             continue;
         c->gather_at = at + 1;
         return true;
     }
     return false;
+}
+
+static void pass_over(struct connection *c)
+{
+    for (uint32_t i = 0; i < c->n_subs; i++)
+        if (c->subs[i]->live && c->subs[i]->channel->ephemeral)
+            ephemeral_pass_over(c->subs[i]);
+}
+
+/* Who is behind on durable ones gets no others. -> whether more is left than fitted */
+static bool gather_frames(struct connection *c, struct buf *b, size_t most)
+{
+    bool passing = !list_is_empty(&c->gateway->passing);
+    c->gateway->gathers++;
+    bool more = gather_kind(c, b, most, false);
+    if (more && passing)
+        pass_over(c);
+    return more || (passing && gather_kind(c, b, most, true));
 }
 
 static bool gather(struct connection *c, struct buf *b)
@@ -185,8 +206,13 @@ static bool walk(struct slice *slice, struct channel *c)
 {
     for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
         struct sub *s = c->subs[c->flush_at++];
-        if (!is_behind(s) || s->connection->blocked)
+        if (!is_behind(s))
             continue;
+        if (s->connection->blocked) {
+            if (c->ephemeral) /* now or never */
+                ephemeral_pass_over(s);
+            continue;
+        }
         deliver_to(s->connection);
         if (slice_is_over(slice))
             return false;
@@ -224,6 +250,8 @@ bool deliver_turn(struct gateway *g)
     g->metrics.flush_slices_total++;
     histogram_record(&g->metrics.flush_slice_seconds, (clock_mono_ns() - start) / NS_PER_US);
     bool left = !list_is_empty(&g->talking) || !list_is_empty(&g->dirty);
+    if (!left)
+        ephemeral_passed(g);
     g->metrics.flush_cut_total += left;
     return left;
 }

@@ -2,6 +2,7 @@
 
 #include "connection.h"
 #include "gateway.h"
+#include "kafka_link.h"
 #include "seq_link.h"
 
 #include "core/clock.h"
@@ -51,7 +52,7 @@ static void on_wave(struct wheel_timer *t)
     uint32_t left = count_staying(g);
     bool last = waves <= 0;
     disconnect_some(g, last ? left : left / (uint32_t)(waves + 1) + 1, last);
-    bool done = g->n_connections == 0 && seq_pending(g->seq) == 0;
+    bool done = g->n_connections == 0 && seq_pending(g->seq) == 0 && kafka_link_pending(g->kafka) == 0;
     if (done || g->now_ns >= d->until_ns + LAST_NS) {
         log_info("drained", "connections=%u publishes=%u", g->n_connections, seq_pending(g->seq));
         ev_break(g->loop, EVBREAK_ALL);

@@ -57,8 +57,8 @@ static struct link *link_of(const struct fan_links *f, struct channel_place plac
 void fan_subscribe(struct fan_links *f, struct channel *c)
 {
     struct link *l = link_of(f, c->place);
-    struct fan_subscribe m = {.channel = c->full, .from_head = 1};
-    if (c->state == CHANNEL_LIVE) {
+    struct fan_subscribe m = {.channel = c->full, .from_head = 1, .ephemeral = c->ephemeral};
+    if (c->state == CHANNEL_LIVE && !c->ephemeral) {
         m.from_head = 0;
         m.epoch = c->epoch;
         m.since = c->head;

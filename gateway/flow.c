@@ -4,20 +4,25 @@
 #include "canary.h"
 #include "connection.h"
 #include "deliver.h"
+#include "ephemeral.h"
+#include "fan_link.h"
 #include "hub.h"
 #include "join.h"
 #include "page.h"
 #include "reply.h"
 #include "sub.h"
+#include "sweep.h"
 
 #define JOINS_BEHIND (16 << 10) /* bytes that wait for a client; above, joins and leaves are not pushed to it */
 
 /*  client ──command──▶ connection ──▶ verbs_*.c ─┬─ publish ──▶ ops ──▶ seq_link ──▶ sequencer
+ *                                                │   (ephemeral)     └─▶ kafka_link ──▶ the topic
  *                                                ├─ subscribe ▶ sub, hub ──▶ fan_link ──▶ worker
  *                                                └─ history … ▶ ops ──▶ fan_link ──▶ worker
  *
  *  worker ──▶ fan_link ──▶ flow_subscribed ──▶ join: the subscribe is answered
  *                      ──▶ flow_publication ─▶ channel: one frame in the ring, the channel is dirty
+ *                                              (ephemeral: no position, gone when everybody had his turn)
  *                      ──▶ ops_*_came ──▶ page, errand, api: whoever asked
  *
  *  end of the turn ──▶ flow_turn ──▶ ops, admission, join ──▶ deliver ──▶ ws ──▶ clients            */
@@ -57,9 +62,12 @@ static void jump(struct channel *c)
 void flow_subscribed(struct gateway *g, const struct fan_subscribed *m)
 {
     struct channel *c = hub_find(g, m->channel);
-    if (!c)
+    if (!c || (c->ephemeral && c->state == CHANNEL_LIVE))
         return;
-    if (c->state == CHANNEL_ASKED) {
+    if (c->ephemeral) {
+        channel_stand(&g->rings, c, 0, 0);
+        decide_joins(c);
+    } else if (c->state == CHANNEL_ASKED) {
         channel_stand(&g->rings, c, m->epoch, m->seq);
         decide_joins(c);
     } else if (m->epoch > c->epoch) {
@@ -71,6 +79,33 @@ void flow_subscribed(struct gateway *g, const struct fan_subscribed *m)
     }
 }
 
+/* A namespace has changed sides: positions of the one kind mean nothing to the other. Whoever is there comes anew. */
+static void change_sides(struct channel *c)
+{
+    struct gateway *g = c->gateway;
+    sweep_forget(c);
+    page_drop_all(c);
+    for (uint32_t i = c->n_subs; i-- > 0;) { /* each ends itself alone, whose place the last one takes */
+        if (c->subs[i]->live)
+            sub_unsubscribe(c->subs[i], UNSUBSCRIBE_INSUFFICIENT_STATE);
+        else
+            join_fail(c->subs[i], 100);
+    }
+    channel_stand(&g->rings, c, 0, 0);
+    list_remove(&c->passing);
+    c->state = CHANNEL_ASKED;
+    c->ephemeral = !c->ephemeral;
+    fan_subscribe(g->fan, c);
+}
+
+void flow_configured(struct gateway *g)
+{
+    struct channel *c;
+    map_for_each(c, &g->channels, by_name)
+        if (c->ephemeral != config_is_ephemeral(g->config, c->full))
+            change_sides(c);
+}
+
 /* ---- a publication */
 
 int flow_publication(struct gateway *g, const struct fan_publication *m)
@@ -80,10 +115,14 @@ int flow_publication(struct gateway *g, const struct fan_publication *m)
     if (error < 0)
         return error;
     struct channel *c = hub_find(g, m->channel);
-    if (!c || c->state != CHANNEL_LIVE || p.seq == 0)
+    if (!c || c->state != CHANNEL_LIVE || c->ephemeral != (p.seq == 0))
         return 0;
-    g->metrics.publications_total++;
     c->heard_ns = g->now_ns;
+    if (c->ephemeral) {
+        ephemeral_pass(c, &p);
+        return 0;
+    }
+    g->metrics.publications_total++;
     switch (channel_append(&g->rings, c, &p, &g->scratch)) {
     case CHANNEL_REPEATED:
         g->metrics.publications_repeated_total++;

@@ -7,6 +7,8 @@
 /* ---- up: what workers say (fan_link.c) */
 struct channel *flow_channel(const struct gateway *g, struct bytes full); /* -> NULL when nobody here listens */
 void flow_subscribed(struct gateway *g, const struct fan_subscribed *m);
+/* g->config is another one. */
+void flow_configured(struct gateway *g);
 int flow_publication(struct gateway *g, const struct fan_publication *m); /* -> 0, -EBADMSG */
 void flow_join(struct gateway *g, struct bytes channel, struct bytes info);
 void flow_leave(struct gateway *g, struct bytes channel, struct bytes info);

@@ -28,6 +28,7 @@ struct gateway {
     struct rings rings;
     struct map channels;      /* struct channel::by_name */
     struct list dirty;        /* struct channel::dirty, in turn */
+    struct list passing;      /* struct channel::passing: rings with ephemeral frames */
     struct list connections;  /* struct connection::all */
     struct list resuming;     /* struct connection::resuming */
     struct list talking;      /* struct connection::talking: replies wait, or cursors are behind */
@@ -44,6 +45,7 @@ struct gateway {
     struct ws *ws;
     struct seq_links *seq;
     struct fan_links *fan;
+    struct kafka_link *kafka;
     struct ctl_link *ctl;     /* NULL without a supervisor */
     struct ops *ops;
     struct admission admission;

@@ -6,6 +6,7 @@
 #include "fan_link.h"
 #include "flow.h"
 #include "http.h"
+#include "kafka_link.h"
 #include "seq_link.h"
 #include "sweep.h"
 #include "ws.h"
@@ -71,6 +72,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
         sweep_heads(l->g);
     }
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);
+    l->g->metrics.ephemeral_pending = kafka_link_pending(l->g->kafka);
 }
 
 static void start_loop(struct gateway_loop *l, struct ev_loop *loop)
@@ -128,6 +130,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     start_loop(l, loop);
     g->fan = fan_links_new(g);
     g->seq = seq_links_new(g, g->options->sequencer);
+    g->kafka = kafka_link_new(g);
     g->ws = ws_new(g, &http_handlers);
     if (!g->ws) {
         buf_append_str(ret_error, "libwebsockets does not start; see the log");
@@ -151,6 +154,7 @@ void gateway_stop(struct gateway *g)
     listener_free(g->turns->listener);
     ws_free(g->ws);
     seq_links_free(g->seq);
+    kafka_link_free(g->kafka);
     fan_links_free(g->fan);
     stop_loop(g->turns, g->loop);
     free(g->turns);

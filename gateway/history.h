@@ -1,6 +1,6 @@
 /* The history call of clients and of the HTTP API: what of a channel's log a caller is shown.
  * Visible are the newest history_limit publications that are not older than history_ttl (both
- * of the namespace; one of them 0 is error 108, which permission_history answers before).
+ * of the namespace; one of them 0, or an ephemeral namespace, is error 108, which permission.h answers before).
  * Recovery is another thing and reaches farther.
  *
  * A call is one to a few ops_read, one after the other: forward reads must first know the head.

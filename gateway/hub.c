@@ -40,6 +40,7 @@ struct channel *hub_open(struct gateway *g, struct bytes full)
     }
     c = channel_new(g, full);
     c->linger.fire = give_up;
+    c->ephemeral = config_is_ephemeral(g->config, full);
     c->heard_ns = g->now_ns;
     map_insert(&g->channels, &c->by_name, hash_bytes(c->full));
     g->metrics.channels++;

@@ -10,11 +10,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-static void fail(struct sub *s, uint32_t code);
-
 static void too_late(struct wheel_timer *t)
 {
-    fail(container_of(t, struct joining, deadline)->sub, 100);
+    join_fail(container_of(t, struct joining, deadline)->sub, 100);
 }
 
 void join_begin(struct sub *s, const struct joining *how)
@@ -60,7 +58,7 @@ static void unsubscribe_after(struct connection *c, uint32_t id)
     connection_said(c);
 }
 
-static void fail(struct sub *s, uint32_t code)
+void join_fail(struct sub *s, uint32_t code)
 {
     struct connection *c = s->connection;
     uint32_t id = s->joining->id, unsubscribe_id = s->joining->unsubscribe_id;
@@ -132,7 +130,7 @@ static void succeed(struct sub *s, bool recovered)
 void join_unrecovered(struct sub *s)
 {
     if (s->joining->reject)
-        fail(s, 112);
+        join_fail(s, 112);
     else
         succeed(s, false);
 }
@@ -145,7 +143,7 @@ static void head_said(void *ctx, const struct ops_head *answer)
     struct joining *j = s->joining;
     j->ticket = 0;
     if (answer->code) {
-        fail(s, 100);
+        join_fail(s, 100);
     } else if (answer->epoch == s->channel->epoch && answer->head >= j->offset) {
         j->head_confirmed = true;
         join_decide_soon(s);

@@ -35,6 +35,7 @@ void join_begin(struct sub *s, const struct joining *how);
 void join_decide_soon(struct sub *s);  /* something that it waited for is there */
 void join_decide_due(struct gateway *g); /* those; once a turn */
 void join_unrecovered(struct sub *s);  /* what follows the offset is gone */
+void join_fail(struct sub *s, uint32_t code); /* answers with an error and ends the subscription */
 void join_forget(struct sub *s);       /* the subscription ends without a reply */
 
 #endif

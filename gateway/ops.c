@@ -3,11 +3,13 @@
 #include "ctl_link.h"
 #include "fan_link.h"
 #include "gateway.h"
+#include "kafka_link.h"
 #include "seq_link.h"
 
 #include "core/clock.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #define CALL_TIMEOUT_NS (3 * NS_PER_S) /* the supervisor waits for 2 s itself */
@@ -30,6 +32,7 @@ struct operation {
     void *ctx;
     int slot;      /* of the worker that was asked, or -1 */
     uint32_t code; /* why it failed */
+    const char *why; /* the same in words, or NULL */
     struct wheel_timer deadline;
 };
 
@@ -83,7 +86,7 @@ static void fail(struct operation *o)
     forget(o);
     switch (copy.kind) {
     case PUBLISH:
-        copy.done.published(copy.ctx, &(struct ops_published){.code = copy.code});
+        copy.done.published(copy.ctx, &(struct ops_published){.code = copy.code, .text = bytes_str(copy.why ? copy.why : "")});
         break;
     case READ:
         copy.done.range(copy.ctx, &(struct ops_range){.code = copy.code});
@@ -152,10 +155,12 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
 {
     struct operation *o = begin(g, PUBLISH, ctx, 0); /* its time is kept by pending.c */
     o->done.published = done;
-    if (seq_publish(g->seq, o->ticket, what) == 0)
+    int error = what->ephemeral ? kafka_link_publish(g->kafka, o->ticket, what) : seq_publish(g->seq, o->ticket, what);
+    if (error == 0)
         return o->ticket;
-    g->metrics.publishes_refused_total++;
-    fail_soon(o, 111);
+    *(what->ephemeral ? &g->metrics.ephemeral_refused_total : &g->metrics.publishes_refused_total) += 1;
+    o->why = error == -ENOBUFS ? "too many publishes wait" : "the broker does not answer; nothing was published";
+    fail_soon(o, error == -ENOBUFS ? 111 : error == -EMSGSIZE ? 107 : 100);
     return o->ticket;
 }
 

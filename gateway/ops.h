@@ -8,6 +8,7 @@
 #include "wire/messages.h"
 
 struct gateway;
+struct config_tenant;
 
 struct ops_publish {
     struct bytes channel; /* full form; permission has been checked */
@@ -18,13 +19,14 @@ struct ops_publish {
     struct bytes after;   /* references, or empty */
     struct bytes key;     /* idempotency key, or empty */
     uint64_t shown;       /* highest id written on the asker's connection; 0: none */
+    const struct config_tenant *ephemeral; /* whose cells get it, without a row; NULL: a durable one */
 };
 
 /* code: 0 or a protocol error code; text: why. Bytes are borrowed for the call. */
 struct ops_published {
     uint32_t code;
     struct bytes text;
-    uint64_t epoch, seq, id;
+    uint64_t epoch, seq, id; /* seq 0: an ephemeral one */
 };
 struct ops_range {
     uint32_t code;

@@ -45,10 +45,16 @@ uint32_t permission_publish(const struct config_channel *c, struct bytes user, b
                   o->allow_publish_for_anonymous, user, subscribed);
 }
 
+bool permission_has_history(const struct config_channel *c)
+{
+    const struct namespace_options *o = &c->ns->options;
+    return !o->ephemeral && o->history_limit != 0 && o->history_ttl != 0;
+}
+
 uint32_t permission_history(const struct config_channel *c, struct bytes user, bool subscribed)
 {
     const struct namespace_options *o = &c->ns->options;
-    if (o->history_limit == 0 || o->history_ttl == 0)
+    if (!permission_has_history(c))
         return 108;
     return decide(o->allow_history_for_client, o->allow_history_for_subscriber,
                   o->allow_history_for_anonymous, user, subscribed);

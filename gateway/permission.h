@@ -15,7 +15,9 @@
 uint32_t permission_subscribe(const struct config_channel *c, struct bytes user, bool token);
 /* subscribed: on this connection, to this channel. -> 0, 103 */
 uint32_t permission_publish(const struct config_channel *c, struct bytes user, bool subscribed);
-/* -> 0, 103, 108 (history_limit or history_ttl is 0) */
+/* Whether there is a history to be shown: not of an ephemeral channel, nor where history_limit or history_ttl is 0. */
+bool permission_has_history(const struct config_channel *c);
+/* -> 0, 103, 108 (there is no history) */
 uint32_t permission_history(const struct config_channel *c, struct bytes user, bool subscribed);
 /* presence and presence_stats. -> 0, 103, 108 (presence is off) */
 uint32_t permission_presence(const struct config_channel *c, struct bytes user,

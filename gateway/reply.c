@@ -154,11 +154,13 @@ void reply_published(struct buf *b, uint32_t id, const struct ops_published *ans
 {
     begin(b, id, "rpc");
     buf_append_str(b, "\"data\":{");
-    number(b, "offset", answer->seq);
-    buf_append_char(b, ',');
-    text_number(b, "epoch", answer->epoch);
-    buf_append_char(b, ',');
-    text_number(b, "id", answer->id);
+    if (answer->seq) { /* an ephemeral one has no position */
+        number(b, "offset", answer->seq);
+        buf_append_char(b, ',');
+        text_number(b, "epoch", answer->epoch);
+        buf_append_char(b, ',');
+        text_number(b, "id", answer->id);
+    }
     buf_append_char(b, '}');
     reply_end(b);
 }

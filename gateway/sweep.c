@@ -31,7 +31,7 @@ void sweep_heads(struct gateway *g)
     {
         if (asked >= AT_ONCE)
             return;
-        if (c->state != CHANNEL_LIVE || c->sweep || (c->n_subs == 0 && !c->heard) || g->now_ns - c->heard_ns < QUIET_NS)
+        if (c->state != CHANNEL_LIVE || c->ephemeral || c->sweep || (c->n_subs == 0 && !c->heard) || g->now_ns - c->heard_ns < QUIET_NS)
             continue;
         c->heard_ns = g->now_ns; /* not again for as long */
         c->sweep = ops_ask_head(g, c->full, c->head, head_came, c);

@@ -27,6 +27,8 @@ static bool may_publish(struct connection *c, uint32_t id, const struct config_c
         code = 107;
     else
         code = permission_publish(ch, c->user, channel && connection_sub(c, channel));
+    if (code == 0 && ch->ns->options.ephemeral && (said->after.n || said->key.n))
+        code = 108; /* nobody would keep that promise */
     if (code)
         connection_reply_error(c, id, code);
     return code == 0;
@@ -46,7 +48,8 @@ static void publish(struct connection *c, uint32_t id, const struct config_chann
                                                   .info = s ? sub_info(s) : buf_bytes(&c->info),
                                                   .after = said->after,
                                                   .key = said->key,
-                                                  .shown = c->shown},
+                                                  .shown = c->shown,
+                                                  .ephemeral = ch->ns->options.ephemeral ? ch->tenant : NULL},
                             done, e);
 }
 

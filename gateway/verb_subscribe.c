@@ -86,7 +86,7 @@ static void take_options(struct sub *s, const struct command *m, const struct co
 {
     struct connection *c = s->connection;
     const struct namespace_options *o = &ch->ns->options;
-    s->positioned = o->force_recovery;
+    s->positioned = o->force_recovery && !o->ephemeral;
     s->present = o->presence || o->join_leave;
     s->tells = o->join_leave;
     s->wants_joins = permission_join_leave(ch, c->user, m->join_leave);

@@ -80,11 +80,12 @@ int migrate_run(const char *conninfo, struct buf *ret_text)
     if (error < 0)
         return error;
     uint64_t to = recorded(conninfo);
-    if (to > n_migrations)
+    unsigned newest = migrations[n_migrations - 1].number;
+    if (to > newest)
         buf_printf(ret_text,
                    "schema cellcast is at migration %lu, newer than this program's %u: left as "
                    "it is\n",
-                   (unsigned long)to, n_migrations);
+                   (unsigned long)to, newest);
     else if (from >= to)
         buf_printf(ret_text, "schema cellcast is at migration %lu: nothing to do\n",
                    (unsigned long)to);

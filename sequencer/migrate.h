@@ -7,7 +7,7 @@
 #include "core/buf.h"
 
 struct migration {
-    unsigned number; /* from 1, no holes */
+    unsigned number; /* ascending from 1 */
     const char *name;
     const char *sql;
 };

@@ -91,6 +91,7 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
     if (role == ROLE_GATEWAY) {
         add_flag(c, "--port=%u", (unsigned)o->slot_port_base + slot);
         add_flag(c, "--sequencer=%s", o->sequencer);
+        add_flag(c, "--kafka=%s", o->kafka);
         add_given(c, o->gateway_option);
         return c;
     }

@@ -250,6 +250,26 @@ static void check_format(struct check *c, const char *place, json_t *ns)
         fault(c, path(at, "%s.options.format", place), "\"%s\": json or binary is wanted", format);
 }
 
+/* What an ephemeral namespace cannot keep is not to be promised in the same breath. */
+static void check_ephemeral(struct check *c, const char *place, json_t *ns)
+{
+    static const char *const promises[] = {"force_recovery", "allow_history_for_client", "allow_history_for_subscriber",
+                                           "allow_history_for_anonymous"};
+    char at[PATH_MAX_BYTES];
+    json_t *options = json_object_get(ns, "options");
+    if (!json_is_true(json_object_get(options, "ephemeral")))
+        return;
+    for (size_t i = 0; i < COUNT(promises); i++)
+        if (json_is_true(json_object_get(options, promises[i])))
+            fault(c, path(at, "%s.options.%s", place, promises[i]),
+                  "an ephemeral namespace has no rows, so neither recovery nor history; leave it out");
+    const json_t *limit = json_object_get(options, "history_limit"), *ttl = json_object_get(options, "history_ttl");
+    if (json_integer_value(limit) > 0)
+        fault(c, path(at, "%s.options.history_limit", place), "an ephemeral namespace has no history; leave it out, or 0");
+    if (ttl && !(json_is_integer(ttl) && json_integer_value(ttl) == 0))
+        fault(c, path(at, "%s.options.history_ttl", place), "an ephemeral namespace has no history; leave it out, or 0");
+}
+
 /* ---- the parts of the file */
 
 static bool namespace_valid(struct bytes name)
@@ -295,6 +315,7 @@ static void check_namespace(struct check *c, const char *tenant, json_t *namespa
             "printable ASCII without / and :, 64 characters at most,");
     check_options(c, at, ns, namespace_options, COUNT(namespace_options));
     check_format(c, at, ns);
+    check_ephemeral(c, at, ns);
 }
 
 static void check_tenant_cells(struct check *c, const char *place, json_t *tenant)

@@ -165,6 +165,7 @@ static void before_lookup(void *owner)
     l->n = 0;
     l->tail_records = c->tail_records;
     l->tail_ms = c->tail_ms;
+    l->window_records = KAFKA_WINDOW_RECORDS;
     l->now_ms = clock_real_ns() / NS_PER_MS;
     for (size_t i = 0; i < c->n; i++)
         if (c->partitions[i].next == UNPLACED)

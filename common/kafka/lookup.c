@@ -53,6 +53,17 @@ static bool ask_offsets(struct lookup *l, rd_kafka_t *rk, int64_t time_ms, int64
     return err == RD_KAFKA_RESP_ERR_NO_ERROR || fail(l, err);
 }
 
+int64_t lookup_start(const struct lookup *l, int64_t was, int64_t low, int64_t end, int64_t young)
+{
+    int64_t start = end - l->tail_records, floor = end - l->window_records;
+    int64_t window = young < 0 ? end : young > floor ? young : floor;
+    if (window < start)
+        start = window;
+    if (was >= 0 && was < start)
+        start = was;
+    return start < low ? low : start;
+}
+
 /* The end comes first: what is written after it was seen is read as what is new. */
 static bool find_places(struct lookup *l, rd_kafka_t *rk)
 {
@@ -63,13 +74,7 @@ static bool find_places(struct lookup *l, rd_kafka_t *rk)
     for (size_t i = 0; i < l->n && fine; i++) {
         struct place *p = &l->places[i];
         p->end = ends[i];
-        p->start = ends[i] - l->tail_records;
-        if (young[i] >= 0 && young[i] < p->start)
-            p->start = young[i];
-        if (p->was >= 0 && p->was < p->start)
-            p->start = p->was;
-        if (p->start < lows[i])
-            p->start = lows[i];
+        p->start = lookup_start(l, p->was, lows[i], ends[i], young[i]);
     }
     free(ends);
     return fine;

@@ -22,6 +22,7 @@ struct place {
 struct lookup {
     const char *brokers, *name, *topic;
     int64_t tail_records, tail_ms;
+    int64_t window_records; /* most that are read for their age alone: a flood of ephemeral records delays no start */
     int64_t now_ms; /* since 1970 */
     struct place *places;
     size_t n; /* 0: only asks whether a broker answers */
@@ -30,6 +31,9 @@ struct lookup {
     char why[256]; /* when it did not work */
 };
 
+/* Where one partition begins. was: where reading would go on, or -1; low, end: of what is there; young: first offset that
+ * is younger than tail_ms, or -1. */
+int64_t lookup_start(const struct lookup *l, int64_t was, int64_t low, int64_t end, int64_t young);
 bool lookup_run(void *arg); /* struct lookup. -> all places found */
 
 #endif

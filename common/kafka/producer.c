@@ -16,7 +16,7 @@
 
 /* One request in flight makes batches by itself, without a wait; linger.ms=0 without it collapses
  * at 10,000 records a second. */
-static const char *const settings[][2] = {
+static const char *const lasting[][2] = {
     {"enable.idempotence", "true"},
     {"acks", "all"},
     {"retry.backoff.ms", "20"},
@@ -28,6 +28,21 @@ static const char *const settings[][2] = {
     {"queue.buffering.max.kbytes", "65536"},
     {"allow.auto.create.topics",
      "false"}, /* a topic that is gone must not come back with another number of partitions */
+    {NULL, NULL},
+};
+
+#define TEXT_OF(number) TEXT_OF_(number)
+#define TEXT_OF_(number) #number
+static const char *const brief[][2] = {
+    {"acks", "1"}, /* consumers see a record once it is replicated, either way; here the publisher does not wait for that */
+    {"retries", "0"},
+    {"linger.ms", "0"},
+    {"max.in.flight", "1"},
+    {"message.timeout.ms", TEXT_OF(KAFKA_BRIEF_MS)},
+    {"request.timeout.ms", TEXT_OF(KAFKA_BRIEF_MS)},
+    {"queue.buffering.max.messages", "50000"},
+    {"queue.buffering.max.kbytes", "65536"},
+    {"allow.auto.create.topics", "false"},
     {NULL, NULL},
 };
 
@@ -189,7 +204,8 @@ static void woken(void *owner)
 
 /* ---- the owner's side */
 
-static rd_kafka_t *new_client(const char *brokers, const char *name, struct buf *ret_error)
+static rd_kafka_t *new_client(const char *brokers, const char *name, const char *const (*settings)[2],
+                              struct buf *ret_error)
 {
     char why[256];
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, name, settings, ret_error);
@@ -207,11 +223,11 @@ static rd_kafka_t *new_client(const char *brokers, const char *name, struct buf 
     return rk;
 }
 
-int kafka_producer_new(struct ev_loop *loop, const char *brokers, const char *name,
-                       const struct kafka_producer_handlers *handlers, void *owner,
-                       struct kafka_producer **ret_producer, struct buf *ret_error)
+static int producer_new(struct ev_loop *loop, const char *brokers, const char *name, const char *const (*settings)[2],
+                        const struct kafka_producer_handlers *handlers, void *owner,
+                        struct kafka_producer **ret_producer, struct buf *ret_error)
 {
-    rd_kafka_t *rk = new_client(brokers, name, ret_error);
+    rd_kafka_t *rk = new_client(brokers, name, settings, ret_error);
     if (!rk)
         return -EINVAL;
     struct kafka_producer *p = calloc(1, sizeof *p);
@@ -233,6 +249,20 @@ int kafka_producer_new(struct ev_loop *loop, const char *brokers, const char *na
     task_start(&p->probe);
     *ret_producer = p;
     return 0;
+}
+
+int kafka_producer_new(struct ev_loop *loop, const char *brokers, const char *name,
+                       const struct kafka_producer_handlers *handlers, void *owner,
+                       struct kafka_producer **ret_producer, struct buf *ret_error)
+{
+    return producer_new(loop, brokers, name, lasting, handlers, owner, ret_producer, ret_error);
+}
+
+int kafka_producer_new_brief(struct ev_loop *loop, const char *brokers, const char *name,
+                             const struct kafka_producer_handlers *handlers, void *owner,
+                             struct kafka_producer **ret_producer, struct buf *ret_error)
+{
+    return producer_new(loop, brokers, name, brief, handlers, owner, ret_producer, ret_error);
 }
 
 void kafka_producer_free(struct kafka_producer *p)

@@ -1,11 +1,17 @@
-/* Idempotent producer on the loop; with consumer.h the only room that sees librdkafka.
- * acks=all, no delivery timeout, one request in flight per broker (batches by itself: lab figures in decisions/). */
+/* Producers on the loop; with consumer.h the only room that sees librdkafka. One request in flight per broker (batches
+ * by itself: lab figures in decisions/), so records of a partition keep their order. Two kinds:
+ *
+ *     kafka_producer_new        keeps trying: idempotent, acks=all, no delivery timeout. For what must arrive.
+ *     kafka_producer_new_brief  tries once: acks=1, given up after KAFKA_BRIEF_MS, never sent again. For what is worth
+ *                               nothing later; no record arrives twice, and `fatal` is never called. */
 #ifndef KAFKA_PRODUCER_H
 #define KAFKA_PRODUCER_H
 
 #include "core/buf.h"
 
 #include <ev.h>
+
+#define KAFKA_BRIEF_MS 2000
 
 struct kafka_producer;
 struct kafka_topic; /* of a producer */
@@ -22,6 +28,9 @@ struct kafka_producer_handlers {
 int kafka_producer_new(struct ev_loop *loop, const char *brokers, const char *name,
                        const struct kafka_producer_handlers *handlers, void *owner,
                        struct kafka_producer **ret_producer, struct buf *ret_error);
+int kafka_producer_new_brief(struct ev_loop *loop, const char *brokers, const char *name,
+                             const struct kafka_producer_handlers *handlers, void *owner,
+                             struct kafka_producer **ret_producer, struct buf *ret_error);
 void kafka_producer_free(struct kafka_producer *p); /* what was not acknowledged is forgotten */
 struct kafka_topic *kafka_producer_topic(struct kafka_producer *p, const char *name);
 /* Copies key and value. token: the owner's, handed back in `delivered`. -> 0, -ENOBUFS (queue full: try after the next

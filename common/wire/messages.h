@@ -25,7 +25,7 @@ enum data_format { FORMAT_JSON = 0, FORMAT_BINARY = 1 };
     F(str, info, "publisher's ClientInfo as a JSON object, or empty")                                        \
     F(str, after, "what it answers: channel@seq, parted by one space; or empty")                             \
     F(u64, committed_us, "commit, from the WAL; 0 when read from the table")                                 \
-    F(u64, relayed_us, "handed to Kafka by the relay")                                                       \
+    F(u64, relayed_us, "handed to Kafka by the relay (ephemeral: by the gateway)")                                                       \
     F(u64, consumed_us, "taken from Kafka by the worker")                                                    \
     F(u64, sent_us, "written to the gateway's link by the worker")
 
@@ -124,7 +124,8 @@ enum fan_type {
     F(str, channel, "")                                                                                      \
     F(u8, from_head, "1: from the head on; 0: what follows (epoch, since)")                                  \
     F(u64, epoch, "")                                                                                        \
-    F(u64, since, "seq; publications above it are sent")
+    F(u64, since, "seq; publications above it are sent")                                                     \
+    F(u8, ephemeral, "1: only what has no seq; from now on, without a position")
 #define FAN_UNSUBSCRIBE_FIELDS(F) F(str, channel, "")
 #define FAN_READ_FIELDS(F)                                                                                   \
     F(u64, request, "the gateway's number for the answer")                                                   \

@@ -17,16 +17,17 @@ def c_string(text):
 
 
 def main(output, *sources):
-    rows = []
-    for expected, source in enumerate(sorted(sources, key=lambda s: pathlib.Path(s).name), start=1):
+    rows, last = [], 0
+    for source in sorted(sources, key=lambda s: pathlib.Path(s).name):
         path = pathlib.Path(source)
         match = re.fullmatch(r"(\d{4})-([a-z0-9-]+)\.sql", path.name)
-        if not match or int(match[1]) != expected:
-            sys.exit(f"{path.name}: expected {expected:04d}-name.sql")
+        if not match or int(match[1]) <= last:
+            sys.exit(f"{path.name}: expected NNNN-name.sql, with a number above {last:04d}")
+        last = int(match[1])
         text = path.read_text(encoding="utf-8")
         if f"$migration_{match[1]}$" in text:
             sys.exit(f"{path.name}: holds the quote that it is wrapped in")
-        rows.append('    {%d, "%s",\n%s},\n' % (expected, match[2], c_string(text)))
+        rows.append('    {%d, "%s",\n%s},\n' % (last, match[2], c_string(text)))
     pathlib.Path(output).write_text(
         '#include "migrate.h"\n\nconst struct migration migrations[] = {\n%s};\n'
         "const unsigned n_migrations = %d;\n" % ("".join(rows), len(rows))

@@ -1,6 +1,6 @@
 // Publish call to SDK callback with the npm package `centrifuge`: subscribers over all gateways and a publisher over the
 // HTTP API (one keep-alive connection) in one process, so that there is one clock.
-// node latency.mjs '{"urls":[…],"api":…,"key":…,"subscribers":100,"rate":100,"seconds":20,"warmup":3,"channels":1}'
+// node latency.mjs '{"urls":[…],"api":…,"key":…,"subscribers":100,"rate":100,"seconds":20,"warmup":3,"channels":1,"prefix":""}'
 // Prints one JSON object: the samples' percentiles in ms, and what was published and delivered.
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -11,7 +11,7 @@ const WebSocket = require('ws');
 const o = JSON.parse(process.argv[2]);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
 const sleep = ms => new Promise(resolve => setTimeout(resolve, ms));
-const channels = Array.from({ length: o.channels }, (_, n) => `latency-${process.pid}-${n}`);
+const channels = Array.from({ length: o.channels }, (_, n) => `${o.prefix}latency-${process.pid}-${n}`);
 const samples = [];
 const calls = [];
 let delivered = 0, measuring = false, failures = 0;

@@ -55,7 +55,7 @@ def test_migrating_an_empty_database_many_times_at_once_does_it_once(server):
         assert again.returncode == 0 and "nothing to do" in again.stdout
         with psycopg.connect(conninfo) as c:
             numbers = [r[0] for r in c.execute("SELECT number FROM cellcast.migration ORDER BY number")]
-            assert numbers == list(range(1, len(numbers) + 1)) and numbers
+            assert numbers[0] == 1 and numbers == sorted(set(numbers))
             assert one(c, "SELECT count(*) FROM cellcast.shard") == 64
     finally:
         server.drop(name)
@@ -128,6 +128,7 @@ WRONG = {
     "no data": ("ZC107", "SELECT cellcast.publish('news', NULL)"),
     "no JSON": ("22P02", "SELECT cellcast.publish('news', '{')"),
     "too much data": ("ZC107", f"SELECT cellcast.publish('news', '\"{BIG}\"')"),
+    "an ephemeral namespace": ("ZC108", "SELECT cellcast.publish('typing:a', '1')"),
     "a namespace that is not there": ("ZC102", "SELECT cellcast.publish('nope:news', '1')"),
     "another tenant's namespace": ("ZC102", "SELECT cellcast.publish('acme/chat:news', '1')"),
     "the reserved tenant": ("ZC103", "SELECT cellcast.publish('cellcast/canary-a-1', '1')"),

@@ -1,7 +1,8 @@
 /* A whole life of two clients: lines of input, the first letter says what happens. m, M: the first, the second client
  * says the rest of the line (| parts commands); s, p: the worker says where the channel stands, publishes; r: the oldest
  * read is answered; x: it is answered with an error; t: time passes; f: a socket is full, w: is writable; l: a client
- * leaves and comes anew; d: a publish is done. */
+ * leaves and comes anew; d: a publish is done. Of the ephemeral typing:x: S: the worker answers, P: something passes by;
+ * C: its namespace changes sides. */
 #include "fake_edges.h"
 #include "fuzz.h"
 
@@ -35,7 +36,9 @@ static void check_order(int i)
         end = memchr(line, '\n', (size_t)(b->p + b->n - line));
         *end = 0;
         char *at = strstr(line, "\"pub\":{\"data\":");
-        if (strncmp(line, "{\"push\"", 7) == 0 && at) {
+        if (strstr(line, "\"channel\":\"typing:")) {
+            FUZZ_CHECK(!at || !strstr(at, "offset\":"));
+        } else if (strncmp(line, "{\"push\"", 7) == 0 && at) {
             uint64_t offset = strtoull(strstr(at, "offset\":") + 8, NULL, 10);
             FUZZ_CHECK(last[i] == 0 || offset == last[i] + 1);
             last[i] = offset;
@@ -61,6 +64,15 @@ static void act(char *line)
         break;
     case 'e':
         edges_publish(&g, "default/x", ++epoch, head = 1, "{}");
+        break;
+    case 'S':
+        edges_subscribed(&g, "default/typing:x", 0, 0);
+        break;
+    case 'P':
+        edges_publish(&g, "default/typing:x", 0, 0, "{}");
+        break;
+    case 'C':
+        edges_configure(&g, line[1] != 'd');
         break;
     case 'r':
         edges_serve(&g, epoch, head);

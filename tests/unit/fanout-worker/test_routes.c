@@ -3,6 +3,8 @@
 
 #include "core/clock.h"
 
+#include <stdio.h>
+
 static const struct routes_limits limits = {
     .ring = {.messages = 8, .bytes = 100000},
     .cache_bytes = 2600,
@@ -153,22 +155,69 @@ START_TEST(unsubscribing_twice_or_from_nothing_is_fine)
 }
 END_TEST
 
-START_TEST(ephemeral_ones_go_to_who_is_there_and_takes_them)
+static void ephemeral(int channel, int n)
 {
-    struct publication fields = {.epoch = 7, .seq = 3, .data = BYTES("0 7 3")};
-    struct pub *p = pub_new(BYTES("default/room-0"), &fields);
+    char name[32];
+    snprintf(name, sizeof name, "default/room-%d", channel);
+    struct publication fields = {.data = BYTES("{}")};
+    struct pub *p = pub_new(bytes_str(name), &fields);
+    while (n-- > 0)
+        ck_assert_int_eq(routes_ephemeral(&w.routes, bytes_str(name), p), 0);
+    pub_unref(p);
+}
+
+START_TEST(ephemeral_ones_go_to_who_subscribed_to_such_and_takes_them)
+{
     begin();
-    ck_assert_int_eq(routes_ephemeral(&w.routes, BYTES("default/room-0"), p), 0);
+    ephemeral(0, 1); /* nobody is there */
     publish(0, 2);
-    world_subscribe(&w, 0, 0, true, 0, 0);
-    world_subscribe(&w, 1, 0, true, 0, 0);
-    world_commit(&w, 0); /* so that the model takes it for seq 3 */
-    w.takers[1].pending = w.takers[1].pending_max + 1;
-    routes_ephemeral(&w.routes, BYTES("default/room-0"), p);
+    world_subscribe_passing(&w, 0, 0);
+    world_subscribe_passing(&w, 1, 0);
+    world_subscribe(&w, 2, 0, true, 0, 0);
+    w.takers[1].pending = w.takers[1].pending_max / 4 + 1;
+    ephemeral(0, 1);
     ck_assert_uint_eq(w.takers[0].views[0].got, 1);
     ck_assert_uint_eq(w.takers[1].views[0].got, 0);
+    ck_assert_uint_eq(w.takers[2].views[0].got, 0);
     ck_assert_uint_eq(w.metrics.ephemeral_dropped_total, 1);
-    pub_unref(p);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(an_ephemeral_channel_asks_postgresql_for_nothing)
+{
+    begin();
+    world_subscribe_passing(&w, 0, 0);
+    ck_assert(w.takers[0].views[0].answered);
+    for (int i = 0; i < 60; i++)
+        world_pass(&w, 1000); /* past every sweep */
+    routes_doubt(&w.routes, -1);
+    world_pass(&w, 1000);
+    ck_assert_uint_eq(w.n_questions, 0);
+    ck_assert_int_eq(w.metrics.interests, 1);
+    ck_assert_int_eq(w.metrics.interests_waiting, 0);
+    world_unsubscribe(&w, 0, 0);
+    ck_assert_int_eq(w.metrics.channels, 0);
+    ck_assert_int_eq(w.metrics.interests, 0);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(durable_ones_and_epochs_pass_an_ephemeral_cursor_by)
+{
+    begin();
+    world_subscribe_passing(&w, 0, 0);
+    publish(0, 3);
+    world_epoch(&w, 0);
+    world_record(&w, 0, 8, world_commit(&w, 0), false);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(w.takers[0].views[0].got, 0);
+    world_subscribe(&w, 0, 0, true, 0, 0); /* the namespace has become durable */
+    world_record(&w, 0, 8, world_commit(&w, 0), false);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(w.takers[0].views[0].got, 1);
+    ephemeral(0, 1);
+    ck_assert_uint_eq(w.takers[0].views[0].got, 1);
     world_fini(&w);
 }
 END_TEST
@@ -181,4 +230,6 @@ UNIT_MAIN("fanout-worker/routes", repeats_and_earlier_epochs_are_dropped,
           another_number_of_partitions_begins_anew,
           a_gateway_that_goes_takes_its_interest_with_it,
           unsubscribing_twice_or_from_nothing_is_fine,
-          ephemeral_ones_go_to_who_is_there_and_takes_them)
+          ephemeral_ones_go_to_who_subscribed_to_such_and_takes_them,
+          an_ephemeral_channel_asks_postgresql_for_nothing,
+          durable_ones_and_epochs_pass_an_ephemeral_cursor_by)

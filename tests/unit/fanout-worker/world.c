@@ -48,14 +48,25 @@ static bool on_full(void *owner, const struct taker *t)
     return taker->pending > taker->pending_max;
 }
 
+static bool on_crowded(void *owner, const struct taker *t)
+{
+    const struct world_taker *taker = taker_of(t);
+    return taker->pending > taker->pending_max / 4;
+}
+
 static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status,
                           uint64_t epoch, uint64_t seq)
 {
     struct world *w = world_of(owner);
     int n = channel_number(w, channel);
     struct world_view *v = &taker_of(t)->views[n];
-    const struct world_log *log = log_of(&w->channels[n], epoch);
     ck_assert(v->wanted);
+    if (v->passing) {
+        ck_assert(status == 0 && !v->answered);
+        v->answered = true;
+        return;
+    }
+    const struct world_log *log = log_of(&w->channels[n], epoch);
     ck_assert_uint_le(seq, log->head);
     ck_assert(status == 0 || status == STATUS_UNRECOVERABLE);
     ck_assert_msg(status == 0 || w->may_lose || v->may_112, "112 without need");
@@ -80,6 +91,12 @@ static void on_publication(void *owner, struct taker *t, const struct pub *p, bo
     ck_assert_int_eq(wire_get_publication(body.publication, &pub), 0);
     int n = channel_number(w, body.channel);
     struct world_view *v = &taker->views[n];
+    if (v->passing) {
+        ck_assert(v->answered && pub.seq == 0 && !on_crowded(owner, t));
+        v->got++;
+        taker->pending += p->n;
+        return;
+    }
     char want[64];
     snprintf(want, sizeof want, "%d %llu %llu", n, (unsigned long long)pub.epoch,
              (unsigned long long)pub.seq);
@@ -125,6 +142,7 @@ static void on_ask_page(void *owner, struct bytes channel, enum page_purpose pur
 
 static const struct routes_ports ports = {
     .full = on_full,
+    .crowded = on_crowded,
     .subscribed = on_subscribed,
     .publication = on_publication,
     .not_mine = on_not_mine,
@@ -237,6 +255,17 @@ void world_subscribe(struct world *w, int taker, int channel, bool from_head, ui
                                  .from_head = from_head,
                                  .epoch = epoch,
                                  .since = since};
+    if (routes_subscribe(&w->routes, &w->takers[taker].taker, &what) == ROUTES_NOT_MINE)
+        v->wanted = false;
+}
+
+void world_subscribe_passing(struct world *w, int taker, int channel)
+{
+    struct world_view *v = &w->takers[taker].views[channel];
+    *v = (struct world_view){.wanted = true, .passing = true, .got = v->got};
+    struct fan_subscribe what = {.channel = bytes_str(w->channels[channel].name),
+                                 .from_head = 1,
+                                 .ephemeral = 1};
     if (routes_subscribe(&w->routes, &w->takers[taker].taker, &what) == ROUTES_NOT_MINE)
         v->wanted = false;
 }

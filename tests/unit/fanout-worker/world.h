@@ -34,6 +34,7 @@ struct world_channel {
 struct world_view {
     bool wanted; /* subscribed, and not unsubscribed since */
     bool answered;
+    bool passing; /* to ephemeral ones only */
     bool may_112; /* it asked for what can't be continued, at least not yet */
     uint64_t epoch, seq;
     uint32_t lost; /* times that it was told 112 */
@@ -79,6 +80,7 @@ void world_epoch(struct world *w,
                  int channel); /* begins another one; beyond WORLD_EPOCHS nothing */
 void world_subscribe(struct world *w, int taker, int channel, bool from_head, uint64_t epoch,
                      uint64_t since);
+void world_subscribe_passing(struct world *w, int taker, int channel);
 void world_unsubscribe(struct world *w, int taker, int channel);
 bool world_answer(struct world *w, size_t question); /* -> false when there is none */
 void world_pass(struct world *w, int64_t ms); /* time, with its ticks, and the end of a turn */

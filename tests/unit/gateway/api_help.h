@@ -9,13 +9,14 @@
 #include <stdio.h>
 
 /* Keys: K is for all tenants, D for default, A for acme. Namespaces of default: "" (presence,
- * history), off (neither), bin (binary); acme: "". */
+ * history), off (neither), bin (binary), typing (ephemeral); acme: "". */
 static const char api_config[] =
     "{\"tenants\":[{\"name\":\"default\"},{\"name\":\"acme\"},{\"name\":\"cellcast\"}],"
     "\"namespaces\":["
     "{\"tenant\":\"default\",\"name\":\"\",\"options\":{\"presence\":true}},"
     "{\"tenant\":\"default\",\"name\":\"off\",\"options\":{\"history_limit\":0}},"
     "{\"tenant\":\"default\",\"name\":\"bin\",\"options\":{\"format\":\"binary\"}},"
+    "{\"tenant\":\"default\",\"name\":\"typing\",\"options\":{\"ephemeral\":true}},"
     "{\"tenant\":\"acme\",\"name\":\"\",\"options\":{\"presence\":true}},{\"tenant\":"
     "\"cellcast\",\"name\":\"\"}],"
     "\"api_keys\":[{\"sha256\":"

@@ -65,7 +65,7 @@ void *ws_kept(const struct ws_socket *s)
 
 void fan_subscribe(struct fan_links *f, struct channel *c)
 {
-    buf_printf(&edges.asked, "subscribe %.*s\n", BYTES_FMT(c->full));
+    buf_printf(&edges.asked, "subscribe %.*s%s\n", BYTES_FMT(c->full), c->ephemeral ? " ephemeral" : "");
 }
 
 void fan_unsubscribe(struct fan_links *f, struct channel *c)
@@ -167,19 +167,41 @@ static const char config_text[] =
     "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}}],"
     "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{" MAY "}},"
     "{\"tenant\":\"default\",\"name\":\"recovery\",\"options\":{" MAY "}},"
-    "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{" MAY ",\"presence\":true,\"join_leave\":true}}]}";
+    "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{" MAY ",\"presence\":true,\"join_leave\":true}},"
+    "{\"tenant\":\"default\",\"name\":\"typing\",\"options\":{" MAY ",\"ephemeral\":%s}}]}";
+
+static struct config *configuration(bool ephemeral)
+{
+    struct buf text = {0}, why = {0};
+    struct config *config;
+    buf_printf(&text, config_text, ephemeral ? "true" : "false");
+    int error = config_parse(buf_bytes(&text), 1, BYTES("a"), &config, &why);
+    assert(error == 0);
+    buf_fini(&text);
+    buf_fini(&why);
+    return config;
+}
+
+static void turn(struct gateway *g)
+{
+    for (int i = 0; i < 1000 && flow_turn(g); i++)
+        ;
+}
+
+void edges_configure(struct gateway *g, bool ephemeral)
+{
+    config_unref(g->config);
+    g->config = configuration(ephemeral);
+    flow_configured(g);
+    turn(g);
+}
 
 void edges_start(struct gateway *g, struct gateway_options *options)
 {
-    struct buf why = {0};
-    struct config *config;
     edges = (struct edges){0};
     gateway_init(g, options, NS_PER_S, 1700000000ULL * 1000000);
     g->capacity = 1000;
-    int error = config_parse(bytes_str(config_text), 1, BYTES("a"), &config, &why);
-    assert(error == 0);
-    g->config = config;
-    buf_fini(&why);
+    g->config = configuration(true);
 }
 
 void edges_stop(struct gateway *g)
@@ -190,12 +212,6 @@ void edges_stop(struct gateway *g)
     gateway_fini(g);
     buf_fini(&edges.asked);
     buf_fini(&edges.canary);
-}
-
-static void turn(struct gateway *g)
-{
-    for (int i = 0; i < 1000 && flow_turn(g); i++)
-        ;
 }
 
 void edges_pass(struct gateway *g, int64_t ms)

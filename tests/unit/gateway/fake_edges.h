@@ -21,6 +21,7 @@ struct ws_socket {
 struct edges {
     bool worker_away;          /* nothing can be asked of it */
     bool sequencer_full;
+    int broker_error;          /* what an ephemeral publish is refused with, or 0 */
     struct buf asked;          /* a line per call: "subscribe default/news head", "read default/news 5 32" … */
     uint64_t request;          /* ticket of the last read, head or presence asked for */
     struct {
@@ -34,9 +35,11 @@ struct edges {
 };
 extern struct edges edges;
 
-/* A gateway with a configuration: tenant default, anonymous clients may do everything in namespace ''. */
+/* A gateway with a configuration: tenant default, anonymous clients may do everything in its namespaces '', recovery, chat
+ * (with presence) and typing (ephemeral). */
 void edges_start(struct gateway *g, struct gateway_options *options);
 void edges_stop(struct gateway *g);
+void edges_configure(struct gateway *g, bool ephemeral); /* anew: namespace typing is, or it is not */
 void edges_pass(struct gateway *g, int64_t ms); /* time: the wheel turns, then the end of the loop's turn */
 
 struct ws_socket *edges_connect(struct gateway *g); /* upgraded, no connect yet */

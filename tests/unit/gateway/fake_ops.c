@@ -49,6 +49,7 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
     buf_append_bytes(&op->after, what->after);
     buf_append_bytes(&op->key, what->key);
     op->format = what->format;
+    op->ephemeral = what->ephemeral;
     return fake_n;
 }
 

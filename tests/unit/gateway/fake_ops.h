@@ -16,6 +16,7 @@ struct fake_op {
     struct buf channel, data, tags, after, key; /* publish; channel: read and presence too */
     struct buf method, tenant, body;            /* call */
     uint8_t format;
+    bool ephemeral;
     uint64_t epoch, since;
     uint32_t limit;
     bool reverse, counts_only;

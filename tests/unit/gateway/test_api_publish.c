@@ -337,10 +337,31 @@ START_TEST(a_broad_one_goes_out_in_windows)
 }
 END_TEST
 
+START_TEST(an_ephemeral_publish_has_no_position_and_makes_no_promise)
+{
+    publish("K", "{\"channel\":\"typing:a\",\"data\":1,\"tags\":{\"a\":\"b\"},\"after\":[]}");
+    ck_assert(fake_ops[0].ephemeral);
+    ck_assert_bytes(buf_bytes(&fake_ops[0].tags), "{\"a\":\"b\"}");
+    fake_published(0, 0, 0, 0);
+    API_ANSWERED(200, "{\"result\":{}}");
+    publish("K", "{\"channel\":\"typing:a\",\"data\":1,\"idempotency_key\":\"k\"}");
+    API_ERROR(108, "not available");
+    publish("K", "{\"channel\":\"typing:a\",\"data\":1,\"after\":[\"news@1\"]}");
+    API_ERROR(108, "not available");
+    ck_assert_str_eq(api.detail, "an ephemeral channel offers neither after nor idempotency_key");
+    ck_assert_uint_eq(fake_n, 0);
+    publish("K", "{\"channel\":\"chat\",\"data\":1}");
+    ck_assert(!fake_ops[0].ephemeral);
+    fake_published(0, 0, 1, 1);
+    api_end();
+}
+END_TEST
+
 UNIT_MAIN("gateway/api_publish", a_publish_is_handed_on_byte_for_byte_and_answers_its_position,
           any_json_value_is_data, what_the_cluster_refuses_is_the_answer,
           tags_references_and_unknown_keys, null_is_as_good_as_absent_but_for_a_payload,
           base64_wins_and_must_be_what_the_namespace_holds, a_key_uses_its_own_tenants_channels,
           bad_input_is_answered_and_nothing_is_published, sizes_are_bounded,
           a_broadcast_answers_per_channel_in_their_order,
-          a_broadcast_of_nothing_or_too_much_is_refused, a_broad_one_goes_out_in_windows)
+          a_broadcast_of_nothing_or_too_much_is_refused, a_broad_one_goes_out_in_windows,
+          an_ephemeral_publish_has_no_position_and_makes_no_promise)

@@ -177,7 +177,17 @@ START_TEST(what_a_batch_reads_is_bounded_as_a_whole)
 }
 END_TEST
 
+START_TEST(an_ephemeral_channel_has_no_history)
+{
+    api_post("K", "/api/history", "{\"channel\":\"typing:a\",\"limit\":5}");
+    API_ERROR(108, "not available");
+    ck_assert_uint_eq(fake_n, 0);
+    api_end();
+}
+END_TEST
+
 UNIT_MAIN("gateway/api_read", history_shows_publications_epoch_and_offset,
           history_without_a_limit_is_the_position, history_backwards, bad_history_calls,
           presence_shows_who_is_there, presence_that_is_off_or_away, canaries_can_be_looked_at,
-          what_a_batch_reads_is_bounded_as_a_whole)
+          what_a_batch_reads_is_bounded_as_a_whole,
+          an_ephemeral_channel_has_no_history)

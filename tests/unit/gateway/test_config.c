@@ -181,6 +181,9 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
         {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"\"},{"
          "\"tenant\":\"x\",\"name\":\"\"}]}",
          "twice"},
+        {"{\"cells\":[{\"name\":\"a\",\"topic\":\"t\"}]}", "number of partitions"},
+        {"{\"cells\":[{\"name\":\"a\",\"topic\":\"t\",\"partitions\":0}]}", "number of partitions"},
+        {"{\"cells\":[{\"name\":\"a\",\"topic\":\"t\",\"partitions\":1},{\"name\":\"a\"}]}", "twice"},
         {KEY("abc", "null"), "64"},
         {KEY("2BB80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", "null"), "64"},
         {KEY(SHA_SECRET, "\"y\""), "not registered"},
@@ -198,9 +201,45 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
 }
 END_TEST
 
+START_TEST(a_tenant_knows_the_topics_of_its_cells)
+{
+    struct config *c = parse("{\"cells\":[{\"name\":\"a\",\"topic\":\"cellcast.a\",\"partitions\":16},"
+                             "{\"name\":\"b\",\"topic\":\"other\",\"partitions\":3}],"
+                             "\"tenants\":[{\"name\":\"x\",\"cells\":[\"b\",\"a\",\"unknown\"]},{\"name\":\"y\"}]}");
+    const struct config_tenant *x = config_tenant(c, BYTES("x"));
+    ck_assert_uint_eq(x->n_cells, 2);
+    ck_assert_str_eq(x->cells[0]->topic, "other");
+    ck_assert_uint_eq(x->cells[0]->partitions, 3);
+    ck_assert_str_eq(x->cells[1]->topic, "cellcast.a");
+    ck_assert_uint_eq(config_tenant(c, BYTES("y"))->n_cells, 0);
+    config_unref(c);
+}
+END_TEST
+
+START_TEST(a_channel_is_as_ephemeral_as_its_namespace)
+{
+    struct config *c = parse("{\"tenants\":[{\"name\":\"x\"},{\"name\":\"y\"}],"
+                             "\"namespaces\":[{\"tenant\":\"x\",\"name\":\"\"},"
+                             "{\"tenant\":\"x\",\"name\":\"typing\",\"options\":{\"ephemeral\":true}},"
+                             "{\"tenant\":\"y\",\"name\":\"typing\"}]}");
+    ck_assert(config_has_ephemeral(c));
+    ck_assert(config_is_ephemeral(c, BYTES("x/typing:a")));
+    ck_assert(config_is_ephemeral(c, BYTES("x/$typing:a")));
+    ck_assert(!config_is_ephemeral(c, BYTES("x/typing")));
+    ck_assert(!config_is_ephemeral(c, BYTES("y/typing:a")));
+    ck_assert(!config_is_ephemeral(c, BYTES("z/typing:a")));
+    ck_assert(!config_is_ephemeral(NULL, BYTES("x/typing:a")));
+    config_unref(c);
+    c = parse(full);
+    ck_assert(!config_has_ephemeral(c));
+    config_unref(c);
+}
+END_TEST
+
 UNIT_MAIN("gateway/config", tenants_namespaces_and_keys_are_found,
           options_are_read_and_the_others_have_their_defaults,
           a_tenant_knows_whether_it_lives_in_this_cell,
           it_lives_as_long_as_somebody_refers_to_it, arrays_that_are_missing_or_null_are_empty,
           an_option_of_a_newer_version_is_left_out_and_said,
-          what_does_not_hold_together_is_refused_with_the_reason)
+          what_does_not_hold_together_is_refused_with_the_reason, a_tenant_knows_the_topics_of_its_cells,
+          a_channel_is_as_ephemeral_as_its_namespace)

@@ -298,6 +298,75 @@ START_TEST(bad_brokers_are_refused_with_a_reason)
 }
 END_TEST
 
+static void open_brief(struct witness *w, const struct mock *m)
+{
+    struct buf error = {0};
+    loop = ev_default_loop(0);
+    w->in_order = true;
+    ck_assert_int_eq(kafka_producer_new_brief(loop, m->brokers, "test", &handlers, w, &w->p, &error), 0);
+    w->t = kafka_producer_topic(w->p, TOPIC);
+    ck_assert_ptr_nonnull(w->t);
+}
+
+START_TEST(a_brief_one_keeps_the_order)
+{
+    struct mock m;
+    struct witness w = {0};
+    mock_init(&m);
+    open_brief(&w, &m);
+    for (uint64_t i = 1; i <= 5000; i++)
+        ck_assert_int_eq(kafka_produce(w.p, w.t, 0, BYTES("k"), BYTES("v"), i), 0);
+    wait_for(&w, 5000);
+    ck_assert(w.in_order);
+    kafka_producer_free(w.p);
+    mock_fini(&m);
+}
+END_TEST
+
+START_TEST(a_brief_one_gives_up_in_time_and_goes_on_when_the_broker_is_back)
+{
+    struct mock m;
+    struct witness w = {0};
+    mock_init(&m);
+    open_brief(&w, &m);
+    send_token(&w, 1);
+    wait_for(&w, 1);
+    rd_kafka_mock_broker_set_down(m.cluster, 1);
+    double start = ev_time();
+    send_token(&w, 2);
+    wait_for(&w, 2);
+    ck_assert_uint_eq(w.refused, 1);
+    ck_assert(ev_time() - start < 2 * KAFKA_BRIEF_MS / 1000.);
+    rd_kafka_mock_broker_set_up(m.cluster, 1);
+    for (int i = 0; i < 500 && !kafka_producer_reachable(w.p); i++)
+        loop_for(loop, 0.01);
+    unsigned before = w.delivered;
+    send_token(&w, 3);
+    wait_for(&w, 3);
+    ck_assert_uint_eq(w.delivered, before + 1);
+    kafka_producer_free(w.p);
+    mock_fini(&m);
+}
+END_TEST
+
+START_TEST(a_brief_one_tries_once)
+{
+    struct mock m;
+    struct witness w = {0};
+    mock_init(&m);
+    open_brief(&w, &m);
+    send_token(&w, 1);
+    wait_for(&w, 1);
+    rd_kafka_mock_push_request_errors(m.cluster, 0 /* produce */, 1, RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT);
+    send_token(&w, 2); /* one that is sent again would succeed now */
+    wait_for(&w, 2);
+    ck_assert_uint_eq(w.refused, 1);
+    ck_assert_int_eq(w.error, -EIO);
+    kafka_producer_free(w.p);
+    mock_fini(&m);
+}
+END_TEST
+
 UNIT_MAIN("producer", a_record_is_delivered_and_its_token_handed_back,
           records_of_a_partition_are_delivered_in_order,
           a_producer_that_is_idle_knows_whether_a_broker_answers,
@@ -309,4 +378,6 @@ UNIT_MAIN("producer", a_record_is_delivered_and_its_token_handed_back,
           a_fatal_error_is_told_once_and_refuses_no_record,
           the_producer_may_be_freed_inside_of_delivered,
           a_producer_with_records_on_their_way_is_freed_without_waiting_for_them,
-          bad_brokers_are_refused_with_a_reason)
+          bad_brokers_are_refused_with_a_reason,
+          a_brief_one_keeps_the_order,
+          a_brief_one_gives_up_in_time_and_goes_on_when_the_broker_is_back, a_brief_one_tries_once)

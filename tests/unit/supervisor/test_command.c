@@ -38,7 +38,7 @@ START_TEST(a_gateway_gets_its_flags_and_those_given_for_it_come_last)
     struct command *c = command(ROLE_GATEWAY, 3, (char *[]){NULL});
     const char *const want[] = {"cellcast-gateway", "--cell=a", "--slot=3", "--run-dir=/run/here",
                                 "--log-level=debug", "--port=8103", "--sequencer=one:7100,two:7100",
-                                "--write-max-bytes=4096", "--quick", NULL};
+                                "--kafka=k:9092", "--write-max-bytes=4096", "--quick", NULL};
     ck_words(c->argv, want);
     ck_assert_str_eq(c->path, "/bin/x");
     command_free(c);

@@ -169,8 +169,27 @@ START_TEST(members_of_the_wrong_type_everywhere_harm_nobody)
 }
 END_TEST
 
+START_TEST(what_an_ephemeral_namespace_cannot_keep_is_refused)
+{
+    static const char why[] = "an ephemeral namespace has no history; leave it out, or 0";
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"ephemeral\":true,\"presence\":true,\"history_limit\":0"), "")), 0);
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"ephemeral\":false,\"force_recovery\":true"), "")), 0);
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"ephemeral\":true,\"force_recovery\":true"), ""),
+             "tenants[0].namespaces[0].options.force_recovery: an ephemeral namespace has no rows, so neither recovery nor "
+             "history; leave it out");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"ephemeral\":true,\"allow_history_for_client\":true"), ""),
+             "tenants[0].namespaces[0].options.allow_history_for_client: an ephemeral namespace has no rows, so neither "
+             "recovery nor history; leave it out");
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"ephemeral\":true,\"history_limit\":5"), "")), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(faults.p, why));
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"ephemeral\":true,\"history_ttl\":\"5m\""), "")), -EINVAL);
+    ck_assert_ptr_nonnull(strstr(faults.p, why));
+}
+END_TEST
+
 UNIT_MAIN("supervisor/ctl_schema", a_file_that_is_right_passes_with_its_keys_hashed,
           a_wrong_name_of_an_option_brings_the_nearest_one, a_value_of_the_wrong_kind_is_told_what_is_wanted,
           names_are_checked_for_form_repeats_and_what_they_point_to, keys_are_checked_for_tenant_repeats_and_form,
-          what_is_no_json_is_told_where, a_file_replaces_everything_so_no_part_may_be_forgotten,
+          what_is_no_json_is_told_where, what_an_ephemeral_namespace_cannot_keep_is_refused,
+          a_file_replaces_everything_so_no_part_may_be_forgotten,
           all_faults_are_told_at_once_and_too_many_are_counted, members_of_the_wrong_type_everywhere_harm_nobody)

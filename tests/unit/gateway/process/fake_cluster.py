@@ -33,6 +33,7 @@ CONFIG = {
         {"tenant": "default", "name": "chat", "options": dict(OPEN, join_leave=True)},
         {"tenant": "default", "name": "closed", "options": {}},
         {"tenant": "default", "name": "loose", "options": dict(OPEN, force_recovery=False, history_limit=0, presence=False)},
+        {"tenant": "default", "name": "typing", "options": dict(OPEN, ephemeral=True)},
         {"tenant": "default", "name": "raw", "options": dict(OPEN, format="binary")},
         {"tenant": "acme", "name": "", "options": OPEN},
         {"tenant": "cellcast", "name": "", "options": {}},
@@ -63,6 +64,11 @@ class FakeWorker:
         self.generation = 1
         self.presence, self.heard = {}, []
         self.reads = 0
+        self.passing = {}  # links that want what passes on an ephemeral channel
+
+    def pass_by(self, name, data):
+        for writer in self.passing[name] & self.links.keys():
+            writer.write(wire.frame("fan_publication", channel=name, publication=wire.pack("publication", data=data, sent_us=now_us())))
 
     def channel(self, name):
         return self.channels.setdefault(name, Channel(self.epoch))
@@ -105,6 +111,10 @@ class FakeWorker:
         if self.mute:
             return
         name = m["channel"].decode()
+        if m["ephemeral"]:
+            self.passing.setdefault(name, set()).add(writer)
+            writer.write(wire.frame("fan_subscribed", channel=name))
+            return
         c = self.channel(name)
         at, status = m["since"], 0
         if m["from_head"] or m["epoch"] != c.epoch:
@@ -115,6 +125,7 @@ class FakeWorker:
 
     def on_fan_unsubscribe(self, writer, m):
         self.links[writer].pop(m["channel"].decode(), None)
+        self.passing.get(m["channel"].decode(), set()).discard(writer)
 
     def on_fan_read(self, writer, m):
         self.reads += 1

@@ -29,6 +29,29 @@ async def the_workers_link_comes_back_and_nothing_is_lost(c):
 
 
 @test()
+async def an_ephemeral_channel_is_subscribed_anew_and_goes_on(c):
+    client = await connect(c)
+    eq(await client.call(subscribe={"channel": "typing:x"}), {})
+    c.worker.pass_by("default/typing:x", "1")
+    eq((await client.push())["pub"], {"data": 1})
+    c.worker.passing.clear()
+    c.worker.cut()
+    await c.until(lambda: "default/typing:x" in c.worker.passing)
+    c.worker.pass_by("default/typing:x", "2")
+    eq((await client.push())["pub"], {"data": 2})
+    assert await client.silent()
+
+
+@test("--kafka=127.0.0.1:9")
+async def without_a_broker_an_ephemeral_publish_is_refused_and_a_durable_one_is_not(c):
+    client = await connect(c)
+    start = time.monotonic()
+    eq(await client.call(publish={"channel": "typing:x", "data": 1}), 100)
+    assert time.monotonic() - start < 3
+    eq(await client.call(publish={"channel": "news", "data": 1}), {})
+
+
+@test()
 async def channels_move_to_another_worker_with_a_new_map(c):
     client = await connect(c)
     await client.call(subscribe={"channel": "news"})

@@ -1,0 +1,64 @@
+#include "ephemeral.h"
+
+#include "connection.h"
+#include "gateway.h"
+#include "hub.h"
+
+#define SHARE 16 /* of all rings' bytes, that ephemeral frames may take */
+
+void ephemeral_encode(const struct ops_publish *what, uint64_t now_us, struct buf *into)
+{
+    struct publication p = {.format = what->format,
+                            .data = what->data,
+                            .tags = what->tags,
+                            .info = what->info,
+                            .relayed_us = now_us};
+    struct buf body = {0};
+    wire_put_publication(&body, &p);
+    wire_put_record(into, &(struct record){WIRE_VERSION, RECORD_EPHEMERAL, buf_bytes(&body)});
+    buf_fini(&body);
+}
+
+void ephemeral_pass(struct channel *c, const struct publication *p)
+{
+    struct gateway *g = c->gateway;
+    g->metrics.ephemeral_total++;
+    if (c->n_subs == 0)
+        return;
+    if (g->rings.passing_bytes > g->rings.bytes_max / SHARE) {
+        g->metrics.ephemeral_shed_total++;
+        return;
+    }
+    channel_pass(&g->rings, c, p, &g->scratch);
+    if (!list_is_linked(&c->passing))
+        list_append(&g->passing, &c->passing);
+    hub_dirty(c);
+}
+
+static void jump(struct sub *s, uint64_t to)
+{
+    s->connection->gateway->metrics.ephemeral_dropped_total += to - s->sent;
+    s->sent = to;
+}
+
+const struct frame *ephemeral_next(struct sub *s)
+{
+    uint64_t base = channel_base(s->channel);
+    if (s->sent < base)
+        jump(s, base);
+    return channel_frame(s->channel, s->sent + 1);
+}
+
+void ephemeral_pass_over(struct sub *s)
+{
+    jump(s, s->channel->head);
+}
+
+void ephemeral_passed(struct gateway *g)
+{
+    struct channel *c;
+    while ((c = list_first(&g->passing, struct channel, passing))) {
+        list_remove(&c->passing);
+        channel_drain(&g->rings, c);
+    }
+}
