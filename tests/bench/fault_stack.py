@@ -43,7 +43,8 @@ class FaultStack(Stack):
     def postgres_over(self, link):
         return f"postgresql://cellcast@{self.over(link)}/cellcast"
 
-    def start_sequencer(self, *more):
+    def start_sequencer(self, *more, number=1):
+        assert number == 1, "one sequencer: a link leads to one"
         self.keep("sequencer", BUILD / "sequencer/cellcast-sequencer", f"--postgres={self.postgres_over('sequencer-postgres')}",
                   f"--listen=127.0.0.1:{self.sequencer_port}", f"--admin=127.0.0.1:{self.sequencer_admin}", *more)
 
