@@ -36,6 +36,18 @@ MUTATIONS = [
         "scenarios": ["tests/scenarios/test_12_guards.py::test_a_batch_that_has_passed_its_check_holds_a_takeover_up_to_its_end"],
     },
     {
+        "name": "batch n+1 lives when batch n failed",
+        "edits": [
+            ("sequencer/schema/0004-leader.sql", "leader_term = s_terms[i] AND batch = s_batches[i] AND epoch", "leader_term = s_terms[i] AND epoch"),
+            (
+                "sequencer/schema/0004-leader.sql",
+                "        WHERE (h.epoch = excluded.epoch AND h.seq = excluded.prev) OR (h.epoch < excluded.epoch AND excluded.prev = 0);\n",
+                "        ;\n",
+            ),
+        ],
+        "scenarios": ["tests/scenarios/test_12_guards.py::test_a_batch_behind_one_that_failed_fails_too"],
+    },
+    {
         "name": "an LSN confirmed before Kafka's acknowledgement",
         "edits": [
             ("sequencer/relay/mark.c", "        if (mark_acknowledged(m, shard) < t->last[shard])\n", "        if (m->released[shard] < t->last[shard])\n"),
@@ -93,5 +105,18 @@ MUTATIONS = [
             ("sequencer/lookups.c", "ON k.channel = w.channel AND", "ON k.channel = split_part(w.channel, '/', 1) AND"),
         ],
         "scenarios": ["tests/scenarios/test_20_publish.py::test_broadcast_and_batch"],
+    },
+    {
+        "name": "no hold",
+        "edits": [("gateway/deliver.c", "if (f->after && !hold_allows(&s, f, &late))", "if (f->after && !f->json && !hold_allows(&s, f, &late))")],
+        "scenarios": ["tests/scenarios/test_70_causal.py::test_an_answer_that_overtakes_its_question_waits_for_it"],
+    },
+    {
+        "name": "no head sweep",
+        "edits": [
+            ("fanout-worker/routes.c", "    sweep(r);\n", "    if (r->now_ns < 0)\n        sweep(r);\n"),
+            ("gateway/gateway_loop.c", "sweep_heads(l->g);", "(void)sweep_heads;"),
+        ],
+        "scenarios": ["tests/scenarios/test_73_relay.py::test_a_record_lost_at_the_tail_of_a_quiet_channel_is_found_by_the_sweep"],
     },
 ]

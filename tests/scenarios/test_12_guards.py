@@ -1,6 +1,7 @@
 """Safeguards whose lack no ordinary run shows: each scenario makes the one moment at which it counts.
 tests/bench/run mutations takes them away, one by one."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor, TimeoutError
 
 import psycopg
@@ -8,7 +9,7 @@ import pytest
 
 from seq_database import conninfo, db, server  # noqa: F401
 from test_10_schema import Writer, one, take
-from test_11_sequencer import check_log, connect, rows, start  # noqa: F401
+from test_11_sequencer import block_shards, check_log, connect, rows, start  # noqa: F401
 
 
 def test_what_fails_at_its_commit_was_not_acknowledged(start, connect, db):
@@ -43,3 +44,18 @@ def test_a_batch_that_has_passed_its_check_holds_a_takeover_up_to_its_end(db, co
         taken = successor.result(10)
         assert sum(r["batch"] for r in taken.values()) == 1 and max(r["last_id"] for r in taken.values()) > 0
     assert one(db, "SELECT count(*) FROM cellcast.message") == 1
+
+
+def test_a_batch_behind_one_that_failed_fails_too(start, connect, db):
+    """Both are in flight when the first one is refused: the second builds on it."""
+    db.execute("ALTER TABLE cellcast.message ADD CHECK (data <> '\"bad\"')")
+    g = connect(start("--batch-max=1")).ready()
+    assert g.publish("default/news")["seq"] == 1
+    with block_shards(db.info.dsn):
+        bad = g.send("default/news", data='"bad"')
+        time.sleep(0.1)
+        good = g.send("default/news", data='"good"')
+        time.sleep(0.2)
+    g.settle()
+    assert (g.results[bad]["code"], g.results[good]["code"], g.results[good]["seq"]) == (107, 0, 2)
+    check_log(db, [g])
