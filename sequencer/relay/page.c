@@ -33,9 +33,9 @@ static void put_cells(const struct relay *r, struct buf *into)
                     "1: the cell's topic is there", c->open);
         put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_parked",
                     "1: set aside, or being caught up after that", r->parking.cells >> n & 1);
-        put_of_cell(into, c->cell->name, METRIC_GAUGE, "relay_lag_ms",
-                    "ms since the oldest message came in that the topic may lack",
-                    (uint64_t)parking_lag_ms(r, n, now));
+        put_of_cell(into, c->cell->name, METRIC_GAUGE_US, "relay_lag_seconds",
+                    "since the oldest message came in that the topic may lack",
+                    (uint64_t)parking_lag_ms(r, n, now) * 1000);
     }
 }
 

@@ -25,6 +25,7 @@ async def test_connections_are_spread_over_the_gateways(stack):
 
 
 def test_metrics_are_well_formed_and_tell_the_path(stack):
+    wait_until(lambda: all(f'cellcast_{role}' in stack.metrics() for role in ("gateway_connections{", "worker_partitions{")), 10, "children report")
     pages = {"cell": stack.metrics()}
     for name, port in (("sequencer", stack.sequencer_admin), ("relay", stack.relay_admin)):
         pages[name] = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
