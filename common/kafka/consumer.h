@@ -27,8 +27,9 @@ int kafka_consumer_new(struct ev_loop *loop, const char *brokers, const char *na
                        struct kafka_consumer **ret_consumer, struct buf *ret_error);
 void kafka_consumer_free(struct kafka_consumer *c); /* waits for a lookup under way, a second or two at worst */
 /* Replaces the assignment. A partition that is new starts at the earlier of (end - tail_records) and the first record
- * younger than tail_ms, of which KAFKA_WINDOW_RECORDS at most; never at "end" unknown. One that stays goes on undisturbed. One that lost its place (doubt)
- * goes on where it was, if that is still there, or at its new start where that is earlier; `caught_up` is told again.
+ * younger than tail_ms, of which KAFKA_WINDOW_RECORDS at most; never at "end" unknown. One that stays goes on
+ * undisturbed. One that lost its place (doubt) goes on where it was, if that is still there, or at its new start where
+ * that is earlier; `caught_up` is told again.
  * Looked up without blocking the loop (a thread of its own), tried again until Kafka answers. */
 void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, size_t n, int64_t tail_records,
                            int64_t tail_ms);
