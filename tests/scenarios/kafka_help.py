@@ -39,13 +39,18 @@ class Topics:
             return False
 
     def make_wrong(self, topic):
-        """In the place of the topic one that the relay does not accept, so that it can't make its own."""
-        while self.partitions(topic) != 1:
+        """In the place of the topic one that the relay does not accept, so that it can't make its own. A broker's list of
+        partitions may be an old one; that ours was made is the controller's word."""
+        end = time.monotonic() + 20
+        while not self.make(topic, 1):
+            assert time.monotonic() < end, f"{topic}: the relay is always first"
             try:
                 self.delete(topic)
             except KafkaException:
                 pass
-            self.make(topic, 1)
+        while self.partitions(topic) != 1:
+            assert time.monotonic() < end, f"{topic}: made, not seen"
+            time.sleep(0.01)
 
     def cut(self, topic, partition, before):
         """Deletes the records of the partition below an offset."""
