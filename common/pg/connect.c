@@ -2,7 +2,9 @@
 
 #include "core/random.h"
 #include "pg/result.h"
+#include "run/lookup.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +14,8 @@ static void stop_try(struct pg_connector *c)
 {
     ev_io_stop(c->loop, &c->io);
     ev_timer_stop(c->loop, &c->deadline);
+    lookup_free(c->lookup);
+    c->lookup = NULL;
     c->in_setup = false;
     c->setup_failed = false;
 }
@@ -120,13 +124,11 @@ static void on_io(struct ev_loop *loop, ev_io *w, int events)
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct pg_connector *c = w->data;
-    fail(c, c->in_setup ? "setup not done in time" : "connect not done in time");
+    fail(c, c->in_setup ? "setup not done in time" : c->lookup ? "host name not answered in time" : "connect not done in time");
 }
 
 /* ---- hosts: libpq goes through several by itself, but knows no end of waiting for one of them
  */
-
-#define HOST_MAX 256
 
 static const char *option(const PQconninfoOption *options, const char *keyword)
 {
@@ -145,14 +147,14 @@ static unsigned count_items(const char *list)
 }
 
 /* A list of one stands for all. -> into, or NULL when there is nothing to choose from */
-static const char *pick(char into[HOST_MAX], const char *list, unsigned which)
+static const char *pick(char into[PG_HOST_MAX], const char *list, unsigned which)
 {
     unsigned n = count_items(list);
     if (n == 1)
         return NULL;
     for (which %= n; which > 0; which--)
         list = strchr(list, ',') + 1;
-    snprintf(into, HOST_MAX, "%.*s", (int)strcspn(list, ","), list);
+    snprintf(into, PG_HOST_MAX, "%.*s", (int)strcspn(list, ","), list);
     return into;
 }
 
@@ -160,11 +162,46 @@ static void ignore_notice(void *arg, const char *text)
 {
 }
 
-/* A later keyword wins over an earlier one: what stands before dbname may be said otherwise by
- * the conninfo. One with an empty value says nothing. */
-static PGconn *start_try(const struct pg_connector *c)
+/* The host that is to be tried, when it is a name whose address is not given, as "name:0". -> whether it is */
+static bool name_to_look_up(const struct pg_connector *c, char into[PG_HOST_MAX])
 {
-    char host[HOST_MAX], address[HOST_MAX], port[HOST_MAX];
+    char host[PG_HOST_MAX];
+    PQconninfoOption *options = PQconninfoParse(c->conninfo, NULL);
+    const char *hosts = option(options, "host"), *addresses = option(options, "hostaddr");
+    const char *name = addresses && *addresses ? NULL : hosts;
+    if (name && count_items(hosts) > 1)
+        name = pick(host, hosts, c->host);
+    bool asked = name && *name && *name != '/' && snprintf(into, PG_HOST_MAX, "%s:0", name) < PG_HOST_MAX &&
+                 address_is_name(into);
+    PQconninfoFree(options);
+    return asked;
+}
+
+static void put_item(struct buf *list, const char *item, size_t n)
+{
+    if (list->n)
+        buf_append(list, ",", 1);
+    buf_append(list, item, n);
+}
+
+/* A name of several addresses as libpq's lists, which it goes through: the name again for each. */
+static void put_found(const struct address *addresses, int n, const char *name, struct buf *ret_hosts, struct buf *ret_addresses)
+{
+    for (int i = 0; i < n; i++) {
+        char text[INET6_ADDRSTRLEN];
+        address_text(&addresses[i], text, sizeof text);
+        put_item(ret_hosts, name, strcspn(name, ":"));
+        put_item(ret_addresses, text, strlen(text));
+    }
+    buf_append(ret_hosts, "", 1);
+    buf_append(ret_addresses, "", 1);
+}
+
+/* A later keyword wins over an earlier one: what stands before dbname may be said otherwise by
+ * the conninfo. One with an empty value says nothing. hosts, addresses: of the name that was looked up, or NULL */
+static PGconn *begin_try(const struct pg_connector *c, const char *hosts, const char *addresses)
+{
+    char host[PG_HOST_MAX], address[PG_HOST_MAX], port[PG_HOST_MAX];
     PQconninfoOption *options = PQconninfoParse(c->conninfo, NULL);
     const char *words[][2] = {
         {"keepalives", "1"},
@@ -173,8 +210,8 @@ static PGconn *start_try(const struct pg_connector *c)
         {"keepalives_count", "3"},
         {"tcp_user_timeout", "4000"},
         {"dbname", c->conninfo},
-        {"host", pick(host, option(options, "host"), c->host)},
-        {"hostaddr", pick(address, option(options, "hostaddr"), c->host)},
+        {"host", hosts ? hosts : pick(host, option(options, "host"), c->host)},
+        {"hostaddr", addresses ? addresses : pick(address, option(options, "hostaddr"), c->host)},
         {"port", pick(port, option(options, "port"), c->host)},
         {"application_name", c->name},
         {"client_encoding", "UTF8"},
@@ -190,19 +227,47 @@ static PGconn *start_try(const struct pg_connector *c)
     return PQconnectStartParams(keys, values, 1);
 }
 
-static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
+static void connect_to(struct pg_connector *c, const char *hosts, const char *addresses)
 {
-    struct pg_connector *c = w->data;
-    assert(!c->conn);
-    c->conn = start_try(c);
+    c->conn = begin_try(c, hosts, addresses);
     if (!c->conn || PQstatus(c->conn) == CONNECTION_BAD) {
         fail(c, c->conn ? PQerrorMessage(c->conn) : "out of memory");
         return;
     }
     PQsetNoticeProcessor(c->conn, ignore_notice, NULL);
+    watch(c, EV_WRITE); /* as libpq's manual says: as if it had asked for writing */
+}
+
+static void looked_up(void *owner, const struct address *addresses, int n)
+{
+    struct pg_connector *c = owner;
+    struct buf hosts = {0}, numbers = {0};
+    c->lookup = NULL;
+    if (n < 0) {
+        char why[PG_HOST_MAX + 64];
+        snprintf(why, sizeof why, "nobody knows the host name \"%.*s\"", (int)strcspn(c->looked_up, ":"), c->looked_up);
+        fail(c, why);
+        return;
+    }
+    put_found(addresses, n, c->looked_up, &hosts, &numbers);
+    connect_to(c, hosts.p, numbers.p);
+    buf_fini(&hosts);
+    buf_fini(&numbers);
+}
+
+static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct pg_connector *c = w->data;
+    assert(!c->conn && !c->lookup);
     ev_timer_set(&c->deadline, PG_CONNECT_SECONDS, 0);
     ev_timer_start(c->loop, &c->deadline);
-    watch(c, EV_WRITE); /* as libpq's manual says: as if it had asked for writing */
+    if (!name_to_look_up(c, c->looked_up)) {
+        connect_to(c, NULL, NULL);
+        return;
+    }
+    c->lookup = lookup_new(c->loop, c->looked_up, looked_up, c);
+    if (!c->lookup)
+        fail(c, "no thread to look the host's name up");
 }
 
 void pg_connector_init(struct pg_connector *c, struct ev_loop *loop, const char *conninfo,
@@ -249,7 +314,7 @@ void pg_connector_start(struct pg_connector *c)
 
 void pg_connector_now(struct pg_connector *c)
 {
-    if (!c->conn)
+    if (!c->conn && !c->lookup)
         try_after(c, 0);
 }
 

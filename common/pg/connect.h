@@ -1,7 +1,7 @@
 /* Opens libpq connections on the loop, one try after the other, each to one host:
  * PQconnectStart, polling, the setup script. What is opened is given to the owner; what failed
- * is told, and the next try is already due. (libpq resolves names itself and blocks meanwhile:
- * give addresses, or names that /etc/hosts or a near server knows.) */
+ * is told, and the next try is already due. A name in `host` is looked up beside the loop (run/lookup.h), since libpq
+ * would block; not so one that PGHOST or a service file names. */
 #ifndef PG_CONNECT_H
 #define PG_CONNECT_H
 
@@ -16,6 +16,7 @@
 #define PG_RETRY_MIN_MS 100
 #define PG_RETRY_MAX_MS 2000
 #define PG_WHY_MAX 512
+#define PG_HOST_MAX 256
 
 struct pg_connector_handlers {
     void (*opened)(void *owner,
@@ -31,7 +32,9 @@ struct pg_connector {
     unsigned host; /* of the conninfo's hosts, the one to try: the next after each failure */
     const struct pg_connector_handlers *handlers;
     void *owner;
-    PGconn *conn; /* while a try is under way */
+    struct lookup *lookup; /* while the host's name is looked up */
+    char looked_up[PG_HOST_MAX]; /* what it is asked for: "name:0" */
+    PGconn *conn;          /* while a try is under way, that being over */
     bool in_setup;
     bool setup_failed; /* why says how */
     ev_io io;

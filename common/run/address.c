@@ -88,6 +88,19 @@ int address_resolve(const char *text, bool to_listen,
     return n;
 }
 
+bool address_is_name(const char *text)
+{
+    char host[256];
+    const char *port;
+    struct addrinfo *found, hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+    if (address_is_local(text) || !split(text, host, sizeof host, &port) || !host[0])
+        return false;
+    int error = getaddrinfo(host, port, &hints, &found);
+    if (error == 0)
+        freeaddrinfo(found);
+    return error == EAI_NONAME;
+}
+
 int address_port(const struct address *a)
 {
     if (a->any.sa_family == AF_INET)

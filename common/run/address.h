@@ -20,13 +20,13 @@ struct address {
 };
 
 /* Numbers are understood without asking anybody; a name is asked of the resolver, which blocks
- * the caller, for seconds if it must: give numbers, or names of /etc/hosts, to processes that
- * have work to do. ret_error may be NULL.
+ * the caller, for seconds if it must (run/lookup.h does not). ret_error may be NULL.
  * -> number of addresses (1…ADDRESSES_MAX), or -EINVAL (it is no address), -EHOSTUNREACH (the
  * resolver has none) with the reason in ret_error */
 int address_resolve(const char *text, bool to_listen,
                     struct address ret_addresses[ADDRESSES_MAX], struct buf *ret_error);
 bool address_is_local(const char *text);   /* a Unix socket */
+bool address_is_name(const char *text);    /* somebody has to be asked for it */
 int address_port(const struct address *a); /* 0 for Unix */
 /* "127.0.0.1", "::1"; "" for Unix */
 void address_text(const struct address *a, char *ret_text, size_t size);

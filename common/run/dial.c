@@ -5,19 +5,23 @@
 #include "core/random.h"
 #include "run/address.h"
 #include "run/log.h"
+#include "run/lookup.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TRY_S 1.0 /* an address that is not connected by then is given up */
+#define TRY_S 1.0    /* an address that is not connected by then is given up */
+#define LOOKUP_S 5.0 /* a name that is not answered by then is given up */
 #define BEATS_OF_SILENCE 3
 
-/* WAITING --timer--> CONNECTING --writable--> UP --down--> WAITING
- *                    CONNECTING --error, timer--> the next address, or WAITING */
-enum dial_state { WAITING, CONNECTING, UP };
+/* WAITING --timer--> LOOKING --addresses--> CONNECTING --writable--> UP --down--> WAITING
+ *                    LOOKING --none, timer--> WAITING
+ *                                           CONNECTING --error, timer--> the next address, or WAITING */
+enum dial_state { WAITING, LOOKING, CONNECTING, UP };
 
 struct dial {
     struct ev_loop *loop;
@@ -29,7 +33,8 @@ struct dial {
     uint32_t beat_ms;
     ev_timer timer; /* next try, end of patience, or silence: by state */
     ev_io connecting;
-    int fd; /* while CONNECTING */
+    struct lookup *lookup; /* while LOOKING for a name */
+    int fd;                /* while CONNECTING */
     struct address addresses[ADDRESSES_MAX];
     int n_addresses, next_address;
     struct link *link; /* while UP */
@@ -171,12 +176,43 @@ static void try_next(struct dial *d, int error)
     goto_waiting(d);
 }
 
-static void start_try(struct dial *d)
+static void goto_connecting(struct dial *d, int n_addresses)
 {
     d->state = CONNECTING;
     d->next_address = 0;
-    d->n_addresses = address_resolve(d->address, false, d->addresses, NULL);
-    try_next(d, d->n_addresses < 0 ? d->n_addresses : -EHOSTUNREACH);
+    d->n_addresses = n_addresses;
+    try_next(d, n_addresses < 0 ? n_addresses : -EHOSTUNREACH);
+}
+
+static void looked_up(void *owner, const struct address *addresses, int n)
+{
+    struct dial *d = owner;
+    d->lookup = NULL;
+    if (n > 0)
+        memcpy(d->addresses, addresses, (size_t)n * sizeof *addresses);
+    ev_timer_stop(d->loop, &d->timer);
+    goto_connecting(d, n);
+}
+
+static void give_up_lookup(struct dial *d, int error)
+{
+    lookup_free(d->lookup);
+    d->lookup = NULL;
+    goto_connecting(d, error);
+}
+
+static void goto_looking(struct dial *d)
+{
+    d->state = LOOKING;
+    if (!address_is_name(d->address)) {
+        goto_connecting(d, address_resolve(d->address, false, d->addresses, NULL));
+        return;
+    }
+    d->lookup = lookup_new(d->loop, d->address, looked_up, d);
+    if (d->lookup)
+        arm(d, LOOKUP_S);
+    else
+        goto_connecting(d, -EAGAIN);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
@@ -184,7 +220,10 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
     struct dial *d = w->data;
     switch (d->state) {
     case WAITING:
-        start_try(d);
+        goto_looking(d);
+        break;
+    case LOOKING:
+        give_up_lookup(d, -ETIMEDOUT);
         break;
     case CONNECTING:
         try_next(d, -ETIMEDOUT);
@@ -223,6 +262,7 @@ void dial_free(struct dial *d)
     if (!d)
         return;
     drop_try(d);
+    lookup_free(d->lookup);
     ev_timer_stop(d->loop, &d->timer);
     link_free(d->link);
     free(d->address);

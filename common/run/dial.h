@@ -1,5 +1,5 @@
 /* Keeps one outgoing link up: connects, tells its owner, and when it goes down tries again with jittered backoff.
- * Address: "host:port" (resolved at each try, in order of getaddrinfo) or "/path/of/unix.sock". */
+ * Address: "host:port" (a name is looked up anew for each try, the loop goes on meanwhile) or "/path/of/unix.sock". */
 #ifndef RUN_DIAL_H
 #define RUN_DIAL_H
 

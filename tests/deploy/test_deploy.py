@@ -33,6 +33,11 @@ def test_the_prometheus_configuration_is_valid():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_alarms_ring_when_they_should():
+    done = run("promtool", "test", "rules", "tests/deploy/alerts_test.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_scripts_are_well_formed():
     for script in ("deploy/local", "deploy/packages", "deploy/keep", "deploy/test-clients", "deploy/kafka/get", "deploy/kafka/start",
                    "deploy/kafka/stop", "deploy/postgres/server", "tests/run", "tests/fuzz/run", ".ci/run"):

@@ -1,6 +1,7 @@
 """Drives the stack that tests/compose has brought up."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -31,6 +32,12 @@ def publish(data):
     compose("exec", "-T", "postgres", "psql", "-h", "/tmp", "-U", "cellcast", "-qAt", "-c", f"select cellcast.publish('news', '{data}')")
 
 
+def leader():
+    def leads(service):
+        return json.loads(compose("exec", "-T", service, "curl", "-sS", "http://127.0.0.1:7101/ready"))["shards"] == 64
+    return wait_until(lambda: next(filter(leads, ("sequencer-1", "sequencer-2")), None), 60, "one sequencer leads", every=0.5)
+
+
 async def main():
     wait_until(lambda: inspect("cell-a", "{{.State.Health.Status}}") == "healthy", 120, "cell-a is healthy", every=1)
     wait_until(lambda: requests.get(f"http://127.0.0.1:{PORT}/health", timeout=2).status_code == 200, 30, "the balancer leads to the cell", every=0.5)
@@ -40,7 +47,13 @@ async def main():
     publish(1)
     await recorder.wait_for(1, 30)
     print("a publish from SQL was seen by the SDK on the published port")
-    for n, service in enumerate(("sequencer", "relay", "cell-a"), 2):
+    compose("stop", "-t", "5", leader())
+    publish(2)
+    began = time.monotonic()
+    await recorder.wait_for(2, 90)
+    print(f"the leading sequencer was stopped, the other one's message came after {time.monotonic() - began:.1f} s")
+    compose("start", "sequencer-1", "sequencer-2")
+    for n, service in enumerate((leader(), "relay", "cell-a"), 3):
         before = inspect(service, "{{.State.Pid}}")
         os.kill(int(before), signal.SIGKILL)
         wait_until(lambda: inspect(service, "{{.State.Pid}}") not in ("0", before), 60, f"{service} runs again", every=0.5)
@@ -48,13 +61,15 @@ async def main():
         began = time.monotonic()
         await recorder.wait_for(n, 90)
         print(f"{service} was killed and healed, its message came {time.monotonic() - began:.1f} s after it ran again")
-    assert recorder.publications == [1, 2, 3, 4] and recorder.offsets == [1, 2, 3, 4], recorder.publications
+    assert recorder.publications == [1, 2, 3, 4, 5] and recorder.offsets == [1, 2, 3, 4, 5], recorder.publications
 
     def targets_up():
         answer = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/query", params={"query": "up"}, timeout=5).json()
-        return [r["value"][1] for r in answer["data"]["result"]] == ["1"] * 3
-    wait_until(targets_up, 60, "Prometheus scrapes cell, sequencer and relay", every=1)
-    print("Prometheus scrapes all three")
+        return [r["value"][1] for r in answer["data"]["result"]] == ["1"] * 4
+    wait_until(targets_up, 60, "Prometheus scrapes cell, sequencers and relay", every=1)
+    rules = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/rules", timeout=5).json()["data"]["groups"]
+    assert [g["name"] for g in rules] == ["cellcast"], rules
+    print("Prometheus scrapes all four and watches for alarms")
     await person.close()
 
 

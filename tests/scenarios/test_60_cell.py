@@ -1,6 +1,7 @@
 """The cell as its operator sees it: who gets a connection, what is counted, how it ends."""
 
 import asyncio
+import re
 import shutil
 import subprocess
 
@@ -8,7 +9,7 @@ import pytest
 import requests
 
 from sdk import Person, Raw
-from stack import BUILD, wait_until
+from stack import BUILD, REPO, wait_until
 
 
 async def test_connections_are_spread_over_the_gateways(stack):
@@ -37,6 +38,9 @@ def test_metrics_are_well_formed_and_tell_the_path(stack):
     for part in ('cellcast_gateway_connections{', 'process="gateway-1"', 'process="worker-2"', 'cell="a"', "cellcast_supervisor_"):
         assert part in pages["cell"], part
     assert "cellcast_sequencer_" in pages["sequencer"] and "cellcast_relay_" in pages["relay"]
+    alarms = re.sub(r"#.*|annotations:.*", "", (REPO / "deploy/prometheus/alerts.yml").read_text())
+    missing = [name for name in set(re.findall(r"cellcast_\w+", alarms)) if not any(re.search(rf"^{name}[{{ ]", page, re.M) for page in pages.values())]
+    assert not missing, "alarms go by what is not there"
 
 
 def test_health_and_ready_answer_everywhere(stack):

@@ -349,6 +349,28 @@ START_TEST(the_settings_of_setup_hold)
 }
 END_TEST
 
+START_TEST(names_of_hosts_are_looked_up_beside_the_loop)
+{
+    char conninfo[1024];
+    struct witness w = {0};
+    snprintf(conninfo, sizeof conninfo, "%s host=localhost", server_conninfo());
+    struct pg *p = pg_new(loop, conninfo, "test", NULL, &handlers, &w);
+    ck_assert_msg(server_wait(loop, &w.up, 10), "%s", w.why);
+    pg_free(p);
+
+    w = (struct witness){0};
+    snprintf(conninfo, sizeof conninfo, "%s host=no-such-host.invalid,localhost", server_conninfo());
+    p = pg_new(loop, conninfo, "test", NULL, &handlers, &w);
+    ck_assert_msg(server_wait(loop, &w.up, 10), "%s", w.why);
+    ck_assert_msg(strstr(w.why, "nobody knows the host name \"no-such-host.invalid\""), "%s", w.why);
+    pg_free(p);
+
+    p = pg_new(loop, conninfo, "test", NULL, &handlers, &w);
+    server_wait(loop, &(bool){false}, 0.001);
+    pg_free(p); /* while it is looked up */
+}
+END_TEST
+
 START_TEST(a_query_while_down_is_lost_from_the_loop)
 {
     struct witness w = {0};
@@ -519,6 +541,7 @@ UNIT_MAIN("pg", integers_of_every_width_are_read_by_their_length,
           when_the_backend_dies_queries_in_flight_are_lost_then_down_then_up_again,
           an_idle_connection_that_dies_is_down_with_the_servers_reason,
           a_failing_setup_is_down_with_the_reason_and_tried_again, the_settings_of_setup_hold,
+          names_of_hosts_are_looked_up_beside_the_loop,
           a_query_while_down_is_lost_from_the_loop,
           the_connection_may_be_freed_inside_of_an_answer,
           the_connection_may_be_freed_inside_of_a_lost_answer,

@@ -103,6 +103,27 @@ START_TEST(it_connects_from_the_loop_and_frames_go_both_ways)
 }
 END_TEST
 
+START_TEST(a_name_is_looked_up_while_the_loop_goes_on)
+{
+    struct seen s = {0}, unknown = {0};
+    char name[32];
+    peer_address();
+    snprintf(name, sizeof name, "localhost:%d", listener_port(peer));
+    s.dial = dial_new(loop, name, 10, 100, 0, &handlers, &s);
+    unknown.dial = dial_new(loop, "no-such-host.invalid:1", 1, 5, 0, &handlers, &unknown);
+    ck_assert(loop_until(loop, s.ups == 1 && n_peer_fds == 1));
+    for (int i = 0; i < 20; i++) {
+        dial_free(unknown.dial); /* in whatever state it is */
+        unknown.dial = dial_new(loop, "no-such-host.invalid:1", 1, 5, 0, &handlers, &unknown);
+        loop_for(loop, i);
+    }
+    ck_assert_uint_eq(unknown.ups, 0);
+    dial_free(unknown.dial);
+    dial_free(s.dial);
+    peer_close();
+}
+END_TEST
+
 START_TEST(a_link_that_goes_down_is_made_again)
 {
     struct seen s = {0};
@@ -258,7 +279,8 @@ START_TEST(a_try_that_nobody_answers_is_given_up_in_a_second)
 END_TEST
 
 UNIT_MAIN("run/dial", it_connects_from_the_loop_and_frames_go_both_ways,
-          a_link_that_goes_down_is_made_again, it_waits_for_a_peer_that_is_not_there_yet,
+          a_name_is_looked_up_while_the_loop_goes_on, a_link_that_goes_down_is_made_again,
+          it_waits_for_a_peer_that_is_not_there_yet,
           a_peer_that_accepts_and_closes_is_not_asked_ever_faster,
           silence_for_three_beats_is_death, bytes_that_we_were_too_late_to_read_are_no_silence,
           an_owner_that_resets_hears_down_from_the_loop_and_no_frame_after,

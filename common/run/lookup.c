@@ -1,0 +1,97 @@
+#include "run/lookup.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Shared by the loop and the thread; freed by the thread when the loop has given it up, by the loop otherwise. */
+struct lookup {
+    struct ev_loop *loop;
+    lookup_done *done;
+    void *owner;
+    ev_async answered;
+    pthread_mutex_t lock; /* of `over` and `given_up` */
+    bool over, given_up;
+    int n;
+    struct address addresses[ADDRESSES_MAX];
+    char text[];
+};
+
+static void destroy(struct lookup *l)
+{
+    pthread_mutex_destroy(&l->lock);
+    free(l);
+}
+
+static void *run(void *arg)
+{
+    struct lookup *l = arg;
+    l->n = address_resolve(l->text, false, l->addresses, NULL);
+    pthread_mutex_lock(&l->lock);
+    bool given_up = l->given_up;
+    l->over = true;
+    if (!given_up)
+        ev_async_send(l->loop, &l->answered);
+    pthread_mutex_unlock(&l->lock);
+    if (given_up)
+        destroy(l);
+    return NULL;
+}
+
+static void on_answered(struct ev_loop *loop, ev_async *w, int events)
+{
+    struct lookup *l = w->data;
+    pthread_mutex_lock(&l->lock); /* the thread has let go of it */
+    pthread_mutex_unlock(&l->lock);
+    ev_async_stop(loop, &l->answered);
+    l->done(l->owner, l->addresses, l->n);
+    destroy(l);
+}
+
+static bool start_thread(struct lookup *l)
+{
+    pthread_t thread;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
+    bool started = pthread_create(&thread, NULL, run, l) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (started)
+        pthread_detach(thread);
+    return started;
+}
+
+struct lookup *lookup_new(struct ev_loop *loop, const char *text, lookup_done *done, void *owner)
+{
+    size_t n = strlen(text);
+    struct lookup *l = calloc(1, sizeof *l + n + 1);
+    assert(l);
+    l->loop = loop;
+    l->done = done;
+    l->owner = owner;
+    memcpy(l->text, text, n + 1);
+    pthread_mutex_init(&l->lock, NULL);
+    ev_async_init(&l->answered, on_answered);
+    l->answered.data = l;
+    ev_async_start(loop, &l->answered);
+    if (start_thread(l))
+        return l;
+    ev_async_stop(loop, &l->answered);
+    destroy(l);
+    return NULL;
+}
+
+void lookup_free(struct lookup *l)
+{
+    if (!l)
+        return;
+    ev_async_stop(l->loop, &l->answered);
+    pthread_mutex_lock(&l->lock);
+    bool over = l->over;
+    l->given_up = true;
+    pthread_mutex_unlock(&l->lock);
+    if (over)
+        destroy(l);
+}
