@@ -101,6 +101,19 @@ static void act(char *line)
         check_order(i);
 }
 
+/* Once: their texts are kept, and libFuzzer looks for leaks after each run that keeps something. */
+static void set_options(void)
+{
+    static bool ready;
+    if (ready)
+        return;
+    ready = true;
+    gateway_options_default(&options);
+    options.page_messages = 10;
+    options.ring_messages = 4;
+    options.pages_max = 2;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     char *text = malloc(n + 1), *rest = text, *line;
@@ -108,10 +121,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         abort();
     memcpy(text, data, n);
     text[n] = 0;
-    gateway_options_default(&options);
-    options.page_messages = 10;
-    options.ring_messages = 4;
-    options.pages_max = 2;
+    set_options();
     edges_start(&g, &options);
     head = 5;
     epoch = 1;
