@@ -10,6 +10,7 @@
  * connections. */
 static const char *const common[][2] = {
     {"socket.keepalive.enable", "true"},
+    {"socket.nagle.disable", "true"}, /* else a request behind an unacknowledged one waits for the ACK */
     {"socket.timeout.ms", "10000"},
     {"socket.connection.setup.timeout.ms", "3000"},
     {"reconnect.backoff.ms", "20"},
