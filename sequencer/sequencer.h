@@ -14,6 +14,7 @@
 #include "options.h"
 #include "outbox.h"
 #include "peers.h"
+#include "pulse.h"
 #include "upkeep.h"
 
 #include "pg/pg.h"
@@ -43,6 +44,7 @@ struct sequencer {
     struct upkeep upkeep;
     struct gateways *gateways;
     struct peers *peers;
+    struct pulse pulse;
     struct admin *admin;
     ev_prepare turn; /* before the loop sleeps: what has come in goes out */
     ev_timer second; /* beats once a second: ping, gauges */
@@ -59,6 +61,9 @@ void sequencer_fini(struct sequencer *s);
 /* Read with an answer to what was asked then. */
 void sequencer_clock(struct sequencer *s, int64_t database_ms, int64_t asked_ns);
 uint64_t sequencer_now_ms(const struct sequencer *s); /* what ids go by */
+/* Nothing of ours reaches PostgreSQL while a peer does: our connections are given up, and with them
+ * the lead. */
+void sequencer_cut_off(struct sequencer *s);
 /* The reader may be asked: it is up, and on the server that is led on. */
 bool sequencer_can_read(const struct sequencer *s);
 void sequencer_check_reader(
