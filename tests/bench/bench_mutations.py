@@ -63,11 +63,11 @@ class Copy:
     def test(self, mutation):
         """-> whether it passes, and its last line."""
         if unit := mutation.get("unit"):
-            done = self.run("meson", "test", "-C", "build", "--no-rebuild", *unit.split())
+            done = self.run("meson", "test", "-C", "build", "--no-rebuild", "--print-errorlogs", *unit.split())
         else:
             done = self.run(".venv/bin/python", "-m", "pytest", "-c", "tests/scenarios/pytest.ini", "-x", "-p", "no:cacheprovider",
                             *mutation["scenarios"])
-        red = [line for line in done.stdout.splitlines() if line.startswith(("E  ", "FAILED", "ERROR")) or "Fail:" in line]
+        red = [line for line in done.stdout.splitlines() if line.startswith(("E  ", "FAILED", "ERROR")) or ":F:" in line or "Assertion" in line]
         return done.returncode == 0, (red or done.stdout.splitlines() or [""])[0].strip()
 
     def close(self):
@@ -101,4 +101,5 @@ def main():
         sys.exit(f"{len(survivors)} mutations were not noticed")
 
 
-main()
+if __name__ == "__main__":
+    main()

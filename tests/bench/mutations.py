@@ -108,7 +108,7 @@ MUTATIONS = [
     },
     {
         "name": "no hold",
-        "edits": [("gateway/deliver.c", "if (f->after && !hold_allows(&s, f, &late))", "if (f->after && !f->json && !hold_allows(&s, f, &late))")],
+        "edits": [("gateway/deliver.c", "if (f->after && !hold_allows(&s, f, &late))", "if (f->after && !f->n && !hold_allows(&s, f, &late))")],
         "scenarios": ["tests/scenarios/test_70_causal.py::test_an_answer_that_overtakes_its_question_waits_for_it"],
     },
     {
