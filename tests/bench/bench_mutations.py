@@ -74,7 +74,7 @@ class Copy:
     def test(self, command):
         """-> whether it passes, and what it says first of a failure."""
         done = self.run(*command)
-        red = [line for line in done.stdout.splitlines() if line.startswith(("E  ", "FAILED", "ERROR")) or ":F:" in line or "Assertion" in line]
+        red = [line for line in done.stdout.splitlines() if line.startswith(("E  ", "FAIL", "ERROR")) or ":F:" in line or "Assertion" in line]
         return done.returncode == 0, (red or done.stdout.splitlines() or [""])[0].strip()
 
     def close(self):

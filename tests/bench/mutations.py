@@ -87,7 +87,6 @@ MUTATIONS = [
             ),
         ],
         "unit": "gateway/channel",
-        "scenarios": ["tests/scenarios/test_73_relay.py::test_an_older_backup_is_put_back_and_the_epoch_raised_by_the_operator"],
     },
     {
         "name": "a resume at a gateway that is behind answered from its own head",
