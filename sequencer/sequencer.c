@@ -130,8 +130,8 @@ void sequencer_check_reader(struct sequencer *s)
 /* What is in flight is settled as after any connection that broke. */
 void sequencer_cut_off(struct sequencer *s)
 {
-    log_warn("cut_off", "phase=%s in_flight=%u a peer reaches PostgreSQL, and takes over", phase_name(s->lead.phase),
-             s->flow.unanswered);
+    log_warn("cut_off", "phase=%s in_flight=%u only peers reach PostgreSQL: what it leads is theirs",
+             phase_name(s->lead.phase), s->flow.unanswered);
     s->metrics.cut_off_total++;
     pg_reset(s->writer);
     pg_reset(s->reader);
@@ -244,7 +244,8 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
     s->reader =
         pg_new(s->loop, options->postgres, options->name, reader_setup, &reader_handlers, s);
     if (peers_are_configured(s->peers))
-        pulse_start(&s->pulse, s->loop, options->postgres, options->name, options->leader_silence * NS_PER_MS);
+        pulse_start(&s->pulse, s->loop, options->postgres, options->name,
+                    options->leader_silence * NS_PER_MS);
     outbox_init(s);
     return 0;
 }

@@ -1,6 +1,7 @@
 """kill -9 of each kind of process at 1,000 messages/s: acknowledged, delivered, lost; how long clients take to be back"""
 
 import argparse
+import math
 import random
 import sys
 import time
@@ -65,9 +66,9 @@ def report(run, o):
     def rate(axes):
         seconds = Counter()
         for stamp, n in run.load.acked:
-            seconds[int(stamp - run.start)] += n
+            seconds[math.floor(stamp - run.start)] += n
         axes.plot(sorted(seconds), [seconds[s] for s in sorted(seconds)])
-        axes.set(xlabel="s", ylabel="acknowledged messages/s, by the time of their publish", ylim=(0, None))
+        axes.set(xlabel="s", ylabel="messages/s, acknowledged", ylim=(0, None))
         kills(axes)
 
     columns = ("step", "acknowledged", "rate", "delivered", "lost", "publish_p50_ms", "publish_max_ms", "delivery_p50_ms", "delivery_max_ms",
@@ -87,7 +88,7 @@ def steps(stack, o):
 def main():
     o = arguments()
     stack = FaultStack()
-    run = Run(stack, o, lambda stack, channels: Load(stack, channels, o.rate, o.seed, sql=2, api=4, batch=o.batch, stamped=True),
+    run = Run(stack, o, lambda stack, channels: Load(stack, channels, o.rate, o.seed, sql=4, api=8, batch=o.batch, stamped=True),
               lambda stack, load: steps(stack, o), churn=False)
     figures(run, stack.gateways)
     run.found += [f"loss: {s['lost']} around the kill of {s['step']}" for s in run.steps if s["lost"]]

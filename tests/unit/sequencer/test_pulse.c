@@ -10,7 +10,8 @@
 /* One that has been connected at START and answered at each beat up to now_ns. */
 static struct pulse answered_until(int64_t now_ns)
 {
-    struct pulse p = {.connected = true, .silence_ns = SILENCE, .felt_ns = START, .tick_ns = START};
+    struct pulse p = {
+        .connected = true, .silence_ns = SILENCE, .felt_ns = START, .tick_ns = START};
     for (int64_t at = START; at <= now_ns; at += BEAT) {
         pulse_turn(&p, at);
         pulse_feel(&p, at);
@@ -80,5 +81,6 @@ END_TEST
 
 UNIT_MAIN("sequencer/pulse", is_steady_after_a_third_of_the_silence_in_answers,
           is_lost_after_a_silence_and_steady_for_half_of_it_at_most,
-          whoever_was_in_the_same_stall_is_lost_only_when_nobody_is_steady, after_a_pause_of_its_own_it_waits_anew,
+          whoever_was_in_the_same_stall_is_lost_only_when_nobody_is_steady,
+          after_a_pause_of_its_own_it_waits_anew,
           without_a_connection_it_says_nothing)
