@@ -109,6 +109,13 @@ void gateways_announce(struct gateways *all)
     gateways_tell_peers(all);
 }
 
+static enum peer_postgres postgres_state(const struct sequencer *s)
+{
+    if (s->lead.phase == AWAY)
+        return PEER_POSTGRES_LOST;
+    return pulse_is_steady(&s->pulse, clock_mono_ns()) ? PEER_POSTGRES_STEADY : PEER_POSTGRES_UP;
+}
+
 static void tell_peer(struct gateway *g)
 {
     struct sequencer *s = g->gateways->sequencer;
@@ -116,7 +123,7 @@ static void tell_peer(struct gateway *g)
         .sequencer = bytes_str(s->options->name),
         .holder = (uint64_t)s->lead.holder,
         .shards = lead_mask(s),
-        .postgres = s->lead.phase != AWAY,
+        .postgres = (uint8_t)postgres_state(s),
         .sent_us = clock_real_us(),
     };
     LINK_SEND(g->wire, SEQ_PEER_BEAT, seq_peer_beat, &beat);

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define BEATS 10 /* in --leader-silence */
+#define STEADY_BEATS 2 /* how old one may be that says how PostgreSQL is now */
 #define REDIAL_MIN_MS 20
 #define REDIAL_MAX_MS 250
 #define GOING_NS (2 * NS_PER_S) /* a killed process's backend ends by then, or is ended */
@@ -26,7 +27,7 @@ struct peer {
     char address[256];
     char name[64];
     uint64_t holder, shards; /* of its newest beat */
-    bool postgres;
+    bool postgres, steady;
     bool heard;       /* a beat has come, ever */
     bool silent;      /* and that was said */
     int64_t heard_ns; /* when the newest one came */
@@ -99,6 +100,15 @@ uint64_t peers_lead(const struct peers *p, int64_t now_ns)
     return shards;
 }
 
+bool peers_reach_postgres(const struct peers *p, int64_t now_ns)
+{
+    int64_t since_ns = now_ns - p->silence_ns / BEATS * STEADY_BEATS;
+    for (const struct peer *one = p->all; one < p->all + p->n; one++)
+        if (is_heard(one, now_ns) && one->steady && one->heard_ns > since_ns)
+            return true;
+    return false;
+}
+
 unsigned peers_heard(const struct peers *p, int64_t now_ns)
 {
     unsigned n = 0;
@@ -148,7 +158,8 @@ static void beat_came(struct peer *p, const struct seq_peer_beat *b)
     snprintf(p->name, sizeof p->name, "%.*s", BYTES_FMT(b->sequencer));
     p->holder = b->holder;
     p->shards = b->shards;
-    p->postgres = b->postgres;
+    p->postgres = b->postgres != PEER_POSTGRES_LOST;
+    p->steady = b->postgres == PEER_POSTGRES_STEADY;
     p->heard = true;
     p->silent = false;
     p->heard_ns = now_ns;
@@ -213,6 +224,7 @@ static void judge(struct peer *p, int64_t now_ns)
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct peers *p = w->data;
+    struct sequencer *s = p->sequencer;
     int64_t now_ns = clock_mono_ns();
     struct seq_beat beat = {.sent_us = clock_real_us()};
     notice_pause(p, now_ns);
@@ -221,8 +233,11 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
             LINK_SEND(dial_link(one->dial), SEQ_BEAT, seq_beat, &beat);
         judge(one, now_ns);
     }
-    gateways_tell_peers(p->sequencer->gateways);
-    lead_ask(p->sequencer);
+    pulse_tick(&s->pulse, now_ns);
+    if (pulse_is_lost(&s->pulse, now_ns) && peers_reach_postgres(p, now_ns))
+        sequencer_cut_off(s);
+    gateways_tell_peers(s->gateways);
+    lead_ask(s);
 }
 
 /* ---- what is known of them */

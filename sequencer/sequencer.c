@@ -125,6 +125,19 @@ void sequencer_check_reader(struct sequencer *s)
     pg_reset(s->reader);
 }
 
+/* ---- cut off */
+
+/* What is in flight is settled as after any connection that broke. */
+void sequencer_cut_off(struct sequencer *s)
+{
+    log_warn("cut_off", "phase=%s in_flight=%u only peers reach PostgreSQL: what it leads is theirs",
+             phase_name(s->lead.phase), s->flow.unanswered);
+    s->metrics.cut_off_total++;
+    pg_reset(s->writer);
+    pg_reset(s->reader);
+    pulse_reset(&s->pulse);
+}
+
 /* ---- once a second */
 
 static void on_pong(void *ctx, enum pg_status status, const struct pg_result *r)
@@ -230,6 +243,9 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
         pg_new(s->loop, options->postgres, options->name, writer_setup, &writer_handlers, s);
     s->reader =
         pg_new(s->loop, options->postgres, options->name, reader_setup, &reader_handlers, s);
+    if (peers_are_configured(s->peers))
+        pulse_start(&s->pulse, s->loop, options->postgres, options->name,
+                    options->leader_silence * NS_PER_MS);
     outbox_init(s);
     return 0;
 }
@@ -245,6 +261,7 @@ void sequencer_fini(struct sequencer *s)
         outbox_fini(s);
     pg_free(s->writer);
     pg_free(s->reader);
+    pulse_stop(&s->pulse);
     if (s->admin)
         admin_free(s->admin);
     ev_timer_stop(s->loop, &s->leaving);

@@ -1,6 +1,7 @@
 /* The sequencer process: what its parts share. They find each other through this struct; flow.c
  * says how the data travels. Two connections to PostgreSQL: the writer commits and leads, the
- * reader looks up, reads the outbox and keeps house. */
+ * reader looks up, reads the outbox and keeps house; with peers a third one only asks whether
+ * PostgreSQL answers (pulse.h). */
 #ifndef SEQUENCER_SEQUENCER_H
 #define SEQUENCER_SEQUENCER_H
 
@@ -14,6 +15,7 @@
 #include "options.h"
 #include "outbox.h"
 #include "peers.h"
+#include "pulse.h"
 #include "upkeep.h"
 
 #include "pg/pg.h"
@@ -43,6 +45,7 @@ struct sequencer {
     struct upkeep upkeep;
     struct gateways *gateways;
     struct peers *peers;
+    struct pulse pulse;
     struct admin *admin;
     ev_prepare turn; /* before the loop sleeps: what has come in goes out */
     ev_timer second; /* beats once a second: ping, gauges */
@@ -59,6 +62,9 @@ void sequencer_fini(struct sequencer *s);
 /* Read with an answer to what was asked then. */
 void sequencer_clock(struct sequencer *s, int64_t database_ms, int64_t asked_ns);
 uint64_t sequencer_now_ms(const struct sequencer *s); /* what ids go by */
+/* Nothing of ours reaches PostgreSQL while a peer does: our connections are given up, and with them
+ * the lead. */
+void sequencer_cut_off(struct sequencer *s);
 /* The reader may be asked: it is up, and on the server that is led on. */
 bool sequencer_can_read(const struct sequencer *s);
 void sequencer_check_reader(

@@ -82,11 +82,13 @@ enum seq_type {
     F(u32, version, "WIRE_VERSION")                                                                          \
     F(str, sequencer, "name for logs")                                                                       \
     F(u64, holder, "drawn at this process's start: whose the shard rows are")
+/* The last: and it answers without a gap, also to whoever waits for no commit. */
+enum peer_postgres { PEER_POSTGRES_LOST = 0, PEER_POSTGRES_UP = 1, PEER_POSTGRES_STEADY = 2 };
 #define SEQ_PEER_BEAT_FIELDS(F)                                                                              \
     F(str, sequencer, "name for logs")                                                                       \
     F(u64, holder, "")                                                                                       \
     F(u64, shards, "bit n: it leads shard n now")                                                            \
-    F(u8, postgres, "0: it has lost PostgreSQL, its shards are to be taken")                                 \
+    F(u8, postgres, "enum peer_postgres; 0: it has lost PostgreSQL, its shards are to be taken")             \
     F(u64, sent_us, "ten in --leader-silence, and at every change")
 #define SEQ_PEER_ASK_FIELDS(F)                                                                               \
     F(u64, shards, "hand these over to the asking peer")                                                     \

@@ -38,16 +38,17 @@ class Copy:
         for name in (".venv", "tests/scenarios/js/node_modules"):
             (self.root / name).symlink_to(REPO / name)
         self.run("meson", "setup", "build", "-Dbuildtype=release")
-        self.build()
+        if wrong := self.build():
+            sys.exit(f"the copy does not build:\n{wrong}")
 
     def run(self, *command, timeout=900):
         return subprocess.run(command, cwd=self.root, capture_output=True, text=True, timeout=timeout, check=False,
                               env={**os.environ, "CELLCAST_BUILD": str(self.root / "build")})
 
     def build(self):
+        """-> "", or what the compiler says"""
         done = self.run("ninja", "-C", "build")
-        if done.returncode:
-            sys.exit(f"the copy does not build:\n{done.stdout[-3000:]}")
+        return done.stdout[-3000:] if done.returncode else ""
 
     def replace(self, mutation):
         for name, old, new in mutation["edits"]:
@@ -60,18 +61,40 @@ class Copy:
         for name, _, _ in mutation["edits"]:
             shutil.copy(REPO / name, self.root / name)
 
-    def test(self, mutation):
-        """-> whether it passes, and its last line."""
+    def judges(self, mutation):
+        """-> {what is to turn red: the command that runs it}"""
+        found = {}
         if unit := mutation.get("unit"):
-            done = self.run("meson", "test", "-C", "build", "--no-rebuild", *unit.split())
-        else:
-            done = self.run(".venv/bin/python", "-m", "pytest", "-c", "tests/scenarios/pytest.ini", "-x", "-p", "no:cacheprovider",
-                            *mutation["scenarios"])
-        red = [line for line in done.stdout.splitlines() if line.startswith(("E  ", "FAILED", "ERROR")) or "Fail:" in line]
+            found[unit] = ("meson", "test", "-C", "build", "--no-rebuild", "--print-errorlogs", unit)
+        if nodes := mutation.get("scenarios"):
+            found[" ".join(node.rpartition("::")[2] for node in nodes)] = (
+                ".venv/bin/python", "-m", "pytest", "-c", "tests/scenarios/pytest.ini", "-x", "-p", "no:cacheprovider", *nodes)
+        return found
+
+    def test(self, command):
+        """-> whether it passes, and what it says first of a failure."""
+        done = self.run(*command)
+        red = [line for line in done.stdout.splitlines() if line.startswith(("E  ", "FAIL", "ERROR")) or ":F:" in line or "Assertion" in line]
         return done.returncode == 0, (red or done.stdout.splitlines() or [""])[0].strip()
 
     def close(self):
         shutil.rmtree(self.root, ignore_errors=True)
+
+
+def judged(copy, mutation):
+    """-> [(judge, seconds, whether it stays green, what it says)]; one that does not build proves nothing."""
+    copy.replace(mutation)
+    found = []
+    try:
+        if wrong := copy.build():
+            return [("the compiler", 0, True, wrong)]
+        for judge, command in copy.judges(mutation).items():
+            began = time.monotonic()
+            passes, said = copy.test(command)
+            found.append((judge, time.monotonic() - began, passes, said))
+        return found
+    finally:
+        copy.restore(mutation)
 
 
 def main():
@@ -85,20 +108,18 @@ def main():
     survivors, report = [], []
     try:
         for m in chosen:
-            began = time.monotonic()
-            copy.replace(m)
-            copy.build()
-            passes, last = copy.test(m)
-            copy.restore(m)
-            report.append({"name": m["name"], "caught": not passes, "by": m.get("unit") or m["scenarios"], "said": last[:200]})
-            print(f"{'SURVIVED' if passes else 'caught  '} {time.monotonic() - began:5.0f} s  {m['name']}  {last[:120]}", file=sys.stderr)
-            survivors += [m["name"]] * passes
+            for judge, seconds, passes, said in judged(copy, m):
+                report.append({"name": m["name"], "caught": not passes, "by": judge, "said": said[:200]})
+                print(f"{'SURVIVED' if passes else 'caught  '} {seconds:5.0f} s  {m['name']}  by {judge}  {said[:120]}", file=sys.stderr, flush=True)
+                survivors += [f"{m['name']} ({judge})"] * passes
     finally:
         if not o.keep:
             copy.close()
-    print(json.dumps({"mutations": len(report), "caught": len(report) - len(survivors), "survivors": survivors, "report": report}))
+    print(json.dumps({"mutations": len(chosen), "judged": len(report), "caught": len(report) - len(survivors), "survivors": survivors,
+                      "report": report}))
     if survivors:
         sys.exit(f"{len(survivors)} mutations were not noticed")
 
 
-main()
+if __name__ == "__main__":
+    main()

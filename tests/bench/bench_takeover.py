@@ -1,4 +1,4 @@
-"""How long nobody leads when a sequencer is killed, stopped or cut off from PostgreSQL, p50 and max over rounds.
+"""How long nobody leads when a sequencer is killed, stopped, or loses PostgreSQL (told, or cut off without a word), p50 and max.
 
     --rounds N (10). Two sequencers, a PostgreSQL of its own, and gateways that pretend. Fails above 3 s.
 """
@@ -54,6 +54,8 @@ def run(server, home, fault):
             made[0].kill()
         elif fault == "stop":
             made[0].kill(signal.SIGSTOP)
+        elif fault == "cut_off":
+            proxy.swallow()
         else:
             proxy.cut(refusing=True)
         new.ready()
@@ -81,7 +83,7 @@ def main():
         postgres("start", port, home)
         os.environ["CELLCAST_PG"] = f"postgresql://cellcast@127.0.0.1:{port}/cellcast"
         server = Server()
-        for fault in ("kill", "stop", "postgres_lost"):
+        for fault in ("kill", "stop", "postgres_lost", "cut_off"):
             figures = [run(server, home, fault) for _ in range(rounds)]
             for what, column in zip(("led", "answered"), zip(*figures)):
                 report[f"{fault}_{what}_ms"] = {"p50": round(statistics.median(column)), "max": round(max(column))}

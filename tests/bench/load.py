@@ -16,6 +16,11 @@ RETRY_FOR = 45  # seconds; a key is not tried again after a minute (design)
 TEMPORARY = {100, 111}
 
 
+def api_ports(stack):
+    """The cell's and each gateway's own."""
+    return [stack.port] + [stack.slot_base + n for n in range(1, stack.gateways + 1)]
+
+
 class Api:
     """One connection to the HTTP API that is kept while it works."""
 
@@ -52,7 +57,7 @@ class Load:
         self.references, self.acknowledged = 0, deque(maxlen=200)
         self.counts, self.faults, self.publish_ms = Counter(), [], []
         self.stopping, self.prefix, self.threads = threading.Event(), f"{seed}", []
-        self.ports = [stack.port] + [stack.slot_base + n for n in range(1, stack.gateways + 1)]
+        self.ports = api_ports(stack)
         ways = (self._sql, self._api) if batch == 1 else (self._sql_batch, self._api_batch)
         for way, name, n in zip(ways, ("sql", "api"), (sql, api)):
             pace = rate / (2 if sql and api else 1) / max(n, 1) / batch

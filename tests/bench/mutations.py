@@ -1,5 +1,5 @@
 """Safeguards, and what the sources read like without them: name, edits [(file, text that stands there once, without it)],
-and what has to turn red: scenarios (pytest nodes) or a unit test (meson's name)."""
+and what has to turn red: a unit test (meson's name), scenarios (pytest nodes), or each of both."""
 
 MUTATIONS = [
     {
@@ -48,11 +48,17 @@ MUTATIONS = [
         "scenarios": ["tests/scenarios/test_12_guards.py::test_a_batch_behind_one_that_failed_fails_too"],
     },
     {
-        "name": "an LSN confirmed before Kafka's acknowledgement",
+        "name": "an LSN and progress confirmed before Kafka's acknowledgement",
         "edits": [
+            (
+                "sequencer/relay/mark.c",
+                "    if (d)\n        return d->message->prev;\n    return m->parked",
+                "    if (d && m->parked[shard] >> cell & 1)\n        return d->message->prev;\n    return m->parked",
+            ),
             ("sequencer/relay/mark.c", "        if (mark_acknowledged(m, shard) < t->last[shard])\n", "        if (m->released[shard] < t->last[shard])\n"),
         ],
         "unit": "relay/mark",
+        "scenarios": ["tests/scenarios/test_73_relay.py::test_a_relay_killed_while_kafka_is_away_sends_all_that_kafka_never_had"],
     },
     {
         "name": "no dedupe at the worker",
@@ -86,6 +92,7 @@ MUTATIONS = [
         "name": "a resume at a gateway that is behind answered from its own head",
         "edits": [("gateway/join.c", "        ask_head(s);\n    else if", "        j->ticket ? ask_head(s) : join_unrecovered(s);\n    else if")],
         "unit": "gateway/process",
+        "scenarios": ["tests/scenarios/test_30_recovery.py::test_a_position_that_is_ahead_of_the_gateway_is_asked_for_and_not_denied"],
     },
     {
         "name": "an outbox row read twice",
@@ -107,8 +114,23 @@ MUTATIONS = [
         "scenarios": ["tests/scenarios/test_20_publish.py::test_broadcast_and_batch"],
     },
     {
+        "name": "what is sent again after a takeover not looked up",
+        "edits": [("sequencer/flow.c", "        .unsure = p->retry,\n", "        .unsure = false,\n")],
+        "scenarios": ["tests/scenarios/test_71_sequencer_ha.py::test_stopped_at_any_step_of_a_batch_it_writes_nothing_more_and_answers_nothing_wrong"],
+    },
+    {
+        "name": "the lead kept by who is cut off from PostgreSQL",
+        "edits": [("sequencer/peers.c", "if (pulse_is_lost(&s->pulse, now_ns) && peers", "if (pulse_is_lost(&s->pulse, -now_ns) && peers")],
+        "scenarios": ["tests/scenarios/test_71_sequencer_ha.py::test_a_standby_takes_over_within_the_aim"],
+    },
+    {
+        "name": "the lead given up in a stall that everybody is in",
+        "edits": [("sequencer/peers.c", "one->steady && one->heard_ns > since_ns)", "one->heard_ns > since_ns)")],
+        "scenarios": ["tests/scenarios/test_71_sequencer_ha.py::test_a_database_that_answers_nobody_is_no_reason_to_take_over"],
+    },
+    {
         "name": "no hold",
-        "edits": [("gateway/deliver.c", "if (f->after && !hold_allows(&s, f, &late))", "if (f->after && !f->json && !hold_allows(&s, f, &late))")],
+        "edits": [("gateway/deliver.c", "if (f->after && !hold_allows(&s, f, &late))", "if (f->after && !f->n && !hold_allows(&s, f, &late))")],
         "scenarios": ["tests/scenarios/test_70_causal.py::test_an_answer_that_overtakes_its_question_waits_for_it"],
     },
     {

@@ -20,10 +20,16 @@ def plot(draw, width=8.5, height=3.4):
     return f'<img alt="" src="data:image/png;base64,{base64.b64encode(image.getvalue()).decode()}">'
 
 
+def shown(value):
+    if value is None:
+        return "–"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
 def table(heads, rows):
-    cell = lambda tag, value: f"<{tag}>{html.escape(f'{value:,.1f}' if isinstance(value, float) else str(value))}</{tag}>"
-    line = lambda tag, values: "<tr>" + "".join(cell(tag, v) for v in values) + "</tr>"
-    return "<table>" + line("th", heads) + "".join(line("td", row) for row in rows) + "</table>"
+    """heads: as in the JSON object; a narrow head breaks at its underlines."""
+    line = lambda tag, values: "<tr>" + "".join(f"<{tag}>{html.escape(v)}</{tag}>" for v in values) + "</tr>"
+    return "<table>" + line("th", [h.replace("_", " ") for h in heads]) + "".join(line("td", map(shown, row)) for row in rows) + "</table>"
 
 
 def page(title, *parts):
@@ -31,8 +37,8 @@ def page(title, *parts):
     body = "".join(p if p.startswith("<") else f"<p>{html.escape(p)}</p>" for p in parts)
     return ("<!doctype html><meta charset=utf-8><title>" + html.escape(title) + "</title><style>"
             "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}"
-            "table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .8rem;text-align:right;border-bottom:1px solid #ddd}"
-            "th:first-child,td:first-child{text-align:left}img{max-width:100%}</style><h1>" + html.escape(title) + "</h1>" + body)
+            "table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #ddd}"
+            "th{vertical-align:bottom}td{white-space:nowrap}th:first-child,td:first-child{text-align:left}img{max-width:100%}</style><h1>" + html.escape(title) + "</h1>" + body)
 
 
 def quantile(values, q):

@@ -32,6 +32,8 @@ class PgProxy:
         self.held = {}
         self.pairs = set()
         self.refusing = False
+        self.flowing = threading.Event()
+        self.flowing.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def hold(self, point):
@@ -45,7 +47,12 @@ class PgProxy:
             for end in pair:
                 _shut(end)
 
+    def swallow(self, nothing_passes=True):
+        """Connections stay, new ones too, and nothing goes through in either way; afterwards what was held does."""
+        self.flowing.clear() if nothing_passes else self.flowing.set()
+
     def close(self):
+        self.swallow(False)
         for held in self.held.values():
             held.released.set()
         self.listener.close()
@@ -72,10 +79,15 @@ class PgProxy:
             held.reached.set()
             held.released.wait(30)
 
+    def _pass(self, end):
+        more = _read(end)
+        self.flowing.wait()
+        return more
+
     def _up(self, near, far, batches):
         """A batch is known by its parameters: no other statement has so many."""
         data, started = b"", False
-        while more := _read(near):
+        while more := self._pass(near):
             data += more
             ready = b""
             while True:
@@ -97,7 +109,7 @@ class PgProxy:
         _shut(far)
 
     def _down(self, near, far, batches):
-        while more := _read(far):
+        while more := self._pass(far):
             if batches["sent"] and "answer" in self.held and b"Z" in more:
                 self._stand("answer")
             _send(near, more)

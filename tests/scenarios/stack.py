@@ -170,12 +170,12 @@ class Stack:
     def sequencer_addresses(self):
         return ",".join(f"127.0.0.1:{self.sequencer_ports(n + 1)[0]}" for n in range(self.sequencers))
 
-    def start_sequencer(self, *more, number=1):
-        """With sequencers=2 each is the other one's peer; the second is kept as sequencer-2."""
+    def start_sequencer(self, *more, number=1, postgres=None):
+        """With sequencers=2 each is the other one's peer; the second is kept as sequencer-2. postgres: where it finds it."""
         listen, admin = self.sequencer_ports(number)
         name = "sequencer" if number == 1 else f"sequencer-{number}"
         peers = [f"--peers={self.sequencer_addresses()}"] if self.sequencers > 1 else []
-        self.keep(name, BUILD / "sequencer/cellcast-sequencer", f"--postgres={self.pg}", f"--listen=127.0.0.1:{listen}",
+        self.keep(name, BUILD / "sequencer/cellcast-sequencer", f"--postgres={postgres or self.pg}", f"--listen=127.0.0.1:{listen}",
                   f"--admin=127.0.0.1:{admin}", f"--name={name}", *peers, *more)
 
     def start_relay(self, *more):

@@ -28,8 +28,9 @@ def test_what_fails_at_its_commit_was_not_acknowledged(start, connect, db):
 
 
 def test_a_batch_that_has_passed_its_check_holds_a_takeover_up_to_its_end(db, conninfo):
-    """Its backend is not the recorded one, so that nobody ends it; it stands still behind its check."""
-    with psycopg.connect(conninfo, autocommit=True) as old, psycopg.connect(conninfo) as brake, ThreadPoolExecutor(2) as pool:
+    """Its backend is not the recorded one, so that nobody ends it; it stands still behind its check. The brake is the innermost
+    of all: where this fails, what waits for it ends."""
+    with ThreadPoolExecutor(2) as pool, psycopg.connect(conninfo, autocommit=True) as old, psycopg.connect(conninfo) as brake:
         writer = Writer(old)
         db.execute("UPDATE cellcast.shard SET pid = 0")
         brake.execute("LOCK TABLE cellcast.receipt IN EXCLUSIVE MODE")

@@ -1,6 +1,7 @@
 """A client that was away gets exactly what it missed, wherever it returns to."""
 
 import asyncio
+import signal
 
 import pytest
 
@@ -105,6 +106,29 @@ async def test_another_epoch_or_an_offset_that_never_was_is_not_recovered(stack,
     refused = await raw.ask({"id": 9, "subscribe": {"channel": channel, "recover": True, "epoch": "77777", "offset": 2, "flag": 3}})
     assert refused["error"]["code"] == 112
     await raw.close()
+
+
+async def test_a_position_that_is_ahead_of_the_gateway_is_asked_for_and_not_denied(stack, channel):
+    """The relay stands still: whoever was elsewhere knows of more than has come here."""
+    here = await Person(stack.ws(2)).connect()
+    recorder = await here.subscribe(channel)
+    stack.publish(channel, 0)
+    await recorder.wait_for(1)
+    raw = await Raw.open(stack.ws(2))
+    await raw.connect()
+    stack.kill("relay", signal.SIGSTOP)
+    try:
+        last = await asyncio.to_thread(stack.publish, channel, 1)
+        claim = {"recover": True, "epoch": last["epoch"], "offset": last["offset"]}
+        result = (await raw.ask({"id": 2, "subscribe": {"channel": channel, **claim}}))["subscribe"]
+        assert (result.get("recovered"), result["offset"], recorder.publications) == (True, 2, [0])
+    finally:
+        stack.kill("relay", signal.SIGCONT)
+    stack.publish(channel, 2)
+    await recorder.wait_for(3)
+    assert result.get("publications", []) == [] and (await raw.receive())["push"]["pub"]["offset"] == 3
+    await raw.close()
+    await here.close()
 
 
 async def test_many_return_at_once_while_messages_go_on(stack, channel):

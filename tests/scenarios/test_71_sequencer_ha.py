@@ -42,15 +42,15 @@ def proxy(conninfo, opened):
 @pytest.fixture
 def pair(conninfo, proxy, tmp_path, opened):
     """pair(*options, second=(…)) -> two sequencers, each the other one's peer, the first of which leads; the first one's
-    PostgreSQL is behind the proxy."""
+    PostgreSQL is behind the proxy (both: the second one's too)."""
 
-    def pair(*options, second=None):
+    def pair(*options, second=None, both=False):
         ports = [free_port(), free_port()]
         peers = "--peers=" + ",".join(f"127.0.0.1:{port}" for port in ports)  # its own among them
         made = []
         for n, port in enumerate(ports):
             more = second if n and second is not None else options
-            made.append(Sequencer([proxy.conninfo, conninfo][n], tmp_path / f"{n}.log", peers, *more, port=port,
+            made.append(Sequencer(conninfo if n and not both else proxy.conninfo, tmp_path / f"{n}.log", peers, *more, port=port,
                                   name=["first", "second"][n]))  # fmt: skip
             opened.append(made[-1])
             made[-1].wait(lambda: "took_over" in made[0].log.read_text())
@@ -102,6 +102,7 @@ FAULTS = {
     "killed": lambda first, proxy: first.kill(),
     "stopped": lambda first, proxy: first.kill(signal.SIGSTOP),
     "without PostgreSQL": cut_off,
+    "cut off without a word": lambda first, proxy: proxy.swallow(),
     "ended": lambda first, proxy: first.kill(signal.SIGTERM),
 }
 
@@ -134,6 +135,47 @@ def test_a_leader_whose_commit_takes_long_is_slow_not_dead(pair, connect, db):
     assert (phase(first), phase(second)) == ("leading", "standing_by")
     assert first.metric("clock_jumps_total") == 0
     assert second.metric("takeovers_total") == 0 and second.metric("peers_silent_total") == 0
+
+
+def test_a_database_that_answers_nobody_is_no_reason_to_take_over(pair, connect, proxy, db):
+    """The same silence as that of a leader that is cut off, but the standby is in it as well."""
+    first, second = pair(both=True)
+    g = connect(first).ready()
+    g.publish("default/news")
+    counters = []
+    for _ in range(2):  # the second time right behind the first one's end
+        proxy.swallow()
+        counters.append(g.send("default/news"))
+        time.sleep(3)
+        proxy.swallow(False)
+        assert g.result(counters[-1])["seq"] == 1 + len(counters)
+    time.sleep(1)
+    assert (phase(first), phase(second)) == ("leading", "standing_by")
+    assert first.metric("takeovers_total") == 1 and second.metric("takeovers_total") == 0
+    assert first.metric("cut_off_total") == second.metric("cut_off_total") == 0
+    check_log(db, [g])
+
+
+def test_a_leader_that_was_cut_off_in_the_middle_of_a_batch_comes_back_as_a_standby(pair, connect, proxy, db):
+    first, second = pair()
+    old = connect(first).ready()
+    assert old.publish("default/news", data="0")["seq"] == 1
+    held = proxy.hold("answer")
+    counter = old.send("default/news", data="1")
+    assert held.reached.wait(10)
+    proxy.swallow()
+    more = [old.send("default/news", data=str(n)) for n in range(2, 30)]
+    new = connect(second, origin=old.origin).ready()
+    new.counter = old.counter
+    results = [new.again(c, "default/news", data=str(n)) for n, c in enumerate([counter, *more], 1)]
+    assert [r["seq"] for r in results] == list(range(2, 31)) and results[0]["repeated"]
+    held.released.set()
+    proxy.swallow(False)
+    first.wait(lambda: phase(first) == "standing_by")
+    assert first.metric("cut_off_total") == 1 and first.metric("peers") == 1
+    assert not [r for r in old.results.values() if r["code"]]
+    assert new.publish("default/news", data="30")["seq"] == 31
+    check_log(db)
 
 
 def test_a_standby_that_was_stopped_itself_takes_nobody_for_dead(pair, connect):

@@ -20,6 +20,7 @@ from sdk import Person
 from stack import BUILD, CONFIGURATION, REPO, Stack, wait_until
 
 LONG = bool(os.environ.get("CELLCAST_LONG"))
+pytestmark = pytest.mark.timeout(900 if LONG else 120)
 QUICK = {"min_reconnect_delay": 0.05, "max_reconnect_delay": 0.5}
 
 
@@ -252,6 +253,27 @@ async def test_kafka_away_for_long_and_everything_follows_in_order(stack, channe
     assert stack.relay("relay_cells_parked") == 0
     await asyncio.to_thread(stack.wait_ready)
     await person.close()
+
+
+async def test_a_relay_killed_while_kafka_is_away_sends_all_that_kafka_never_had(stack, channel):
+    """What it had read and not sent is neither in its progress nor behind the slot's position."""
+    topics = Topics(stack.kafka)
+
+    def has(n):
+        return lambda records: {r.seq for r in records if r.channel == f"default/{channel}"} >= set(range(1, n + 1))
+
+    stack.publish(channel, 0)
+    await asyncio.to_thread(topics.read, "cellcast.a", has(1))
+    stack.kill_kafka()
+    for n in range(1, 6):
+        stack.publish(channel, n)
+    await asyncio.sleep(2.5)  # it writes its progress each second
+    old = stack.pid("relay")
+    stack.kill("relay")
+    await asyncio.to_thread(stack.start_kafka)
+    await asyncio.to_thread(stack.wait_back, "relay", old)
+    await asyncio.to_thread(topics.read, "cellcast.a", has(6))
+    await asyncio.to_thread(stack.wait_ready)
 
 
 async def test_kafka_without_its_disk_loses_and_repeats_nothing(stack, channel):
