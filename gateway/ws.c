@@ -1,21 +1,17 @@
 #include "ws.h"
 
 #include "gateway.h"
+#include "ws_context.h"
 
 #include "core/clock.h"
 #include "run/log.h"
 
 #include <assert.h>
-#include <libwebsockets.h>
 #include <linux/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define NOTSENT_LOWAT 32768
-#define RX_BYTES 512              /* per connection, allocated by libwebsockets */
-#define SERVE_BYTES 8192          /* per process: reading, and the answer to an upgrade */
-#define HEADERS_MAX 16384         /* bytes of a request's headers */
-#define KEEPALIVE_S 60
+#define ARGUMENT_MAX 16384        /* bytes of one argument in a request's query; more than its headers may have */
 #define MESSAGE_TOO_LARGE 1009    /* RFC 6455 7.4.1 */
 
 _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame's head");
@@ -23,9 +19,7 @@ _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame'
 struct ws {
     struct gateway *g;
     struct ws_handlers handlers;
-    struct lws_context *context;
-    struct lws_vhost *vhost;
-    struct lws_protocols protocols[2];
+    struct ws_context context;
 };
 
 /* What only an HTTP request has; gone with its answer. */
@@ -86,8 +80,8 @@ static void copy_query(struct lws *wsi, struct exchange *x)
     size_t from = x->text.n;
     int n;
     for (int i = 0;; i++) {
-        buf_reserve(&x->text, HEADERS_MAX);
-        n = lws_hdr_copy_fragment(wsi, x->text.p + x->text.n + 1, HEADERS_MAX - 1, WSI_TOKEN_HTTP_URI_ARGS, i);
+        buf_reserve(&x->text, ARGUMENT_MAX);
+        n = lws_hdr_copy_fragment(wsi, x->text.p + x->text.n + 1, ARGUMENT_MAX - 1, WSI_TOKEN_HTTP_URI_ARGS, i);
         if (n < 0)
             break;
         x->text.p[x->text.n] = '&';
@@ -433,14 +427,11 @@ static void too_silent(struct wheel_timer *t)
 
 void ws_adopt(struct ws *w, int fd)
 {
-    int one = 1, lowat = NOTSENT_LOWAT;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
     struct ws_socket *s = calloc(1, sizeof *s);
     assert(s);
     s->ws = w;
     wheel_timer_init(&s->handshake, too_silent);
-    s->wsi = lws_adopt_socket_vhost(w->vhost, fd);
+    s->wsi = ws_context_adopt(&w->context, fd);
     if (!s->wsi) {
         free(s); /* the descriptor is closed */
         return;
@@ -458,37 +449,14 @@ static void say(int level, const char *line)
 
 struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers)
 {
-    static const lws_retry_bo_t no_validity_checks; /* zeroed: no timer per connection */
-    void *loops[] = {g->loop};
     struct ws *w = calloc(1, sizeof *w);
     assert(w);
     w->g = g;
     w->handlers = *handlers;
-    w->protocols[0] = (struct lws_protocols){.name = "centrifuge-json",
-                                             .callback = on_event,
-                                             .rx_buffer_size = RX_BYTES,
-                                             .tx_packet_size = 1 << 30}; /* else a write goes out in pieces of RX_BYTES */
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-        .protocols = w->protocols,
-        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
-        .foreign_loops = loops,
-        .gid = (gid_t)-1,
-        .uid = (uid_t)-1,
-        .count_threads = 1,
-        .pt_serv_buf_size = SERVE_BYTES,
-        .max_http_header_data = HEADERS_MAX,
-        .keepalive_timeout = KEEPALIVE_S,
-        .retry_and_idle_policy = &no_validity_checks,
-        .vhost_name = "gateway",
-    }; /* fd_limit_per_thread stays 0: anything else turns finding a connection by descriptor into a linear search */
     lws_set_log_level(LLL_ERR | LLL_WARN, say);
-    w->context = lws_create_context(&info);
-    w->vhost = w->context ? lws_create_vhost(w->context, &info) : NULL;
-    if (w->vhost)
+    if (ws_context_init(&w->context, g->loop, on_event) == 0)
         return w;
-    log_error("libwebsockets_failed", "context=%d is libwebsockets-evlib-ev installed", w->context != NULL);
+    log_error("libwebsockets_failed", "is libwebsockets-evlib-ev installed");
     free(w);
     return NULL;
 }
@@ -497,6 +465,6 @@ void ws_free(struct ws *w)
 {
     if (!w)
         return;
-    lws_context_destroy(w->context);
+    ws_context_fini(&w->context);
     free(w);
 }
