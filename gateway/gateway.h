@@ -28,15 +28,15 @@ struct gateway {
     struct rings rings;
     struct map channels;      /* struct channel::by_name */
     struct list dirty;        /* struct channel::dirty, in turn */
-    struct list passing;      /* struct channel::passing: rings with ephemeral frames */
+    struct list passing;      /* struct channel_extras::passing: rings with ephemeral frames */
     struct list connections;  /* struct connection::all */
-    struct list resuming;     /* struct connection::resuming */
+    struct list resuming;     /* struct connection_extras::resuming */
     struct list talking;      /* struct connection::talking: replies wait, or cursors are behind */
     uint32_t n_connections;
     uint32_t capacity;        /* most connections */
     struct list pages;        /* struct page::by_age, oldest first */
     uint32_t n_pages;
-    struct list page_waiters; /* struct sub::page_link of cursors that wait for a place among the pages */
+    struct list page_waiters; /* struct sub_extras::page_link of cursors that wait for a place among the pages */
     struct list joinings;     /* struct joining::due: subscribes that can be decided */
     struct buf scratch;       /* encoding; used up within a call */
     uint64_t gathers;         /* writes that were put together; numbers the one under way */
