@@ -272,8 +272,8 @@ void channel_remove(struct channel *c, struct sub *s)
         c->flush_again = true; /* `last` moved to the part that has been walked */
     if (c->flush_at > c->n_subs)
         c->flush_at = c->n_subs;
-    if (c->n_subs < c->cap_subs / 4 && c->cap_subs > 16) {
-        c->cap_subs /= 2;
+    if (c->n_subs < c->cap_subs / 2 && c->cap_subs > 16) {
+        c->cap_subs -= c->cap_subs / 3;
         c->subs = realloc(c->subs, c->cap_subs * sizeof *c->subs);
         assert(c->subs);
     }

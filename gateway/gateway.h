@@ -8,6 +8,7 @@
 #include "config.h"
 #include "ops.h"
 #include "tables.h"
+#include "trim.h"
 #include "wheel.h"
 
 #include <ev.h>
@@ -24,6 +25,7 @@ struct gateway {
     int64_t now_ns;   /* CLOCK_MONOTONIC, of this turn of the loop */
     uint64_t now_us;  /* µs since 1970, of this turn of the loop */
 
+    struct trim trim;
     struct wheel wheel;
     struct rings rings;
     struct map channels;      /* struct channel::by_name */

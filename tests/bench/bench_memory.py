@@ -1,4 +1,4 @@
-"""what idle connections, subscriptions and channels cost in a gateway's memory, beside bare libwebsockets"""
+"""what idle connections, subscriptions, channels cost in a gateway's memory, beside bare libwebsockets; and after a peak"""
 
 import argparse
 import asyncio
@@ -13,14 +13,14 @@ from stack import BUILD, REPO
 sys.path.insert(0, str(REPO / "tests/unit/gateway/process"))
 from fake_cluster import CONFIG, FakeCluster  # noqa: E402
 
-CHANNEL_NAME = "room:{:07d}"  # 12 bytes, and tenant and slash before it
+CHANNEL_NAME = "room:{:07d}"
 MOST = {"bytes_per_connection": 1024, "bytes_per_subscription": 96, "bytes_per_channel": 300, "after_peak_ratio": 1.1}
 OPEN = {"allow_subscribe_for_client": True, "allow_subscribe_for_anonymous": True}
 
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run memory")
-    parser.add_argument("--connections", type=int, default=4000)
+    parser.add_argument("--connections", type=int, default=6000)
     parser.add_argument("--subscriptions", type=int, default=10, help="further ones of each connection")
     parser.add_argument("--channels", type=int, default=5, help="of each connection for itself alone")
     parser.add_argument("--settle", type=int, default=60, help="s after the peak")
@@ -35,7 +35,7 @@ def configuration():
     return config
 
 
-def subscribe(i, *channels):
+def subscribe(*channels):
     return [{"id": 2 + i, "subscribe": {"channel": channel}} for i, channel in enumerate(channels)]
 
 
@@ -43,7 +43,7 @@ def lws_bytes_per_connection(n):
     program = subprocess.Popen([BUILD / "tests/unit/gateway/bench_gateway_bare_ws"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         port = int(program.stdout.readline())
-        warm = open_many(port, n // 4)
+        warm = open_many(port, n // 2)
         before = anonymous_bytes(program.pid)
         socks = open_many(port, n)
         cost = (anonymous_bytes(program.pid) - before) / n
@@ -66,30 +66,41 @@ class Meter:
         return self.last - before
 
 
-def connect(port, n):
-    socks = open_many(port, n)
-    say(socks, lambda i: [{"id": 1, "connect": {}}])
-    say(socks, lambda i: subscribe(i, "lobby"))
-    return socks
+class Clients:
+    """n clients, and what they have done one after the other. first: number of the first one, for the names of channels."""
+
+    def __init__(self, port, n, a, first=0):
+        self.a, self.first, self.socks = a, first, open_many(port, n)
+        say(self.socks, lambda i: [{"id": 1, "connect": {}}])
+        say(self.socks, lambda i: subscribe("lobby"))
+
+    def subscribe_more(self):
+        say(self.socks, lambda i: subscribe(*(f"shared-{k}" for k in range(self.a.subscriptions))))
+
+    def subscribe_alone(self):
+        mine = self.a.channels
+        say(self.socks, lambda i: subscribe(*(CHANNEL_NAME.format((self.first + i) * mine + k) for k in range(mine))))
 
 
 def measure(a, port, pid):
     n = a.connections
-    warm = connect(port, n // 4)
+    stay = Clients(port, n // 2, a, first=n)
+    stay.subscribe_more()
+    stay.subscribe_alone()
     meter = Meter(pid)
     baseline = meter.last
-    socks = connect(port, n)
+    peak = Clients(port, n, a)
     row = {"bytes_per_connection": meter.grown() / n}
-    say(socks, lambda i: subscribe(i, *(f"shared-{k}" for k in range(a.subscriptions))))
+    peak.subscribe_more()
     row["bytes_per_subscription"] = meter.grown() / (n * a.subscriptions)
-    say(socks, lambda i: subscribe(i, *(CHANNEL_NAME.format(i * a.channels + k) for k in range(a.channels))))
+    peak.subscribe_alone()
     name = len("default/" + CHANNEL_NAME.format(0))
     row["bytes_per_channel"] = meter.grown() / (n * a.channels) - name
-    close_all(socks)
+    close_all(peak.socks)
     time.sleep(a.settle)
     row["after_peak_ratio"] = anonymous_bytes(pid) / baseline
     row["baseline_bytes"], row["peak_bytes"] = baseline, meter.last
-    close_all(warm)
+    close_all(stay.socks)
     return row
 
 
