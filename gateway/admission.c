@@ -35,23 +35,24 @@ bool admission_ask(struct admission *a, const struct gateway *g)
 
 void admission_wait(struct admission *a, struct connection *c)
 {
-    list_append(&a->waiting, &c->waiting);
+    list_append(&a->waiting, &connection_extras(c)->waiting);
     c->gateway->metrics.connects_waiting++;
 }
 
 void admission_leave(struct connection *c)
 {
-    if (!list_is_linked(&c->waiting))
+    if (!c->extras || !list_is_linked(&c->extras->waiting))
         return;
-    list_remove(&c->waiting);
+    list_remove(&c->extras->waiting);
     c->gateway->metrics.connects_waiting--;
 }
 
 bool admission_turn(struct admission *a, struct gateway *g)
 {
-    struct connection *c;
+    struct connection_extras *first;
     int n = 0;
-    while ((c = list_first(&a->waiting, struct connection, waiting)) && n < TURN_MAX && take_one(a, g)) {
+    while ((first = list_first(&a->waiting, struct connection_extras, waiting)) && n < TURN_MAX && take_one(a, g)) {
+        struct connection *c = first->connection;
         admission_leave(c);
         verb_connect_admitted(c);
         n++;

@@ -12,7 +12,7 @@ struct connection;
 struct gateway;
 
 struct admission {
-    struct list waiting; /* struct connection::waiting, longest first */
+    struct list waiting; /* struct connection_extras::waiting, longest first */
     int64_t rate;        /* connects per second; 0: any number */
     int64_t free_at_ns;  /* when the next one may go; the past: a burst of up to 100 ms' worth may */
 };

@@ -1,6 +1,7 @@
 #include "channel.h"
 
 #include "hold.h"
+#include "hub.h"
 #include "publication.h"
 
 #include "core/json.h"
@@ -16,32 +17,53 @@ void rings_init(struct rings *r)
     list_init(&r->by_age);
 }
 
-static void push_head(struct buf *b, struct bytes spelling)
-{
-    buf_append_str(b, "{\"push\":{\"channel\":");
-    json_append_string(b, spelling);
-    buf_append_char(b, ',');
-}
-
 struct channel *channel_new(struct gateway *g, struct bytes full)
 {
-    struct channel *c = calloc(1, sizeof *c + full.n);
+    struct bytes tenant, name;
+    struct buf quoted = {0};
+    bool split = channel_split(full, &tenant, &name);
+    assert(split);
+    json_append_string(&quoted, full);
+    buf_append_char(&quoted, ',');
+    size_t n = quoted.n - 1; /* the opening quote is CHANNEL_PUSH's */
+    bool escaped = n != full.n + 2;
+    struct channel *c = calloc(1, offsetof(struct channel, text) + (escaped ? full.n : 0) + n);
     assert(c);
     memcpy(c->text, full.p, full.n);
+    memcpy(c->text + (escaped ? full.n : 0), quoted.p + 1, n);
+    buf_fini(&quoted);
     c->full = bytes_of(c->text, full.n);
-    struct bytes tenant;
-    bool split = channel_split(c->full, &tenant, &c->name);
-    assert(split);
+    c->name_at = (uint8_t)(tenant.n + 1);
+    c->quoted_n = (uint16_t)n;
+    c->escaped = escaped;
     c->gateway = g;
     c->place = channel_place(full);
     list_init(&c->dirty);
-    list_init(&c->pages);
-    list_init(&c->passing);
-    wheel_timer_init(&c->linger, NULL);
-    wheel_timer_init(&c->holding, hold_over);
-    push_head(&c->push[false], c->name);
-    push_head(&c->push[true], c->full);
     return c;
+}
+
+struct channel_extras *channel_extras(struct channel *c)
+{
+    if (c->extras)
+        return c->extras;
+    struct channel_extras *e = calloc(1, sizeof *e);
+    assert(e);
+    e->channel = c;
+    list_init(&e->pages);
+    list_init(&e->passing);
+    wheel_timer_init(&e->linger, hub_give_up);
+    wheel_timer_init(&e->holding, hold_over);
+    return c->extras = e;
+}
+
+void channel_tidy(struct channel *c)
+{
+    struct channel_extras *e = c->extras;
+    if (!e || list_is_linked(&e->linger.link) || list_is_linked(&e->holding.link) || e->holds_in_vain_ns[1] ||
+        e->holds_off_until_ns || list_is_linked(&e->passing) || !list_is_empty(&e->pages))
+        return;
+    free(e);
+    c->extras = NULL;
 }
 
 /* ---- the ring */
@@ -74,7 +96,7 @@ static void drop_first(struct rings *r, struct channel *c)
     struct frame *f = *slot(c, 0);
     c->first = (c->first + 1) & (c->cap - 1);
     c->count--;
-    c->bytes -= frame_bytes(f);
+    c->bytes -= (uint32_t)frame_bytes(f);
     r->bytes -= frame_bytes(f);
     r->passing_bytes -= c->ephemeral ? frame_bytes(f) : 0;
     list_remove(&f->by_age);
@@ -89,14 +111,16 @@ static void drop_all(struct rings *r, struct channel *c)
 
 void channel_free(struct rings *r, struct channel *c)
 {
-    assert(c->n_subs == 0 && list_is_empty(&c->pages));
+    struct channel_extras *e = c->extras;
+    assert(c->n_subs == 0 && (!e || list_is_empty(&e->pages)));
     drop_all(r, c);
-    wheel_cancel(&c->linger);
-    wheel_cancel(&c->holding);
+    if (e) {
+        wheel_cancel(&e->linger);
+        wheel_cancel(&e->holding);
+        list_remove(&e->passing);
+    }
     list_remove(&c->dirty);
-    list_remove(&c->passing);
-    buf_fini(&c->push[0]);
-    buf_fini(&c->push[1]);
+    free(e);
     free(c->slots);
     free(c->subs);
     free(c);
@@ -128,7 +152,7 @@ static void trim(struct rings *r, struct channel *c)
 
 static void hold(struct rings *r, struct channel *c, struct frame *f)
 {
-    c->bytes += frame_bytes(f);
+    c->bytes += (uint32_t)frame_bytes(f);
     r->bytes += frame_bytes(f);
     r->passing_bytes += c->ephemeral ? frame_bytes(f) : 0;
     list_append(&r->by_age, &f->by_age);
@@ -230,7 +254,7 @@ bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, 
 void channel_add(struct channel *c, struct sub *s)
 {
     if (c->n_subs == c->cap_subs) {
-        c->cap_subs = c->cap_subs ? c->cap_subs * 2 : 4;
+        c->cap_subs = subs_more(c->cap_subs);
         c->subs = realloc(c->subs, c->cap_subs * sizeof *c->subs);
         assert(c->subs);
     }
@@ -248,8 +272,8 @@ void channel_remove(struct channel *c, struct sub *s)
         c->flush_again = true; /* `last` moved to the part that has been walked */
     if (c->flush_at > c->n_subs)
         c->flush_at = c->n_subs;
-    if (c->n_subs < c->cap_subs / 4 && c->cap_subs > 16) {
-        c->cap_subs /= 2;
+    if (c->n_subs < c->cap_subs / 2 && c->cap_subs > 16) {
+        c->cap_subs -= c->cap_subs / 3;
         c->subs = realloc(c->subs, c->cap_subs * sizeof *c->subs);
         assert(c->subs);
     }

@@ -50,61 +50,70 @@ enum channel_state {
     CHANNEL_LIVE,  /* epoch and head are known; also while its worker is away */
 };
 
-/* A client's place in one channel. */
+/* A client's place in one channel. There are a hundred thousand: what few of them have at a time is in `extras`. */
 struct sub {
     struct channel *channel;
     struct connection *connection;
     uint64_t sent;             /* seq that the client has; seq + 1 is its next */
-    uint64_t old;              /* head when the subscribe was answered: up to it a delivery is recovery, not news */
+    struct sub_extras *extras; /* sub.h; or NULL */
     uint32_t at;               /* index in channel::subs */
-    uint32_t at_connection;    /* index in connection::subs */
-    bool live;                 /* false: the reply to subscribe is still to come (join.h) */
-    bool full;                 /* the client spelled it tenant/name */
-    bool positioned;           /* told epoch and offset, recoverable */
-    bool wants_joins;          /* joins and leaves are pushed to it */
-    bool present;              /* its presence stands with the worker */
-    bool tells;                /* its presence is announced by joins and leaves */
-    struct joining *joining;   /* while not live */
-    struct page *page;         /* what it reads while it is below the ring, or NULL */
-    struct list page_link;     /* struct page::readers */
-    struct hold *hold;         /* once it waited for another one of the connection's, or was waited for; or NULL */
-    int64_t expires_ns;        /* loop clock; 0: never; grace included */
-    char *info;                /* ClientInfo with chan_info, when the token gave one; else NULL: the connection's */
+    bool live : 1;             /* false: the reply to subscribe is still to come (join.h) */
+    bool full : 1;             /* the client spelled it tenant/name */
+    bool positioned : 1;       /* told epoch and offset, recoverable */
+    bool wants_joins : 1;      /* joins and leaves are pushed to it */
+    bool present : 1;          /* its presence stands with the worker */
+    bool tells : 1;            /* its presence is announced by joins and leaves */
 };
 
-struct channel {
-    struct map_node by_name;   /* struct hub::channels */
-    struct bytes full, name;   /* tenant/name, and what stands behind the tenant */
-    struct channel_place place;
-    enum channel_state state;
-    bool ephemeral;            /* its publications have no number; head, ring and cursors are of this gateway's own counting */
-    bool astray;               /* its worker says that it is not its own: told again soon */
-    bool heard;                /* a canary's: somebody of ours listens (canary.h) */
-    uint64_t epoch, head;      /* of the newest publication seen; undefined while CHANNEL_ASKED */
-    int64_t heard_ns;          /* when something came last, or the head was asked for (sweep.h) */
-    uint64_t sweep;            /* ticket of that question, or 0 */
+struct sub_extras {
+    struct sub *sub;
+    struct joining *joining; /* while not live */
+    struct page *page;       /* what it reads while it is below the ring, or NULL */
+    struct list page_link;   /* struct page::readers */
+    struct hold *hold;       /* once it waited for another one of the connection's, or was waited for; or NULL */
+    uint64_t old;            /* head when the subscribe was answered: up to it a delivery is recovery, not news */
+    int64_t expires_ns;      /* loop clock; 0: never; grace included */
+    char *info;              /* ClientInfo with chan_info, when the token gave one; else NULL: the connection's */
+};
 
+/* What is looked at for each delivery stands together; what few have at a time is in `extras`. */
+struct channel {
+    uint64_t head;             /* seq of the newest publication seen; undefined while CHANNEL_ASKED */
     struct frame **slots;      /* ring of `cap` pointers, a power of two; grows up to messages_max */
     uint32_t cap, first, count;
-    size_t bytes;              /* of the frames */
-
+    uint32_t bytes;            /* of the frames */
     struct sub **subs;         /* unordered */
     uint32_t n_subs, cap_subs;
-
-    struct list dirty;         /* struct hub::dirty: somebody may be behind */
     uint32_t flush_at;         /* the walk over subs goes on here */
-    bool flush_again;          /* and starts anew afterwards */
+    bool flush_again : 1;      /* and starts anew afterwards */
+    bool ephemeral : 1;        /* its publications have no number; head, ring and cursors are of this gateway's own counting */
+    bool astray : 1;           /* its worker says that it is not its own: told again soon */
+    bool heard : 1;            /* a canary's: somebody of ours listens (canary.h) */
+    bool escaped : 1;          /* the name is not its own JSON */
+    enum channel_state state : 8;
+    uint16_t quoted_n;         /* bytes of the full name as JSON text, and `",` */
+    struct list dirty;         /* struct hub::dirty: somebody may be behind */
 
-    struct wheel_timer holding; /* set while somebody may wait for what a publication answers: hold.h */
-    int64_t holds_in_vain_ns[2]; /* when the last two such waits ran out; 0: none */
-    int64_t holds_off_until_ns; /* nothing is held until then */
-
-    struct list passing;       /* struct gateway::passing: its ring holds ephemeral frames */
-    struct list pages;         /* struct page::by_channel */
-    struct buf push[2];        /* `{"push":{"channel":"SPELLING",`: short and full spelling */
-    struct wheel_timer linger; /* set while nobody listens */
+    struct map_node by_name;   /* struct hub::channels */
+    struct bytes full;         /* tenant/name */
+    struct channel_place place;
+    uint64_t epoch;            /* of the newest publication seen; undefined while CHANNEL_ASKED */
+    int64_t heard_ns;          /* when something came last, or the head was asked for (sweep.h) */
+    uint64_t sweep;            /* ticket of that question, or 0 */
     struct gateway *gateway;
-    char text[];
+    struct channel_extras *extras; /* or NULL */
+    uint8_t name_at;           /* bytes of the tenant and its slash */
+    char text[];               /* the full name, its JSON text if that is another one, and `",` */
+};
+
+struct channel_extras {
+    struct channel *channel;
+    struct wheel_timer linger;   /* set while nobody listens */
+    struct wheel_timer holding;  /* set while somebody may wait for what a publication answers: hold.h */
+    int64_t holds_in_vain_ns[2]; /* when the last two such waits ran out; 0: none */
+    int64_t holds_off_until_ns;  /* nothing is held until then */
+    struct list passing;         /* struct gateway::passing: the ring holds ephemeral frames */
+    struct list pages;           /* struct page::by_channel */
 };
 
 enum channel_appended {
@@ -119,6 +128,8 @@ void rings_init(struct rings *r);
 /* full: tenant/name. Starts CHANNEL_ASKED. */
 struct channel *channel_new(struct gateway *g, struct bytes full);
 void channel_free(struct rings *r, struct channel *c); /* has no subscribers and no pages */
+struct channel_extras *channel_extras(struct channel *c); /* made if there are none */
+void channel_tidy(struct channel *c);                     /* drops them when nothing in them is in use */
 
 uint64_t channel_base(const struct channel *c); /* head - frames in the ring */
 /* -> the frame of that seq, or NULL when it is not in the ring */
@@ -142,14 +153,31 @@ void frame_free(struct frame *f); /* in no ring any more */
 void channel_add(struct channel *c, struct sub *s);
 void channel_remove(struct channel *c, struct sub *s);
 
+#define CHANNEL_PUSH "{\"push\":{\"channel\":\""
+
 /* `{"push":{"channel":"…",` in the subscriber's spelling; the push's own member and `}}` follow. */
-static inline struct bytes channel_push_head(const struct channel *c, bool full)
+static inline void channel_put_push(const struct channel *c, bool full, struct buf *b)
 {
-    return buf_bytes(&c->push[full]);
+    size_t skip = full ? 0 : c->name_at;
+    buf_append(b, CHANNEL_PUSH, sizeof CHANNEL_PUSH - 1);
+    buf_append(b, c->text + (c->escaped ? c->full.n : 0) + skip, c->quoted_n - skip);
 }
-static inline struct bytes channel_spelling(const struct channel *c, bool full)
+
+static inline size_t channel_push_size(const struct channel *c) /* bytes of that at most */
 {
-    return full ? c->full : c->name;
+    return sizeof CHANNEL_PUSH - 1 + c->quoted_n;
+}
+
+static inline struct bytes channel_tenant(const struct channel *c)
+{
+    return bytes_of(c->text, c->name_at - 1U);
+}
+
+/* What the array of subscriptions of a channel, or of a connection, grows to: 3, as many as the smallest piece of memory
+ * holds, then by a half. */
+static inline uint32_t subs_more(uint32_t cap)
+{
+    return cap ? (cap + cap / 2) | 1 : 3;
 }
 
 #endif

@@ -27,21 +27,73 @@ struct connection *connection_new(struct gateway *g, struct ws_socket *socket, s
     c->gateway = g;
     c->socket = socket;
     list_init(&c->talking);
-    list_init(&c->waiting);
-    list_init(&c->resuming);
     list_init(&c->errands);
     list_init(&c->all);
     list_append(&g->connections, &c->all);
-    random_uuid(c->client);
-    buf_append_bytes(&c->texts, tenant);
-    c->path_tenant = buf_bytes(&c->texts);
+    connection_identify(c, tenant, (struct bytes){0}, (struct bytes){0}, (struct bytes){0});
     wheel_timer_init(&c->timer, on_deadline);
-    c->stale_ns = g->now_ns + g->options->stale_timeout * NS_PER_MS;
+    c->end_ns = g->now_ns + g->options->stale_timeout * NS_PER_MS;
     connection_rearm(c);
     g->n_connections++;
     g->metrics.connections++;
     g->metrics.connections_total++;
     return c;
+}
+
+void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client, struct bytes info)
+{
+    char *texts = malloc(tenant.n + user.n + info.n + 1), *at = texts;
+    assert(texts);
+    at = mempcpy(at, tenant.n ? tenant.p : "", tenant.n);
+    at = mempcpy(at, user.n ? user.p : "", user.n);
+    const char *named = client.n ? memmem(info.p, info.n, client.p, client.n) : NULL;
+    c->client_at = named ? (uint32_t)(at - texts + (named - info.p)) : 0;
+    memcpy(at, info.n ? info.p : "", info.n);
+    free(c->texts);
+    c->texts = texts;
+    c->tenant_n = (uint32_t)tenant.n;
+    c->user_n = (uint32_t)user.n;
+    c->info_n = (uint32_t)info.n;
+}
+
+struct connection_extras *connection_extras(struct connection *c)
+{
+    if (c->extras)
+        return c->extras;
+    struct connection_extras *e = calloc(1, sizeof *e);
+    assert(e);
+    e->connection = c;
+    list_init(&e->resuming);
+    list_init(&e->waiting);
+    return c->extras = e;
+}
+
+static bool has_strikes(const struct connection_extras *e)
+{
+    for (int i = 0; i < STRIKES; i++)
+        if (e->strikes[i].since_ns)
+            return true;
+    return false;
+}
+
+void connection_tidy(struct connection *c)
+{
+    struct connection_extras *e = c->extras;
+    if (!e || e->parked.n || e->token.n || list_is_linked(&e->resuming) || list_is_linked(&e->waiting) || has_strikes(e))
+        return;
+    free(e);
+    c->extras = NULL;
+}
+
+static void drop_extras(struct connection *c)
+{
+    struct connection_extras *e = c->extras;
+    if (!e)
+        return;
+    list_remove(&e->resuming);
+    buf_fini(&e->parked);
+    buf_fini(&e->token);
+    free(e);
 }
 
 /* Nothing of the cluster knows it any more. */
@@ -59,15 +111,12 @@ void connection_free(struct connection *c)
     wheel_cancel(&c->timer);
     list_remove(&c->all);
     list_remove(&c->talking);
-    list_remove(&c->resuming);
     c->gateway->n_connections--;
     c->gateway->metrics.connections--;
     free(c->subs);
     buf_fini(&c->out);
-    buf_fini(&c->texts);
-    buf_fini(&c->info);
-    buf_fini(&c->parked);
-    buf_fini(&c->token);
+    free(c->texts);
+    drop_extras(c);
     free(c);
 }
 
@@ -85,7 +134,7 @@ static const unsigned moves[] = {
 static void start_pings(struct connection *c)
 {
     int64_t interval = c->gateway->options->ping_interval * NS_PER_MS;
-    c->ping_ns = c->gateway->now_ns + interval / 2 + (int64_t)(random_u64() % (uint64_t)(interval / 2 + 1));
+    c->next_ns = c->gateway->now_ns + interval / 2 + (int64_t)(random_u64() % (uint64_t)(interval / 2 + 1));
 }
 
 void connection_goto(struct connection *c, enum connection_state state)
@@ -93,18 +142,18 @@ void connection_goto(struct connection *c, enum connection_state state)
     struct gateway *g = c->gateway;
     assert(moves[c->state] & 1u << state);
     c->state = state;
-    c->wait_ns = 0;
+    c->next_ns = 0;
     switch (state) {
     case CONNECTION_WAITING:
-        c->wait_ns = g->now_ns + g->options->connect_wait * NS_PER_MS;
+        c->next_ns = g->now_ns + g->options->connect_wait * NS_PER_MS;
         break;
     case CONNECTION_OPEN:
-        c->stale_ns = 0;
+        c->end_ns = 0;
         start_pings(c);
         break;
     case CONNECTION_CLOSING:
-        c->stale_ns = c->ping_ns = c->pong_ns = c->expires_ns = c->subs_expire_ns = 0;
-        c->close_ns = g->now_ns + g->options->close_timeout * NS_PER_MS;
+        c->expires_ns = c->subs_expire_ns = 0;
+        c->end_ns = g->now_ns + g->options->close_timeout * NS_PER_MS;
         break;
     default:
         break;
@@ -147,13 +196,10 @@ static void earliest(int64_t *at, int64_t deadline)
 void connection_rearm(struct connection *c)
 {
     int64_t at = 0;
-    earliest(&at, c->stale_ns);
-    earliest(&at, c->wait_ns);
-    earliest(&at, c->ping_ns);
-    earliest(&at, c->pong_ns);
+    earliest(&at, c->end_ns);
+    earliest(&at, c->next_ns);
     earliest(&at, c->expires_ns);
     earliest(&at, c->subs_expire_ns);
-    earliest(&at, c->close_ns);
     if (at == 0)
         wheel_cancel(&c->timer);
     else
@@ -165,8 +211,10 @@ static void waited_too_long(struct connection *c)
     admission_leave(c);
     c->gateway->metrics.connects_refused_total++;
     connection_goto(c, CONNECTION_REJECTED);
-    connection_reply_error(c, c->connect_id, 111);
-    buf_fini(&c->parked);
+    connection_reply_error(c, c->extras->connect_id, 111);
+    buf_fini(&c->extras->parked);
+    buf_fini(&c->extras->token);
+    connection_tidy(c);
     read_or_pause(c);
 }
 
@@ -176,9 +224,9 @@ static void ping(struct connection *c)
     struct ws_progress progress = ws_progress(c->socket);
     c->acked = progress.acked;
     c->pings++;
-    c->ping_ns = g->now_ns + g->options->ping_interval * NS_PER_MS;
-    if (c->pong_ns == 0)
-        c->pong_ns = g->now_ns + g->options->pong_timeout * NS_PER_MS;
+    c->next_ns = g->now_ns + g->options->ping_interval * NS_PER_MS;
+    if (c->end_ns == 0)
+        c->end_ns = g->now_ns + g->options->pong_timeout * NS_PER_MS;
     reply_ping(&c->out);
     connection_said(c);
 }
@@ -192,17 +240,19 @@ static void no_pong(struct connection *c)
         return;
     }
     c->acked = progress.acked;
-    c->pong_ns = c->gateway->now_ns + c->gateway->options->pong_timeout * NS_PER_MS;
+    c->end_ns = c->gateway->now_ns + c->gateway->options->pong_timeout * NS_PER_MS;
 }
 
 static void end_expired_subs(struct connection *c)
 {
     int64_t now = c->gateway->now_ns, next = 0;
-    for (uint32_t i = c->n_subs; i-- > 0;)
-        if (c->subs[i]->expires_ns && c->subs[i]->expires_ns <= now)
+    for (uint32_t i = c->n_subs; i-- > 0;) {
+        int64_t expires = c->subs[i]->extras ? c->subs[i]->extras->expires_ns : 0;
+        if (expires && expires <= now)
             sub_unsubscribe(c->subs[i], UNSUBSCRIBE_EXPIRED);
         else
-            earliest(&next, c->subs[i]->expires_ns);
+            earliest(&next, expires);
+    }
     c->subs_expire_ns = next;
 }
 
@@ -211,22 +261,28 @@ static bool is_due(const struct connection *c, int64_t deadline)
     return deadline && deadline <= c->gateway->now_ns;
 }
 
+static void end(struct connection *c)
+{
+    if (c->state == CONNECTION_OPEN) {
+        no_pong(c);
+    } else if (c->state == CONNECTION_CLOSING) {
+        c->end_ns = 0;
+        ws_cut(c->socket);
+    } else {
+        connection_disconnect(c, DISCONNECT_STALE, NULL);
+    }
+}
+
 static void on_deadline(struct wheel_timer *t)
 {
     struct connection *c = container_of(t, struct connection, timer);
-    if (is_due(c, c->close_ns)) {
-        c->close_ns = 0;
-        ws_cut(c->socket);
-    }
-    if (is_due(c, c->stale_ns))
-        connection_disconnect(c, DISCONNECT_STALE, NULL);
-    if (is_due(c, c->wait_ns))
-        waited_too_long(c);
+    if (is_due(c, c->end_ns))
+        end(c);
     if (is_due(c, c->expires_ns))
         connection_disconnect(c, DISCONNECT_EXPIRED, NULL);
-    if (is_due(c, c->pong_ns))
-        no_pong(c);
-    if (is_due(c, c->ping_ns))
+    if (is_due(c, c->next_ns) && c->state == CONNECTION_WAITING)
+        waited_too_long(c);
+    if (is_due(c, c->next_ns))
         ping(c);
     if (is_due(c, c->subs_expire_ns))
         end_expired_subs(c);
@@ -275,7 +331,7 @@ static void pong(struct connection *c)
         return;
     }
     if (--c->pings == 0)
-        c->pong_ns = 0;
+        c->end_ns = 0;
 }
 
 static void send_nowhere(struct connection *c, const struct command *m)
@@ -338,13 +394,14 @@ static void hear_line(struct connection *c, struct bytes line)
 /* lines: without the end of the last one. */
 static void park(struct connection *c, struct bytes lines)
 {
-    if (c->parked.n + lines.n >= (size_t)c->gateway->options->frame_max) {
+    struct buf *parked = &connection_extras(c)->parked;
+    if (parked->n + lines.n >= (size_t)c->gateway->options->frame_max) {
         connection_disconnect(c, DISCONNECT_TOO_MANY_REQUESTS, NULL);
         return;
     }
-    if (c->parked.n)
-        buf_append_char(&c->parked, '\n');
-    buf_append_bytes(&c->parked, lines);
+    if (parked->n)
+        buf_append_char(parked, '\n');
+    buf_append_bytes(parked, lines);
 }
 
 static void hear_lines(struct connection *c, struct bytes lines)
@@ -374,8 +431,8 @@ void connection_ended(struct connection *c, bool joining)
     c->n_errands--;
     c->n_joining -= joining;
     bool enough = c->n_joining == 0 && c->n_errands <= c->gateway->options->commands_max / 2;
-    if (c->held && enough && !list_is_linked(&c->resuming))
-        list_append(&c->gateway->resuming, &c->resuming);
+    if (c->held && enough && !list_is_linked(&c->extras->resuming))
+        list_append(&c->gateway->resuming, &c->extras->resuming);
 }
 
 void connection_go_on(struct connection *c, struct bytes lines)
@@ -387,8 +444,9 @@ void connection_go_on(struct connection *c, struct bytes lines)
 
 static void resume(struct connection *c)
 {
-    struct buf parked = c->parked;
-    c->parked = (struct buf){0};
+    struct buf parked = c->extras->parked;
+    c->extras->parked = (struct buf){0};
+    connection_tidy(c);
     c->held = false;
     connection_go_on(c, buf_bytes(&parked));
     buf_fini(&parked);
@@ -396,11 +454,11 @@ static void resume(struct connection *c)
 
 void connection_resume_due(struct gateway *g)
 {
-    struct connection *c;
-    while ((c = list_first(&g->resuming, struct connection, resuming))) {
-        list_remove(&c->resuming);
-        if (c->state != CONNECTION_CLOSING)
-            resume(c);
+    struct connection_extras *e;
+    while ((e = list_first(&g->resuming, struct connection_extras, resuming))) {
+        list_remove(&e->resuming);
+        if (e->connection->state != CONNECTION_CLOSING)
+            resume(e->connection);
     }
 }
 

@@ -8,6 +8,8 @@
 #include "channel.h"
 #include "codes.h"
 
+#define CLIENT_BYTES 36 /* of a client's UUID as text */
+
 struct ws_socket;
 struct errand;
 
@@ -28,43 +30,47 @@ struct strike {
     uint32_t n;       /* 2500s since then */
 };
 
+/* The first 64 bytes are what a delivery looks at. What few connections have at a time is in `extras`. */
 struct connection {
     struct gateway *gateway;
     struct ws_socket *socket;
-    struct list all;     /* struct gateway::connections */
-    struct list talking; /* struct gateway::talking */
-    enum connection_state state;
-    bool paused;  /* nothing is read from the socket */
-    bool blocked; /* the socket took the last write in part: nothing more until it is writable */
-
     struct sub **subs;
     uint32_t n_subs, cap_subs;
     uint32_t gather_at; /* the next write begins with this subscription, so that none starves the others */
-    uint64_t shown;     /* highest id written to it */
-    struct buf out;     /* lines, each ended by \n */
+    enum connection_state state : 8;
+    bool paused : 1;  /* nothing is read from the socket */
+    bool blocked : 1; /* the socket took the last write in part: nothing more until it is writable */
+    bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
+    uint64_t shown;      /* highest id written to it */
+    struct list talking; /* struct gateway::talking */
 
-    char client[37];       /* UUID */
-    struct buf texts;      /* memory of the three below */
-    struct bytes path_tenant; /* TENANT of /t/TENANT/…, or empty */
-    struct bytes tenant;   /* name; empty before connect */
-    struct bytes user;     /* empty: anonymous */
-    struct buf info;       /* ClientInfo as JSON, built once */
-    struct buf parked;     /* lines that wait: for the connect before them, or for subscribes (held) */
-    struct buf token;      /* of the waiting connect */
-    uint32_t connect_id;   /* of the waiting connect */
-    struct list waiting;   /* struct admission::waiting */
+    struct buf out;      /* lines, each ended by \n */
+    struct list all;     /* struct gateway::connections */
+    struct list errands; /* struct errand::by_connection: commands without a reply yet */
+    uint32_t n_errands;  /* these, and subscribes */
+    uint32_t n_joining;  /* subscribes without a reply yet */
 
-    struct list errands;   /* struct errand::by_connection: commands without a reply yet */
-    uint32_t n_errands;    /* these, and subscribes */
-    uint32_t n_joining;    /* subscribes without a reply yet */
-    bool held;             /* a command waits for some of them, and all behind it; nothing more is read */
-    struct list resuming;  /* struct gateway::resuming: what it was held for is there */
+    /* Who it is: tenant, user and ClientInfo behind each other; only the tenant, that of the path, before connect. */
+    char *texts;
+    uint32_t tenant_n, user_n, info_n;
+    uint32_t client_at; /* where its UUID stands in them: ClientInfo names it */
 
-    struct wheel_timer timer; /* the earliest of the deadlines below; ns of the loop clock, 0: none */
-    int64_t stale_ns, wait_ns, ping_ns, pong_ns, expires_ns, subs_expire_ns, close_ns;
-    uint32_t pings;         /* sent and not answered */
-    uint64_t acked;         /* bytes the client's kernel had taken when the pong's time began */
+    struct wheel_timer timer; /* the earliest of these, ns of the loop clock, 0: none */
+    int64_t end_ns;  /* until connect: stale; open: the pong is missing; closing: the socket is cut */
+    int64_t next_ns; /* waiting: refused; open: the next ping */
+    int64_t expires_ns, subs_expire_ns;
+    uint64_t acked; /* bytes the client's kernel had taken when the pong's time began */
+    uint32_t pings; /* sent and not answered */
+    struct connection_extras *extras; /* or NULL */
+};
 
+struct connection_extras {
+    struct connection *connection;
+    struct buf parked;    /* lines that wait: for the connect before them, or for subscribes (held) */
+    struct list resuming; /* struct gateway::resuming: what it was held for is there */
+    struct list waiting;  /* struct admission::waiting */
+    struct buf token;     /* of the connect that waits for admission */
+    uint32_t connect_id;
     struct strike strikes[STRIKES];
 };
 
@@ -96,10 +102,33 @@ bool connection_said(struct connection *c);
 bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code);
 void connection_dirty(struct connection *c); /* to be written to at the next flush */
 
+struct connection_extras *connection_extras(struct connection *c); /* made if there are none */
+void connection_tidy(struct connection *c); /* drops them when nothing in them is in use */
+
+/* tenant, user, info: see connection::texts. */
+void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client, struct bytes info);
+
 /* Deadlines: after changing one of the *_ns fields. */
 void connection_rearm(struct connection *c);
 
 struct sub *connection_sub(const struct connection *c, const struct channel *channel); /* -> NULL when it has none */
+
+static inline struct bytes connection_tenant(const struct connection *c)
+{
+    return bytes_of(c->texts, c->tenant_n);
+}
+static inline struct bytes connection_user(const struct connection *c) /* empty: anonymous */
+{
+    return bytes_of(c->texts + c->tenant_n, c->user_n);
+}
+static inline struct bytes connection_info(const struct connection *c) /* ClientInfo as JSON */
+{
+    return bytes_of(c->texts + c->tenant_n + c->user_n, c->info_n);
+}
+static inline struct bytes connection_client(const struct connection *c) /* its UUID */
+{
+    return bytes_of(c->texts + c->client_at, CLIENT_BYTES);
+}
 
 static inline bool connection_is_open(const struct connection *c)
 {

@@ -3,6 +3,7 @@
 #include "ephemeral.h"
 #include "hold.h"
 #include "page.h"
+#include "sub.h"
 #include "ws.h"
 
 #include "core/clock.h"
@@ -26,7 +27,7 @@ static const struct frame *next_frame(struct sub *s)
         return ephemeral_next(s);
     if (s->sent < channel_base(c))
         return page_next(s);
-    if (s->page)
+    if (s->extras)
         page_leave(s);
     return channel_frame(c, s->sent + 1);
 }
@@ -41,7 +42,7 @@ static void put_marked(struct buf *b, const struct frame *f)
 
 static void put_frame(struct gateway *g, struct buf *b, const struct sub *s, const struct frame *f, bool late)
 {
-    buf_append_bytes(b, channel_push_head(s->channel, s->full));
+    channel_put_push(s->channel, s->full, b);
     buf_append(b, "\"pub\":", 6);
     if (late)
         put_marked(b, f);
@@ -49,7 +50,7 @@ static void put_frame(struct gateway *g, struct buf *b, const struct sub *s, con
         buf_append(b, f->json, f->n);
     buf_append(b, "}}\n", 3);
     g->metrics.deliveries_total++;
-    if (f->seq <= s->old)
+    if (s->extras && f->seq <= s->extras->old)
         return;
     if (f->sent_us)
         histogram_record(&g->metrics.hop_gateway_seconds, (int64_t)(g->now_us - f->sent_us));
@@ -76,7 +77,7 @@ static bool take_lines(struct buf *b, struct buf *lines, size_t most)
 
 static bool fits(const struct buf *b, const struct sub *s, const struct frame *f, size_t most)
 {
-    size_t size = channel_push_head(s->channel, s->full).n + f->n + sizeof HOLD_LATE_TAG - 1 + 9;
+    size_t size = channel_push_size(s->channel) + f->n + sizeof HOLD_LATE_TAG - 1 + 9;
     return b->n == WS_HEAD || b->n - WS_HEAD + size <= most;
 }
 
@@ -102,6 +103,8 @@ static bool gather_sub(struct connection *c, struct sub *s, struct buf *b, size_
             c->shown = f->id;
         if (f->after)
             hold_written(s, f, late);
+        if (s->extras)
+            sub_tidy(s);
     }
     return false;
 }

@@ -30,8 +30,9 @@ void ephemeral_pass(struct channel *c, const struct publication *p)
         return;
     }
     channel_pass(&g->rings, c, p, &g->scratch);
-    if (!list_is_linked(&c->passing))
-        list_append(&g->passing, &c->passing);
+    struct list *passing = &channel_extras(c)->passing;
+    if (!list_is_linked(passing))
+        list_append(&g->passing, passing);
     hub_dirty(c);
 }
 
@@ -56,9 +57,9 @@ void ephemeral_pass_over(struct sub *s)
 
 void ephemeral_passed(struct gateway *g)
 {
-    struct channel *c;
-    while ((c = list_first(&g->passing, struct channel, passing))) {
-        list_remove(&c->passing);
-        channel_drain(&g->rings, c);
+    struct channel_extras *e;
+    while ((e = list_first(&g->passing, struct channel_extras, passing))) {
+        list_remove(&e->passing);
+        channel_drain(&g->rings, e->channel);
     }
 }

@@ -92,7 +92,8 @@ static void change_sides(struct channel *c)
             join_fail(c->subs[i], 100);
     }
     channel_stand(&g->rings, c, 0, 0);
-    list_remove(&c->passing);
+    if (c->extras)
+        list_remove(&c->extras->passing);
     c->state = CHANNEL_ASKED;
     c->ephemeral = !c->ephemeral;
     fan_subscribe(g->fan, c);
@@ -156,7 +157,9 @@ static void push_to_all(struct gateway *g, struct bytes channel, struct bytes in
             g->metrics.joins_dropped_total++;
             continue;
         }
-        push(&s->connection->out, channel_push_head(c, s->full), info);
+        buf_clear(&g->scratch);
+        channel_put_push(c, s->full, &g->scratch);
+        push(&s->connection->out, buf_bytes(&g->scratch), info);
         connection_said(s->connection);
     }
 }

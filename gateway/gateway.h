@@ -8,6 +8,7 @@
 #include "config.h"
 #include "ops.h"
 #include "tables.h"
+#include "trim.h"
 #include "wheel.h"
 
 #include <ev.h>
@@ -24,19 +25,20 @@ struct gateway {
     int64_t now_ns;   /* CLOCK_MONOTONIC, of this turn of the loop */
     uint64_t now_us;  /* µs since 1970, of this turn of the loop */
 
+    struct trim trim;
     struct wheel wheel;
     struct rings rings;
     struct map channels;      /* struct channel::by_name */
     struct list dirty;        /* struct channel::dirty, in turn */
-    struct list passing;      /* struct channel::passing: rings with ephemeral frames */
+    struct list passing;      /* struct channel_extras::passing: rings with ephemeral frames */
     struct list connections;  /* struct connection::all */
-    struct list resuming;     /* struct connection::resuming */
+    struct list resuming;     /* struct connection_extras::resuming */
     struct list talking;      /* struct connection::talking: replies wait, or cursors are behind */
     uint32_t n_connections;
     uint32_t capacity;        /* most connections */
     struct list pages;        /* struct page::by_age, oldest first */
     uint32_t n_pages;
-    struct list page_waiters; /* struct sub::page_link of cursors that wait for a place among the pages */
+    struct list page_waiters; /* struct sub_extras::page_link of cursors that wait for a place among the pages */
     struct list joinings;     /* struct joining::due: subscribes that can be decided */
     struct buf scratch;       /* encoding; used up within a call */
     uint64_t gathers;         /* writes that were put together; numbers the one under way */

@@ -70,6 +70,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     if (l->g->now_ns - l->swept_ns >= NS_PER_S) {
         l->swept_ns = l->g->now_ns;
         sweep_heads(l->g);
+        l->g->metrics.trims_total += trim_turn(&l->g->trim, l->g->now_ns, &l->g->channels);
     }
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);
     l->g->metrics.ephemeral_pending = kafka_link_pending(l->g->kafka);

@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "gateway.h"
 #include "hub.h"
+#include "sub.h"
 
 #include "core/clock.h"
 
@@ -67,11 +68,17 @@ bool hold_lacks(const struct sub *s, const struct frame *f)
 
 static struct hold *hold_of(struct sub *s)
 {
-    if (!s->hold) {
-        s->hold = calloc(1, sizeof *s->hold);
-        assert(s->hold);
+    struct sub_extras *e = sub_extras(s);
+    if (!e->hold) {
+        e->hold = calloc(1, sizeof *e->hold);
+        assert(e->hold);
     }
-    return s->hold;
+    return e->hold;
+}
+
+static struct hold *find_hold(const struct sub *s)
+{
+    return s->extras ? s->extras->hold : NULL;
 }
 
 static struct sub *go_first(struct sub *s, struct sub *other, uint64_t wanted)
@@ -85,7 +92,7 @@ static struct sub *go_first(struct sub *s, struct sub *other, uint64_t wanted)
 
 struct sub *hold_back(struct sub *s)
 {
-    struct hold *h = s->hold;
+    struct hold *h = find_hold(s);
     if (!h)
         return NULL;
     struct sub *behind = h->behind;
@@ -93,7 +100,7 @@ struct sub *hold_back(struct sub *s)
         h->stuck = s->connection->gateway->gathers;
     h->behind = NULL;
     if (behind)
-        behind->hold->serving = false;
+        find_hold(behind)->serving = false;
     return behind;
 }
 
@@ -107,7 +114,7 @@ void hold_unwind(struct sub *s)
 
 static bool is_switched_off(const struct channel *c)
 {
-    return c->gateway->now_ns < c->holds_off_until_ns;
+    return c->extras && c->gateway->now_ns < c->extras->holds_off_until_ns;
 }
 
 /* -> whether it goes on waiting */
@@ -126,8 +133,9 @@ static bool waits(struct sub *s, const struct frame *f)
         g->metrics.holds_total += !f->after->waited;
         f->after->waited = true;
     }
-    if (!list_is_linked(&c->holding.link) || until < c->holding.at_ns)
-        wheel_set(&g->wheel, &c->holding, until);
+    struct wheel_timer *holding = &channel_extras(c)->holding;
+    if (!list_is_linked(&holding->link) || until < holding->at_ns)
+        wheel_set(&g->wheel, holding, until);
     return true;
 }
 
@@ -138,9 +146,10 @@ bool hold_allows(struct sub **s, const struct frame *f, bool *ret_late)
     for (uint32_t i = 0; i < f->after->n; i++) {
         const struct reference *r = &f->after->items[i];
         struct sub *other = lacking(*s, r);
-        if (!other || (other->hold && other->hold->serving)) /* two that wait for each other: no sequencer says so */
+        const struct hold *its = other ? find_hold(other) : NULL;
+        if (!other || (its && its->serving)) /* two that wait for each other: no sequencer says so */
             continue;
-        if (!other->hold || other->hold->stuck != gathers) {
+        if (!its || its->stuck != gathers) {
             *s = go_first(*s, other, r->seq);
             return false;
         }
@@ -156,7 +165,7 @@ bool hold_allows(struct sub **s, const struct frame *f, bool *ret_late)
 
 void hold_over(struct wheel_timer *t)
 {
-    hub_dirty(container_of(t, struct channel, holding));
+    hub_dirty(container_of(t, struct channel_extras, holding)->channel);
 }
 
 /* ---- in vain */
@@ -165,12 +174,13 @@ void hold_over(struct wheel_timer *t)
 static void strike(struct channel *c)
 {
     struct gateway *g = c->gateway;
-    int64_t *at = c->holds_in_vain_ns, now = g->now_ns;
+    struct channel_extras *e = channel_extras(c);
+    int64_t *at = e->holds_in_vain_ns, now = g->now_ns;
     if (at[0] && now - at[0] < HOLD_MINUTE * NS_PER_S) {
         at[0] = at[1] = 0;
-        c->holds_off_until_ns = now + HOLD_MINUTE * NS_PER_S;
+        e->holds_off_until_ns = now + HOLD_MINUTE * NS_PER_S;
         g->metrics.holds_off_total++;
-        wheel_set(&g->wheel, &c->holding, now);
+        wheel_set(&g->wheel, &e->holding, now);
         return;
     }
     at[0] = at[1];
@@ -192,7 +202,7 @@ static void ran_out(struct sub *s, const struct frame *f)
     struct channel *c = s->channel;
     struct gateway *g = c->gateway;
     if (has_come(g, f->after, c->epoch)) {
-        s->hold->hasty = c->head;
+        find_hold(s)->hasty = c->head;
         return;
     }
     if (f->after->ran_out)
@@ -205,7 +215,7 @@ static void ran_out(struct sub *s, const struct frame *f)
 void hold_written(struct sub *s, const struct frame *f, bool late)
 {
     struct gateway *g = s->channel->gateway;
-    struct hold *h = s->hold;
+    struct hold *h = find_hold(s);
     g->metrics.late_deliveries_total += late;
     if (!h || h->seq != f->seq)
         return;

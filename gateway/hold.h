@@ -65,11 +65,12 @@ struct sub *hold_back(struct sub *s);
 void hold_unwind(struct sub *s);
 /* Whether something has yet to be told before f. */
 bool hold_lacks(const struct sub *s, const struct frame *f);
-void hold_over(struct wheel_timer *t); /* channel::holding */
+void hold_over(struct wheel_timer *t); /* struct channel_extras::holding */
 
 static inline bool hold_has_reached(const struct sub *s)
 {
-    return s->hold && s->hold->behind && s->sent >= s->hold->wanted;
+    const struct hold *h = s->extras ? s->extras->hold : NULL;
+    return h && h->behind && s->sent >= h->wanted;
 }
 
 #endif

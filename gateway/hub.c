@@ -20,9 +20,9 @@ struct channel *hub_find_hashed(const struct gateway *g, struct bytes full, uint
     return NULL;
 }
 
-static void give_up(struct wheel_timer *t)
+void hub_give_up(struct wheel_timer *t)
 {
-    struct channel *c = container_of(t, struct channel, linger);
+    struct channel *c = container_of(t, struct channel_extras, linger)->channel;
     struct gateway *g = c->gateway;
     fan_unsubscribe(g->fan, c);
     sweep_forget(c);
@@ -34,12 +34,13 @@ static void give_up(struct wheel_timer *t)
 struct channel *hub_open(struct gateway *g, struct bytes full)
 {
     struct channel *c = hub_find(g, full);
-    if (c) {
-        wheel_cancel(&c->linger);
-        return c;
+    if (c && c->extras) {
+        wheel_cancel(&c->extras->linger);
+        channel_tidy(c);
     }
+    if (c)
+        return c;
     c = channel_new(g, full);
-    c->linger.fire = give_up;
     c->ephemeral = config_is_ephemeral(g->config, full);
     c->heard_ns = g->now_ns;
     map_insert(&g->channels, &c->by_name, hash_bytes(c->full));
@@ -52,7 +53,7 @@ void hub_release(struct channel *c)
 {
     struct gateway *g = c->gateway;
     if (c->n_subs == 0 && !c->heard)
-        wheel_set(&g->wheel, &c->linger, g->now_ns + g->options->channel_linger * NS_PER_MS);
+        wheel_set(&g->wheel, &channel_extras(c)->linger, g->now_ns + g->options->channel_linger * NS_PER_MS);
 }
 
 void hub_dirty(struct channel *c)

@@ -10,6 +10,7 @@ struct channel *hub_find_hashed(const struct gateway *g, struct bytes full, uint
 struct channel *hub_open(struct gateway *g, struct bytes full);
 /* A listener is gone; after the last one the channel lingers, then it is given up. */
 void hub_release(struct channel *c);
+void hub_give_up(struct wheel_timer *t); /* struct channel_extras::linger */
 /* Its subscribers are walked by the next flushes. */
 void hub_dirty(struct channel *c);
 

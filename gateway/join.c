@@ -25,7 +25,7 @@ void join_begin(struct sub *s, const struct joining *how)
     list_init(&j->due);
     wheel_timer_init(&j->deadline, too_late);
     wheel_set(&g->wheel, &j->deadline, g->now_ns + g->options->subscribe_timeout * NS_PER_MS);
-    s->joining = j;
+    sub_extras(s)->joining = j;
     s->sent = j->recover ? j->offset : 0;
     connection_began(s->connection, true);
     join_decide_soon(s);
@@ -33,20 +33,22 @@ void join_begin(struct sub *s, const struct joining *how)
 
 void join_forget(struct sub *s)
 {
-    struct joining *j = s->joining;
+    struct joining *j = s->extras->joining;
     ops_cancel(s->connection->gateway, j->ticket);
     wheel_cancel(&j->deadline);
     list_remove(&j->due);
     connection_ended(s->connection, true);
-    s->joining = NULL;
+    s->extras->joining = NULL;
     free(j);
+    sub_tidy(s);
 }
 
 void join_decide_soon(struct sub *s)
 {
     struct gateway *g = s->connection->gateway;
-    if (!list_is_linked(&s->joining->due))
-        list_append(&g->joinings, &s->joining->due);
+    struct list *due = &s->extras->joining->due;
+    if (!list_is_linked(due))
+        list_append(&g->joinings, due);
 }
 
 /* The unsubscribe that overtook the reply is answered behind it. */
@@ -61,7 +63,7 @@ static void unsubscribe_after(struct connection *c, uint32_t id)
 void join_fail(struct sub *s, uint32_t code)
 {
     struct connection *c = s->connection;
-    uint32_t id = s->joining->id, unsubscribe_id = s->joining->unsubscribe_id;
+    uint32_t id = s->extras->joining->id, unsubscribe_id = s->extras->joining->unsubscribe_id;
     sub_end(s);
     if (connection_reply_error(c, id, code))
         unsubscribe_after(c, unsubscribe_id);
@@ -97,7 +99,7 @@ static void succeed(struct sub *s, bool recovered)
 {
     struct connection *c = s->connection;
     struct gateway *g = c->gateway;
-    struct joining *j = s->joining;
+    struct joining *j = s->extras->joining;
     struct reply_subscribed r = {.ttl = j->ttl,
                                  .positioned = s->positioned,
                                  .epoch = s->channel->epoch,
@@ -118,7 +120,8 @@ static void succeed(struct sub *s, bool recovered)
     reply_end(&c->out);
     join_forget(s);
     s->live = true;
-    s->old = s->channel->head;
+    if (s->sent < s->channel->head)
+        sub_extras(s)->old = s->channel->head;
     if (s->present)
         sub_tell_presence(s, false);
     if (!connection_said(c) || unsubscribe_id == 0)
@@ -129,7 +132,7 @@ static void succeed(struct sub *s, bool recovered)
 
 void join_unrecovered(struct sub *s)
 {
-    if (s->joining->reject)
+    if (s->extras->joining->reject)
         join_fail(s, 112);
     else
         succeed(s, false);
@@ -140,7 +143,7 @@ void join_unrecovered(struct sub *s)
 static void head_said(void *ctx, const struct ops_head *answer)
 {
     struct sub *s = ctx;
-    struct joining *j = s->joining;
+    struct joining *j = s->extras->joining;
     j->ticket = 0;
     if (answer->code) {
         join_fail(s, 100);
@@ -156,7 +159,7 @@ static void head_said(void *ctx, const struct ops_head *answer)
 
 static void ask_head(struct sub *s)
 {
-    struct joining *j = s->joining;
+    struct joining *j = s->extras->joining;
     if (j->ticket == 0)
         j->ticket = ops_ask_head(s->connection->gateway, s->channel->full, j->offset, head_said, s);
 }
@@ -164,7 +167,7 @@ static void ask_head(struct sub *s)
 static void decide(struct sub *s)
 {
     struct channel *c = s->channel;
-    struct joining *j = s->joining;
+    struct joining *j = s->extras->joining;
     if (c->state != CHANNEL_LIVE)
         return;
     if (!j->recover || !s->positioned)

@@ -47,6 +47,7 @@ int main(int argc, char **argv)
     socklen_t n = sizeof type;
     bool with_parent = getsockopt(CTL_FD, SOL_SOCKET, SO_TYPE, &type, &n) == 0;
     read_options(argc, argv, &options);
+    trim_setup();
     gateway_init(&gateway, &options, clock_mono_ns(), clock_real_us());
     process_init(&process, with_parent, stop, NULL, &gateway);
     int status = gateway_start(&gateway, process.loop, &error);

@@ -20,6 +20,12 @@ static void wake(struct sub *s)
         join_decide_soon(s);
 }
 
+static struct sub *first_of(struct list *readers)
+{
+    struct sub_extras *e = list_first(readers, struct sub_extras, page_link);
+    return e ? e->sub : NULL;
+}
+
 static void forget_frames(struct page *p)
 {
     for (; p->n; p->n--)
@@ -37,21 +43,26 @@ static void page_free(struct page *p)
     forget_frames(p);
     list_remove(&p->by_channel);
     list_remove(&p->by_age);
+    channel_tidy(p->channel);
     g->n_pages--;
     g->metrics.pages--;
     free(p);
-    struct sub *waiter = list_first(&g->page_waiters, struct sub, page_link);
+    struct sub *waiter = first_of(&g->page_waiters);
     if (waiter) {
-        list_remove(&waiter->page_link);
+        page_leave(waiter);
         wake(waiter);
     }
 }
 
 void page_leave(struct sub *s)
 {
-    struct page *p = s->page;
-    list_remove(&s->page_link);
-    s->page = NULL;
+    struct sub_extras *e = s->extras;
+    if (!e)
+        return;
+    struct page *p = e->page;
+    list_remove(&e->page_link);
+    e->page = NULL;
+    sub_tidy(s);
     if (p && !p->held && list_is_empty(&p->readers))
         page_free(p);
 }
@@ -61,7 +72,7 @@ static void release_all(struct page *p)
 {
     struct sub *s;
     p->held = true;
-    while ((s = list_first(&p->readers, struct sub, page_link))) {
+    while ((s = first_of(&p->readers))) {
         page_leave(s);
         wake(s);
     }
@@ -73,7 +84,7 @@ static void gone(struct page *p)
 {
     struct sub *s;
     p->held = true;
-    while ((s = list_first(&p->readers, struct sub, page_link))) {
+    while ((s = first_of(&p->readers))) {
         page_leave(s);
         if (s->live)
             sub_insufficient(s);
@@ -168,9 +179,9 @@ static void arrived(void *ctx, const struct ops_range *answer)
         release_all(p);
         return;
     }
-    struct sub *s;
-    list_for_each(s, &p->readers, page_link)
-        wake(s);
+    struct sub_extras *e;
+    list_for_each(e, &p->readers, page_link)
+        wake(e->sub);
 }
 
 /* ---- wanting */
@@ -178,7 +189,9 @@ static void arrived(void *ctx, const struct ops_range *answer)
 static struct page *find(const struct channel *c, uint64_t sent, uint32_t page_messages)
 {
     struct page *p;
-    list_for_each(p, &c->pages, by_channel) {
+    if (!c->extras)
+        return NULL;
+    list_for_each(p, &c->extras->pages, by_channel) {
         uint64_t end = p->since + (p->loaded ? p->n : page_messages);
         if (p->since <= sent && sent < end)
             return p;
@@ -210,7 +223,7 @@ static struct page *page_new(struct channel *c, uint64_t since)
     p->since = since;
     list_init(&p->readers);
     wheel_timer_init(&p->again, read_again);
-    list_append(&c->pages, &p->by_channel);
+    list_append(&channel_extras(c)->pages, &p->by_channel);
     list_append(&g->pages, &p->by_age);
     g->n_pages++;
     g->metrics.pages++;
@@ -222,19 +235,21 @@ const struct frame *page_next(struct sub *s)
 {
     struct channel *c = s->channel;
     struct gateway *g = c->gateway;
-    struct page *p = s->page;
-    if (p && p->loaded && s->sent - p->since >= p->n)
+    struct page *p = s->extras ? s->extras->page : NULL;
+    if (p && p->loaded && s->sent - p->since >= p->n) {
         page_leave(s);
-    if (!s->page) {
-        if (list_is_linked(&s->page_link))
+        p = NULL;
+    }
+    if (!p) {
+        if (list_is_linked(&sub_extras(s)->page_link))
             return NULL; /* waits for a place */
         p = find(c, s->sent, (uint32_t)g->options->page_messages);
         if (!p) {
             g->metrics.refills_total++;
             p = page_new(c, s->sent);
         }
-        s->page = p;
-        list_append(p ? &p->readers : &g->page_waiters, &s->page_link);
+        s->extras->page = p;
+        list_append(p ? &p->readers : &g->page_waiters, &s->extras->page_link);
     }
     if (!p || !p->loaded)
         return NULL;

@@ -22,7 +22,7 @@ struct page {
     struct frame **frames;
     uint32_t n;
     bool held;              /* not freed by its last reader's leaving */
-    struct list readers;    /* struct sub::page_link */
+    struct list readers;    /* struct sub_extras::page_link */
 };
 
 /* The next frame for a cursor below the ring, if it is at hand; otherwise sees that it comes: the connection is marked

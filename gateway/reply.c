@@ -70,7 +70,7 @@ void reply_connected(struct buf *b, uint32_t id, const char *type, const struct 
 {
     begin(b, id, type);
     buf_append_str(b, "\"client\":\"");
-    buf_append_str(b, r->client);
+    buf_append_bytes(b, r->client);
     buf_append_str(b, "\",\"version\":\"");
     buf_append_str(b, r->version);
     buf_append_char(b, '"');

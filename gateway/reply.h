@@ -8,7 +8,8 @@
 #include "core/buf.h"
 
 struct reply_connected {
-    const char *client, *version;
+    struct bytes client;
+    const char *version;
     uint32_t ttl;    /* s; 0: does not expire */
     uint32_t ping_s; /* connect only; 0: refresh */
 };
@@ -35,7 +36,7 @@ void reply_published(struct buf *b, uint32_t id, const struct ops_published *ans
 void reply_subscribed_begin(struct buf *b, uint32_t id, const struct reply_subscribed *r);
 void reply_end(struct buf *b);
 
-/* head: channel_push_head */
+/* head: channel_put_push */
 void push_unsubscribe(struct buf *b, struct bytes head, uint32_t code, const char *reason);
 void push_join(struct buf *b, struct bytes head, struct bytes info);
 void push_leave(struct buf *b, struct bytes head, struct bytes info);

@@ -19,13 +19,11 @@ struct sub *sub_new(struct connection *c, struct bytes full_name, bool spelled_f
     assert(s);
     s->connection = c;
     s->full = spelled_full;
-    list_init(&s->page_link);
     if (c->n_subs == c->cap_subs) {
-        c->cap_subs = c->cap_subs ? c->cap_subs * 2 : 2;
+        c->cap_subs = subs_more(c->cap_subs);
         c->subs = realloc(c->subs, c->cap_subs * sizeof *c->subs);
         assert(c->subs);
     }
-    s->at_connection = c->n_subs;
     c->subs[c->n_subs++] = s;
     s->channel = hub_open(c->gateway, full_name);
     channel_add(s->channel, s);
@@ -33,9 +31,38 @@ struct sub *sub_new(struct connection *c, struct bytes full_name, bool spelled_f
     return s;
 }
 
+struct sub_extras *sub_extras(struct sub *s)
+{
+    if (s->extras)
+        return s->extras;
+    struct sub_extras *e = calloc(1, sizeof *e);
+    assert(e);
+    e->sub = s;
+    list_init(&e->page_link);
+    return s->extras = e;
+}
+
+void sub_tidy(struct sub *s)
+{
+    const struct sub_extras *e = s->extras;
+    if (!e || e->joining || list_is_linked(&e->page_link) || e->hold || e->old > s->sent || e->expires_ns || e->info)
+        return;
+    free(s->extras);
+    s->extras = NULL;
+}
+
+static void drop_extras(struct sub *s)
+{
+    if (!s->extras)
+        return;
+    free(s->extras->hold);
+    free(s->extras->info);
+    free(s->extras);
+}
+
 struct bytes sub_info(const struct sub *s)
 {
-    return s->info ? bytes_str(s->info) : buf_bytes(&s->connection->info);
+    return s->extras && s->extras->info ? bytes_str(s->extras->info) : connection_info(s->connection);
 }
 
 void sub_tell_presence(struct sub *s, bool silent)
@@ -43,8 +70,8 @@ void sub_tell_presence(struct sub *s, bool silent)
     struct connection *c = s->connection;
     fan_presence_set(c->gateway->fan, s->channel,
                      &(struct fan_presence_set){.channel = s->channel->full,
-                                                .client = bytes_str(c->client),
-                                                .user = c->user,
+                                                .client = connection_client(c),
+                                                .user = connection_user(c),
                                                 .info = sub_info(s),
                                                 .silent = silent || !s->tells});
 }
@@ -54,25 +81,31 @@ static void clear_presence(struct sub *s)
     if (s->present)
         fan_presence_clear(s->connection->gateway->fan, s->channel,
                            &(struct fan_presence_clear){.channel = s->channel->full,
-                                                        .client = bytes_str(s->connection->client),
+                                                        .client = connection_client(s->connection),
                                                         .silent = !s->tells});
+}
+
+static void leave_connection(struct sub *s)
+{
+    struct connection *c = s->connection;
+    uint32_t at = c->n_subs - 1; /* all of them end in this order with the connection */
+    while (c->subs[at] != s)
+        at--;
+    c->subs[at] = c->subs[--c->n_subs];
 }
 
 void sub_end(struct sub *s)
 {
     struct connection *c = s->connection;
     page_leave(s);
-    if (s->joining)
+    if (!s->live)
         join_forget(s);
     clear_presence(s);
     channel_remove(s->channel, s);
-    struct sub *last = c->subs[--c->n_subs];
-    c->subs[s->at_connection] = last;
-    last->at_connection = s->at_connection;
+    leave_connection(s);
     c->gateway->metrics.subscriptions--;
     hub_release(s->channel);
-    free(s->hold);
-    free(s->info);
+    drop_extras(s);
     free(s);
 }
 
@@ -80,7 +113,10 @@ void sub_unsubscribe(struct sub *s, uint32_t code)
 {
     struct connection *c = s->connection;
     c->gateway->metrics.unsubscribes_total++;
-    push_unsubscribe(&c->out, channel_push_head(s->channel, s->full), code, unsubscribe_reason(code));
+    struct buf *head = &c->gateway->scratch;
+    buf_clear(head);
+    channel_put_push(s->channel, s->full, head);
+    push_unsubscribe(&c->out, buf_bytes(head), code, unsubscribe_reason(code));
     sub_end(s);
     connection_said(c);
 }
@@ -91,13 +127,14 @@ static bool strike(struct connection *c, struct bytes channel)
     int64_t now = c->gateway->now_ns;
     uint64_t hash = hash_bytes(channel);
     struct strike *mine = NULL;
-    for (struct strike *k = c->strikes; k < c->strikes + STRIKES && !mine; k++)
+    struct strike *strikes = connection_extras(c)->strikes;
+    for (struct strike *k = strikes; k < strikes + STRIKES && !mine; k++)
         if (k->channel == hash && k->since_ns && now - k->since_ns < STRIKE_NS)
             mine = k;
     if (mine)
         return ++mine->n >= STRIKES_MAX;
-    struct strike *oldest = c->strikes;
-    for (struct strike *k = c->strikes; k < c->strikes + STRIKES; k++)
+    struct strike *oldest = strikes;
+    for (struct strike *k = strikes; k < strikes + STRIKES; k++)
         if (k->since_ns < oldest->since_ns)
             oldest = k;
     *oldest = (struct strike){.channel = hash, .since_ns = now, .n = 1};

@@ -16,6 +16,9 @@ void sub_insufficient(struct sub *s);
 /* Its presence is announced (again, silently, after the worker's link came back). */
 void sub_tell_presence(struct sub *s, bool silent);
 
+struct sub_extras *sub_extras(struct sub *s); /* made if there are none */
+void sub_tidy(struct sub *s);                 /* drops them when nothing in them is in use; none is fine */
+
 struct bytes sub_info(const struct sub *s); /* ClientInfo as JSON */
 
 #endif

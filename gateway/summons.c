@@ -12,7 +12,7 @@
 
 static bool is_meant(const struct call_question *q, const struct connection *c)
 {
-    return connection_is_open(c) && call_means(q, c->tenant, c->user, bytes_str(c->client));
+    return connection_is_open(c) && call_means(q, connection_tenant(c), connection_user(c), connection_client(c));
 }
 
 static uint64_t disconnect(struct gateway *g, const struct call_question *q)
@@ -95,12 +95,12 @@ static void count_connections(struct gateway *g, const struct call_question *q, 
     struct connection *c;
     list_for_each(c, &g->connections, all)
     {
-        if (!connection_is_open(c) || (q->tenant.n && !bytes_equal(q->tenant, c->tenant)))
+        if (!connection_is_open(c) || (q->tenant.n && !bytes_equal(q->tenant, connection_tenant(c))))
             continue;
         info->num_clients++;
         info->num_subs += c->n_subs;
-        if (users && c->user.n)
-            users[n++] = hash_bytes(c->user) ^ hash_bytes(c->tenant);
+        if (users && connection_user(c).n)
+            users[n++] = hash_bytes(connection_user(c)) ^ hash_bytes(connection_tenant(c));
     }
     info->num_users = users ? count_distinct(users, n) : 0;
     free(users);
@@ -112,7 +112,7 @@ static uint64_t count_channels(struct gateway *g, const struct call_question *q)
     uint64_t n = 0;
     map_for_each(c, &g->channels, by_name)
     {
-        struct bytes tenant = bytes_of(c->full.p, c->full.n - c->name.n - 1);
+        struct bytes tenant = channel_tenant(c);
         n += c->n_subs && (q->tenant.n == 0 || bytes_equal(q->tenant, tenant));
     }
     return n;

@@ -14,7 +14,7 @@ static bool may_ask(struct connection *c, const struct command *m, permission_fn
     if (!verb_channel(c, m, ret))
         return false;
     const struct channel *channel = hub_find(c->gateway, ret->full);
-    uint32_t code = permission(ret, c->user, channel && connection_sub(c, channel));
+    uint32_t code = permission(ret, connection_user(c), channel && connection_sub(c, channel));
     if (code)
         connection_reply_error(c, m->id, code);
     return code == 0;

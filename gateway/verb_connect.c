@@ -7,6 +7,7 @@
 #include "verbs.h"
 
 #include "core/clock.h"
+#include "core/random.h"
 
 /* A token's end on the loop's clock, with the grace that its bearer has to bring another one. */
 static int64_t end_of(const struct gateway *g, int64_t expire_at)
@@ -21,30 +22,16 @@ static int64_t end_of(const struct gateway *g, int64_t expire_at)
 
 /* ---- connect */
 
-static struct bytes keep(struct buf *texts, struct bytes s)
-{
-    buf_append_bytes(texts, s);
-    return bytes_of(texts->p + texts->n - s.n, s.n);
-}
-
-/* One memory for all three, which does not move: there is room for all from the start. */
-static void take_identity(struct connection *c, const struct auth *a)
-{
-    struct buf texts = {0};
-    buf_reserve(&texts, c->path_tenant.n + a->tenant.n + a->user.n);
-    c->path_tenant = keep(&texts, c->path_tenant);
-    c->tenant = keep(&texts, a->tenant);
-    c->user = keep(&texts, a->user);
-    buf_fini(&c->texts);
-    c->texts = texts;
-    client_info_json(&c->info, c->user, bytes_str(c->client), a->info, (struct bytes){0});
-}
-
 static void accept(struct connection *c, uint32_t id, const struct auth *a)
 {
     struct gateway *g = c->gateway;
-    take_identity(c, a);
-    struct reply_connected r = {.client = c->client,
+    char client[CLIENT_BYTES + 1];
+    struct buf info = {0};
+    random_uuid(client);
+    client_info_json(&info, a->user, bytes_str(client), a->info, (struct bytes){0});
+    connection_identify(c, a->tenant, a->user, bytes_str(client), buf_bytes(&info));
+    buf_fini(&info);
+    struct reply_connected r = {.client = connection_client(c),
                                 .version = CELLCAST_VERSION,
                                 .ttl = auth_ttl(a->expire_at, gateway_unix_s(g)),
                                 .ping_s = (uint32_t)(g->options->ping_interval / 1000)};
@@ -67,7 +54,7 @@ static void decide(struct connection *c, uint32_t id, struct bytes token)
     struct gateway *g = c->gateway;
     struct auth a;
     auth_init(&a);
-    enum auth_answer answer = auth_connect(g->config, c->path_tenant, token, gateway_unix_s(g), &a);
+    enum auth_answer answer = auth_connect(g->config, connection_tenant(c), token, gateway_unix_s(g), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_CONNECT, answer);
     if (verdict.disconnect)
         connection_disconnect(c, verdict.disconnect, NULL);
@@ -85,17 +72,20 @@ void verb_connect(struct connection *c, const struct command *m)
         decide(c, m->id, m->token);
         return;
     }
-    buf_append_bytes(&c->token, m->token);
-    c->connect_id = m->id;
+    struct connection_extras *e = connection_extras(c);
+    buf_append_bytes(&e->token, m->token);
+    e->connect_id = m->id;
     connection_goto(c, CONNECTION_WAITING);
     admission_wait(&g->admission, c);
 }
 
 void verb_connect_admitted(struct connection *c)
 {
-    struct buf token = c->token, parked = c->parked;
-    c->token = c->parked = (struct buf){0};
-    decide(c, c->connect_id, buf_bytes(&token));
+    struct buf token = c->extras->token, parked = c->extras->parked;
+    uint32_t id = c->extras->connect_id;
+    c->extras->token = c->extras->parked = (struct buf){0};
+    connection_tidy(c);
+    decide(c, id, buf_bytes(&token));
     connection_go_on(c, buf_bytes(&parked));
     buf_fini(&token);
     buf_fini(&parked);
@@ -112,14 +102,14 @@ void verb_refresh(struct connection *c, const struct command *m)
         return;
     }
     auth_init(&a);
-    enum auth_answer answer = auth_refresh(g->config, c->tenant, c->user, m->token, gateway_unix_s(g), &a);
+    enum auth_answer answer = auth_refresh(g->config, connection_tenant(c), connection_user(c), m->token, gateway_unix_s(g), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_REFRESH, answer);
     if (verdict.disconnect) {
         connection_disconnect(c, verdict.disconnect, NULL);
     } else if (verdict.error) {
         connection_reply_error(c, m->id, verdict.error);
     } else {
-        struct reply_connected r = {.client = c->client,
+        struct reply_connected r = {.client = connection_client(c),
                                     .version = CELLCAST_VERSION,
                                     .ttl = auth_ttl(a.expire_at, gateway_unix_s(g))};
         c->expires_ns = end_of(g, a.expire_at);

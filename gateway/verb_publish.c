@@ -26,7 +26,7 @@ static bool may_publish(struct connection *c, uint32_t id, const struct config_c
     if (said->data.n == 0 || said->data.n > DATA_MAX)
         code = 107;
     else
-        code = permission_publish(ch, c->user, channel && connection_sub(c, channel));
+        code = permission_publish(ch, connection_user(c), channel && connection_sub(c, channel));
     if (code == 0 && ch->ns->options.ephemeral && (said->after.n || said->key.n))
         code = 108; /* nobody would keep that promise */
     if (code)
@@ -45,7 +45,7 @@ static void publish(struct connection *c, uint32_t id, const struct config_chann
                                                   .format = FORMAT_JSON,
                                                   .data = said->data,
                                                   .tags = said->tags,
-                                                  .info = s ? sub_info(s) : buf_bytes(&c->info),
+                                                  .info = s ? sub_info(s) : connection_info(c),
                                                   .after = said->after,
                                                   .key = said->key,
                                                   .shown = c->shown,
@@ -142,7 +142,7 @@ static bool read_reference(struct connection *c, struct bytes text, struct buf *
     struct bytes name = bytes_of(text.p, (size_t)(at - text.p));
     if (!bytes_u64(bytes_of(at + 1, text.n - name.n - 1), &seq) || seq == 0 || seq > INT64_MAX)
         return false;
-    if (config_resolve(config, config_tenant(config, c->tenant), name, &ch) != 0)
+    if (config_resolve(config, config_tenant(config, connection_tenant(c)), name, &ch) != 0)
         return false;
     if (into->n)
         buf_append_char(into, ' ');

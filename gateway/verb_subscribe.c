@@ -18,7 +18,7 @@
 bool verb_channel(struct connection *c, const struct command *m, struct config_channel *ret)
 {
     const struct config *config = c->gateway->config;
-    const struct config_tenant *tenant = config_tenant(config, c->tenant);
+    const struct config_tenant *tenant = config_tenant(config, connection_tenant(c));
     uint32_t code = tenant ? config_resolve(config, tenant, m->channel, ret) : 103; /* the tenant was taken away */
     if (code == 0 && ret->ns->format == FORMAT_BINARY)
         code = 108; /* bytes have no place in a JSON connection */
@@ -50,7 +50,7 @@ static uint32_t check(struct connection *c, const struct command *m, const struc
 static bool admit(struct connection *c, const struct command *m, const struct config_channel *ch, struct auth *a)
 {
     if (m->token.n) {
-        enum auth_answer answer = auth_subscribe(c->gateway->config, ch, c->user, bytes_str(c->client), m->token,
+        enum auth_answer answer = auth_subscribe(c->gateway->config, ch, connection_user(c), connection_client(c), m->token,
                                                  gateway_unix_s(c->gateway), a);
         struct auth_verdict verdict = auth_verdict(AUTH_SUBSCRIBE, answer);
         if (verdict.disconnect)
@@ -60,7 +60,7 @@ static bool admit(struct connection *c, const struct command *m, const struct co
         if (verdict.disconnect || verdict.error)
             return false;
     }
-    uint32_t code = permission_subscribe(ch, c->user, m->token.n > 0);
+    uint32_t code = permission_subscribe(ch, connection_user(c), m->token.n > 0);
     if (code)
         connection_reply_error(c, m->id, code);
     return code == 0;
@@ -71,14 +71,16 @@ static void expires(struct sub *s, int64_t expire_at)
     struct connection *c = s->connection;
     struct gateway *g = c->gateway;
     int64_t left = expire_at - gateway_unix_s(g);
-    s->expires_ns = 0;
+    if (s->extras)
+        s->extras->expires_ns = 0;
     if (expire_at == 0)
         return;
     if (left > AUTH_TTL_MAX)
         left = AUTH_TTL_MAX;
-    s->expires_ns = g->now_ns + left * NS_PER_S + g->options->expiry_grace * NS_PER_MS;
-    if (c->subs_expire_ns == 0 || s->expires_ns < c->subs_expire_ns)
-        c->subs_expire_ns = s->expires_ns;
+    int64_t expires = g->now_ns + left * NS_PER_S + g->options->expiry_grace * NS_PER_MS;
+    sub_extras(s)->expires_ns = expires;
+    if (c->subs_expire_ns == 0 || expires < c->subs_expire_ns)
+        c->subs_expire_ns = expires;
     connection_rearm(c);
 }
 
@@ -89,15 +91,15 @@ static void take_options(struct sub *s, const struct command *m, const struct co
     s->positioned = o->force_recovery && !o->ephemeral;
     s->present = o->presence || o->join_leave;
     s->tells = o->join_leave;
-    s->wants_joins = permission_join_leave(ch, c->user, m->join_leave);
+    s->wants_joins = permission_join_leave(ch, connection_user(c), m->join_leave);
     if (a->info.n) {
-        struct bytes members = buf_bytes(&c->info); /* the connection's, its } replaced by chan_info */
+        struct bytes members = connection_info(c); /* the connection's, its } replaced by chan_info */
         struct buf info = {0};
         buf_append(&info, members.p, members.n - 1);
         buf_append_str(&info, ",\"chan_info\":");
         buf_append_bytes(&info, a->info);
         buf_append_char(&info, '}');
-        s->info = buf_take(&info);
+        sub_extras(s)->info = buf_take(&info);
     }
     expires(s, a->expire_at);
 }
@@ -144,13 +146,13 @@ void verb_subscribe(struct connection *c, const struct command *m)
 void verb_unsubscribe(struct connection *c, const struct command *m)
 {
     const struct config *config = c->gateway->config;
-    const struct config_tenant *tenant = config_tenant(config, c->tenant);
+    const struct config_tenant *tenant = config_tenant(config, connection_tenant(c));
     struct config_channel ch;
     struct sub *s = NULL;
     if (tenant && config_resolve(config, tenant, m->channel, &ch) == 0)
         s = find(c, ch.full);
-    if (s && !s->live && s->joining->unsubscribe_id == 0) {
-        s->joining->unsubscribe_id = m->id; /* replies keep their order */
+    if (s && !s->live && s->extras->joining->unsubscribe_id == 0) {
+        s->extras->joining->unsubscribe_id = m->id; /* replies keep their order */
         return;
     }
     if (s && s->live)
@@ -177,7 +179,7 @@ void verb_sub_refresh(struct connection *c, const struct command *m)
     }
     struct auth a;
     auth_init(&a);
-    enum auth_answer answer = auth_subscribe(c->gateway->config, &ch, c->user, bytes_str(c->client), m->token,
+    enum auth_answer answer = auth_subscribe(c->gateway->config, &ch, connection_user(c), connection_client(c), m->token,
                                              gateway_unix_s(c->gateway), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_SUB_REFRESH, answer);
     if (verdict.disconnect) {

@@ -1,21 +1,17 @@
 #include "ws.h"
 
 #include "gateway.h"
+#include "ws_context.h"
 
 #include "core/clock.h"
 #include "run/log.h"
 
 #include <assert.h>
-#include <libwebsockets.h>
 #include <linux/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#define NOTSENT_LOWAT 32768
-#define RX_BYTES 512              /* per connection, allocated by libwebsockets */
-#define SERVE_BYTES 8192          /* per process: reading, and the answer to an upgrade */
-#define HEADERS_MAX 16384         /* bytes of a request's headers */
-#define KEEPALIVE_S 60
+#define ARGUMENT_MAX 16384        /* bytes of one argument in a request's query; more than its headers may have */
 #define MESSAGE_TOO_LARGE 1009    /* RFC 6455 7.4.1 */
 
 _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame's head");
@@ -23,13 +19,13 @@ _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame'
 struct ws {
     struct gateway *g;
     struct ws_handlers handlers;
-    struct lws_context *context;
-    struct lws_vhost *vhost;
-    struct lws_protocols protocols[2];
+    struct ws_context context;
 };
 
-/* What only an HTTP request has; gone with its answer. */
+/* What only an HTTP request has; gone with its answer, or with the upgrade. */
 struct exchange {
+    struct ws_socket *socket;
+    struct wheel_timer handshake;       /* set until the first request is complete */
     struct buf text;                    /* memory of `request`, its body too */
     size_t at[8], n[8];                 /* its fields within `text` */
     size_t body_at;
@@ -42,11 +38,10 @@ struct ws_socket {
     struct ws *ws;
     struct lws *wsi;
     struct connection *connection; /* after the upgrade */
-    struct exchange *exchange;     /* before it, while a request is under way */
-    struct wheel_timer handshake;  /* until the first request is complete */
-    struct buf message;            /* fragments of one that is incomplete */
-    uint32_t close_code;           /* 0: not closing */
+    struct exchange *exchange;     /* before it, while a request is under way or the first one awaited */
+    struct buf *message;           /* fragments of one that is incomplete, or NULL */
     char *close_reason;
+    uint16_t close_code;           /* 0: not closing */
     bool leaving;                  /* the peer has sent a Close frame */
 };
 
@@ -86,8 +81,8 @@ static void copy_query(struct lws *wsi, struct exchange *x)
     size_t from = x->text.n;
     int n;
     for (int i = 0;; i++) {
-        buf_reserve(&x->text, HEADERS_MAX);
-        n = lws_hdr_copy_fragment(wsi, x->text.p + x->text.n + 1, HEADERS_MAX - 1, WSI_TOKEN_HTTP_URI_ARGS, i);
+        buf_reserve(&x->text, ARGUMENT_MAX);
+        n = lws_hdr_copy_fragment(wsi, x->text.p + x->text.n + 1, ARGUMENT_MAX - 1, WSI_TOKEN_HTTP_URI_ARGS, i);
         if (n < 0)
             break;
         x->text.p[x->text.n] = '&';
@@ -96,12 +91,26 @@ static void copy_query(struct lws *wsi, struct exchange *x)
     put_field(x, QUERY, x->text.n > from ? from + 1 : from);
 }
 
-static struct exchange *exchange_new(struct lws *wsi)
+static void too_silent(struct wheel_timer *t)
+{
+    ws_cut(container_of(t, struct exchange, handshake)->socket);
+}
+
+static struct exchange *exchange_new(struct ws_socket *s)
 {
     struct exchange *x = calloc(1, sizeof *x);
+    assert(x);
+    x->socket = s;
+    wheel_timer_init(&x->handshake, too_silent);
+    return x;
+}
+
+static struct exchange *exchange_read(struct ws_socket *s)
+{
+    struct exchange *x = exchange_new(s);
+    struct lws *wsi = s->wsi;
     char *path;
     int n = 0, method = lws_http_get_uri_and_method(wsi, &path, &n);
-    assert(x);
     buf_append_str(&x->text, method == LWSHUMETH_GET ? "GET" : method == LWSHUMETH_POST ? "POST" : "OTHER");
     put_field(x, METHOD, 0);
     size_t from = x->text.n;
@@ -122,6 +131,7 @@ static void exchange_free(struct exchange *x)
 {
     if (!x)
         return;
+    wheel_cancel(&x->handshake);
     buf_fini(&x->text);
     buf_fini(&x->answer);
     free(x);
@@ -208,9 +218,8 @@ static int on_request(struct ws_socket *s)
     struct lws *wsi = s->wsi;
     char length[24] = "";
     uint64_t n = 0;
-    wheel_cancel(&s->handshake);
     abandon(s);
-    s->exchange = exchange_new(wsi);
+    s->exchange = exchange_read(s);
     if (!lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI)) {
         hand_over(s);
         return 0;
@@ -267,10 +276,10 @@ static int refuse(struct ws_socket *s, int status, const char *why)
 static int on_upgrade(struct ws_socket *s, const char *to)
 {
     const char *why = "";
-    wheel_cancel(&s->handshake);
+    abandon(s);
     if (strcasecmp(to, "websocket") != 0)
         return refuse(s, 400, "only upgrades to websocket\n");
-    struct exchange *x = exchange_new(s->wsi);
+    struct exchange *x = exchange_read(s);
     struct ws_request r = request_of(x);
     int status = s->ws->handlers.upgrade(s->ws->g, &r, &why);
     exchange_free(x);
@@ -279,33 +288,43 @@ static int on_upgrade(struct ws_socket *s, const char *to)
 
 static int on_established(struct ws_socket *s)
 {
-    struct exchange *x = exchange_new(s->wsi);
+    struct exchange *x = exchange_read(s);
     struct ws_request r = request_of(x);
     s->connection = s->ws->handlers.opened(s->ws->g, s, &r);
     exchange_free(x);
     return 0;
 }
 
+static void message_free(struct buf *message)
+{
+    if (message)
+        buf_fini(message);
+    free(message);
+}
+
 static int on_received(struct ws_socket *s, void *p, size_t n)
 {
     size_t most = (size_t)s->ws->g->options->frame_max;
     bool last = lws_is_final_fragment(s->wsi) && lws_remaining_packet_payload(s->wsi) == 0;
-    if (s->message.n + n > most) {
+    if ((s->message ? s->message->n : 0) + n > most) {
         static unsigned char why[] = "message too large";
         lws_close_reason(s->wsi, MESSAGE_TOO_LARGE, why, sizeof why - 1);
         return -1;
     }
-    if (last && s->message.n == 0) {
+    if (last && !s->message) {
         s->ws->handlers.message(s->connection, bytes_of(p, n));
         return 0;
     }
-    buf_append(&s->message, p, n);
+    if (!s->message)
+        s->message = calloc(1, sizeof *s->message);
+    assert(s->message);
+    buf_append(s->message, p, n);
     if (!last)
         return 0;
-    struct buf message = s->message;
-    s->message = (struct buf){0};
-    s->ws->handlers.message(s->connection, buf_bytes(&message));
-    buf_fini(&message);
+    struct buf *message = s->message;
+    s->message = NULL;
+    s->ws->handlers.message(s->connection, buf_bytes(message));
+    message_free(message);
     return 0;
 }
 
@@ -346,7 +365,7 @@ void ws_close(struct ws_socket *s, uint32_t code, const char *reason)
 {
     if (s->close_code)
         return;
-    s->close_code = code;
+    s->close_code = (uint16_t)code;
     s->close_reason = strndup(*reason ? reason : "closed", WS_REASON_MAX);
     assert(s->close_reason);
     lws_callback_on_writable(s->wsi);
@@ -379,8 +398,7 @@ static void socket_free(struct ws_socket *s)
 {
     on_closed(s);
     abandon(s);
-    wheel_cancel(&s->handshake);
-    buf_fini(&s->message);
+    message_free(s->message);
     free(s->close_reason);
     free(s);
 }
@@ -426,27 +444,19 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-static void too_silent(struct wheel_timer *t)
-{
-    ws_cut(container_of(t, struct ws_socket, handshake));
-}
-
 void ws_adopt(struct ws *w, int fd)
 {
-    int one = 1, lowat = NOTSENT_LOWAT;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
     struct ws_socket *s = calloc(1, sizeof *s);
     assert(s);
     s->ws = w;
-    wheel_timer_init(&s->handshake, too_silent);
-    s->wsi = lws_adopt_socket_vhost(w->vhost, fd);
+    s->wsi = ws_context_adopt(&w->context, fd);
     if (!s->wsi) {
         free(s); /* the descriptor is closed */
         return;
     }
     lws_set_opaque_user_data(s->wsi, s);
-    wheel_set(&w->g->wheel, &s->handshake, w->g->now_ns + w->g->options->handshake_timeout * NS_PER_MS);
+    s->exchange = exchange_new(s);
+    wheel_set(&w->g->wheel, &s->exchange->handshake, w->g->now_ns + w->g->options->handshake_timeout * NS_PER_MS);
 }
 
 /* ---- life */
@@ -458,37 +468,14 @@ static void say(int level, const char *line)
 
 struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers)
 {
-    static const lws_retry_bo_t no_validity_checks; /* zeroed: no timer per connection */
-    void *loops[] = {g->loop};
     struct ws *w = calloc(1, sizeof *w);
     assert(w);
     w->g = g;
     w->handlers = *handlers;
-    w->protocols[0] = (struct lws_protocols){.name = "centrifuge-json",
-                                             .callback = on_event,
-                                             .rx_buffer_size = RX_BYTES,
-                                             .tx_packet_size = 1 << 30}; /* else a write goes out in pieces of RX_BYTES */
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-        .protocols = w->protocols,
-        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
-                   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
-        .foreign_loops = loops,
-        .gid = (gid_t)-1,
-        .uid = (uid_t)-1,
-        .count_threads = 1,
-        .pt_serv_buf_size = SERVE_BYTES,
-        .max_http_header_data = HEADERS_MAX,
-        .keepalive_timeout = KEEPALIVE_S,
-        .retry_and_idle_policy = &no_validity_checks,
-        .vhost_name = "gateway",
-    }; /* fd_limit_per_thread stays 0: anything else turns finding a connection by descriptor into a linear search */
     lws_set_log_level(LLL_ERR | LLL_WARN, say);
-    w->context = lws_create_context(&info);
-    w->vhost = w->context ? lws_create_vhost(w->context, &info) : NULL;
-    if (w->vhost)
+    if (ws_context_init(&w->context, g->loop, on_event) == 0)
         return w;
-    log_error("libwebsockets_failed", "context=%d is libwebsockets-evlib-ev installed", w->context != NULL);
+    log_error("libwebsockets_failed", "is libwebsockets-evlib-ev installed");
     free(w);
     return NULL;
 }
@@ -497,6 +484,6 @@ void ws_free(struct ws *w)
 {
     if (!w)
         return;
-    lws_context_destroy(w->context);
+    ws_context_fini(&w->context);
     free(w);
 }

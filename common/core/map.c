@@ -16,9 +16,8 @@ void map_fini(struct map *m)
     *m = (struct map){0};
 }
 
-static void map_grow(struct map *m)
+static void map_resize(struct map *m, size_t buckets)
 {
-    size_t buckets = m->buckets ? (m->mask + 1) * 2 : BUCKETS_MIN;
     struct map_node **fresh = calloc(buckets, sizeof *fresh);
     assert(fresh);
     for (size_t i = 0; m->buckets && i <= m->mask; i++) {
@@ -36,10 +35,19 @@ static void map_grow(struct map *m)
     m->mask = buckets - 1;
 }
 
+void map_shrink(struct map *m)
+{
+    size_t buckets = BUCKETS_MIN;
+    while (buckets < m->count)
+        buckets *= 2;
+    if (m->buckets && buckets < m->mask + 1)
+        map_resize(m, buckets);
+}
+
 void map_insert(struct map *m, struct map_node *node, uint64_t hash)
 {
     if (!m->buckets || m->count > m->mask)
-        map_grow(m);
+        map_resize(m, m->buckets ? (m->mask + 1) * 2 : BUCKETS_MIN);
     struct map_node **bucket = &m->buckets[hash & m->mask];
     node->hash = hash;
     node->next = *bucket;

@@ -27,6 +27,7 @@ void map_fini(struct map *m); /* frees the buckets, never the values */
 void map_insert(struct map *m, struct map_node *node, uint64_t hash); /* does not look for an equal key */
 void map_remove(struct map *m, struct map_node *node);                /* asserts that it is there */
 struct map_node *map_bucket(const struct map *m, uint64_t hash);      /* first node of the hash's bucket */
+void map_shrink(struct map *m); /* to as many buckets as its values need; not while it is walked */
 /* Any order; start with NULL. The value returned last may be removed only after asking for the next one. */
 struct map_node *map_next(const struct map *m, const struct map_node *node);
 

@@ -70,6 +70,26 @@ START_TEST(a_walk_that_removes_its_item_sees_every_value_once)
 }
 END_TEST
 
+START_TEST(shrinks_to_what_is_left_and_still_finds_it)
+{
+    struct map names, numbers;
+    map_init(&names);
+    map_init(&numbers);
+    map_shrink(&names);
+    struct value *all = values_new(&names, &numbers);
+    for (uint64_t i = 100; i < MANY; i++)
+        map_remove(&numbers, &all[i].by_number);
+    map_shrink(&numbers);
+    ck_assert_uint_eq(numbers.mask, 127);
+    for (uint64_t i = 0; i < 100; i++)
+        ck_assert_ptr_eq(map_find_u64(&numbers, i, struct value, by_number, number), &all[i]);
+    ck_assert_ptr_null(map_find_u64(&numbers, 100, struct value, by_number, number));
+    map_fini(&names);
+    map_fini(&numbers);
+    free(all);
+}
+END_TEST
+
 START_TEST(removing_the_middle_of_a_bucket_keeps_its_neighbours)
 {
     struct map m;
@@ -91,4 +111,5 @@ END_TEST
 
 UNIT_MAIN("core/map", what_was_inserted_is_found_and_nothing_else,
           a_walk_that_removes_its_item_sees_every_value_once,
+          shrinks_to_what_is_left_and_still_finds_it,
           removing_the_middle_of_a_bucket_keeps_its_neighbours)

@@ -21,6 +21,14 @@ static void end(void)
     buf_fini(&scratch);
 }
 
+static void check_push(struct channel *of, bool full, const char *head)
+{
+    buf_clear(&scratch);
+    channel_put_push(of, full, &scratch);
+    ck_assert_bytes(buf_bytes(&scratch), head);
+    ck_assert_uint_le(scratch.n, channel_push_size(of));
+}
+
 static enum channel_appended append(struct channel *to, uint64_t epoch, uint64_t seq)
 {
     struct publication p = {.epoch = epoch, .seq = seq, .data = BYTES("{\"x\":\"0123456789\"}")};
@@ -137,8 +145,38 @@ START_TEST(the_first_publication_of_an_epoch_carries_it)
     const struct frame *first = channel_frame(c, 1), *second = channel_frame(c, 2);
     ck_assert_ptr_nonnull(memmem(first->json, first->n, "\"epoch\":\"7\"", 11));
     ck_assert_ptr_null(memmem(second->json, second->n, "epoch", 5));
-    ck_assert_bytes(channel_push_head(c, false), "{\"push\":{\"channel\":\"news\",");
-    ck_assert_bytes(channel_push_head(c, true), "{\"push\":{\"channel\":\"default/news\",");
+    check_push(c, false, "{\"push\":{\"channel\":\"news\",");
+    check_push(c, true, "{\"push\":{\"channel\":\"default/news\",");
+    end();
+}
+END_TEST
+
+START_TEST(a_name_that_is_not_its_own_json_is_pushed_escaped_in_either_spelling)
+{
+    start(1, 0);
+    struct channel *odd = channel_new(NULL, BYTES("default/a\"b\\c"));
+    check_push(odd, false, "{\"push\":{\"channel\":\"a\\\"b\\\\c\",");
+    check_push(odd, true, "{\"push\":{\"channel\":\"default/a\\\"b\\\\c\",");
+    ck_assert_bytes(odd->full, "default/a\"b\\c");
+    ck_assert_bytes(channel_tenant(odd), "default");
+    channel_free(&rings, odd);
+    end();
+}
+END_TEST
+
+START_TEST(what_a_channel_rarely_has_is_made_when_needed_and_gone_when_idle)
+{
+    start(1, 0);
+    ck_assert_ptr_null(c->extras);
+    ck_assert_ptr_eq(channel_extras(c), channel_extras(c));
+    c->extras->holds_off_until_ns = 1;
+    channel_tidy(c);
+    ck_assert_ptr_nonnull(c->extras);
+    c->extras->holds_off_until_ns = 0;
+    channel_tidy(c);
+    ck_assert_ptr_null(c->extras);
+    ck_assert_uint_le(sizeof(struct channel), 192);
+    ck_assert_uint_le(sizeof(struct sub), 40);
     end();
 }
 END_TEST
@@ -166,4 +204,6 @@ END_TEST
 UNIT_MAIN("channel", appends_what_comes_next_and_drops_what_came_before, a_hole_or_a_newer_epoch_starts_the_ring_anew,
           the_ring_is_bounded_by_messages, the_ring_is_bounded_by_bytes_but_holds_the_newest,
           all_rings_together_give_up_their_oldest, a_page_that_ends_at_the_base_goes_below_the_ring,
-          the_first_publication_of_an_epoch_carries_it, a_removal_during_a_walk_passes_nobody_over)
+          the_first_publication_of_an_epoch_carries_it,
+          a_name_that_is_not_its_own_json_is_pushed_escaped_in_either_spelling,
+          what_a_channel_rarely_has_is_made_when_needed_and_gone_when_idle, a_removal_during_a_walk_passes_nobody_over)

@@ -1,0 +1,58 @@
+#include "ws_context.h"
+
+#include <errno.h>
+#include <linux/tcp.h>
+#include <sys/socket.h>
+
+#define NOTSENT_LOWAT 32768
+#define RX_BYTES 512      /* per connection, allocated by libwebsockets */
+#define SERVE_BYTES 8192  /* per process: reading, and the answer to an upgrade */
+#define HEADERS_MAX 16384 /* bytes of a request's headers */
+#define KEEPALIVE_S 60
+
+int ws_context_init(struct ws_context *c, struct ev_loop *loop, lws_callback_function *callback)
+{
+    static const lws_retry_bo_t no_validity_checks; /* zeroed: no timer per connection */
+    void *loops[] = {loop};
+    *c = (struct ws_context){0};
+    c->protocols[0] = (struct lws_protocols){.name = "centrifuge-json",
+                                             .callback = callback,
+                                             .rx_buffer_size = RX_BYTES,
+                                             .tx_packet_size = 1 << 30}; /* else a write goes out in pieces of RX_BYTES */
+    struct lws_context_creation_info info = {
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
+        .protocols = c->protocols,
+        .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+                   LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME,
+        .foreign_loops = loops,
+        .gid = (gid_t)-1,
+        .uid = (uid_t)-1,
+        .count_threads = 1,
+        .pt_serv_buf_size = SERVE_BYTES,
+        .max_http_header_data = HEADERS_MAX,
+        .keepalive_timeout = KEEPALIVE_S,
+        .retry_and_idle_policy = &no_validity_checks,
+        .vhost_name = "gateway",
+    }; /* fd_limit_per_thread stays 0: anything else turns finding a connection by descriptor into a linear search */
+    c->context = lws_create_context(&info);
+    c->vhost = c->context ? lws_create_vhost(c->context, &info) : NULL;
+    if (c->vhost)
+        return 0;
+    ws_context_fini(c);
+    return -EIO;
+}
+
+void ws_context_fini(struct ws_context *c)
+{
+    if (c->context)
+        lws_context_destroy(c->context);
+    c->context = NULL;
+}
+
+struct lws *ws_context_adopt(struct ws_context *c, int fd)
+{
+    int one = 1, lowat = NOTSENT_LOWAT;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
+    return lws_adopt_socket_vhost(c->vhost, fd);
+}
