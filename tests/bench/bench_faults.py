@@ -19,6 +19,7 @@ from lean import PROBE, Crowd
 from load import Api, Load
 from verdict import judge, wait_ready
 
+SLOW = 8  # seconds after which a recovery is explained
 STUCK = 60  # seconds after which a channel that is not delivered again counts as a violation
 CELL = ("gateway", "worker", "supervisor")
 KEPT = {"supervisor": "cell", "sequencer": "sequencer", "relay": "relay"}
@@ -147,7 +148,7 @@ class Probes:
 
     def __init__(self, stack, crowd, channels, published):
         self.stack, self.crowd, self.channels, self.published = stack, crowd, channels, published
-        self.number, self.pool, self.when, self.last = 0, ThreadPoolExecutor(len(channels)), {}, []
+        self.number, self.pool, self.last, self.why = 0, ThreadPoolExecutor(len(channels)), [], ""
 
     def _publish(self, channel, data, end):
         api = Api([self.stack.port], timeout=5)
@@ -165,20 +166,25 @@ class Probes:
         api.close()
 
     def run(self, since):
-        """-> (ms from `since` until every channel was delivered on every gateway again, None) or (None, what is missing)"""
+        """-> (ms from `since` until every channel was delivered on every gateway again, None) or (None, what is missing); why: what
+        came last, when it took long"""
         self.number += 1
         data = f"{PROBE}{self.number}"
         end = since + STUCK
-        self.last = []
+        self.last, self.why = [], ""
         waiting = {(c, g) for c in self.channels for g in range(1, self.stack.gateways + 1)}
         for channel in self.channels:
             self.pool.submit(self._publish, channel, data, end - 5)
-        latest = since
+        latest, closed = since, []
         while waiting and time.monotonic() < end:
             told = self.crowd.hear(0.2)
+            if told and told[0] == "closed":
+                closed.append(told[1:])
             if told and told[0] == "seen" and told[2] == data:
                 waiting.discard((told[1], told[3]))
                 latest = max(latest, told[4])
+                if latest - since > SLOW:
+                    self.why = f" last: {told[1]} on gateway {told[3]}; watchers closed: {closed}; publishing: {self.last[-2:]}"
         if waiting:
             return None, f"{len(waiting)} of {len(self.channels) * self.stack.gateways} missing: {sorted(waiting)[:6]}; publishing: {self.last[-2:]}"
         return (latest - since) * 1000, None
@@ -228,7 +234,7 @@ def run(stack, o, say=lambda text: print(text, file=sys.stderr, flush=True)):
             ms, missing = probes.run(max(since, default=time.monotonic()))
             name = " + ".join(f"{p['kind']} {p['what']}" for p in plan)
             say(f"{began} {name} {[p['which'] if p['what'] in CELL else p['seconds'] for p in plan]} "
-                f"{'/'.join(plan[0]['ways']) if plan[0]['what'] in LINKS else ''}: {missing or f'{ms:.0f} ms'}")
+                f"{'/'.join(plan[0]['ways']) if plan[0]['what'] in LINKS else ''}: {missing or f'{ms:.0f} ms'}{probes.why}")
             done.append(name)
             if missing:
                 found.append(f"stuck: {STUCK} s after {plan}: {missing}")
@@ -262,7 +268,7 @@ def conclude(stack, o, crowd, load, probes, times, found, done, channels, say):
             "delivered": finished["delivered"], "subscriptions": finished["observed"],
             "recovery_ms": {role: summary(ms) for role, ms in sorted(roles.items())},
             "recovery_ms_by_fault": {name: summary(ms) for name, ms in sorted(times.items())},
-            "subscribers_saw": finished["counts"], "publishers_saw": dict(load.counts), "references": load.references,
+            "subscribers_saw": finished["counts"], "observer_late_ms": finished["late_ms"], "publishers_saw": dict(load.counts), "references": load.references,
             "options": {k: v for k, v in vars(o).items()}, "first_violations": found[:10]}
 
 

@@ -81,6 +81,8 @@ class Person:
                 await self.session()
             except websockets.ConnectionClosed as closed:
                 self.crowd.counts[f"closed {closed.rcvd.code if closed.rcvd else 'without a code'}"] += 1
+                if self.watches is not None and closed.rcvd:
+                    self.crowd.pipe.send(("closed", self.watches, closed.rcvd.code))
             except OSError:
                 pass
             finally:
@@ -180,7 +182,7 @@ class Person:
 
     async def tick(self, now, restless):
         if self.ws and now - self.heard > 37:
-            self.crowd.counts["cut after silence"] += 1
+            self.crowd.counts["cut after silence" + (", a watcher" if self.watches is not None else "")] += 1
             self.ws.transport.abort()
         elif self.connected:
             await self.say(*(self.subscribe(t) for t in self.tracks.values() if t.retry_at and t.retry_at < now))
@@ -216,6 +218,7 @@ class CrowdProcess:
         self.published, self.counts, self.faults, self.delivered = checker.Published(), Counter(), [], 0
         self.people, self.sdk, self.restless, self.tasks = [], [], True, set()
         self.texts = {}, {}
+        self.late_ms = 0  # how long our own loop stood still at most: what it saw, it saw so much later
         self.arrivals, self.reconnects = [], []  # (when it was published, ms); (when it was lost, ms)
 
     def text(self, data):
@@ -246,9 +249,12 @@ class CrowdProcess:
             self.faults.append(f"wrong: a subscriber ended with {task.exception()!r}")
 
     async def ticking(self):
+        last = time.monotonic()
         while True:
             await asyncio.sleep(0.5)
             now = time.monotonic()
+            self.late_ms = max(self.late_ms, (now - last - 0.5) * 1000)
+            last = now
             for person in list(self.people):
                 if not person.leaving:
                     await person.tick(now, self.restless and self.o.get("churn", True))
@@ -350,7 +356,7 @@ class CrowdProcess:
         for person in self.people:
             found += checker.check_causal(person.told) if person.told else ()
         return {"violations": found, "late": late, "delivered": self.delivered, "observed": len(observed), "counts": dict(self.counts),
-                "arrivals": self.arrivals, "reconnects": self.reconnects}
+                "arrivals": self.arrivals, "reconnects": self.reconnects, "late_ms": round(self.late_ms)}
 
 
 def crowd_process(pipe, options):
