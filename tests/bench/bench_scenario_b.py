@@ -22,7 +22,7 @@ AFTERWARDS = 5  # seconds in which what is left over from a step is dealt with
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run scenario-b")
-    options(parser, "latency", rate=400, subscribers=40, channels=12, seconds=20, stall=10, waiting=300, batch=100)
+    options(parser, "latency", rate=300, subscribers=40, channels=12, seconds=20, stall=10, waiting=300, batch=100)
     parser.add_argument("--rtt-ms", type=int, nargs="*", default=[0, 10, 100, FAR_MS], metavar="MS")
     return parser.parse_args()
 
@@ -102,7 +102,7 @@ def report(run, o):
             axes.bar([x + (n - 2) * 0.16 for x in at], [s[key] or 0 for s in run.steps], 0.16, label=key.replace("_", " ").replace("busy", "refusal"))
         axes.set(ylabel="ms", yscale="log")
         axes.set_xticks(list(at), [s["step"] for s in run.steps])
-        axes.legend(loc="upper left", fontsize="small")
+        axes.figure.legend(loc="outside lower center", ncols=5, fontsize="small")
 
     columns = ("step", "sent", "acknowledged", "refused_100", "refused_111", "publish_p50_ms", "publish_p99_ms", "busy_p50_ms", "busy_p99_ms", "delivery_p50_ms",
                "delivery_p99_ms", "takeovers")
