@@ -67,7 +67,8 @@ def report(run, o):
         seconds = Counter()
         for stamp, n in run.load.acked:
             seconds[math.floor(stamp - run.start)] += n
-        axes.plot(sorted(seconds), [seconds[s] for s in sorted(seconds)])
+        span = range(min(seconds), max(seconds) + 1)
+        axes.plot(span, [seconds[s] for s in span])
         axes.set(xlabel="s", ylabel="messages/s, acknowledged", ylim=(0, None))
         kills(axes)
 

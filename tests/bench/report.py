@@ -36,7 +36,7 @@ def page(title, *parts):
     """parts: HTML made above, or plain sentences."""
     body = "".join(p if p.startswith("<") else f"<p>{html.escape(p)}</p>" for p in parts)
     return ("<!doctype html><meta charset=utf-8><title>" + html.escape(title) + "</title><style>"
-            "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}"
+            "body{font:15px/1.5 system-ui,sans-serif;max-width:68rem;margin:2rem auto;padding:0 1rem;color:#222}"
             "table{border-collapse:collapse;margin:1rem 0}th,td{padding:.25rem .6rem;text-align:right;border-bottom:1px solid #ddd}"
             "th{vertical-align:bottom}td{white-space:nowrap}th:first-child,td:first-child{text-align:left}img{max-width:100%}</style><h1>" + html.escape(title) + "</h1>" + body)
 
