@@ -1,0 +1,118 @@
+"""Servers under one generator (cellcast-bench), in alternating runs on one machine, and the ratios of what they cost.
+
+A server has a name, start() and stop(), and tells run() by which flags the generator reaches it. CPU time is what its processes
+used between the last subscription and the last delivery, user and system, idle work included."""
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+
+from stack import BUILD, KEY, Stack, free_ports
+
+BENCH = BUILD / "tests/bench/generator/cellcast-bench"
+FLOOR = BUILD / "tests/bench/generator/cellcast-floor"
+
+
+def generate(**flags):
+    """Runs the generator -> its report. Flags are its own, with underscores."""
+    words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
+    done = subprocess.run([BENCH, *words], stdout=subprocess.PIPE, text=True)
+    if done.returncode not in (0, 1):
+        raise RuntimeError(f"cellcast-bench {' '.join(words)}: {done.returncode}\n{done.stdout}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+class Cellcast:
+    """The real stack: API, PostgreSQL, Kafka, worker, gateways. Only its gateways are `server`."""
+
+    name = "cellcast"
+
+    def __init__(self, gateways):
+        self.stack, self.runs = Stack(gateways=gateways, kafka_profile="perf"), 0
+
+    def start(self):
+        self.stack.start()
+
+    def stop(self):
+        self.stack.stop()
+
+    def pids(self, role):
+        return "+".join(str(p["pid"]) for p in self.stack.status()["processes"] if p["role"] == role)
+
+    def run(self, **flags):
+        self.runs += 1
+        return generate(server=f"127.0.0.1:{self.stack.port}", api=self.stack.http(), api_key=KEY, channel=f"quiet:run{self.runs}-",
+                        cpu=f"server={self.pids('gateway')},worker={self.pids('worker')}", **flags)
+
+
+class Floor:
+    """send() in a loop, by as many processes as there are gateways; a new one for each run."""
+
+    name = "floor"
+
+    def __init__(self, processes):
+        self.processes, self.port = processes, free_ports(100) + 99
+
+    def start(self):
+        pass
+
+    def stop(self):
+        pass
+
+    def run(self, connections, messages, rate, per="1s", payload=200, **flags):
+        words = dict(listen=f"127.0.0.1:{self.port}", processes=self.processes, connections=connections, messages=messages, rate=rate,
+                     per=per, payload=payload, channel="quiet:run1-0")
+        floor = subprocess.Popen([FLOOR, *(f"--{name}={value}" for name, value in words.items())], stdout=subprocess.PIPE,
+                                 start_new_session=True)
+        try:
+            time.sleep(0.3)
+            return generate(dialect="floor", server=f"127.0.0.1:{self.port}", channel="quiet:run1-", cpu=f"server={floor.pid}",
+                            connections=connections, messages=messages, rate=rate, per=per, payload=payload, **flags)
+        finally:
+            os.killpg(floor.pid, signal.SIGTERM)
+            floor.communicate(timeout=20)
+
+
+def cost(report):
+    """µs of the server's CPU per delivery."""
+    return report["cpu_s"]["server"] / max(1, report["deliveries"]["delivered"]) * 1e6
+
+
+def figures(report):
+    """What a report of a run is remembered by."""
+    latency = report["latency_us"]
+    return {"ok": report["ok"], "failures": report["failures"], "delivered": report["deliveries"]["delivered"], "server_us": round(cost(report), 2),
+            "cpu_s": report["cpu_s"], "saturated": report["saturated"], "seconds": report["seconds"],
+            **{name: latency[name] for name in ("kernel", "user", "last_subscriber_kernel", "last_subscriber_user", "publish_late")}}
+
+
+def alternate(servers, rounds, **flags):
+    """-> {name: [figures of each round]}; servers are started and stopped here."""
+    runs, started = {server.name: [] for server in servers}, []
+    try:
+        for server in servers:
+            started.append(server)
+            server.start()
+        for number in range(rounds):
+            for server in servers:
+                runs[server.name].append(figures(server.run(**flags)))
+                print(f"{server.name} {number + 1}: {runs[server.name][-1]}", file=sys.stderr)
+    finally:
+        for server in started:
+            server.stop()
+    return runs
+
+
+def ratio(runs, of, to, value):
+    """Median over the rounds of of's value by to's in the same round."""
+    pairs = zip(runs[of], runs[to])
+    return round(statistics.median(value(a) / value(b) for a, b in pairs), 3) if runs.get(of) and runs.get(to) else None
+
+
+def well(runs):
+    """Every run ended with everybody subscribed and everything delivered once and in order."""
+    return all(run["ok"] for of_server in runs.values() for run in of_server)

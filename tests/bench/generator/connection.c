@@ -1,0 +1,409 @@
+#include "connection.h"
+
+#include "dialect.h"
+#include "frame.h"
+#include "limit.h"
+#include "reading.h"
+#include "reconnect.h"
+#include "swarm.h"
+
+#include "core/clock.h"
+#include "core/random.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define ANSWER_S 5.0       /* the SDKs' timeout */
+#define PING_DELAY_S 10.0  /* the SDKs' maxServerPingDelay */
+
+static void move(struct connection *c, enum connection_state to)
+{
+    struct swarm *s = c->swarm;
+    bool was = c->state >= CONNECTION_OPENING && c->state <= CONNECTION_JOINING;
+    bool is = to >= CONNECTION_OPENING && to <= CONNECTION_JOINING;
+    s->opening += (size_t)is - (size_t)was;
+    s->report->subscribed_now += (uint64_t)(to == CONNECTION_SUBSCRIBED) - (uint64_t)(c->state == CONNECTION_SUBSCRIBED);
+    c->state = (uint8_t)to;
+    c->heard = ev_now(s->loop);
+}
+
+static void watch(struct connection *c, int fd, int events)
+{
+    ev_io_stop(c->swarm->loop, &c->io);
+    ev_io_set(&c->io, fd, events);
+    ev_io_start(c->swarm->loop, &c->io);
+}
+
+static void close_socket(struct connection *c)
+{
+    if (c->io.fd < 0)
+        return;
+    ev_io_stop(c->swarm->loop, &c->io);
+    close(c->io.fd);
+    ev_io_set(&c->io, -1, EV_READ);
+    buf_fini(&c->rest);
+}
+
+/* ---- leaving */
+
+static void come_back_later(struct connection *c)
+{
+    double delay = reconnect_delay_ms(c->tries, random_u64()) / 1e3;
+    c->tries += c->tries < UINT16_MAX;
+    move(c, CONNECTION_WAITING);
+    ev_timer_set(&c->again, delay, 0.);
+    ev_timer_start(c->swarm->loop, &c->again);
+}
+
+void connection_lost(struct connection *c)
+{
+    if (c->state == CONNECTION_WAITING || c->state == CONNECTION_ENDED)
+        return;
+    bool was_accepted = c->state == CONNECTION_SUBSCRIBED;
+    close_socket(c);
+    if (was_accepted) {
+        c->swarm->report->lost++;
+        c->lost_ns = clock_mono_ns();
+        c->tries = 0;
+    }
+    come_back_later(c);
+}
+
+void connection_cut(struct connection *c)
+{
+    if (c->state != CONNECTION_SUBSCRIBED)
+        return;
+    c->swarm->report->cut++;
+    connection_lost(c);
+}
+
+void connection_turned_away(struct connection *c, bool for_ever)
+{
+    if (!for_ever) {
+        c->swarm->report->turned_away++;
+        connection_lost(c);
+        return;
+    }
+    c->swarm->report->ended++;
+    close_socket(c);
+    move(c, CONNECTION_ENDED);
+}
+
+void connection_error(struct connection *c)
+{
+    c->swarm->report->errors++;
+    connection_lost(c);
+}
+
+static void system_failed(struct connection *c, int error)
+{
+    uint32_t limit = limit_of(error);
+    c->swarm->report->limits |= limit;
+    if (limit || error == ECONNRESET || error == EPIPE || error == ETIMEDOUT)
+        c->swarm->report->turned_away += c->state != CONNECTION_SUBSCRIBED;
+    else
+        c->swarm->report->errors++;
+    connection_lost(c);
+}
+
+/* ---- saying */
+
+/* A fresh socket takes a few KB at once, or something is wrong. */
+static void put(struct connection *c, struct bytes bytes)
+{
+    ssize_t n = send(c->io.fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n != (ssize_t)bytes.n)
+        system_failed(c, n < 0 ? errno : ENOBUFS);
+}
+
+void connection_say(struct connection *c, struct bytes message)
+{
+    struct buf framed = {0};
+    frame_append_masked(&framed, FRAME_TEXT, message);
+    put(c, buf_bytes(&framed));
+    buf_fini(&framed);
+}
+
+static void ask_for_upgrade(struct connection *c)
+{
+    struct buf text = {0};
+    buf_printf(&text,
+               "GET %s HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2VsbGNhc3QtYmVuY2ghIQ==\r\n\r\n",
+               c->swarm->options->path);
+    move(c, CONNECTION_UPGRADING);
+    watch(c, c->io.fd, EV_READ);
+    put(c, buf_bytes(&text));
+    buf_fini(&text);
+}
+
+/* ---- arriving */
+
+static void on_connected(struct connection *c)
+{
+    int error = 0;
+    socklen_t n = sizeof error;
+    getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &error, &n);
+    if (error)
+        system_failed(c, error);
+    else
+        ask_for_upgrade(c);
+}
+
+/* Takes the answer's head off the front. -> false while it is not all there, or when it was no 101 */
+static bool take_upgrade(struct connection *c, struct bytes *text)
+{
+    static const struct bytes end = BYTES("\r\n\r\n"), good = BYTES("HTTP/1.1 101");
+    const char *at = memmem(text->p, text->n, end.p, end.n);
+    if (!at)
+        return false;
+    if (!bytes_starts(*text, good)) {
+        connection_turned_away(c, false);
+        return false;
+    }
+    size_t n = (size_t)(at - text->p) + end.n;
+    *text = bytes_of(text->p + n, text->n - n);
+    c->unanswered = (uint16_t)c->swarm->options->subscriptions;
+    move(c, CONNECTION_JOINING);
+    c->swarm->dialect->join(c);
+    return true;
+}
+
+void connection_accepted(struct connection *c)
+{
+    struct report *r = c->swarm->report;
+    r->connected += !c->connected_once;
+    r->reconnects += c->connected_once;
+    c->connected_once = true;
+}
+
+void connection_subscribed(struct connection *c)
+{
+    struct report *r = c->swarm->report;
+    if (c->state != CONNECTION_JOINING || --c->unanswered > 0)
+        return;
+    r->subscribed += !c->subscribed_once;
+    c->subscribed_once = true;
+    c->joined_us = clock_real_us();
+    if (c->lost_ns)
+        histogram_record(&r->back, (clock_mono_ns() - c->lost_ns) / NS_PER_US);
+    c->lost_ns = 0;
+    c->tries = 0;
+    move(c, CONNECTION_SUBSCRIBED);
+}
+
+/* ---- reading */
+
+static bool is_open(const struct connection *c)
+{
+    return c->state >= CONNECTION_UPGRADING && c->state <= CONNECTION_SUBSCRIBED;
+}
+
+static void on_close_frame(struct connection *c, struct bytes payload)
+{
+    unsigned code = frame_close_code(payload);
+    bool for_ever = (code >= 3500 && code < 4000) || (code >= 4500 && code < 5000);
+    if (for_ever)
+        connection_turned_away(c, true);
+    else
+        connection_lost(c);
+}
+
+static void on_frame(struct connection *c, const struct frame *f, const struct stamp *at)
+{
+    struct buf pong = {0};
+    switch (f->opcode) {
+    case FRAME_TEXT:
+    case FRAME_BINARY:
+        c->swarm->dialect->receive(c, f->payload, at);
+        break;
+    case FRAME_CLOSE:
+        on_close_frame(c, f->payload);
+        break;
+    case FRAME_PING:
+        frame_append_masked(&pong, FRAME_PONG, f->payload);
+        put(c, buf_bytes(&pong));
+        buf_fini(&pong);
+        break;
+    }
+}
+
+static void take_frames(struct connection *c, struct bytes *text, struct stamp *at)
+{
+    struct frame frame;
+    int answer = 0;
+    while (is_open(c) && (answer = frame_take(text, &frame)) > 0) {
+        at->last = text->n == 0;
+        on_frame(c, &frame, at);
+    }
+    if (is_open(c) && answer < 0)
+        connection_error(c);
+}
+
+/* What is left over is kept until the next read. */
+static void on_text(struct connection *c, struct bytes text, struct stamp *at)
+{
+    c->heard = ev_now(c->swarm->loop);
+    if (c->state == CONNECTION_UPGRADING)
+        take_upgrade(c, &text);
+    if (c->state >= CONNECTION_JOINING && is_open(c))
+        take_frames(c, &text, at);
+    if (!is_open(c))
+        return;
+    struct buf rest = {0};
+    if (text.n)
+        buf_append_bytes(&rest, text);
+    buf_fini(&c->rest);
+    c->rest = rest;
+}
+
+static void on_readable(struct connection *c)
+{
+    struct swarm *s = c->swarm;
+    struct stamp at = {0};
+    if (c->rest.n)
+        memcpy(s->room, c->rest.p, c->rest.n);
+    ssize_t n = c->rest.n < READ_MAX ? reading_take(c->io.fd, s->room + c->rest.n, READ_MAX - c->rest.n, &at) : -EMSGSIZE;
+    if (n == -EAGAIN)
+        return;
+    if (n < 0) {
+        system_failed(c, (int)-n);
+        return;
+    }
+    if (n == 0) {
+        s->report->turned_away += c->state != CONNECTION_SUBSCRIBED;
+        connection_lost(c);
+        return;
+    }
+    s->report->bytes += (uint64_t)n;
+    on_text(c, bytes_of(s->room, c->rest.n + (size_t)n), &at);
+}
+
+static void on_io(struct ev_loop *loop, ev_io *w, int events)
+{
+    struct connection *c = w->data;
+    if (c->state == CONNECTION_OPENING)
+        on_connected(c);
+    else
+        on_readable(c);
+}
+
+/* ---- deliveries */
+
+uint64_t connection_channel(const struct connection *c, size_t nth)
+{
+    const struct bench_options *o = c->swarm->options;
+    return (c->index * (uint64_t)o->subscriptions + nth) % (uint64_t)o->channels;
+}
+
+void connection_append_channel(const struct connection *c, size_t nth, struct buf *into)
+{
+    buf_append_str(into, c->swarm->options->channel);
+    buf_append_u64(into, connection_channel(c, nth));
+}
+
+struct subscription *connection_find(struct connection *c, struct bytes channel)
+{
+    const struct bench_options *o = c->swarm->options;
+    struct bytes prefix = bytes_str(o->channel);
+    uint64_t number, channels = (uint64_t)o->channels;
+    if (!bytes_starts(channel, prefix) || !bytes_u64(bytes_of(channel.p + prefix.n, channel.n - prefix.n), &number) ||
+        number >= channels)
+        return NULL;
+    uint64_t nth = (number + channels - connection_channel(c, 0)) % channels;
+    return nth < (uint64_t)o->subscriptions ? &c->subscriptions[nth] : NULL;
+}
+
+/* By the number in the payload a channel's messages are `channels` apart. */
+static void judge(struct connection *c, struct subscription *s, const struct delivery *d)
+{
+    struct report *r = c->swarm->report;
+    uint64_t missed = 0, place = d->offset ? d->offset : d->number / (uint64_t)c->swarm->options->channels;
+    switch (order_take(&s->order, place, &missed)) {
+    case ORDER_RIGHT:
+        break;
+    case ORDER_HOLE:
+        r->holes += missed;
+        break;
+    case ORDER_REPEAT:
+        r->repeats++;
+        break;
+    case ORDER_DISORDER:
+        r->disorder++;
+        break;
+    }
+}
+
+static void time_it(struct connection *c, const struct delivery *d, const struct stamp *at)
+{
+    struct report *r = c->swarm->report;
+    if (c->state != CONNECTION_SUBSCRIBED || d->stamp_us < c->joined_us) {
+        r->caught_up++;
+        return;
+    }
+    histogram_record(&r->user, (int64_t)(at->user_us - d->stamp_us));
+    if (at->last)
+        histogram_record(&r->kernel, (int64_t)(at->kernel_us - d->stamp_us));
+    else
+        r->shared_reads++;
+}
+
+void connection_delivered(struct connection *c, struct subscription *s, const struct delivery *d, const struct stamp *at)
+{
+    struct swarm *swarm = c->swarm;
+    swarm->report->delivered++;
+    if (!s || d->number >= swarm->board->messages) {
+        swarm->report->unreadable++;
+        return;
+    }
+    judge(c, s, d);
+    time_it(c, d, at);
+    arrivals_record(&swarm->arrivals[d->number], d->stamp_us, at->kernel_us, at->user_us);
+}
+
+/* ---- life */
+
+static void on_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+    connection_open(w->data);
+}
+
+void connection_init(struct connection *c, struct swarm *s, uint64_t index, struct subscription *subscriptions)
+{
+    *c = (struct connection){.swarm = s, .index = index, .subscriptions = subscriptions};
+    ev_io_init(&c->io, on_io, -1, EV_READ);
+    ev_timer_init(&c->again, on_again, 0., 0.);
+    c->io.data = c->again.data = c;
+}
+
+void connection_open(struct connection *c)
+{
+    assert(c->state == CONNECTION_WAITING);
+    move(c, CONNECTION_OPENING);
+    int fd = swarm_socket(c->swarm, c->index);
+    if (fd < 0) {
+        system_failed(c, -fd);
+        return;
+    }
+    watch(c, fd, EV_WRITE);
+}
+
+void connection_look(struct connection *c, double now)
+{
+    double silent = now - c->heard;
+    bool late = c->state == CONNECTION_SUBSCRIBED ? c->ping_s && silent > c->ping_s + PING_DELAY_S
+                                                  : c->state >= CONNECTION_OPENING && is_open(c) && silent > ANSWER_S;
+    late = late || (c->state == CONNECTION_OPENING && silent > ANSWER_S);
+    if (!late)
+        return;
+    c->swarm->report->timeouts++;
+    connection_lost(c);
+}
+
+void connection_fini(struct connection *c)
+{
+    ev_timer_stop(c->swarm->loop, &c->again);
+    close_socket(c);
+}

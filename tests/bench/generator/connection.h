@@ -1,0 +1,80 @@
+/* One subscriber: a WebSocket from a source address of its own, which comes back when it is lost. What is said over it is the
+ * dialect's. Written on its process's loop only; nothing here blocks.
+ *
+ *     WAITING ─▶ OPENING ─▶ UPGRADING ─▶ JOINING ─▶ SUBSCRIBED        (any but WAITING) ─▶ WAITING, by reconnect.h
+ *                                                                     (any) ─▶ ENDED, when the server says so */
+#ifndef BENCH_CONNECTION_H
+#define BENCH_CONNECTION_H
+
+#include "order.h"
+#include "scan.h"
+
+#include "core/buf.h"
+
+#include <ev.h>
+
+#define EPOCH_MAX 31 /* characters; longer ones count as an error */
+
+enum connection_state {
+    CONNECTION_WAITING,    /* for its first turn, or to come back */
+    CONNECTION_OPENING,    /* TCP */
+    CONNECTION_UPGRADING,  /* HTTP */
+    CONNECTION_JOINING,    /* connect and subscribe are said */
+    CONNECTION_SUBSCRIBED, /* to everything */
+    CONNECTION_ENDED,      /* not to come back */
+};
+
+struct subscription {
+    struct order order;
+    char epoch[EPOCH_MAX + 1]; /* "" until the server said one */
+    bool before;               /* it was subscribed once, so that it recovers */
+};
+
+struct swarm;
+
+struct connection {
+    ev_io io;
+    ev_timer again; /* until it comes back */
+    struct swarm *swarm;
+    uint64_t index; /* over all processes, from 0 */
+    struct subscription *subscriptions; /* options.subscriptions of them; a loan of the swarm */
+    struct buf rest;         /* the beginning of a frame, or of the upgrade's answer */
+    double heard;            /* loop time of the last byte, or of the last move */
+    uint64_t joined_us;      /* since 1970, when all was subscribed */
+    int64_t lost_ns;         /* loop's monotonic clock; 0: never was */
+    uint16_t ping_s;         /* the server's; 0: it sends none */
+    uint16_t unanswered;     /* subscribes */
+    uint16_t tries;          /* since it was subscribed last */
+    uint8_t state;           /* enum connection_state */
+    bool connected_once, subscribed_once, pong;
+};
+
+/* When a read came, µs since 1970. */
+struct stamp {
+    uint64_t kernel_us; /* the last packet of the read */
+    uint64_t user_us;
+    bool last; /* the frame is the last of its read, so that kernel_us is its own */
+};
+
+void connection_init(struct connection *c, struct swarm *s, uint64_t index, struct subscription *subscriptions);
+void connection_open(struct connection *c); /* its turn has come; only while WAITING */
+void connection_cut(struct connection *c);  /* as a network does it: no close frame; it comes back */
+/* Called each second: whoever waits for an answer, or a ping, too long is lost. now: loop time. */
+void connection_look(struct connection *c, double now);
+void connection_fini(struct connection *c);
+
+/* ---- for dialects */
+/* channel of the connection's nth subscription; text ends with the number */
+uint64_t connection_channel(const struct connection *c, size_t nth);
+void connection_append_channel(const struct connection *c, size_t nth, struct buf *into);
+/* -> the subscription of a pushed channel, NULL when it has none of that name */
+struct subscription *connection_find(struct connection *c, struct bytes channel);
+void connection_say(struct connection *c, struct bytes message); /* one text frame */
+void connection_accepted(struct connection *c);                   /* of connect */
+void connection_subscribed(struct connection *c);                 /* one more of its subscriptions is answered */
+void connection_lost(struct connection *c);                       /* it comes back; the socket is closed */
+void connection_turned_away(struct connection *c, bool for_ever); /* an error to connect or subscribe */
+void connection_error(struct connection *c);                      /* no protocol: counted, lost */
+void connection_delivered(struct connection *c, struct subscription *s, const struct delivery *d, const struct stamp *at);
+
+#endif

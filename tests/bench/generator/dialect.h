@@ -1,0 +1,19 @@
+/* What is said over a WebSocket, per kind of server. A dialect keeps no memory of its own: all state is the connection's. */
+#ifndef BENCH_DIALECT_H
+#define BENCH_DIALECT_H
+
+#include "connection.h"
+
+struct dialect {
+    const char *name;
+    void (*join)(struct connection *c); /* after the upgrade: connect and subscribe, or recover */
+    /* One message. The connection may be lost afterwards: look at its state before the next one. */
+    void (*receive)(struct connection *c, struct bytes message, const struct stamp *at);
+};
+
+extern const struct dialect dialect_centrifuge, dialect_floor;
+
+/* -> NULL with those there are in ret_error */
+const struct dialect *dialect_find(const char *name, struct buf *ret_error);
+
+#endif

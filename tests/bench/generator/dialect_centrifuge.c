@@ -1,0 +1,162 @@
+/* The JSON protocol of Centrifuge, and the floor's, which pushes the same lines without being asked. */
+#include "dialect.h"
+#include "swarm.h"
+
+#include "core/json.h"
+
+#define CONNECT_ID 1
+#define FIRST_SUBSCRIBE_ID 2 /* of the connection's first subscription; the others follow */
+
+static void append_subscribe(const struct connection *c, size_t nth, struct buf *into)
+{
+    const struct subscription *s = &c->subscriptions[nth];
+    buf_printf(into, "\n{\"id\":%zu,\"subscribe\":{\"channel\":\"", nth + FIRST_SUBSCRIBE_ID);
+    connection_append_channel(c, nth, into);
+    buf_append_char(into, '"');
+    if (s->before && s->epoch[0])
+        buf_printf(into, ",\"recover\":true,\"offset\":%llu,\"epoch\":\"%s\"", (unsigned long long)(s->order.next - 1),
+                   s->epoch);
+    buf_append_str(into, "}}");
+}
+
+static void join(struct connection *c)
+{
+    const struct bench_options *o = c->swarm->options;
+    struct buf text = {0};
+    buf_append_str(&text, "{\"id\":1,\"connect\":{\"name\":\"cellcast-bench\"");
+    if (o->token[0]) {
+        buf_append_str(&text, ",\"token\":");
+        json_append_string(&text, bytes_str(o->token));
+    }
+    buf_append_str(&text, "}}");
+    for (size_t i = 0; i < (size_t)o->subscriptions; i++)
+        append_subscribe(c, i, &text);
+    connection_say(c, buf_bytes(&text));
+    buf_fini(&text);
+}
+
+static bool is_true(struct bytes object, const char *name)
+{
+    return json_type(json_member(object, name)) == JSON_TRUE;
+}
+
+static uint64_t number(struct bytes object, const char *name)
+{
+    uint64_t v = 0;
+    json_u64(json_member(object, name), &v);
+    return v;
+}
+
+static void on_connect(struct connection *c, struct bytes result)
+{
+    c->ping_s = (uint16_t)number(result, "ping");
+    c->pong = is_true(result, "pong");
+    connection_accepted(c);
+}
+
+/* -> false when the epoch is longer than there is room for */
+static bool keep_epoch(struct subscription *s, struct bytes result)
+{
+    struct buf epoch = {0};
+    struct bytes value = json_member(result, "epoch");
+    if (json_type(value) == JSON_STRING)
+        json_string(value, &epoch);
+    bool fits = epoch.n <= EPOCH_MAX;
+    if (fits && epoch.n)
+        memcpy(s->epoch, epoch.p, epoch.n + 1);
+    buf_fini(&epoch);
+    return fits;
+}
+
+/* What was missed is in the reply, or follows it as pushes. */
+static void on_subscribe(struct connection *c, struct subscription *s, struct bytes result, const struct stamp *at)
+{
+    struct report *r = c->swarm->report;
+    bool recovered = is_true(result, "recovered"), asked = s->before && s->epoch[0];
+    r->recovered += asked && recovered;
+    r->not_recovered += asked && !recovered;
+    if (!keep_epoch(s, result)) {
+        connection_error(c);
+        return;
+    }
+    if (!(asked && recovered))
+        s->order = (struct order){0};
+    if (!(asked && recovered) && s->epoch[0])
+        order_begin(&s->order, number(result, "offset") + 1);
+    s->before = true;
+    struct json_iter it;
+    struct bytes publication;
+    json_array_each(&it, json_member(result, "publications"), &publication)
+    {
+        struct delivery d = {0};
+        if (scan_publication(publication, &d))
+            connection_delivered(c, s, &d, at);
+        else
+            r->unreadable++;
+    }
+    connection_subscribed(c);
+}
+
+static void on_error(struct connection *c, struct bytes error)
+{
+    connection_turned_away(c, !is_true(error, "temporary"));
+}
+
+static void on_reply(struct connection *c, uint64_t id, struct bytes reply, const struct stamp *at)
+{
+    struct bytes error = json_member(reply, "error");
+    uint64_t n = (uint64_t)c->swarm->options->subscriptions;
+    if (json_type(error) == JSON_OBJECT)
+        on_error(c, error);
+    else if (id == CONNECT_ID)
+        on_connect(c, json_member(reply, "connect"));
+    else if (id < FIRST_SUBSCRIBE_ID + n)
+        on_subscribe(c, &c->subscriptions[id - FIRST_SUBSCRIBE_ID], json_member(reply, "subscribe"), at);
+    else
+        connection_error(c);
+}
+
+/* A line that scan_line does not know: a reply, or a push that is no publication of ours. */
+static void on_other(struct connection *c, struct bytes line, const struct stamp *at)
+{
+    uint64_t id;
+    if (json_check(line, JSON_DEPTH_MAX, NULL) < 0) {
+        connection_error(c);
+        return;
+    }
+    struct bytes pushed = json_member(line, "push");
+    if (json_u64(json_member(line, "id"), &id))
+        on_reply(c, id, line, at);
+    else if (json_type(json_member(pushed, "unsubscribe")) == JSON_OBJECT)
+        connection_lost(c); /* one that has lost a subscription begins anew */
+    else if (json_type(json_member(pushed, "join")) != JSON_OBJECT && json_type(json_member(pushed, "leave")) != JSON_OBJECT)
+        c->swarm->report->unreadable++;
+}
+
+static void receive(struct connection *c, struct bytes message, const struct stamp *at)
+{
+    struct bytes line;
+    while (c->state >= CONNECTION_JOINING && c->state != CONNECTION_ENDED && scan_next_line(&message, &line)) {
+        struct delivery d = {0};
+        enum line_kind kind = scan_line(line, &d);
+        if (kind == LINE_PUBLICATION)
+            connection_delivered(c, connection_find(c, d.channel), &d, at);
+        else if (kind == LINE_OTHER)
+            on_other(c, line, at);
+        else if (c->pong)
+            connection_say(c, BYTES("{}"));
+    }
+}
+
+const struct dialect dialect_centrifuge = {.name = "centrifuge", .join = join, .receive = receive};
+
+/* ---- the floor */
+
+static void be_joined(struct connection *c)
+{
+    connection_accepted(c);
+    for (int64_t i = 0; i < c->swarm->options->subscriptions; i++)
+        connection_subscribed(c);
+}
+
+const struct dialect dialect_floor = {.name = "floor", .join = be_joined, .receive = receive};

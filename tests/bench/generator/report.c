@@ -1,0 +1,50 @@
+#include "report.h"
+
+#include <stdio.h>
+
+void report_merge(struct report *into, const struct report *from)
+{
+#define COUNT(group, field, help) into->field += from->field;
+#include "counts.def"
+#undef COUNT
+    into->limits |= from->limits;
+    histogram_merge(&into->kernel, &from->kernel);
+    histogram_merge(&into->user, &from->user);
+    histogram_merge(&into->back, &from->back);
+}
+
+static void append_count(struct buf *into, const char **group, const char *of, const char *name, uint64_t value)
+{
+    if (!*group || strcmp(*group, of) != 0)
+        buf_printf(into, "%s\"%s\":{", *group ? "}," : "", of);
+    else
+        buf_append_char(into, ',');
+    *group = of;
+    buf_printf(into, "\"%s\":%llu", name, (unsigned long long)value);
+}
+
+void report_append_counts(struct buf *into, const struct report *r)
+{
+    const char *group = NULL;
+#define COUNT(group_, field, help) append_count(into, &group, #group_, #field, r->field);
+#include "counts.def"
+#undef COUNT
+    buf_append_char(into, '}');
+}
+
+void report_append_histogram(struct buf *into, const struct histogram *h)
+{
+    static const struct {
+        const char *name;
+        double quantile;
+    } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+    if (h->count == 0) {
+        buf_append_str(into, "null");
+        return;
+    }
+    buf_printf(into, "{\"count\":%llu", (unsigned long long)h->count);
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++)
+        buf_printf(into, ",\"%s\":%llu", points[i].name,
+                   (unsigned long long)histogram_quantile(h, points[i].quantile));
+    buf_printf(into, ",\"max\":%llu}", (unsigned long long)h->max_us);
+}
