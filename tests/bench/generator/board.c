@@ -24,6 +24,14 @@ struct board *board_new(size_t swarms, size_t publishers, size_t messages)
     return b->reports && b->publishers && b->outcomes && b->arrivals ? b : NULL;
 }
 
+bool board_all_published(const struct board *b)
+{
+    for (size_t i = 0; i < b->n_publishers; i++)
+        if (!b->publishers[i].done)
+            return false;
+    return true;
+}
+
 void board_sum(const struct board *b, struct report *ret_sum)
 {
     *ret_sum = (struct report){0};

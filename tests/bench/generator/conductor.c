@@ -64,14 +64,6 @@ static void subtract(struct effort *e, const struct effort *before, size_t swarm
             e->busiest = e->each[i] - before->each[i];
 }
 
-static bool all_is_published(const struct board *b)
-{
-    for (size_t i = 0; i < b->n_publishers; i++)
-        if (!b->publishers[i].done)
-            return false;
-    return true;
-}
-
 static uint64_t count_published(const struct board *b)
 {
     uint64_t n = 0;
@@ -141,9 +133,9 @@ static void while_publishing(struct conductor *c, const struct report *sum, int6
         c->quiet_ns = now;
     c->delivered = sum->delivered;
     c->published = published;
-    if (all_is_published(c->board) && is_complete(c, sum))
+    if (board_all_published(c->board) && is_complete(c, sum))
         end(c, "messages");
-    else if (all_is_published(c->board) && now - c->quiet_ns >= o->linger * NS_PER_MS)
+    else if (board_all_published(c->board) && now - c->quiet_ns >= o->linger * NS_PER_MS)
         end(c, "linger");
 }
 
@@ -160,7 +152,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     else if (c->begun_ns)
         while_publishing(c, &sum, now);
     for (size_t i = 0; i < c->board->n_swarms; i++)
-        if (waitpid(c->children[i], NULL, WNOHANG) > 0)
+        if (waitpid(c->children[i], NULL, WNOHANG) != 0) /* < 0: libev's handler was quicker */
             end(c, "process_died");
 }
 
@@ -192,7 +184,7 @@ static uint64_t first_of(const struct conductor *c, size_t swarm)
     return (uint64_t)c->options->connections * swarm / c->board->n_swarms;
 }
 
-static void fork_all(struct conductor *c, const struct dialect *dialect)
+static void fork_all(struct conductor *c, const struct plan *plan)
 {
     struct board *b = c->board;
     c->n_children = b->n_swarms + b->n_publishers;
@@ -205,9 +197,9 @@ static void fork_all(struct conductor *c, const struct dialect *dialect)
         if (c->children[i] > 0)
             continue;
         if (i < b->n_swarms)
-            swarm_run(c->options, dialect, b, i, first_of(c, i), first_of(c, i + 1) - first_of(c, i));
+            swarm_run(c->options, plan->dialect, b, i, first_of(c, i), first_of(c, i + 1) - first_of(c, i));
         else
-            publisher_run(c->options, b, i - b->n_swarms);
+            publisher_run(c->options, plan->route, b, i - b->n_swarms);
         _exit(0);
     }
 }
@@ -244,18 +236,19 @@ static int report(struct conductor *c)
     return good ? 0 : 1;
 }
 
-int conductor_run(const struct bench_options *options, const struct dialect *dialect, const struct cpu_groups *groups)
+int conductor_run(const struct plan *plan)
 {
+    const struct bench_options *options = plan->options;
     static struct conductor conductor;
     struct conductor *c = &conductor;
     bool publishes = options->api[0] && options->messages > 0;
     size_t swarms = count_swarms(options);
-    *c = (struct conductor){.options = options, .groups = groups, .started_ns = clock_mono_ns()};
+    *c = (struct conductor){.options = options, .groups = &plan->groups, .started_ns = clock_mono_ns()};
     c->board = board_new(swarms, publishes ? (size_t)options->publishers : 0, (size_t)options->messages);
     c->before.each = calloc(swarms, sizeof(double));
     if (!c->board || !c->before.each)
         return -ENOMEM;
-    fork_all(c, dialect);
+    fork_all(c, plan);
     process_init(&c->process, false, stop, NULL, c);
     ev_timer_init(&c->tick, on_tick, TICK_S, TICK_S);
     c->tick.data = c;

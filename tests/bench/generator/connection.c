@@ -126,13 +126,24 @@ void connection_say(struct connection *c, struct bytes message)
     buf_fini(&framed);
 }
 
+static void append_path(const struct connection *c, struct buf *into)
+{
+    const struct dialect *d = c->swarm->dialect;
+    const char *path = c->swarm->options->path;
+    buf_append_str(into, path[0] ? path : d->path);
+    if (!d->channel_in_path)
+        return;
+    buf_append_char(into, '/');
+    connection_append_channel(c, 0, into);
+}
+
 static void ask_for_upgrade(struct connection *c)
 {
     struct buf text = {0};
-    buf_printf(&text,
-               "GET %s HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2VsbGNhc3QtYmVuY2ghIQ==\r\n\r\n",
-               c->swarm->options->path);
+    buf_append_str(&text, "GET ");
+    append_path(c, &text);
+    buf_append_str(&text, " HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2VsbGNhc3QtYmVuY2ghIQ==\r\n\r\n");
     move(c, CONNECTION_UPGRADING);
     watch(c, c->io.fd, EV_READ);
     put(c, buf_bytes(&text));

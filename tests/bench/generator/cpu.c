@@ -8,7 +8,7 @@
 static int refuse(struct buf *ret_error, const char *text)
 {
     buf_printf(ret_error,
-               "--cpu: \"%s\" will not do; right would be NAME=PID+PID,NAME=PID: at most %d names of %d processes\n", text,
+               "--cpu: \"%s\" will not do; right would be NAME=PID+PID,NAME=PID: at most %d names of %d processes", text,
                CPU_GROUPS_MAX, CPU_PIDS_MAX);
     return -EINVAL;
 }

@@ -148,7 +148,9 @@ static void receive(struct connection *c, struct bytes message, const struct sta
     }
 }
 
-const struct dialect dialect_centrifuge = {.name = "centrifuge", .join = join, .receive = receive};
+#define PATH "/connection/websocket"
+
+const struct dialect dialect_centrifuge = {.name = "centrifuge", .path = PATH, .join = join, .receive = receive};
 
 /* ---- the floor */
 
@@ -159,4 +161,4 @@ static void be_joined(struct connection *c)
         connection_subscribed(c);
 }
 
-const struct dialect dialect_floor = {.name = "floor", .join = be_joined, .receive = receive};
+const struct dialect dialect_floor = {.name = "floor", .path = PATH, .join = be_joined, .receive = receive};

@@ -82,20 +82,12 @@ static void cut_some(struct swarm *s)
         connection_cut(&s->connections[random_u64() % s->n]);
 }
 
-static bool all_is_published(const struct swarm *s)
-{
-    bool done = s->board->n_publishers > 0;
-    for (size_t i = 0; i < s->board->n_publishers; i++)
-        done = done && s->board->publishers[i].done;
-    return done;
-}
-
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct swarm *s = w->data;
     int phase = s->board->phase;
     begin_some(s);
-    if (phase == PHASE_PUBLISH && s->cut_rate > 0 && !all_is_published(s))
+    if (phase == PHASE_PUBLISH && s->cut_rate > 0 && !board_all_published(s->board))
         cut_some(s);
     if (phase == PHASE_END)
         ev_break(loop, EVBREAK_ALL);

@@ -67,11 +67,15 @@ SPOILT(a_refused_publish_is_a_failure, board->publishers[0].refused = 1, "publis
 SPOILT(a_publish_without_an_answer_is_a_failure, board->publishers[0].unknown = 1, "publish_unknown")
 SPOILT(an_interrupted_run_is_a_failure, run.ended_by = "interrupted", "interrupted")
 
-START_TEST(cuts_of_our_own_are_no_failure)
+START_TEST(cuts_of_our_own_are_no_failure_and_losses_when_they_may_be)
 {
     good_run();
     board->reports[0].lost = board->reports[0].cut = 5;
     ck_failure("");
+    board->reports[0].lost = 6;
+    options.may_lose = true;
+    ck_failure("");
+    options.may_lose = false;
 }
 END_TEST
 
@@ -81,4 +85,4 @@ UNIT_MAIN("bench/verdict", a_run_in_which_everybody_got_everything_is_well,
           a_repeat_is_a_failure, disorder_is_a_failure, what_nobody_wrote_is_a_failure, an_error_is_a_failure,
           a_connection_that_was_lost_is_a_failure, one_that_was_told_to_stay_away_is_a_failure, a_recovery_that_failed_is_a_failure,
           a_refused_publish_is_a_failure, a_publish_without_an_answer_is_a_failure, an_interrupted_run_is_a_failure,
-          cuts_of_our_own_are_no_failure)
+          cuts_of_our_own_are_no_failure_and_losses_when_they_may_be)
