@@ -1,7 +1,7 @@
 #include "dialect.h"
 
-static const struct dialect *const all[] = {&dialect_centrifuge, &dialect_floor, &dialect_nats, &dialect_nchan,
-                                           &dialect_socketio};
+static const struct dialect *const all[] = {&dialect_centrifuge, &dialect_floor, &dialect_nats,
+                                            &dialect_nchan, &dialect_socketio};
 #define N_DIALECTS (sizeof all / sizeof *all)
 
 const struct dialect *dialect_find(const char *name, struct buf *ret_error)

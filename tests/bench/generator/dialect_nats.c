@@ -1,7 +1,9 @@
-/* NATS over its WebSocket: lines, and messages behind MSG lines, several to a frame. The server sends whole ones in a frame as
- * long as it is not behind. No offsets. */
+/* NATS over its WebSocket: lines, and messages behind MSG lines, several to a frame. The server
+ * sends whole ones in a frame as long as it is not behind. No offsets. */
+#include "delivery.h"
 #include "dialect.h"
 #include "payload.h"
+#include "scan.h"
 #include "swarm.h"
 
 static const struct bytes line_end = BYTES("\r\n");
@@ -9,7 +11,9 @@ static const struct bytes line_end = BYTES("\r\n");
 static void join(struct connection *c)
 {
     struct buf text = {0};
-    buf_append_str(&text, "CONNECT {\"verbose\":false,\"pedantic\":false,\"name\":\"cellcast-bench\"}\r\n");
+    buf_append_str(
+        &text,
+        "CONNECT {\"verbose\":false,\"pedantic\":false,\"name\":\"cellcast-bench\"}\r\n");
     for (size_t i = 0; i < (size_t)c->swarm->options->subscriptions; i++) {
         buf_append_str(&text, "SUB ");
         connection_append_channel(c, i, &text);
@@ -24,7 +28,8 @@ static void join(struct connection *c)
 static void on_pong(struct connection *c)
 {
     connection_accepted(c);
-    for (int64_t i = 0; i < c->swarm->options->subscriptions && c->state == CONNECTION_JOINING; i++)
+    for (int64_t i = 0; i < c->swarm->options->subscriptions && c->state == CONNECTION_JOINING;
+         i++)
         connection_subscribed(c);
 }
 
@@ -43,7 +48,8 @@ static bool take_line(struct bytes *text, struct bytes *ret_line)
 static bool split(struct bytes line, struct delivery *d, uint64_t *ret_size)
 {
     const char *subject = line.p + strlen("MSG "), *end = line.p + line.n;
-    const char *space = memchr(subject, ' ', (size_t)(end - subject)), *last = memrchr(line.p, ' ', line.n);
+    const char *space = memchr(subject, ' ', (size_t)(end - subject)),
+               *last = memrchr(line.p, ' ', line.n);
     if (!space || last <= space)
         return false;
     d->channel = bytes_of(subject, (size_t)(space - subject));
@@ -51,7 +57,8 @@ static bool split(struct bytes line, struct delivery *d, uint64_t *ret_size)
 }
 
 /* Takes the data behind a MSG line. -> false when it is not all there */
-static bool on_message(struct connection *c, struct bytes line, struct bytes *text, const struct stamp *at)
+static bool on_message(struct connection *c, struct bytes line, struct bytes *text,
+                       const struct stamp *at)
 {
     struct delivery d = {0};
     uint64_t size;
@@ -59,7 +66,7 @@ static bool on_message(struct connection *c, struct bytes line, struct bytes *te
     if (!split(line, &d, &size) || text->n < size + line_end.n)
         return false;
     if (payload_read(bytes_of(text->p, size), &d.number, &d.stamp_us, &read))
-        connection_delivered(c, connection_find(c, d.channel), &d, at);
+        delivery_take(c, delivery_find(c, d.channel), &d, at);
     else
         c->swarm->report->unreadable++;
     *text = bytes_of(text->p + size + line_end.n, text->n - size - line_end.n);
@@ -84,4 +91,5 @@ static void receive(struct connection *c, struct bytes text, const struct stamp 
     }
 }
 
-const struct dialect dialect_nats = {.name = "nats", .path = "/", .join = join, .receive = receive};
+const struct dialect dialect_nats = {
+    .name = "nats", .path = "/", .join = join, .receive = receive};

@@ -1,6 +1,9 @@
-/* Nchan: the channel is in the path, to be upgraded is to be subscribed, and a message is the data alone. */
+/* Nchan: the channel is in the path, to be upgraded is to be subscribed, and a message is the
+ * data alone. */
+#include "delivery.h"
 #include "dialect.h"
 #include "payload.h"
+#include "scan.h"
 #include "swarm.h"
 
 static void join(struct connection *c)
@@ -14,7 +17,7 @@ static void receive(struct connection *c, struct bytes message, const struct sta
     struct delivery d = {0};
     size_t size;
     if (payload_read(message, &d.number, &d.stamp_us, &size))
-        connection_delivered(c, &c->subscriptions[0], &d, at);
+        delivery_take(c, &c->subscriptions[0], &d, at);
     else
         c->swarm->report->unreadable++;
 }

@@ -1,7 +1,10 @@
-/* Socket.IO over WebSocket alone: Engine.IO 4 packets, one per message, the first characters say which. Our server's events are
- * 42["m",CHANNEL,DATA]; it acknowledges a subscribe. No offsets, and no recovery of what was missed. */
+/* Socket.IO over WebSocket alone: Engine.IO 4 packets, one per message, the first characters
+ * say which. Our server's events are 42["m",CHANNEL,DATA]; it acknowledges a subscribe. No
+ * offsets, and no recovery of what was missed. */
+#include "delivery.h"
 #include "dialect.h"
 #include "payload.h"
+#include "scan.h"
 #include "swarm.h"
 
 #include "core/json.h"
@@ -30,7 +33,8 @@ static void on_connect(struct connection *c)
 {
     struct buf text = {0};
     connection_accepted(c);
-    for (size_t i = 0; i < (size_t)c->swarm->options->subscriptions && c->state == CONNECTION_JOINING; i++) {
+    for (size_t i = 0;
+         i < (size_t)c->swarm->options->subscriptions && c->state == CONNECTION_JOINING; i++) {
         buf_clear(&text);
         buf_printf(&text, "42%zu[\"subscribe\",\"", i);
         connection_append_channel(c, i, &text);
@@ -48,8 +52,9 @@ static void on_event(struct connection *c, struct bytes packet, const struct sta
     size_t n = quote ? (size_t)(quote - rest.p) : rest.n, size;
     d.channel = bytes_of(rest.p, n);
     rest = from(rest, n);
-    if (bytes_starts(rest, before_data) && payload_read(from(rest, before_data.n), &d.number, &d.stamp_us, &size))
-        connection_delivered(c, connection_find(c, d.channel), &d, at);
+    if (bytes_starts(rest, before_data) &&
+        payload_read(from(rest, before_data.n), &d.number, &d.stamp_us, &size))
+        delivery_take(c, delivery_find(c, d.channel), &d, at);
     else
         c->swarm->report->unreadable++;
 }
@@ -72,5 +77,7 @@ static void receive(struct connection *c, struct bytes packet, const struct stam
         c->swarm->report->unreadable++;
 }
 
-const struct dialect dialect_socketio = {
-    .name = "socketio", .path = "/socket.io/?EIO=4&transport=websocket", .join = wait_for_open, .receive = receive};
+const struct dialect dialect_socketio = {.name = "socketio",
+                                         .path = "/socket.io/?EIO=4&transport=websocket",
+                                         .join = wait_for_open,
+                                         .receive = receive};

@@ -1,4 +1,5 @@
-/* cellcast-bench: subscribers and publishers of any server that a dialect knows, and what they saw. */
+/* cellcast-bench: subscribers and publishers of any server that a dialect knows, and what they
+ * saw. */
 #include "conductor.h"
 #include "dialect.h"
 #include "options.h"
@@ -11,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SUMMARY "Subscribes, publishes, checks and measures; the last line of standard output is one JSON object."
+#define SUMMARY                                                                                \
+    "Subscribes, publishes, checks and measures; the last line of standard output is one "     \
+    "JSON object."
 
 /* What the table of options cannot check. -> 0, or -1 with what would be right in text */
 static int make_plan(const struct bench_options *o, struct plan *ret_plan, struct buf *text)
@@ -28,19 +31,23 @@ static int make_plan(const struct bench_options *o, struct plan *ret_plan, struc
     int64_t most = ret_plan->dialect->channel_in_path ? 1 : o->channels;
     if (o->subscriptions <= most)
         return 0;
-    buf_printf(text, "--subscriptions: %lld will not do; right would be at most %lld, %s", (long long)o->subscriptions, (long long)most,
+    buf_printf(text, "--subscriptions: %lld will not do; right would be at most %lld, %s",
+               (long long)o->subscriptions, (long long)most,
                most < o->channels ? "as the channel is in the path" : "as --channels");
     return -1;
 }
 
-static void read_options(int argc, char **argv, struct bench_options *options, struct plan *ret_plan)
+static void read_options(int argc, char **argv, struct bench_options *options,
+                         struct plan *ret_plan)
 {
     struct buf text = {0};
-    int answer = options_parse("cellcast-bench", SUMMARY, bench_option_specs, bench_option_count, options, argc, argv, NULL, &text);
+    int answer = options_parse("cellcast-bench", SUMMARY, bench_option_specs,
+                               bench_option_count, options, argc, argv, NULL, &text);
     if (answer == OPTIONS_RUN)
         answer = make_plan(options, ret_plan, &text);
     if (answer != OPTIONS_RUN) {
-        fprintf(answer == OPTIONS_PRINT ? stdout : stderr, "%.*s\n", BYTES_FMT(buf_bytes(&text)));
+        fprintf(answer == OPTIONS_PRINT ? stdout : stderr, "%.*s\n",
+                BYTES_FMT(buf_bytes(&text)));
         exit(answer == OPTIONS_PRINT ? 0 : 2);
     }
     buf_fini(&text);

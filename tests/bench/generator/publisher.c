@@ -17,7 +17,8 @@ struct publisher {
 
 int64_t publisher_due_ns(const struct bench_options *options, uint64_t message)
 {
-    return (int64_t)((double)message * (double)options->per * (double)NS_PER_MS / (double)options->rate);
+    return (int64_t)((double)message * (double)options->per * (double)NS_PER_MS /
+                     (double)options->rate);
 }
 
 static int64_t due(const struct publisher *p, uint64_t message)
@@ -31,7 +32,8 @@ static size_t count_due(const struct publisher *p, int64_t now_ns)
     size_t n = 1, most = (size_t)p->options->batch_max, step = p->board->n_publishers;
     if (most > p->route->most)
         most = p->route->most;
-    for (uint64_t m = p->next + step; m < p->board->messages && n < most && due(p, m) <= now_ns; m += step)
+    for (uint64_t m = p->next + step; m < p->board->messages && n < most && due(p, m) <= now_ns;
+         m += step)
         n++;
     return n;
 }
@@ -53,7 +55,8 @@ static void publish_due(struct publisher *p)
 {
     enum outcome outcomes[ROUTE_MOST];
     int64_t begun = clock_mono_ns();
-    struct parcel parcel = {p->next, p->board->n_publishers, count_due(p, begun), clock_real_us()};
+    struct parcel parcel = {p->next, p->board->n_publishers, count_due(p, begun),
+                            clock_real_us()};
     histogram_record(&p->report->late, (begun - due(p, p->next)) / NS_PER_US);
     p->route->publish(p->session, &parcel, outcomes);
     histogram_record(&p->report->call, (clock_mono_ns() - begun) / NS_PER_US);
@@ -66,9 +69,14 @@ static void sleep_until(int64_t mono_ns)
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL);
 }
 
-void publisher_run(const struct bench_options *options, const struct route *route, struct board *board, size_t number)
+void publisher_run(const struct bench_options *options, const struct route *route,
+                   struct board *board, size_t number)
 {
-    struct publisher p = {.options = options, .route = route, .board = board, .report = &board->publishers[number], .next = number};
+    struct publisher p = {.options = options,
+                          .route = route,
+                          .board = board,
+                          .report = &board->publishers[number],
+                          .next = number};
     struct process process;
     process_init(&process, true, NULL, NULL, NULL);
     p.session = route->open(options);

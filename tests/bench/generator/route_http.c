@@ -1,4 +1,5 @@
-/* Publishing by POST, over one connection that is kept: Centrifugo's API, or the data alone (Nchan). */
+/* Publishing by POST, over one connection that is kept: Centrifugo's API, or the data alone
+ * (Nchan). */
 #include "payload.h"
 #include "route.h"
 
@@ -34,7 +35,8 @@ static void *open_http(const struct bench_options *o)
     h->curl = curl_easy_init();
     assert(h->curl);
     buf_printf(&key, "X-API-Key: %s", o->api_key);
-    h->headers = curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), key.p);
+    h->headers =
+        curl_slist_append(curl_slist_append(NULL, "Content-Type: application/json"), key.p);
     h->headers = curl_slist_append(h->headers, "Expect:");
     buf_fini(&key);
     curl_easy_setopt(h->curl, CURLOPT_HTTPHEADER, h->headers);
@@ -76,7 +78,8 @@ static enum outcome outcome_of(struct bytes reply, const char *good)
 {
     if (json_type(json_member(reply, "error")) == JSON_OBJECT)
         return OUTCOME_REFUSED;
-    return json_type(json_member(reply, good)) == JSON_OBJECT ? OUTCOME_ACKNOWLEDGED : OUTCOME_UNKNOWN;
+    return json_type(json_member(reply, good)) == JSON_OBJECT ? OUTCOME_ACKNOWLEDGED
+                                                              : OUTCOME_UNKNOWN;
 }
 
 void route_outcomes(struct bytes answer, size_t n, enum outcome *ret_outcomes)
@@ -88,8 +91,7 @@ void route_outcomes(struct bytes answer, size_t n, enum outcome *ret_outcomes)
     if (sound && n == 1)
         ret_outcomes[i++] = outcome_of(answer, "result");
     if (sound && n > 1)
-        json_array_each(&it, json_member(answer, "replies"), &reply)
-        {
+        json_array_each (&it, json_member(answer, "replies"), &reply) {
             if (i < n)
                 ret_outcomes[i++] = outcome_of(reply, "publish");
         }
@@ -118,7 +120,8 @@ static void append_batch(struct http *h, const struct parcel *parcel)
     buf_append_str(&h->body, "]}");
 }
 
-static void publish_centrifugo(void *session, const struct parcel *parcel, enum outcome *ret_outcomes)
+static void publish_centrifugo(void *session, const struct parcel *parcel,
+                               enum outcome *ret_outcomes)
 {
     struct http *h = session;
     buf_clear(&h->body);
@@ -129,15 +132,20 @@ static void publish_centrifugo(void *session, const struct parcel *parcel, enum 
     else
         append_batch(h, parcel);
     bool answered = post(h) == 200;
-    route_outcomes(answered ? buf_bytes(&h->answer) : (struct bytes){NULL, 0}, parcel->n, ret_outcomes);
+    route_outcomes(answered ? buf_bytes(&h->answer) : (struct bytes){NULL, 0}, parcel->n,
+                   ret_outcomes);
 }
 
-const struct route route_centrifugo = {
-    .name = "centrifugo", .most = ROUTE_MOST, .open = open_http, .close = close_http, .publish = publish_centrifugo};
+const struct route route_centrifugo = {.name = "centrifugo",
+                                       .most = ROUTE_MOST,
+                                       .open = open_http,
+                                       .close = close_http,
+                                       .publish = publish_centrifugo};
 
 /* ---- the data alone */
 
-static void publish_plain(void *session, const struct parcel *parcel, enum outcome *ret_outcomes)
+static void publish_plain(void *session, const struct parcel *parcel,
+                          enum outcome *ret_outcomes)
 {
     struct http *h = session;
     buf_clear(&h->body);
@@ -146,7 +154,13 @@ static void publish_plain(void *session, const struct parcel *parcel, enum outco
     route_append_channel(h->options, parcel->first, &h->url);
     payload_append(&h->body, parcel->first, parcel->stamp_us, (size_t)h->options->payload);
     long status = post(h);
-    *ret_outcomes = status == 0 ? OUTCOME_UNKNOWN : status / 100 == 2 ? OUTCOME_ACKNOWLEDGED : OUTCOME_REFUSED;
+    *ret_outcomes = status == 0         ? OUTCOME_UNKNOWN
+                    : status / 100 == 2 ? OUTCOME_ACKNOWLEDGED
+                                        : OUTCOME_REFUSED;
 }
 
-const struct route route_plain = {.name = "plain", .most = 1, .open = open_http, .close = close_http, .publish = publish_plain};
+const struct route route_plain = {.name = "plain",
+                                  .most = 1,
+                                  .open = open_http,
+                                  .close = close_http,
+                                  .publish = publish_plain};

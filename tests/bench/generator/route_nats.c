@@ -1,4 +1,5 @@
-/* Publishing as a client of NATS: PUBs and a PING behind them; its PONG says that the server has them all. */
+/* Publishing as a client of NATS: PUBs and a PING behind them; its PONG says that the server
+ * has them all. */
 #include "payload.h"
 #include "route.h"
 
@@ -106,5 +107,8 @@ static void publish(void *session, const struct parcel *parcel, enum outcome *re
         ret_outcomes[i] = taken ? OUTCOME_ACKNOWLEDGED : OUTCOME_UNKNOWN;
 }
 
-const struct route route_nats = {
-    .name = "nats", .most = ROUTE_MOST, .open = open_nats, .close = close_nats, .publish = publish};
+const struct route route_nats = {.name = "nats",
+                                 .most = ROUTE_MOST,
+                                 .open = open_nats,
+                                 .close = close_nats,
+                                 .publish = publish};

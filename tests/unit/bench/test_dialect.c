@@ -20,11 +20,18 @@ static void begin(const char *dialect, int n)
 {
     struct buf error = {0};
     int pair[2];
-    options = (struct bench_options){.channel = "c-", .channels = n, .subscriptions = n, .connections = 1, .token = "", .path = ""};
+    options = (struct bench_options){.channel = "c-",
+                                     .channels = n,
+                                     .subscriptions = n,
+                                     .connections = 1,
+                                     .token = "",
+                                     .path = ""};
     if (server >= 0)
         close(server);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
-    swarm = (struct swarm){.loop = ev_default_loop(0), .options = &options, .dialect = dialect_find(dialect, &error)};
+    swarm = (struct swarm){.loop = ev_default_loop(0),
+                           .options = &options,
+                           .dialect = dialect_find(dialect, &error)};
     swarm.board = board_new(1, 0, 10);
     swarm.report = swarm.board->reports;
     swarm.arrivals = swarm.board->arrivals;
@@ -70,11 +77,13 @@ static void end(void)
 START_TEST(centrifuge_subscribes_answers_pings_and_recovers)
 {
     begin("centrifuge", 2);
-    ck_said("{\"id\":1,\"connect\":{\"name\":\"cellcast-bench\"}}\n{\"id\":2,\"subscribe\":{\"channel\":\"c-0\"}}\n"
+    ck_said("{\"id\":1,\"connect\":{\"name\":\"cellcast-bench\"}}\n{\"id\":2,\"subscribe\":{"
+            "\"channel\":\"c-0\"}}\n"
             "{\"id\":3,\"subscribe\":{\"channel\":\"c-1\"}}");
     hear("{\"id\":1,\"connect\":{\"client\":\"x\",\"ping\":25,\"pong\":true}}");
     ck_assert_int_eq(connection.ping_s, 25);
-    hear("{\"id\":2,\"subscribe\":{\"recoverable\":true,\"epoch\":\"e\",\"offset\":4}}\n{\"id\":3,\"subscribe\":{\"epoch\":\"f\"}}");
+    hear("{\"id\":2,\"subscribe\":{\"recoverable\":true,\"epoch\":\"e\",\"offset\":4}}\n{"
+         "\"id\":3,\"subscribe\":{\"epoch\":\"f\"}}");
     ck_assert_int_eq(connection.state, CONNECTION_SUBSCRIBED);
     hear("{}");
     ck_said("{}");
@@ -86,10 +95,14 @@ START_TEST(centrifuge_subscribes_answers_pings_and_recovers)
     connection.unanswered = 2;
     swarm.dialect->join(&connection);
     ck_said("{\"id\":1,\"connect\":{\"name\":\"cellcast-bench\"}}\n"
-            "{\"id\":2,\"subscribe\":{\"channel\":\"c-0\",\"recover\":true,\"offset\":5,\"epoch\":\"e\"}}\n"
-            "{\"id\":3,\"subscribe\":{\"channel\":\"c-1\",\"recover\":true,\"offset\":0,\"epoch\":\"f\"}}");
-    hear("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"epoch\":\"e\",\"recovered\":true,\"offset\":5,"
-         "\"publications\":[{\"data\":" DATA ",\"offset\":6}]}}\n{\"id\":3,\"subscribe\":{\"epoch\":\"g\",\"offset\":9}}");
+            "{\"id\":2,\"subscribe\":{\"channel\":\"c-0\",\"recover\":true,\"offset\":5,"
+            "\"epoch\":\"e\"}}\n"
+            "{\"id\":3,\"subscribe\":{\"channel\":\"c-1\",\"recover\":true,\"offset\":0,"
+            "\"epoch\":\"f\"}}");
+    hear("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"epoch\":\"e\",\"recovered\":"
+         "true,\"offset\":5,"
+         "\"publications\":[{\"data\":" DATA
+         ",\"offset\":6}]}}\n{\"id\":3,\"subscribe\":{\"epoch\":\"g\",\"offset\":9}}");
     ck_assert_uint_eq(swarm.report->recovered, 1);
     ck_assert_uint_eq(swarm.report->not_recovered, 1);
     ck_assert_uint_eq(swarm.report->delivered, 2);
@@ -102,12 +115,14 @@ END_TEST
 START_TEST(a_temporary_error_is_tried_again_and_another_one_ends_it)
 {
     begin("centrifuge", 1);
-    hear("{\"id\":1,\"error\":{\"code\":111,\"message\":\"too many requests\",\"temporary\":true}}");
+    hear("{\"id\":1,\"error\":{\"code\":111,\"message\":\"too many "
+         "requests\",\"temporary\":true}}");
     ck_assert_int_eq(connection.state, CONNECTION_WAITING);
     ck_assert_uint_eq(swarm.report->turned_away, 1);
     end();
     begin("centrifuge", 1);
-    hear("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"error\":{\"code\":103,\"message\":\"permission denied\"}}");
+    hear("{\"id\":1,\"connect\":{}}\n{\"id\":2,\"error\":{\"code\":103,\"message\":"
+         "\"permission denied\"}}");
     ck_assert_int_eq(connection.state, CONNECTION_ENDED);
     ck_assert_uint_eq(swarm.report->ended, 1);
     end();
@@ -140,11 +155,13 @@ END_TEST
 START_TEST(nats_subscribes_and_reads_several_messages_of_a_frame)
 {
     begin("nats", 1);
-    ck_said("CONNECT {\"verbose\":false,\"pedantic\":false,\"name\":\"cellcast-bench\"}\r\nSUB c-0 0\r\nPING\r\n");
+    ck_said("CONNECT {\"verbose\":false,\"pedantic\":false,\"name\":\"cellcast-bench\"}\r\nSUB "
+            "c-0 0\r\nPING\r\n");
     hear("INFO {\"server_id\":\"x\"}\r\n");
     hear("PONG\r\n");
     ck_assert_int_eq(connection.state, CONNECTION_SUBSCRIBED);
-    hear("PING\r\nMSG c-0 0 25\r\n" DATA "\r\nMSG c-0 0 25\r\n{\"n\":1,\"t\":1000,\"p\":\"xx\"}\r\n");
+    hear("PING\r\nMSG c-0 0 25\r\n" DATA
+         "\r\nMSG c-0 0 25\r\n{\"n\":1,\"t\":1000,\"p\":\"xx\"}\r\n");
     ck_said("PONG\r\n");
     ck_assert_uint_eq(swarm.report->delivered, 2);
     ck_assert_uint_eq(swarm.report->unreadable + swarm.report->holes + swarm.report->errors, 0);
@@ -183,7 +200,9 @@ START_TEST(nchan_is_subscribed_by_its_path)
 }
 END_TEST
 
-UNIT_MAIN("bench/dialect", centrifuge_subscribes_answers_pings_and_recovers, a_temporary_error_is_tried_again_and_another_one_ends_it,
-          what_is_no_protocol_is_an_error, a_push_for_a_channel_that_nobody_asked_for_is_unreadable,
-          nats_subscribes_and_reads_several_messages_of_a_frame, socketio_opens_connects_and_subscribes,
-          nchan_is_subscribed_by_its_path)
+UNIT_MAIN("bench/dialect", centrifuge_subscribes_answers_pings_and_recovers,
+          a_temporary_error_is_tried_again_and_another_one_ends_it,
+          what_is_no_protocol_is_an_error,
+          a_push_for_a_channel_that_nobody_asked_for_is_unreadable,
+          nats_subscribes_and_reads_several_messages_of_a_frame,
+          socketio_opens_connects_and_subscribes, nchan_is_subscribed_by_its_path)
