@@ -72,9 +72,9 @@ class Floor:
     def stop(self):
         pass
 
-    def run(self, connections, messages, rate, per="1s", payload=200, more={}, **flags):
-        words = dict(more, listen=f"127.0.0.1:{self.port}", processes=self.processes, connections=connections, messages=messages, rate=rate,
-                     per=per, payload=payload, channel="quiet:run1-0")
+    def run(self, connections, messages, rate, per="1s", payload=200, skip=-1, **flags):
+        words = dict(listen=f"127.0.0.1:{self.port}", processes=self.processes, connections=connections, messages=messages, rate=rate,
+                     per=per, payload=payload, skip=skip, channel="quiet:run1-0")
         floor = subprocess.Popen([FLOOR, *(f"--{name}={value}" for name, value in words.items())], stdout=subprocess.PIPE,
                                  start_new_session=True)
         try:

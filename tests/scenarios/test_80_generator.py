@@ -39,7 +39,7 @@ def test_without_offsets_the_numbers_are_checked(stack, channel):
 
 
 def test_a_message_that_a_server_leaves_out_is_missing():
-    report = Floor(2).run(connections=50, messages=20, rate=100, linger="3s", more={"skip": 7})
+    report = Floor(2).run(connections=50, messages=20, rate=100, linger="3s", skip=7)
     assert report["failures"] == ["missing", "holes"] and not report["ok"]
     assert report["missing"] == report["deliveries"]["holes"] > 0
 
