@@ -18,12 +18,15 @@
 #define ANSWER_S 5.0      /* the SDKs' timeout */
 #define PING_DELAY_S 10.0 /* the SDKs' maxServerPingDelay */
 
+static bool is_on_its_way(unsigned state)
+{
+    return state >= CONNECTION_OPENING && state <= CONNECTION_JOINING;
+}
+
 static void move(struct connection *c, enum connection_state to)
 {
     struct swarm *s = c->swarm;
-    bool was = c->state >= CONNECTION_OPENING && c->state <= CONNECTION_JOINING;
-    bool is = to >= CONNECTION_OPENING && to <= CONNECTION_JOINING;
-    s->opening += (size_t)is - (size_t)was;
+    s->opening += (size_t)is_on_its_way(to) - (size_t)is_on_its_way(c->state);
     s->report->subscribed_now +=
         (uint64_t)(to == CONNECTION_SUBSCRIBED) - (uint64_t)(c->state == CONNECTION_SUBSCRIBED);
     c->state = (uint8_t)to;
@@ -166,24 +169,22 @@ static void on_connected(struct connection *c)
         ask_for_upgrade(c);
 }
 
-/* Takes the answer's head off the front. -> false while it is not all there, or when it was no
- * 101 */
-static bool take_upgrade(struct connection *c, struct bytes *text)
+/* Takes the answer's head off the front, once it is all there. */
+static void take_upgrade(struct connection *c, struct bytes *text)
 {
     static const struct bytes end = BYTES("\r\n\r\n"), good = BYTES("HTTP/1.1 101");
     const char *at = memmem(text->p, text->n, end.p, end.n);
     if (!at)
-        return false;
+        return;
     if (!bytes_starts(*text, good)) {
         connection_turned_away(c, false);
-        return false;
+        return;
     }
     size_t n = (size_t)(at - text->p) + end.n;
     *text = bytes_of(text->p + n, text->n - n);
     c->unanswered = (uint16_t)c->swarm->options->subscriptions;
     move(c, CONNECTION_JOINING);
     c->swarm->dialect->join(c);
-    return true;
 }
 
 void connection_accepted(struct connection *c)
@@ -349,14 +350,17 @@ void connection_open(struct connection *c)
     watch(c, fd, EV_WRITE);
 }
 
-void connection_look(struct connection *c, double now)
+static bool is_late(const struct connection *c, double now)
 {
     double silent = now - c->heard;
-    bool late = c->state == CONNECTION_SUBSCRIBED
-                    ? c->ping_s && silent > c->ping_s + PING_DELAY_S
-                    : c->state >= CONNECTION_OPENING && is_open(c) && silent > ANSWER_S;
-    late = late || (c->state == CONNECTION_OPENING && silent > ANSWER_S);
-    if (!late)
+    if (c->state == CONNECTION_SUBSCRIBED)
+        return c->ping_s && silent > c->ping_s + PING_DELAY_S;
+    return is_on_its_way(c->state) && silent > ANSWER_S;
+}
+
+void connection_look(struct connection *c, double now)
+{
+    if (!is_late(c, now))
         return;
     c->swarm->report->timeouts++;
     connection_lost(c);
