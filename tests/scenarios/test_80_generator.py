@@ -24,8 +24,8 @@ def test_everybody_gets_everything_and_whoever_was_cut_recovers(stack, channel):
     assert report["ok"], report
     assert report["expected"] == 100 * 200 * 2 // 4 == report["deliveries"]["delivered"]
     assert report["connections"]["connected"] == 200 and report["published"]["acknowledged"] == 100
-    assert report["connections"]["cut"] == report["connections"]["reconnects"] > 0
-    assert report["recovery"]["recovered"] == 2 * report["connections"]["cut"]
+    assert report["connections"]["reconnects"] >= report["connections"]["cut"] > 0
+    assert report["recovery"]["recovered"] >= 2 * report["connections"]["cut"]
     assert report["latency_us"]["last_subscriber_kernel"]["count"] == 100
 
 
