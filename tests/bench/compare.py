@@ -9,6 +9,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 
 from stack import BUILD, KEY, Stack, free_ports
@@ -17,13 +18,21 @@ BENCH = BUILD / "tests/bench/generator/cellcast-bench"
 FLOOR = BUILD / "tests/bench/generator/cellcast-floor"
 
 
-def generate(**flags):
-    """Runs the generator -> its report. Flags are its own, with underscores."""
+def generate(beside=None, **flags):
+    """Runs the generator -> its report. Flags are its own, with underscores. beside() runs from when everybody is subscribed,
+    in a thread that is waited for."""
     words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
-    done = subprocess.run([BENCH, *words], stdout=subprocess.PIPE, text=True)
-    if done.returncode not in (0, 1):
-        raise RuntimeError(f"cellcast-bench {' '.join(words)}: {done.returncode}\n{done.stdout}")
-    return json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.Popen([BENCH, *words], stdout=subprocess.PIPE, text=True)
+    joined = json.loads(process.stdout.readline() or "{}")
+    thread = threading.Thread(target=beside) if beside else None
+    if thread:
+        thread.start()
+    lines = [json.dumps(joined), *process.stdout.read().splitlines()]
+    if thread:
+        thread.join()
+    if process.wait() not in (0, 1):
+        raise RuntimeError(f"cellcast-bench {' '.join(words)}: {process.returncode}")
+    return json.loads(lines[-1])
 
 
 class Cellcast:
@@ -63,9 +72,9 @@ class Floor:
     def stop(self):
         pass
 
-    def run(self, connections, messages, rate, per="1s", payload=200, **flags):
+    def run(self, connections, messages, rate, per="1s", payload=200, skip=-1, **flags):
         words = dict(listen=f"127.0.0.1:{self.port}", processes=self.processes, connections=connections, messages=messages, rate=rate,
-                     per=per, payload=payload, channel="quiet:run1-0")
+                     per=per, payload=payload, skip=skip, channel="quiet:run1-0")
         floor = subprocess.Popen([FLOOR, *(f"--{name}={value}" for name, value in words.items())], stdout=subprocess.PIPE,
                                  start_new_session=True)
         try:
@@ -105,6 +114,10 @@ def alternate(servers, rounds, **flags):
         for server in started:
             server.stop()
     return runs
+
+
+def median(runs, value):
+    return round(statistics.median(value(run) for run in runs), 3)
 
 
 def ratio(runs, of, to, value):

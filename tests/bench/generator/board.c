@@ -5,7 +5,8 @@
 static void *shared(size_t n, size_t size)
 {
     size_t bytes = n > 0 ? n * size : 1;
-    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                   MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
 
@@ -22,6 +23,14 @@ struct board *board_new(size_t swarms, size_t publishers, size_t messages)
     b->outcomes = shared(messages, sizeof *b->outcomes);
     b->arrivals = shared(swarms * messages, sizeof *b->arrivals);
     return b->reports && b->publishers && b->outcomes && b->arrivals ? b : NULL;
+}
+
+bool board_all_published(const struct board *b)
+{
+    for (size_t i = 0; i < b->n_publishers; i++)
+        if (!b->publishers[i].done)
+            return false;
+    return true;
 }
 
 void board_sum(const struct board *b, struct report *ret_sum)

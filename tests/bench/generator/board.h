@@ -35,6 +35,7 @@ struct board {
 
 /* -> a board, or NULL without memory */
 struct board *board_new(size_t swarms, size_t publishers, size_t messages);
+bool board_all_published(const struct board *b); /* true as well when there is nobody who publishes */
 void board_sum(const struct board *b, struct report *ret_sum);
 
 #endif

@@ -29,8 +29,8 @@ struct conductor {
     pid_t *children; /* board.n_swarms of subscribers, then the publishers */
     size_t n_children;
     int64_t started_ns, joined_ns, begun_ns; /* CLOCK_MONOTONIC; 0: not yet */
-    int64_t quiet_ns;                        /* since when nothing more is delivered, or published */
-    uint64_t delivered, published;           /* at that time */
+    int64_t quiet_ns;              /* since when nothing more is delivered, or published */
+    uint64_t delivered, published; /* at that time */
     struct effort before;
     const char *ended_by;
     bool failed_to_join;
@@ -64,14 +64,6 @@ static void subtract(struct effort *e, const struct effort *before, size_t swarm
             e->busiest = e->each[i] - before->each[i];
 }
 
-static bool all_is_published(const struct board *b)
-{
-    for (size_t i = 0; i < b->n_publishers; i++)
-        if (!b->publishers[i].done)
-            return false;
-    return true;
-}
-
 static uint64_t count_published(const struct board *b)
 {
     uint64_t n = 0;
@@ -91,8 +83,9 @@ static void end(struct conductor *c, const char *by)
 static void say_joined(const struct conductor *c, const struct report *sum)
 {
     printf("{\"event\":\"%s\",\"subscribed\":%llu,\"asked\":%lld,\"seconds\":%.2f}\n",
-           c->failed_to_join ? "not_all_subscribed" : "subscribed", (unsigned long long)sum->subscribed_now,
-           (long long)c->options->connections, (double)(c->joined_ns - c->started_ns) / NS_PER_S);
+           c->failed_to_join ? "not_all_subscribed" : "subscribed",
+           (unsigned long long)sum->subscribed_now, (long long)c->options->connections,
+           (double)(c->joined_ns - c->started_ns) / NS_PER_S);
     fflush(stdout);
 }
 
@@ -101,7 +94,8 @@ static void while_joining(struct conductor *c, const struct report *sum, int64_t
     const struct bench_options *o = c->options;
     int64_t ramp_ns = o->connections * NS_PER_S / o->connect_rate;
     bool all = sum->subscribed_now == (uint64_t)o->connections;
-    c->failed_to_join = !all && now - c->started_ns > ramp_ns + o->subscribe_timeout * NS_PER_MS;
+    c->failed_to_join =
+        !all && now - c->started_ns > ramp_ns + o->subscribe_timeout * NS_PER_MS;
     if (!all && !c->failed_to_join)
         return;
     c->joined_ns = now;
@@ -120,7 +114,8 @@ static void begin(struct conductor *c, int64_t now)
 static bool is_complete(const struct conductor *c, const struct report *sum)
 {
     static struct tally tally;
-    uint64_t most = (uint64_t)(c->options->connections * c->options->subscriptions) * c->board->messages;
+    uint64_t most =
+        (uint64_t)(c->options->connections * c->options->subscriptions) * c->board->messages;
     bool worth_counting = sum->delivered >= most / (uint64_t)c->options->channels;
     if (!worth_counting || sum->subscribed_now != (uint64_t)c->options->connections)
         return false;
@@ -141,9 +136,9 @@ static void while_publishing(struct conductor *c, const struct report *sum, int6
         c->quiet_ns = now;
     c->delivered = sum->delivered;
     c->published = published;
-    if (all_is_published(c->board) && is_complete(c, sum))
+    if (board_all_published(c->board) && is_complete(c, sum))
         end(c, "messages");
-    else if (all_is_published(c->board) && now - c->quiet_ns >= o->linger * NS_PER_MS)
+    else if (board_all_published(c->board) && now - c->quiet_ns >= o->linger * NS_PER_MS)
         end(c, "linger");
 }
 
@@ -160,7 +155,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     else if (c->begun_ns)
         while_publishing(c, &sum, now);
     for (size_t i = 0; i < c->board->n_swarms; i++)
-        if (waitpid(c->children[i], NULL, WNOHANG) > 0)
+        if (waitpid(c->children[i], NULL, WNOHANG) != 0) /* < 0: libev's handler was quicker */
             end(c, "process_died");
 }
 
@@ -177,7 +172,8 @@ static int64_t room_of_a_process(void)
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_max > INT32_MAX)
         return INT32_MAX;
-    return limit.rlim_max > 2 * RESERVED_FILES ? (int64_t)limit.rlim_max - RESERVED_FILES : RESERVED_FILES;
+    return limit.rlim_max > 2 * RESERVED_FILES ? (int64_t)limit.rlim_max - RESERVED_FILES
+                                               : RESERVED_FILES;
 }
 
 static size_t count_swarms(const struct bench_options *o)
@@ -192,7 +188,7 @@ static uint64_t first_of(const struct conductor *c, size_t swarm)
     return (uint64_t)c->options->connections * swarm / c->board->n_swarms;
 }
 
-static void fork_all(struct conductor *c, const struct dialect *dialect)
+static void fork_all(struct conductor *c, const struct plan *plan)
 {
     struct board *b = c->board;
     c->n_children = b->n_swarms + b->n_publishers;
@@ -205,9 +201,10 @@ static void fork_all(struct conductor *c, const struct dialect *dialect)
         if (c->children[i] > 0)
             continue;
         if (i < b->n_swarms)
-            swarm_run(c->options, dialect, b, i, first_of(c, i), first_of(c, i + 1) - first_of(c, i));
+            swarm_run(c->options, plan->dialect, b, i, first_of(c, i),
+                      first_of(c, i + 1) - first_of(c, i));
         else
-            publisher_run(c->options, b, i - b->n_swarms);
+            publisher_run(c->options, plan->route, b, i - b->n_swarms);
         _exit(0);
     }
 }
@@ -232,7 +229,8 @@ static int report(struct conductor *c)
                       .groups = c->groups,
                       .board = c->board,
                       .ended_by = c->ended_by,
-                      .join_s = (double)((c->joined_ns ? c->joined_ns : now) - c->started_ns) / NS_PER_S,
+                      .join_s = (double)((c->joined_ns ? c->joined_ns : now) - c->started_ns) /
+                                NS_PER_S,
                       .seconds = c->joined_ns ? (double)(now - c->joined_ns) / NS_PER_S : 0,
                       .effort = after};
     bool good = verdict_append(&line, &run);
@@ -244,18 +242,21 @@ static int report(struct conductor *c)
     return good ? 0 : 1;
 }
 
-int conductor_run(const struct bench_options *options, const struct dialect *dialect, const struct cpu_groups *groups)
+int conductor_run(const struct plan *plan)
 {
+    const struct bench_options *options = plan->options;
     static struct conductor conductor;
     struct conductor *c = &conductor;
     bool publishes = options->api[0] && options->messages > 0;
     size_t swarms = count_swarms(options);
-    *c = (struct conductor){.options = options, .groups = groups, .started_ns = clock_mono_ns()};
-    c->board = board_new(swarms, publishes ? (size_t)options->publishers : 0, (size_t)options->messages);
+    *c = (struct conductor){
+        .options = options, .groups = &plan->groups, .started_ns = clock_mono_ns()};
+    c->board = board_new(swarms, publishes ? (size_t)options->publishers : 0,
+                         (size_t)options->messages);
     c->before.each = calloc(swarms, sizeof(double));
     if (!c->board || !c->before.each)
         return -ENOMEM;
-    fork_all(c, dialect);
+    fork_all(c, plan);
     process_init(&c->process, false, stop, NULL, c);
     ev_timer_init(&c->tick, on_tick, TICK_S, TICK_S);
     c->tick.data = c;

@@ -6,9 +6,18 @@
 #include "options.h"
 
 struct dialect;
+struct route;
+
+/* What a run is made of. */
+struct plan {
+    const struct bench_options *options;
+    const struct dialect *dialect;
+    const struct route *route;
+    struct cpu_groups groups;
+};
 
 /* Prints lines of progress, and the report as the last line of standard output.
  * -> 0 when everybody was subscribed and got everything once and in order, 1 when not, or -errno */
-int conductor_run(const struct bench_options *options, const struct dialect *dialect, const struct cpu_groups *groups);
+int conductor_run(const struct plan *plan);
 
 #endif

@@ -15,16 +15,20 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_S 5.0       /* the SDKs' timeout */
-#define PING_DELAY_S 10.0  /* the SDKs' maxServerPingDelay */
+#define ANSWER_S 5.0      /* the SDKs' timeout */
+#define PING_DELAY_S 10.0 /* the SDKs' maxServerPingDelay */
+
+static bool is_on_its_way(unsigned state)
+{
+    return state >= CONNECTION_OPENING && state <= CONNECTION_JOINING;
+}
 
 static void move(struct connection *c, enum connection_state to)
 {
     struct swarm *s = c->swarm;
-    bool was = c->state >= CONNECTION_OPENING && c->state <= CONNECTION_JOINING;
-    bool is = to >= CONNECTION_OPENING && to <= CONNECTION_JOINING;
-    s->opening += (size_t)is - (size_t)was;
-    s->report->subscribed_now += (uint64_t)(to == CONNECTION_SUBSCRIBED) - (uint64_t)(c->state == CONNECTION_SUBSCRIBED);
+    s->opening += (size_t)is_on_its_way(to) - (size_t)is_on_its_way(c->state);
+    s->report->subscribed_now +=
+        (uint64_t)(to == CONNECTION_SUBSCRIBED) - (uint64_t)(c->state == CONNECTION_SUBSCRIBED);
     c->state = (uint8_t)to;
     c->heard = ev_now(s->loop);
 }
@@ -126,13 +130,26 @@ void connection_say(struct connection *c, struct bytes message)
     buf_fini(&framed);
 }
 
+static void append_path(const struct connection *c, struct buf *into)
+{
+    const struct dialect *d = c->swarm->dialect;
+    const char *path = c->swarm->options->path;
+    buf_append_str(into, path[0] ? path : d->path);
+    if (!d->channel_in_path)
+        return;
+    buf_append_char(into, '/');
+    connection_append_channel(c, 0, into);
+}
+
 static void ask_for_upgrade(struct connection *c)
 {
     struct buf text = {0};
-    buf_printf(&text,
-               "GET %s HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2VsbGNhc3QtYmVuY2ghIQ==\r\n\r\n",
-               c->swarm->options->path);
+    buf_append_str(&text, "GET ");
+    append_path(c, &text);
+    buf_append_str(
+        &text,
+        " HTTP/1.1\r\nHost: bench\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: Y2VsbGNhc3QtYmVuY2ghIQ==\r\n\r\n");
     move(c, CONNECTION_UPGRADING);
     watch(c, c->io.fd, EV_READ);
     put(c, buf_bytes(&text));
@@ -152,23 +169,22 @@ static void on_connected(struct connection *c)
         ask_for_upgrade(c);
 }
 
-/* Takes the answer's head off the front. -> false while it is not all there, or when it was no 101 */
-static bool take_upgrade(struct connection *c, struct bytes *text)
+/* Takes the answer's head off the front, once it is all there. */
+static void take_upgrade(struct connection *c, struct bytes *text)
 {
     static const struct bytes end = BYTES("\r\n\r\n"), good = BYTES("HTTP/1.1 101");
     const char *at = memmem(text->p, text->n, end.p, end.n);
     if (!at)
-        return false;
+        return;
     if (!bytes_starts(*text, good)) {
         connection_turned_away(c, false);
-        return false;
+        return;
     }
     size_t n = (size_t)(at - text->p) + end.n;
     *text = bytes_of(text->p + n, text->n - n);
     c->unanswered = (uint16_t)c->swarm->options->subscriptions;
     move(c, CONNECTION_JOINING);
     c->swarm->dialect->join(c);
-    return true;
 }
 
 void connection_accepted(struct connection *c)
@@ -265,7 +281,9 @@ static void on_readable(struct connection *c)
     struct stamp at = {0};
     if (c->rest.n)
         memcpy(s->room, c->rest.p, c->rest.n);
-    ssize_t n = c->rest.n < READ_MAX ? reading_take(c->io.fd, s->room + c->rest.n, READ_MAX - c->rest.n, &at) : -EMSGSIZE;
+    ssize_t n = c->rest.n < READ_MAX
+                    ? reading_take(c->io.fd, s->room + c->rest.n, READ_MAX - c->rest.n, &at)
+                    : -EMSGSIZE;
     if (n == -EAGAIN)
         return;
     if (n < 0) {
@@ -290,7 +308,7 @@ static void on_io(struct ev_loop *loop, ev_io *w, int events)
         on_readable(c);
 }
 
-/* ---- deliveries */
+/* ---- its channels */
 
 uint64_t connection_channel(const struct connection *c, size_t nth)
 {
@@ -304,65 +322,6 @@ void connection_append_channel(const struct connection *c, size_t nth, struct bu
     buf_append_u64(into, connection_channel(c, nth));
 }
 
-struct subscription *connection_find(struct connection *c, struct bytes channel)
-{
-    const struct bench_options *o = c->swarm->options;
-    struct bytes prefix = bytes_str(o->channel);
-    uint64_t number, channels = (uint64_t)o->channels;
-    if (!bytes_starts(channel, prefix) || !bytes_u64(bytes_of(channel.p + prefix.n, channel.n - prefix.n), &number) ||
-        number >= channels)
-        return NULL;
-    uint64_t nth = (number + channels - connection_channel(c, 0)) % channels;
-    return nth < (uint64_t)o->subscriptions ? &c->subscriptions[nth] : NULL;
-}
-
-/* By the number in the payload a channel's messages are `channels` apart. */
-static void judge(struct connection *c, struct subscription *s, const struct delivery *d)
-{
-    struct report *r = c->swarm->report;
-    uint64_t missed = 0, place = d->offset ? d->offset : d->number / (uint64_t)c->swarm->options->channels;
-    switch (order_take(&s->order, place, &missed)) {
-    case ORDER_RIGHT:
-        break;
-    case ORDER_HOLE:
-        r->holes += missed;
-        break;
-    case ORDER_REPEAT:
-        r->repeats++;
-        break;
-    case ORDER_DISORDER:
-        r->disorder++;
-        break;
-    }
-}
-
-static void time_it(struct connection *c, const struct delivery *d, const struct stamp *at)
-{
-    struct report *r = c->swarm->report;
-    if (c->state != CONNECTION_SUBSCRIBED || d->stamp_us < c->joined_us) {
-        r->caught_up++;
-        return;
-    }
-    histogram_record(&r->user, (int64_t)(at->user_us - d->stamp_us));
-    if (at->last)
-        histogram_record(&r->kernel, (int64_t)(at->kernel_us - d->stamp_us));
-    else
-        r->shared_reads++;
-}
-
-void connection_delivered(struct connection *c, struct subscription *s, const struct delivery *d, const struct stamp *at)
-{
-    struct swarm *swarm = c->swarm;
-    swarm->report->delivered++;
-    if (!s || d->number >= swarm->board->messages) {
-        swarm->report->unreadable++;
-        return;
-    }
-    judge(c, s, d);
-    time_it(c, d, at);
-    arrivals_record(&swarm->arrivals[d->number], d->stamp_us, at->kernel_us, at->user_us);
-}
-
 /* ---- life */
 
 static void on_again(struct ev_loop *loop, ev_timer *w, int events)
@@ -370,7 +329,8 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
     connection_open(w->data);
 }
 
-void connection_init(struct connection *c, struct swarm *s, uint64_t index, struct subscription *subscriptions)
+void connection_init(struct connection *c, struct swarm *s, uint64_t index,
+                     struct subscription *subscriptions)
 {
     *c = (struct connection){.swarm = s, .index = index, .subscriptions = subscriptions};
     ev_io_init(&c->io, on_io, -1, EV_READ);
@@ -390,13 +350,17 @@ void connection_open(struct connection *c)
     watch(c, fd, EV_WRITE);
 }
 
-void connection_look(struct connection *c, double now)
+static bool is_late(const struct connection *c, double now)
 {
     double silent = now - c->heard;
-    bool late = c->state == CONNECTION_SUBSCRIBED ? c->ping_s && silent > c->ping_s + PING_DELAY_S
-                                                  : c->state >= CONNECTION_OPENING && is_open(c) && silent > ANSWER_S;
-    late = late || (c->state == CONNECTION_OPENING && silent > ANSWER_S);
-    if (!late)
+    if (c->state == CONNECTION_SUBSCRIBED)
+        return c->ping_s && silent > c->ping_s + PING_DELAY_S;
+    return is_on_its_way(c->state) && silent > ANSWER_S;
+}
+
+void connection_look(struct connection *c, double now)
+{
+    if (!is_late(c, now))
         return;
     c->swarm->report->timeouts++;
     connection_lost(c);

@@ -7,8 +7,6 @@
 #define BENCH_CONNECTION_H
 
 #include "order.h"
-#include "scan.h"
-
 #include "core/buf.h"
 
 #include <ev.h>
@@ -67,14 +65,11 @@ void connection_fini(struct connection *c);
 /* channel of the connection's nth subscription; text ends with the number */
 uint64_t connection_channel(const struct connection *c, size_t nth);
 void connection_append_channel(const struct connection *c, size_t nth, struct buf *into);
-/* -> the subscription of a pushed channel, NULL when it has none of that name */
-struct subscription *connection_find(struct connection *c, struct bytes channel);
 void connection_say(struct connection *c, struct bytes message); /* one text frame */
 void connection_accepted(struct connection *c);                   /* of connect */
 void connection_subscribed(struct connection *c);                 /* one more of its subscriptions is answered */
 void connection_lost(struct connection *c);                       /* it comes back; the socket is closed */
 void connection_turned_away(struct connection *c, bool for_ever); /* an error to connect or subscribe */
 void connection_error(struct connection *c);                      /* no protocol: counted, lost */
-void connection_delivered(struct connection *c, struct subscription *s, const struct delivery *d, const struct stamp *at);
 
 #endif

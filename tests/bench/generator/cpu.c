@@ -8,8 +8,9 @@
 static int refuse(struct buf *ret_error, const char *text)
 {
     buf_printf(ret_error,
-               "--cpu: \"%s\" will not do; right would be NAME=PID+PID,NAME=PID: at most %d names of %d processes\n", text,
-               CPU_GROUPS_MAX, CPU_PIDS_MAX);
+               "--cpu: \"%s\" will not do; right would be NAME=PID+PID,NAME=PID: at most %d "
+               "names of %d processes",
+               text, CPU_GROUPS_MAX, CPU_PIDS_MAX);
     return -EINVAL;
 }
 
@@ -61,7 +62,8 @@ double cpu_seconds(pid_t pid)
     fclose(f);
     text[n] = 0;
     const char *at = strrchr(text, ')'); /* a name may hold anything */
-    if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+    if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user,
+                      &system) != 2)
         return 0;
     return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
 }
@@ -92,7 +94,8 @@ bool cpu_machine(double *ret_busy_s, double *ret_idle_s)
 {
     unsigned long long t[8] = {0};
     FILE *f = fopen("/proc/stat", "re");
-    int n = f ? fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2], &t[3], &t[4], &t[5], &t[6], &t[7])
+    int n = f ? fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu %llu", &t[0], &t[1], &t[2],
+                       &t[3], &t[4], &t[5], &t[6], &t[7])
               : 0;
     if (f)
         fclose(f);

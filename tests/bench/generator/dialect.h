@@ -6,12 +6,14 @@
 
 struct dialect {
     const char *name;
+    const char *path;     /* where its servers have their WebSocket */
+    bool channel_in_path; /* /CHANNEL follows; only the connection's first subscription */
     void (*join)(struct connection *c); /* after the upgrade: connect and subscribe, or recover */
     /* One message. The connection may be lost afterwards: look at its state before the next one. */
     void (*receive)(struct connection *c, struct bytes message, const struct stamp *at);
 };
 
-extern const struct dialect dialect_centrifuge, dialect_floor;
+extern const struct dialect dialect_centrifuge, dialect_floor, dialect_nats, dialect_nchan, dialect_socketio;
 
 /* -> NULL with those there are in ret_error */
 const struct dialect *dialect_find(const char *name, struct buf *ret_error);

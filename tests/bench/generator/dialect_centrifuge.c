@@ -1,5 +1,8 @@
-/* The JSON protocol of Centrifuge, and the floor's, which pushes the same lines without being asked. */
+/* The JSON protocol of Centrifuge, and the floor's, which pushes the same lines without being
+ * asked. */
+#include "delivery.h"
 #include "dialect.h"
+#include "scan.h"
 #include "swarm.h"
 
 #include "core/json.h"
@@ -14,8 +17,8 @@ static void append_subscribe(const struct connection *c, size_t nth, struct buf 
     connection_append_channel(c, nth, into);
     buf_append_char(into, '"');
     if (s->before && s->epoch[0])
-        buf_printf(into, ",\"recover\":true,\"offset\":%llu,\"epoch\":\"%s\"", (unsigned long long)(s->order.next - 1),
-                   s->epoch);
+        buf_printf(into, ",\"recover\":true,\"offset\":%llu,\"epoch\":\"%s\"",
+                   (unsigned long long)(s->order.next - 1), s->epoch);
     buf_append_str(into, "}}");
 }
 
@@ -69,7 +72,8 @@ static bool keep_epoch(struct subscription *s, struct bytes result)
 }
 
 /* What was missed is in the reply, or follows it as pushes. */
-static void on_subscribe(struct connection *c, struct subscription *s, struct bytes result, const struct stamp *at)
+static void on_subscribe(struct connection *c, struct subscription *s, struct bytes result,
+                         const struct stamp *at)
 {
     struct report *r = c->swarm->report;
     bool recovered = is_true(result, "recovered"), asked = s->before && s->epoch[0];
@@ -86,11 +90,10 @@ static void on_subscribe(struct connection *c, struct subscription *s, struct by
     s->before = true;
     struct json_iter it;
     struct bytes publication;
-    json_array_each(&it, json_member(result, "publications"), &publication)
-    {
+    json_array_each (&it, json_member(result, "publications"), &publication) {
         struct delivery d = {0};
         if (scan_publication(publication, &d))
-            connection_delivered(c, s, &d, at);
+            delivery_take(c, s, &d, at);
         else
             r->unreadable++;
     }
@@ -102,7 +105,8 @@ static void on_error(struct connection *c, struct bytes error)
     connection_turned_away(c, !is_true(error, "temporary"));
 }
 
-static void on_reply(struct connection *c, uint64_t id, struct bytes reply, const struct stamp *at)
+static void on_reply(struct connection *c, uint64_t id, struct bytes reply,
+                     const struct stamp *at)
 {
     struct bytes error = json_member(reply, "error");
     uint64_t n = (uint64_t)c->swarm->options->subscriptions;
@@ -111,7 +115,8 @@ static void on_reply(struct connection *c, uint64_t id, struct bytes reply, cons
     else if (id == CONNECT_ID)
         on_connect(c, json_member(reply, "connect"));
     else if (id < FIRST_SUBSCRIBE_ID + n)
-        on_subscribe(c, &c->subscriptions[id - FIRST_SUBSCRIBE_ID], json_member(reply, "subscribe"), at);
+        on_subscribe(c, &c->subscriptions[id - FIRST_SUBSCRIBE_ID],
+                     json_member(reply, "subscribe"), at);
     else
         connection_error(c);
 }
@@ -129,18 +134,20 @@ static void on_other(struct connection *c, struct bytes line, const struct stamp
         on_reply(c, id, line, at);
     else if (json_type(json_member(pushed, "unsubscribe")) == JSON_OBJECT)
         connection_lost(c); /* one that has lost a subscription begins anew */
-    else if (json_type(json_member(pushed, "join")) != JSON_OBJECT && json_type(json_member(pushed, "leave")) != JSON_OBJECT)
+    else if (json_type(json_member(pushed, "join")) != JSON_OBJECT &&
+             json_type(json_member(pushed, "leave")) != JSON_OBJECT)
         c->swarm->report->unreadable++;
 }
 
 static void receive(struct connection *c, struct bytes message, const struct stamp *at)
 {
     struct bytes line;
-    while (c->state >= CONNECTION_JOINING && c->state != CONNECTION_ENDED && scan_next_line(&message, &line)) {
+    while (c->state >= CONNECTION_JOINING && c->state != CONNECTION_ENDED &&
+           scan_next_line(&message, &line)) {
         struct delivery d = {0};
         enum line_kind kind = scan_line(line, &d);
         if (kind == LINE_PUBLICATION)
-            connection_delivered(c, connection_find(c, d.channel), &d, at);
+            delivery_take(c, delivery_find(c, d.channel), &d, at);
         else if (kind == LINE_OTHER)
             on_other(c, line, at);
         else if (c->pong)
@@ -148,7 +155,10 @@ static void receive(struct connection *c, struct bytes message, const struct sta
     }
 }
 
-const struct dialect dialect_centrifuge = {.name = "centrifuge", .join = join, .receive = receive};
+#define PATH "/connection/websocket"
+
+const struct dialect dialect_centrifuge = {
+    .name = "centrifuge", .path = PATH, .join = join, .receive = receive};
 
 /* ---- the floor */
 
@@ -159,4 +169,5 @@ static void be_joined(struct connection *c)
         connection_subscribed(c);
 }
 
-const struct dialect dialect_floor = {.name = "floor", .join = be_joined, .receive = receive};
+const struct dialect dialect_floor = {
+    .name = "floor", .path = PATH, .join = be_joined, .receive = receive};

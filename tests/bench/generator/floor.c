@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define BACKLOG 4096
-#define ACCEPTS 64 /* of one turn */
+#define ACCEPTS 64  /* of one turn */
 #define LOOK_S 0.05 /* well below --pause */
 #define REQUEST_MAX 4096
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* RFC 6455 */
@@ -59,13 +59,15 @@ void floor_append_upgrade(struct buf *into, struct bytes key)
     EVP_Digest(text.p, text.n, digest, &n, EVP_sha1(), NULL);
     buf_fini(&text);
     EVP_EncodeBlock(accept, digest, (int)n);
-    buf_printf(into,
-               "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-               "Sec-WebSocket-Accept: %s\r\n\r\n",
-               accept);
+    buf_printf(
+        into,
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Accept: %s\r\n\r\n",
+        accept);
 }
 
-void floor_append_message(struct buf *into, const struct floor_options *o, uint64_t number, uint64_t stamp_us)
+void floor_append_message(struct buf *into, const struct floor_options *o, uint64_t number,
+                          uint64_t stamp_us)
 {
     struct buf line = {0};
     buf_printf(&line, "{\"push\":{\"channel\":\"%s\",\"pub\":{\"data\":", o->channel);
@@ -164,7 +166,8 @@ static void on_incoming(struct ev_loop *loop, ev_io *w, int events)
 static int64_t due_ns(const struct floor *f)
 {
     const struct floor_options *o = f->options;
-    return f->board->begin_ns + (int64_t)((double)f->next * (double)o->per * (double)NS_PER_MS / (double)o->rate);
+    return f->board->begin_ns +
+           (int64_t)((double)f->next * (double)o->per * (double)NS_PER_MS / (double)o->rate);
 }
 
 /* Counts are kept in registers: nothing but the send costs. */
@@ -172,7 +175,8 @@ static void send_all(struct floor *f)
 {
     size_t sent = 0, i = f->next == (uint64_t)f->options->skip ? 1 : 0;
     while (i < f->n_open) {
-        if (send(f->open[i]->io.fd, f->frame.p, f->frame.n, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)f->frame.n) {
+        if (send(f->open[i]->io.fd, f->frame.p, f->frame.n, MSG_NOSIGNAL | MSG_DONTWAIT) ==
+            (ssize_t)f->frame.n) {
             i++, sent++;
             continue;
         }
@@ -240,7 +244,8 @@ static int listen_at(const char *where, struct buf *ret_error)
     return error;
 }
 
-int floor_run(const struct floor_options *options, struct floor_board *board, struct buf *ret_error)
+int floor_run(const struct floor_options *options, struct floor_board *board,
+              struct buf *ret_error)
 {
     static struct floor floor;
     struct floor *f = &floor;

@@ -1,6 +1,7 @@
 #include "payload.h"
 
-static const struct bytes open = BYTES("{\"n\":"), middle = BYTES(",\"t\":"), fill = BYTES(",\"p\":\""), end = BYTES("\"}");
+static const struct bytes open = BYTES("{\"n\":"), middle = BYTES(",\"t\":"),
+                          fill = BYTES(",\"p\":\""), end = BYTES("\"}");
 
 void payload_append(struct buf *into, uint64_t number, uint64_t stamp_us, size_t bytes)
 {
@@ -38,11 +39,13 @@ static bool number(struct bytes *text, uint64_t *ret)
     return true;
 }
 
-bool payload_read(struct bytes text, uint64_t *ret_number, uint64_t *ret_stamp_us, size_t *ret_size)
+bool payload_read(struct bytes text, uint64_t *ret_number, uint64_t *ret_stamp_us,
+                  size_t *ret_size)
 {
     struct bytes at = text;
     uint64_t n, stamp;
-    if (!skip(&at, open) || !number(&at, &n) || !skip(&at, middle) || !number(&at, &stamp) || !skip(&at, fill))
+    if (!skip(&at, open) || !number(&at, &n) || !skip(&at, middle) || !number(&at, &stamp) ||
+        !skip(&at, fill))
         return false;
     *ret_number = n;
     *ret_stamp_us = stamp;

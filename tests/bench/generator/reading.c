@@ -30,7 +30,10 @@ ssize_t reading_take(int fd, void *room, size_t size, struct stamp *ret_at)
         struct cmsghdr align;
     } control;
     struct iovec into = {room, size};
-    struct msghdr message = {.msg_iov = &into, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct msghdr message = {.msg_iov = &into,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
     ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT);
     if (n < 0)
         return -errno;

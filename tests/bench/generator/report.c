@@ -13,7 +13,8 @@ void report_merge(struct report *into, const struct report *from)
     histogram_merge(&into->back, &from->back);
 }
 
-static void append_count(struct buf *into, const char **group, const char *of, const char *name, uint64_t value)
+static void append_count(struct buf *into, const char **group, const char *of, const char *name,
+                         uint64_t value)
 {
     if (!*group || strcmp(*group, of) != 0)
         buf_printf(into, "%s\"%s\":{", *group ? "}," : "", of);

@@ -2,8 +2,8 @@
 
 #include "payload.h"
 
-static const struct bytes push = BYTES("{\"push\":{\"channel\":\""), pub = BYTES("\",\"pub\":"), data = BYTES("\"data\":"),
-                          offset = BYTES("\"offset\":");
+static const struct bytes push = BYTES("{\"push\":{\"channel\":\""), pub = BYTES("\",\"pub\":"),
+                          data = BYTES("\"data\":"), offset = BYTES("\"offset\":");
 
 static struct bytes from(struct bytes text, size_t n)
 {

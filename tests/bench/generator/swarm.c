@@ -19,7 +19,8 @@
 #define FIRST_SOURCE 0x7f010001u /* 127.1.0.1 */
 #define LOOPBACK_NET 127
 
-int swarm_resolve(const char *servers, struct address ret_servers[SERVERS_MAX], size_t *ret_n, struct buf *ret_error)
+int swarm_resolve(const char *servers, struct address ret_servers[SERVERS_MAX], size_t *ret_n,
+                  struct buf *ret_error)
 {
     size_t n = 0;
     int error = 0;
@@ -36,7 +37,8 @@ int swarm_resolve(const char *servers, struct address ret_servers[SERVERS_MAX], 
     return error < 0 ? error : 0;
 }
 
-/* A source that the kernel gives a port when it knows the destination too, so that a port serves once per server. */
+/* A source that the kernel gives a port when it knows the destination too, so that a port
+ * serves once per server. */
 static int bind_source(int fd, const struct address *to, uint32_t source)
 {
     const struct sockaddr_in *in = (const struct sockaddr_in *)&to->storage;
@@ -69,7 +71,8 @@ int swarm_socket(const struct swarm *s, uint64_t index)
 static void begin_some(struct swarm *s)
 {
     double due = (ev_now(s->loop) - s->started) * s->rate;
-    while (s->begun < s->n && (double)s->begun < due && s->opening < (size_t)s->options->opening_max)
+    while (s->begun < s->n && (double)s->begun < due &&
+           s->opening < (size_t)s->options->opening_max)
         connection_open(&s->connections[s->begun++]);
 }
 
@@ -82,20 +85,12 @@ static void cut_some(struct swarm *s)
         connection_cut(&s->connections[random_u64() % s->n]);
 }
 
-static bool all_is_published(const struct swarm *s)
-{
-    bool done = s->board->n_publishers > 0;
-    for (size_t i = 0; i < s->board->n_publishers; i++)
-        done = done && s->board->publishers[i].done;
-    return done;
-}
-
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct swarm *s = w->data;
     int phase = s->board->phase;
     begin_some(s);
-    if (phase == PHASE_PUBLISH && s->cut_rate > 0 && !all_is_published(s))
+    if (phase == PHASE_PUBLISH && s->cut_rate > 0 && !board_all_published(s->board))
         cut_some(s);
     if (phase == PHASE_END)
         ev_break(loop, EVBREAK_ALL);
@@ -108,7 +103,8 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
         connection_look(&s->connections[i], ev_now(loop));
 }
 
-static void start_timer(struct swarm *s, ev_timer *w, void (*callback)(struct ev_loop *, ev_timer *, int), double every)
+static void start_timer(struct swarm *s, ev_timer *w,
+                        void (*callback)(struct ev_loop *, ev_timer *, int), double every)
 {
     ev_timer_init(w, callback, every, every);
     w->data = s;
@@ -133,8 +129,8 @@ static void make_connections(struct swarm *s, uint64_t first)
     s->report->asked = s->n;
 }
 
-void swarm_run(const struct bench_options *options, const struct dialect *dialect, struct board *board, size_t number,
-               uint64_t first, size_t n)
+void swarm_run(const struct bench_options *options, const struct dialect *dialect,
+               struct board *board, size_t number, uint64_t first, size_t n)
 {
     static struct swarm swarm;
     struct swarm *s = &swarm;

@@ -1,6 +1,7 @@
 #include "tally.h"
 
-void arrivals_record(struct arrivals *a, uint64_t stamp_us, uint64_t kernel_us, uint64_t user_us)
+void arrivals_record(struct arrivals *a, uint64_t stamp_us, uint64_t kernel_us,
+                     uint64_t user_us)
 {
     if (a->count++ == 0 || stamp_us < a->stamp_us)
         a->stamp_us = stamp_us;
@@ -30,11 +31,13 @@ static struct arrivals add_up(const struct arrivals *rows, size_t n, size_t stri
     return sum;
 }
 
-void tally_message(struct tally *t, const struct crowd *crowd, uint64_t number, const struct arrivals *rows, size_t n,
-                   size_t stride, enum outcome outcome)
+void tally_message(struct tally *t, const struct crowd *crowd, uint64_t number,
+                   const struct arrivals *rows, size_t n, size_t stride, enum outcome outcome)
 {
     struct arrivals sum = add_up(rows, n, stride);
-    uint64_t expected = outcome == OUTCOME_ACKNOWLEDGED ? crowd_subscribers(crowd, number % crowd->channels) : 0;
+    uint64_t expected = outcome == OUTCOME_ACKNOWLEDGED
+                            ? crowd_subscribers(crowd, number % crowd->channels)
+                            : 0;
     if (outcome == OUTCOME_UNKNOWN)
         expected = sum.count;
     t->expected += expected;

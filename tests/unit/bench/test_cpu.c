@@ -27,7 +27,8 @@ END_TEST
 
 START_TEST(anything_else_says_what_would_be_right)
 {
-    static const char *const bad[] = {"gateway", "=1", "a=", "a=b", "a=1+", "a=1;b=2", "a=0", "a=-3"};
+    static const char *const bad[] = {"gateway", "=1",      "a=",  "a=b",
+                                      "a=1+",    "a=1;b=2", "a=0", "a=-3"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         buf_clear(&error);
         ck_assert_msg(cpu_groups_parse(bad[i], &groups, &error) == -EINVAL, "%s", bad[i]);
@@ -42,7 +43,8 @@ START_TEST(a_process_counts_with_its_descendants)
     if (child == 0)
         for (;;)
             ;
-    for (int64_t end = clock_mono_ns() + 20 * NS_PER_S; cpu_seconds(child) < 0.1 && clock_mono_ns() < end;)
+    for (int64_t end = clock_mono_ns() + 20 * NS_PER_S;
+         cpu_seconds(child) < 0.1 && clock_mono_ns() < end;)
         usleep(10000);
     double alone = cpu_seconds(child);
     ck_assert(alone >= 0.1);

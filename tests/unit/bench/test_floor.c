@@ -8,7 +8,8 @@ START_TEST(the_answer_to_an_upgrade_is_that_of_RFC_6455)
 {
     struct buf text = {0};
     floor_append_upgrade(&text, BYTES("dGhlIHNhbXBsZSBub25jZQ=="));
-    ck_assert_ptr_nonnull(strstr(text.p, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"));
+    ck_assert_ptr_nonnull(
+        strstr(text.p, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"));
     buf_fini(&text);
 }
 END_TEST
@@ -30,4 +31,5 @@ START_TEST(a_message_is_a_frame_that_the_generator_reads)
 }
 END_TEST
 
-UNIT_MAIN("bench/floor", the_answer_to_an_upgrade_is_that_of_RFC_6455, a_message_is_a_frame_that_the_generator_reads)
+UNIT_MAIN("bench/floor", the_answer_to_an_upgrade_is_that_of_RFC_6455,
+          a_message_is_a_frame_that_the_generator_reads)

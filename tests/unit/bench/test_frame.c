@@ -52,7 +52,8 @@ END_TEST
 
 START_TEST(a_fragment_a_masked_frame_and_reserved_bits_are_refused)
 {
-    static const struct bytes bad[] = {BYTES("\x01\x01x"), BYTES("\x80\x01x"), BYTES("\x81\x81xxxxx"), BYTES("\xc1\x01x")};
+    static const struct bytes bad[] = {BYTES("\x01\x01x"), BYTES("\x80\x01x"),
+                                       BYTES("\x81\x81xxxxx"), BYTES("\xc1\x01x")};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct frame f;
         struct bytes text = bad[i];
@@ -77,6 +78,7 @@ START_TEST(a_close_frame_has_a_code_or_1005)
 }
 END_TEST
 
-UNIT_MAIN("bench/frame", a_frame_of_each_length_form_is_taken_whole_or_not_at_all, several_frames_are_taken_one_after_the_other,
-          a_fragment_a_masked_frame_and_reserved_bits_are_refused, a_masked_frame_says_so_and_its_mask_changes_nothing,
-          a_close_frame_has_a_code_or_1005)
+UNIT_MAIN("bench/frame", a_frame_of_each_length_form_is_taken_whole_or_not_at_all,
+          several_frames_are_taken_one_after_the_other,
+          a_fragment_a_masked_frame_and_reserved_bits_are_refused,
+          a_masked_frame_says_so_and_its_mask_changes_nothing, a_close_frame_has_a_code_or_1005)

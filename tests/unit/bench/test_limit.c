@@ -8,7 +8,8 @@ START_TEST(resources_are_told_from_other_errors)
 {
     static const int other[] = {0, EPIPE, ECONNRESET, EINVAL};
     struct buf text = {0};
-    limit_append(&text, limit_of(EMFILE) | limit_of(EADDRNOTAVAIL) | limit_of(ENOBUFS) | limit_of(ECONNREFUSED));
+    limit_append(&text, limit_of(EMFILE) | limit_of(EADDRNOTAVAIL) | limit_of(ENOBUFS) |
+                            limit_of(ECONNREFUSED));
     ck_assert_bytes(buf_bytes(&text), "[\"open_files\",\"ports\",\"memory\",\"server\"]");
     for (size_t i = 0; i < sizeof other / sizeof *other; i++)
         ck_assert_uint_eq(limit_of(other[i]), 0);

@@ -45,5 +45,7 @@ START_TEST(a_repeat_is_told_from_one_that_comes_late)
 }
 END_TEST
 
-UNIT_MAIN("bench/order", numbers_one_after_the_other_are_right, whoever_begins_in_the_middle_takes_what_comes_first,
-          the_first_number_after_a_subscribe_may_be_a_hole_too, a_repeat_is_told_from_one_that_comes_late)
+UNIT_MAIN("bench/order", numbers_one_after_the_other_are_right,
+          whoever_begins_in_the_middle_takes_what_comes_first,
+          the_first_number_after_a_subscribe_may_be_a_hole_too,
+          a_repeat_is_told_from_one_that_comes_late)

@@ -28,8 +28,14 @@ END_TEST
 
 START_TEST(anything_else_is_refused)
 {
-    static const char *const bad[] = {"", "{}", "{\"n\":", "{\"n\":x,\"t\":1,\"p\":\"", "{\"n\":1}", "{\"n\":1,\"t\":,\"p\":\"",
-                                      "{\"n\":1,\"t\":2}", "{\"n\":-1,\"t\":2,\"p\":\""};
+    static const char *const bad[] = {"",
+                                      "{}",
+                                      "{\"n\":",
+                                      "{\"n\":x,\"t\":1,\"p\":\"",
+                                      "{\"n\":1}",
+                                      "{\"n\":1,\"t\":,\"p\":\"",
+                                      "{\"n\":1,\"t\":2}",
+                                      "{\"n\":-1,\"t\":2,\"p\":\""};
     uint64_t number, stamp;
     size_t size;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -37,5 +43,5 @@ START_TEST(anything_else_is_refused)
 }
 END_TEST
 
-UNIT_MAIN("bench/payload", what_is_written_is_as_long_as_asked_and_reads_back, one_too_small_for_its_numbers_is_longer,
-          anything_else_is_refused)
+UNIT_MAIN("bench/payload", what_is_written_is_as_long_as_asked_and_reads_back,
+          one_too_small_for_its_numbers_is_longer, anything_else_is_refused)

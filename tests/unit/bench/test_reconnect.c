@@ -25,4 +25,5 @@ START_TEST(the_spread_doubles_up_to_the_most)
 }
 END_TEST
 
-UNIT_MAIN("bench/reconnect", the_first_return_is_spread_already, the_spread_doubles_up_to_the_most)
+UNIT_MAIN("bench/reconnect", the_first_return_is_spread_already,
+          the_spread_doubles_up_to_the_most)

@@ -33,8 +33,11 @@ START_TEST(counts_are_an_object_per_group)
     buf_append_char(&text, '}');
     struct bytes object = buf_bytes(&text);
     ck_assert_int_eq(json_check(object, 8, NULL), 0);
-    ck_assert(json_u64(json_member(json_member(object, "connections"), "asked"), &asked) && asked == 5);
-    ck_assert(json_u64(json_member(json_member(object, "deliveries"), "delivered"), &delivered) && delivered == 9);
+    ck_assert(json_u64(json_member(json_member(object, "connections"), "asked"), &asked) &&
+              asked == 5);
+    ck_assert(
+        json_u64(json_member(json_member(object, "deliveries"), "delivered"), &delivered) &&
+        delivered == 9);
     buf_fini(&text);
 }
 END_TEST
@@ -48,10 +51,11 @@ START_TEST(an_empty_histogram_is_null_and_not_zero)
     buf_clear(&text);
     histogram_record(&h, 7);
     report_append_histogram(&text, &h);
-    ck_assert_bytes(buf_bytes(&text), "{\"count\":1,\"p50\":7,\"p90\":7,\"p99\":7,\"p999\":7,\"max\":7}");
+    ck_assert_bytes(buf_bytes(&text),
+                    "{\"count\":1,\"p50\":7,\"p90\":7,\"p99\":7,\"p999\":7,\"max\":7}");
     buf_fini(&text);
 }
 END_TEST
 
-UNIT_MAIN("bench/report", processes_are_added_up_and_histograms_merged, counts_are_an_object_per_group,
-          an_empty_histogram_is_null_and_not_zero)
+UNIT_MAIN("bench/report", processes_are_added_up_and_histograms_merged,
+          counts_are_an_object_per_group, an_empty_histogram_is_null_and_not_zero)

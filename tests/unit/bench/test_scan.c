@@ -23,8 +23,12 @@ START_TEST(a_push_of_ours_is_read_in_each_order_of_its_members)
     } good[] = {
         {"{\"push\":{\"channel\":\"bench-3\",\"pub\":{\"data\":" DATA ",\"offset\":44}}}", 44},
         {"{\"push\":{\"channel\":\"bench-3\",\"pub\":{\"data\":" DATA "}}}", 0},
-        {"{\"push\":{\"channel\":\"bench-3\",\"pub\":{\"data\":" DATA ",\"offset\":44,\"tags\":{\"id\":\"9\"}}}}", 44},
-        {"{\"push\":{\"channel\":\"bench-3\",\"pub\":{\"info\":{\"user\":\"u\"},\"data\":" DATA ",\"offset\":44}}}", 44},
+        {"{\"push\":{\"channel\":\"bench-3\",\"pub\":{\"data\":" DATA
+         ",\"offset\":44,\"tags\":{\"id\":\"9\"}}}}",
+         44},
+        {"{\"push\":{\"channel\":\"bench-3\",\"pub\":{\"info\":{\"user\":\"u\"},\"data\":" DATA
+         ",\"offset\":44}}}",
+         44},
     };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         struct delivery d = {0};
@@ -39,8 +43,12 @@ END_TEST
 
 START_TEST(a_ping_is_a_ping_and_all_else_is_the_parsers)
 {
-    static const char *const others[] = {"", "{\"id\":1,\"connect\":{}}", "{\"push\":{\"channel\":\"c\",\"join\":{}}}",
-                                         "{\"push\":{\"channel\":\"c\",\"pub\":{\"data\":{}}}}", "{\"push\":{\"channel\":\"c", "{ }"};
+    static const char *const others[] = {"",
+                                         "{\"id\":1,\"connect\":{}}",
+                                         "{\"push\":{\"channel\":\"c\",\"join\":{}}}",
+                                         "{\"push\":{\"channel\":\"c\",\"pub\":{\"data\":{}}}}",
+                                         "{\"push\":{\"channel\":\"c",
+                                         "{ }"};
     struct delivery d = {0};
     ck_assert_int_eq(scan_line(BYTES("{}"), &d), LINE_PING);
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
@@ -49,5 +57,6 @@ START_TEST(a_ping_is_a_ping_and_all_else_is_the_parsers)
 }
 END_TEST
 
-UNIT_MAIN("bench/scan", a_message_is_split_into_its_lines, a_push_of_ours_is_read_in_each_order_of_its_members,
+UNIT_MAIN("bench/scan", a_message_is_split_into_its_lines,
+          a_push_of_ours_is_read_in_each_order_of_its_members,
           a_ping_is_a_ping_and_all_else_is_the_parsers)

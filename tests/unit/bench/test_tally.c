@@ -5,7 +5,8 @@
 static const struct crowd one_channel = {.connections = 3, .subscriptions = 1, .channels = 1};
 static struct tally t;
 
-static void message(const struct crowd *crowd, uint32_t first, uint32_t second, enum outcome outcome)
+static void message(const struct crowd *crowd, uint32_t first, uint32_t second,
+                    enum outcome outcome)
 {
     /* two processes with two messages each; it is their second */
     struct arrivals rows[4] = {{0}, {1000, 1010, 1020, first}, {0}, {1000, 1050, 1060, second}};
@@ -71,5 +72,7 @@ START_TEST(a_refused_message_that_came_is_extra_and_an_unknown_one_is_neither)
 END_TEST
 
 UNIT_MAIN("bench/tally", subscribers_are_spread_over_the_channels_to_the_last,
-          what_everybody_has_is_complete_and_its_last_subscriber_is_known, who_never_came_is_missing_in_every_message,
-          a_repeat_does_not_fill_another_messages_hole, a_refused_message_that_came_is_extra_and_an_unknown_one_is_neither)
+          what_everybody_has_is_complete_and_its_last_subscriber_is_known,
+          who_never_came_is_missing_in_every_message,
+          a_repeat_does_not_fill_another_messages_hole,
+          a_refused_message_that_came_is_extra_and_an_unknown_one_is_neither)

@@ -1,0 +1,27 @@
+"""The benchmarks that compare the gateways' CPU per delivery with the floor's and a peer's: they differ in their figures only."""
+
+import argparse
+import json
+
+from compare import Cellcast, Floor, alternate, ratio, well
+from peers import Centrifuge
+
+
+def options(bench, **defaults):
+    parser = argparse.ArgumentParser(prog=f"tests/bench/run {bench}")
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name}", type=type(default), default=default)
+    return parser.parse_args()
+
+
+def cpu_per_delivery(bench, floor_most, peer_most, **defaults):
+    """Prints the result -> exit code: 0 when both ratios hold (the peer's only where there is the peer) and every run was well."""
+    o = options(bench, gateways=3, rounds=3, payload=200, **defaults)
+    servers = [Cellcast(o.gateways), Floor(o.gateways), *Centrifuge.if_there()]
+    runs = alternate(servers, o.rounds, connections=o.connections, rate=o.rate, messages=o.messages, payload=o.payload)
+    cost = lambda run: run["server_us"]
+    floor, peer = ratio(runs, "cellcast", "floor", cost), ratio(runs, "cellcast", "centrifuge", cost)
+    holds = well(runs) and floor <= floor_most and (peer is None or peer <= peer_most)
+    print(json.dumps({"bench": bench, "options": vars(o), "cpu_vs_floor": floor, "cpu_vs_centrifuge": peer, "runs": runs,
+                      "claim": f"cpu_vs_floor <= {floor_most}, cpu_vs_centrifuge <= {peer_most}", "holds": holds}))
+    return 0 if holds else 1
