@@ -87,6 +87,7 @@ struct channel {
     uint32_t flush_at;         /* the walk over subs goes on here */
     bool flush_again : 1;      /* and starts anew afterwards */
     bool ephemeral : 1;        /* its publications have no number; head, ring and cursors are of this gateway's own counting */
+    bool conflates : 1;        /* who is slow goes on with the newest (slow.h) */
     bool astray : 1;           /* its worker says that it is not its own: told again soon */
     bool heard : 1;            /* a canary's: somebody of ours listens (canary.h) */
     bool escaped : 1;          /* the name is not its own JSON */
@@ -115,6 +116,12 @@ struct channel_extras {
     struct list passing;         /* struct gateway::passing: the ring holds ephemeral frames */
     struct list pages;           /* struct page::by_channel */
 };
+
+/* The client has not got all that there is. */
+static inline bool sub_is_behind(const struct sub *s)
+{
+    return s->live && s->sent < s->channel->head;
+}
 
 enum channel_appended {
     CHANNEL_APPENDED, /* it is the new head */

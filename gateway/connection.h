@@ -42,7 +42,7 @@ struct connection {
     bool blocked : 1; /* the socket took the last write in part: nothing more until it is writable */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
     uint64_t shown;      /* highest id written to it */
-    struct list talking; /* struct gateway::talking */
+    struct list talking; /* struct gateway::talking; while blocked gateway::slow */
 
     struct buf out;      /* lines, each ended by \n */
     struct list all;     /* struct gateway::connections */

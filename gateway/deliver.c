@@ -3,6 +3,7 @@
 #include "ephemeral.h"
 #include "hold.h"
 #include "page.h"
+#include "slow.h"
 #include "sub.h"
 #include "ws.h"
 
@@ -13,15 +14,10 @@
 
 /* ---- one write */
 
-static inline bool is_behind(const struct sub *s)
-{
-    return s->live && s->sent < s->channel->head;
-}
-
 static const struct frame *next_frame(struct sub *s)
 {
     struct channel *c = s->channel;
-    if (!is_behind(s))
+    if (!sub_is_behind(s))
         return NULL;
     if (c->ephemeral)
         return ephemeral_next(s);
@@ -115,7 +111,7 @@ static bool gather_kind(struct connection *c, struct buf *b, size_t most, bool e
     for (uint32_t i = 0; i < c->n_subs; i++) {
         uint32_t at = (c->gather_at + i) % c->n_subs;
         struct sub *s = c->subs[at];
-        if (s->channel->ephemeral != ephemeral || !is_behind(s) || !gather_sub(c, s, b, most))
+        if (s->channel->ephemeral != ephemeral || !sub_is_behind(s) || !gather_sub(c, s, b, most))
             continue;
         c->gather_at = at + 1;
         return true;
@@ -167,7 +163,7 @@ enum deliver_answer deliver_once(struct connection *c)
     if (ws_write(c->socket, b) == WS_WRITTEN)
         return more ? DELIVER_MORE : DELIVER_DONE;
     g->metrics.partial_writes_total++;
-    c->blocked = true;
+    slow_begins(c);
     return DELIVER_BLOCKED;
 }
 
@@ -209,7 +205,7 @@ static bool walk(struct slice *slice, struct channel *c)
 {
     for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
         struct sub *s = c->subs[c->flush_at++];
-        if (!is_behind(s))
+        if (!sub_is_behind(s))
             continue;
         if (s->connection->blocked) {
             if (c->ephemeral) /* now or never */

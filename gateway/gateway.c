@@ -25,6 +25,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->passing);
     list_init(&g->connections);
     list_init(&g->talking);
+    list_init(&g->slow);
     list_init(&g->resuming);
     list_init(&g->pages);
     list_init(&g->page_waiters);

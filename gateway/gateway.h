@@ -34,6 +34,7 @@ struct gateway {
     struct list connections;  /* struct connection::all */
     struct list resuming;     /* struct connection_extras::resuming */
     struct list talking;      /* struct connection::talking: replies wait, or cursors are behind */
+    struct list slow;         /* struct connection::talking of those that are blocked */
     uint32_t n_connections;
     uint32_t capacity;        /* most connections */
     struct list pages;        /* struct page::by_age, oldest first */

@@ -8,6 +8,7 @@
 #include "http.h"
 #include "kafka_link.h"
 #include "seq_link.h"
+#include "slow.h"
 #include "sweep.h"
 #include "ws.h"
 
@@ -70,6 +71,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     if (l->g->now_ns - l->swept_ns >= NS_PER_S) {
         l->swept_ns = l->g->now_ns;
         sweep_heads(l->g);
+        slow_count(l->g);
         l->g->metrics.trims_total += trim_turn(&l->g->trim, l->g->now_ns, &l->g->channels);
     }
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);

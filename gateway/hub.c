@@ -42,6 +42,7 @@ struct channel *hub_open(struct gateway *g, struct bytes full)
         return c;
     c = channel_new(g, full);
     c->ephemeral = config_is_ephemeral(g->config, full);
+    c->conflates = config_conflates(g->config, full);
     c->heard_ns = g->now_ns;
     map_insert(&g->channels, &c->by_name, hash_bytes(c->full));
     g->metrics.channels++;
