@@ -15,6 +15,7 @@
 #include "core/buf.h"
 #include "core/list.h"
 #include "core/map.h"
+#include "pace.h"
 #include "wheel.h"
 #include "wire/messages.h"
 
@@ -93,6 +94,7 @@ struct channel {
     bool escaped : 1;          /* the name is not its own JSON */
     enum channel_state state : 8;
     uint16_t quoted_n;         /* bytes of the full name as JSON text, and `",` */
+    struct pace pace;          /* what goes out to its subscribers */
     struct list dirty;         /* struct hub::dirty: somebody may be behind */
 
     struct map_node by_name;   /* struct hub::channels */

@@ -44,6 +44,7 @@ struct connection {
     uint64_t shown;      /* highest id written to it */
     struct list talking; /* struct gateway::talking; while blocked gateway::slow */
 
+    struct pace pace;    /* publications that go out to it */
     struct buf out;      /* lines, each ended by \n */
     struct list all;     /* struct gateway::connections */
     struct list errands; /* struct errand::by_connection: commands without a reply yet */

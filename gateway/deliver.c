@@ -36,8 +36,11 @@ static void put_marked(struct buf *b, const struct frame *f)
     buf_append(b, f->json + at, f->n - at);
 }
 
-static void put_frame(struct gateway *g, struct buf *b, const struct sub *s, const struct frame *f, bool late)
+static void put_frame(struct gateway *g, struct buf *b, struct sub *s, const struct frame *f, bool late)
 {
+    uint32_t now_ms = (uint32_t)(g->now_ns / NS_PER_MS);
+    pace_add(&s->channel->pace, now_ms, f->n);
+    pace_add(&s->connection->pace, now_ms, f->n);
     channel_put_push(s->channel, s->full, b);
     buf_append(b, "\"pub\":", 6);
     if (late)
