@@ -95,7 +95,7 @@ struct channel {
     enum channel_state state : 8;
     uint16_t quoted_n;         /* bytes of the full name as JSON text, and `",` */
     struct pace pace;          /* what goes out to its subscribers */
-    struct list dirty;         /* struct hub::dirty: somebody may be behind */
+    struct list dirty;         /* struct gateway::dirty: somebody may be behind; or struct batch::waiting */
 
     struct map_node by_name;   /* struct hub::channels */
     struct bytes full;         /* tenant/name */
@@ -105,6 +105,8 @@ struct channel {
     uint64_t sweep;            /* ticket of that question, or 0 */
     struct gateway *gateway;
     struct channel_extras *extras; /* or NULL */
+    int64_t due_ns;            /* waits for more until then (batch.h), loop clock; 0: it does not */
+    uint16_t batch_ms;         /* batch_delay of its namespace */
     uint8_t name_at;           /* bytes of the tenant and its slash */
     char text[];               /* the full name, its JSON text if that is another one, and `",` */
 };

@@ -15,7 +15,7 @@ struct config {
     struct map tenants;    /* struct config_tenant::by_name */
     struct map namespaces; /* struct config_namespace::by_name */
     struct map api_keys;   /* struct config_api_key::by_sha256 */
-    bool has_ephemeral, has_conflating;
+    bool has_ephemeral;
 };
 
 /* Under construction: where it stands, for the reason. */
@@ -186,7 +186,6 @@ static int read_namespace(struct reader *r, json_t *from)
         return error;
     }
     r->config->has_ephemeral |= ns->options.ephemeral;
-    r->config->has_conflating |= ns->conflates;
     map_insert(&r->config->namespaces, &ns->by_name, hash_bytes(ns->key));
     return 0;
 }
@@ -329,22 +328,16 @@ const struct config_namespace *config_namespace(const struct config *c, struct b
                           struct config_namespace, by_name, key);
 }
 
-static const struct config_namespace *namespace_of(const struct config *c, struct bytes full)
+const struct config_namespace *config_namespace_of(const struct config *c, struct bytes full)
 {
     struct bytes tenant, name;
-    return channel_split(full, &tenant, &name) ? config_namespace(c, tenant, channel_namespace(name)) : NULL;
+    return c && channel_split(full, &tenant, &name) ? config_namespace(c, tenant, channel_namespace(name)) : NULL;
 }
 
 bool config_is_ephemeral(const struct config *c, struct bytes full)
 {
-    const struct config_namespace *ns = c && c->has_ephemeral ? namespace_of(c, full) : NULL;
+    const struct config_namespace *ns = c && c->has_ephemeral ? config_namespace_of(c, full) : NULL;
     return ns && ns->options.ephemeral;
-}
-
-bool config_conflates(const struct config *c, struct bytes full)
-{
-    const struct config_namespace *ns = c && c->has_conflating ? namespace_of(c, full) : NULL;
-    return ns && ns->conflates;
 }
 
 bool config_has_ephemeral(const struct config *c)

@@ -95,7 +95,8 @@ const struct config_namespace *config_namespace(const struct config *c, struct b
                                                 struct bytes name);
 /* Of a channel in full form; what is not known counts as durable. */
 bool config_is_ephemeral(const struct config *c, struct bytes full);
-bool config_conflates(const struct config *c, struct bytes full); /* the same */
+/* The same; NULL: none such. */
+const struct config_namespace *config_namespace_of(const struct config *c, struct bytes full);
 bool config_has_ephemeral(const struct config *c); /* any namespace */
 /* Each cell's topic, in no order. */
 void config_each_topic(const struct config *c, void (*each)(void *ctx, const char *topic), void *ctx);

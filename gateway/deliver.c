@@ -2,6 +2,7 @@
 
 #include "ephemeral.h"
 #include "hold.h"
+#include "hub.h"
 #include "page.h"
 #include "slow.h"
 #include "sub.h"
@@ -232,9 +233,10 @@ static void spread(struct slice *slice)
         go_on = walk(slice, c);
         if (c->flush_at >= c->n_subs) {
             c->flush_at = 0;
-            if (!c->flush_again)
-                continue;
+            if (c->flush_again)
+                hub_queue(c);
             c->flush_again = false;
+            continue;
         }
         list_append(dirty, &c->dirty);
     }
@@ -242,6 +244,7 @@ static void spread(struct slice *slice)
 
 bool deliver_turn(struct gateway *g)
 {
+    batch_release(g);
     if (list_is_empty(&g->talking) && list_is_empty(&g->dirty))
         return false;
     int64_t start = clock_mono_ns(), length = g->options->flush_slice_us * NS_PER_US;

@@ -22,6 +22,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     g->rings.messages_max = (uint32_t)options->ring_messages;
     map_init(&g->channels);
     list_init(&g->dirty);
+    batch_init(&g->batch, now_ns);
     list_init(&g->passing);
     list_init(&g->connections);
     list_init(&g->talking);

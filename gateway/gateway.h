@@ -4,6 +4,7 @@
 #define GATEWAY_GATEWAY_H
 
 #include "admission.h"
+#include "batch.h"
 #include "channel.h"
 #include "config.h"
 #include "ops.h"
@@ -30,6 +31,7 @@ struct gateway {
     struct rings rings;
     struct map channels;      /* struct channel::by_name */
     struct list dirty;        /* struct channel::dirty, in turn */
+    struct batch batch;       /* channels whose news waits for more */
     struct list passing;      /* struct channel_extras::passing: rings with ephemeral frames */
     struct list connections;  /* struct connection::all */
     struct list resuming;     /* struct connection_extras::resuming */

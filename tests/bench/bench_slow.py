@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import re
 import selectors
 import subprocess
@@ -10,14 +9,13 @@ import sys
 import threading
 import time
 
-from idle import anonymous_bytes, close_all, frame, open_many, read_replies
+from idle import anonymous_bytes, close_all, cpu_seconds, frame, open_many, read_replies
 from stack import CONFIGURATION, Stack
 
 OFFSET = re.compile(rb'"offset":(\d+)[,}]')
 OFFSET_BYTES = 32  # at most
 MOST = {"kernel_bytes_per_slow_reader": 256 << 10, "gateway_growth_bytes": 4 << 20, "cpu_ratio": 1.3}
 BATCH = 20
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def arguments():
@@ -92,11 +90,6 @@ def wait_for(clients, last, seconds=120):
         if time.monotonic() > end:
             sys.exit(f"slow: {sum(c.last < last for c in clients)} clients have not got everything in {seconds} s")
         time.sleep(0.05)
-
-
-def cpu_seconds(pid):
-    fields = open(f"/proc/{pid}/stat").read().rsplit(") ", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def kernel_bytes(port, clients):

@@ -222,11 +222,11 @@ START_TEST(a_channel_conflates_where_its_namespace_says_so_and_promises_no_posit
                              "{\"tenant\":\"x\",\"name\":\"state\",\"options\":{\"slow_reader\":\"conflate\",\"force_recovery\":false}},"
                              "{\"tenant\":\"x\",\"name\":\"whole\",\"options\":{\"slow_reader\":\"conflate\"}},"
                              "{\"tenant\":\"x\",\"name\":\"\",\"options\":{\"slow_reader\":\"read_on\"}}]}");
-    ck_assert(config_conflates(c, BYTES("x/state:a")));
-    ck_assert(!config_conflates(c, BYTES("x/whole:a")));
-    ck_assert(!config_conflates(c, BYTES("x/a")));
-    ck_assert(!config_conflates(c, BYTES("y/state:a")));
-    ck_assert(!config_conflates(NULL, BYTES("x/state:a")));
+    ck_assert(config_namespace_of(c, BYTES("x/state:a"))->conflates);
+    ck_assert(!config_namespace_of(c, BYTES("x/whole:a"))->conflates);
+    ck_assert(!config_namespace_of(c, BYTES("x/a"))->conflates);
+    ck_assert_ptr_null(config_namespace_of(c, BYTES("y/state:a")));
+    ck_assert_ptr_null(config_namespace_of(NULL, BYTES("x/state:a")));
     config_unref(c);
 }
 END_TEST
