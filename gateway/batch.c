@@ -8,7 +8,6 @@
 
 #define LOAD_BEGINS 0.5
 #define LOAD_FULL 0.75
-#define WAIT_LEAST NS_PER_MS /* the loop's timers are no finer */
 
 void batch_init(struct batch *b, int64_t now_ns)
 {
@@ -34,30 +33,38 @@ void batch_waited(struct batch *b, int64_t now_ns)
     near(b, 0, now_ns);
 }
 
-static int64_t delay_of(const struct batch *b, const struct channel *c)
+static uint32_t now_ms(const struct gateway *g)
+{
+    return (uint32_t)(g->now_ns / NS_PER_MS);
+}
+
+/* ms between two flushes of the channel */
+static uint32_t delay_of(const struct batch *b, const struct channel *c)
 {
     double share = (b->load - LOAD_BEGINS) / (LOAD_FULL - LOAD_BEGINS);
     if (share <= 0 || c->ephemeral)
         return 0;
-    int64_t delay = (int64_t)((share < 1 ? share : 1) * (double)(c->batch_ms * NS_PER_MS));
-    return delay < WAIT_LEAST ? 0 : delay;
+    return (uint32_t)((share < 1 ? share : 1) * c->batch_ms);
 }
 
 /* Most wait equally long: its place is near the end. */
 static void put_in_order(struct list *waiting, struct channel *c)
 {
     struct list *at = waiting;
-    while (at->prev != waiting && list_entry(at->prev, struct channel, dirty)->due_ns > c->due_ns)
+    while (at->prev != waiting && (int32_t)(list_entry(at->prev, struct channel, dirty)->due_ms - c->due_ms) > 0)
         at = at->prev;
     list_insert_before(at, &c->dirty);
 }
 
 bool batch_hold(struct gateway *g, struct channel *c)
 {
-    int64_t delay = delay_of(&g->batch, c);
-    if (delay == 0)
+    uint32_t delay = delay_of(&g->batch, c), quiet = now_ms(g) - c->due_ms;
+    if (quiet >= delay) {
+        c->due_ms = now_ms(g);
         return false;
-    c->due_ns = g->now_ns + delay;
+    }
+    c->due_ms += delay;
+    c->batched = true;
     put_in_order(&g->batch.waiting, c);
     g->metrics.batched_total++;
     return true;
@@ -66,15 +73,17 @@ bool batch_hold(struct gateway *g, struct channel *c)
 void batch_release(struct gateway *g)
 {
     struct channel *c;
-    while ((c = list_first(&g->batch.waiting, struct channel, dirty)) && c->due_ns <= g->now_ns) {
-        c->due_ns = 0;
+    while ((c = list_first(&g->batch.waiting, struct channel, dirty)) && (int32_t)(c->due_ms - now_ms(g)) <= 0) {
+        c->batched = false;
+        c->due_ms = now_ms(g);
         list_remove(&c->dirty);
         list_append(&g->dirty, &c->dirty);
     }
 }
 
-int64_t batch_next_ns(const struct gateway *g)
+int32_t batch_next_ms(const struct gateway *g)
 {
     const struct channel *c = list_first(&g->batch.waiting, struct channel, dirty);
-    return c ? c->due_ns : 0;
+    int32_t left = c ? (int32_t)(c->due_ms - now_ms(g)) : -1;
+    return c && left < 0 ? 0 : left;
 }

@@ -87,6 +87,7 @@ struct channel {
     uint32_t n_subs, cap_subs;
     uint32_t flush_at;         /* the walk over subs goes on here */
     bool flush_again : 1;      /* and starts anew afterwards */
+    bool batched : 1;          /* waits for more news */
     bool ephemeral : 1;        /* its publications have no number; head, ring and cursors are of this gateway's own counting */
     bool conflates : 1;        /* who is slow goes on with the newest (slow.h) */
     bool astray : 1;           /* its worker says that it is not its own: told again soon */
@@ -105,7 +106,7 @@ struct channel {
     uint64_t sweep;            /* ticket of that question, or 0 */
     struct gateway *gateway;
     struct channel_extras *extras; /* or NULL */
-    int64_t due_ns;            /* waits for more until then (batch.h), loop clock; 0: it does not */
+    uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
     uint16_t batch_ms;         /* batch_delay of its namespace */
     uint8_t name_at;           /* bytes of the tenant and its slash */
     char text[];               /* the full name, its JSON text if that is another one, and `",` */

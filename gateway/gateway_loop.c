@@ -56,13 +56,13 @@ static void on_batch(struct ev_loop *loop, ev_timer *w, int events)
 {
 }
 
-static void wake_for_batch(struct gateway_loop *l, struct ev_loop *loop, int64_t now_ns)
+static void wake_for_batch(struct gateway_loop *l, struct ev_loop *loop)
 {
-    int64_t next = batch_next_ns(l->g);
+    int32_t next = batch_next_ms(l->g);
     ev_timer_stop(loop, &l->batch);
-    if (next == 0)
+    if (next < 0)
         return;
-    ev_timer_set(&l->batch, next > now_ns ? (double)(next - now_ns) / NS_PER_S : 0., 0.);
+    ev_timer_set(&l->batch, next / 1000., 0.);
     ev_timer_start(loop, &l->batch);
 }
 
@@ -74,9 +74,8 @@ static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
         ev_idle_start(loop, &l->again);
     else
         ev_idle_stop(loop, &l->again);
-    int64_t now_ns = clock_mono_ns();
-    wake_for_batch(l, loop, now_ns);
-    batch_worked(&l->g->batch, now_ns);
+    wake_for_batch(l, loop);
+    batch_worked(&l->g->batch, clock_mono_ns());
 }
 
 static void on_again(struct ev_loop *loop, ev_idle *w, int events)

@@ -73,7 +73,7 @@ void hub_queue(struct channel *c)
 
 void hub_dirty(struct channel *c)
 {
-    if (c->due_ns)
+    if (c->batched)
         return;
     if (list_is_linked(&c->dirty))
         c->flush_again = true;

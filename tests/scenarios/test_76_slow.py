@@ -45,19 +45,22 @@ def conflated(stack):
 
 
 async def with_one_who_reads(stack, channel):
-    """Publishes to a slow reader and an SDK, which gets everything. -> the slow one's socket"""
+    """Publishes to a slow reader and an SDK. -> the slow one's socket, and the offsets that the SDK got"""
     person = await Person(stack.ws(1)).connect()
     recorder = await person.subscribe(channel)
     slow = await asyncio.to_thread(slow_reader, stack, channel)
     await asyncio.to_thread(publish, stack, channel)
-    await recorder.wait_for(MESSAGES, seconds=60)
-    assert recorder.offsets == list(range(1, MESSAGES + 1))
+    end = asyncio.get_running_loop().time() + 60
+    while not recorder.offsets or recorder.offsets[-1] < MESSAGES:
+        assert asyncio.get_running_loop().time() < end, f"the SDK has got {len(recorder.offsets)} publications"
+        await asyncio.sleep(0.01)
     await person.close()
-    return slow
+    return slow, recorder.offsets
 
 
 async def test_a_slow_reader_reads_on_and_misses_nothing(stack, channel):
-    slow = await with_one_who_reads(stack, channel)
+    slow, others = await with_one_who_reads(stack, channel)
+    assert others == list(range(1, MESSAGES + 1))
     offsets = await asyncio.to_thread(read_until, slow, MESSAGES)
     slow.close()
     assert offsets == list(range(1, MESSAGES + 1))
@@ -65,15 +68,17 @@ async def test_a_slow_reader_reads_on_and_misses_nothing(stack, channel):
 
 async def test_a_slow_reader_of_a_conflating_namespace_goes_on_with_the_newest(stack, channel):
     before = conflated(stack)
-    slow = await with_one_who_reads(stack, f"state:{channel}")
+    slow, others = await with_one_who_reads(stack, f"state:{channel}")
     offsets = await asyncio.to_thread(read_until, slow, MESSAGES)
     slow.close()
     assert offsets == sorted(set(offsets)) and len(offsets) < MESSAGES
-    wait_until(lambda: conflated(stack) - before == MESSAGES - len(offsets), 10, "what was left out is counted")
+    assert others == sorted(set(others)) and len(others) > len(offsets)  # an SDK in Python may be slow now and then
+    left_out = 2 * MESSAGES - len(offsets) - len(others)
+    wait_until(lambda: conflated(stack) - before == left_out, 10, "what was left out is counted")
 
 
 async def test_an_operator_sees_what_costs_most_and_who_is_behind(stack, channel):
-    slow = await with_one_who_reads(stack, channel)
+    slow, _ = await with_one_who_reads(stack, channel)
     head, first = top(stack, "channels", "--by=behind", "--rows=1").splitlines()
     assert head.split() == ["DELIVERIES/s", "BYTES/s", "LISTENERS", "BEHIND", "NAME"]
     deliveries, size, listeners, behind, name = first.split()
