@@ -15,6 +15,7 @@
 #include "core/buf.h"
 #include "core/list.h"
 #include "core/map.h"
+#include "pace.h"
 #include "wheel.h"
 #include "wire/messages.h"
 
@@ -86,13 +87,16 @@ struct channel {
     uint32_t n_subs, cap_subs;
     uint32_t flush_at;         /* the walk over subs goes on here */
     bool flush_again : 1;      /* and starts anew afterwards */
+    bool batched : 1;          /* waits for more news */
     bool ephemeral : 1;        /* its publications have no number; head, ring and cursors are of this gateway's own counting */
+    bool conflates : 1;        /* who is slow goes on with the newest (slow.h) */
     bool astray : 1;           /* its worker says that it is not its own: told again soon */
     bool heard : 1;            /* a canary's: somebody of ours listens (canary.h) */
     bool escaped : 1;          /* the name is not its own JSON */
     enum channel_state state : 8;
     uint16_t quoted_n;         /* bytes of the full name as JSON text, and `",` */
-    struct list dirty;         /* struct hub::dirty: somebody may be behind */
+    struct pace pace;          /* what goes out to its subscribers */
+    struct list dirty;         /* struct gateway::dirty: somebody may be behind; or struct batch::waiting */
 
     struct map_node by_name;   /* struct hub::channels */
     struct bytes full;         /* tenant/name */
@@ -102,6 +106,8 @@ struct channel {
     uint64_t sweep;            /* ticket of that question, or 0 */
     struct gateway *gateway;
     struct channel_extras *extras; /* or NULL */
+    uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
+    uint16_t batch_ms;         /* batch_delay of its namespace */
     uint8_t name_at;           /* bytes of the tenant and its slash */
     char text[];               /* the full name, its JSON text if that is another one, and `",` */
 };
@@ -115,6 +121,12 @@ struct channel_extras {
     struct list passing;         /* struct gateway::passing: the ring holds ephemeral frames */
     struct list pages;           /* struct page::by_channel */
 };
+
+/* The client has not got all that there is. */
+static inline bool sub_is_behind(const struct sub *s)
+{
+    return s->live && s->sent < s->channel->head;
+}
 
 enum channel_appended {
     CHANNEL_APPENDED, /* it is the new head */

@@ -140,6 +140,24 @@ static void namespace_free(struct config_namespace *ns)
     free(ns);
 }
 
+/* The options that are a choice of words. */
+static int read_words(struct config_namespace *ns, struct buf *why)
+{
+    const struct namespace_options *o = &ns->options;
+    bool binary = bytes_is(o->format, "binary"), conflate = bytes_is(o->slow_reader, "conflate");
+    if (!binary && !bytes_is(o->format, "json")) {
+        buf_append_str(why, "option format must be json or binary");
+        return -EBADMSG;
+    }
+    if (!conflate && o->slow_reader.n && !bytes_is(o->slow_reader, "read_on") && !bytes_is(o->slow_reader, "drop")) {
+        buf_append_str(why, "option slow_reader must be read_on, conflate or drop");
+        return -EBADMSG;
+    }
+    ns->format = binary ? FORMAT_BINARY : FORMAT_JSON;
+    ns->conflates = conflate && !o->force_recovery && !o->ephemeral;
+    return 0;
+}
+
 static int read_namespace(struct reader *r, json_t *from)
 {
     struct bytes name = text_member(from, "name");
@@ -158,11 +176,8 @@ static int read_namespace(struct reader *r, json_t *from)
     ns->key = full_key(tenant->name, name);
     size_t before = r->why->n;
     int error = namespace_options_read(&ns->options, json_object_get(from, "options"), r->why);
-    if (error == 0 && !bytes_is(ns->options.format, "json") &&
-        !bytes_is(ns->options.format, "binary")) {
-        buf_append_str(r->why, "option format must be json or binary");
-        error = -EBADMSG;
-    }
+    if (error == 0)
+        error = read_words(ns, r->why);
     if (r->why->n > before)
         buf_printf(r->why, " (namespace \"%.*s\")%s", BYTES_FMT(ns->key),
                    error < 0 ? "" : "\n");
@@ -170,7 +185,6 @@ static int read_namespace(struct reader *r, json_t *from)
         namespace_free(ns);
         return error;
     }
-    ns->format = bytes_is(ns->options.format, "binary") ? FORMAT_BINARY : FORMAT_JSON;
     r->config->has_ephemeral |= ns->options.ephemeral;
     map_insert(&r->config->namespaces, &ns->by_name, hash_bytes(ns->key));
     return 0;
@@ -314,12 +328,15 @@ const struct config_namespace *config_namespace(const struct config *c, struct b
                           struct config_namespace, by_name, key);
 }
 
-bool config_is_ephemeral(const struct config *c, struct bytes full)
+const struct config_namespace *config_namespace_of(const struct config *c, struct bytes full)
 {
     struct bytes tenant, name;
-    if (!c || !c->has_ephemeral || !channel_split(full, &tenant, &name))
-        return false;
-    const struct config_namespace *ns = config_namespace(c, tenant, channel_namespace(name));
+    return c && channel_split(full, &tenant, &name) ? config_namespace(c, tenant, channel_namespace(name)) : NULL;
+}
+
+bool config_is_ephemeral(const struct config *c, struct bytes full)
+{
+    const struct config_namespace *ns = c && c->has_ephemeral ? config_namespace_of(c, full) : NULL;
     return ns && ns->options.ephemeral;
 }
 

@@ -67,6 +67,7 @@ struct config_namespace {
     const struct config_tenant *tenant;
     struct bytes name;       /* behind the slash; empty: channels without a namespace */
     enum data_format format; /* of options.format */
+    bool conflates;          /* of options.slow_reader, where no subscription has a position */
     struct namespace_options options;
 };
 
@@ -94,6 +95,8 @@ const struct config_namespace *config_namespace(const struct config *c, struct b
                                                 struct bytes name);
 /* Of a channel in full form; what is not known counts as durable. */
 bool config_is_ephemeral(const struct config *c, struct bytes full);
+/* The same; NULL: none such. */
+const struct config_namespace *config_namespace_of(const struct config *c, struct bytes full);
 bool config_has_ephemeral(const struct config *c); /* any namespace */
 /* Each cell's topic, in no order. */
 void config_each_topic(const struct config *c, void (*each)(void *ctx, const char *topic), void *ctx);

@@ -6,6 +6,7 @@
 #include "errand.h"
 #include "gateway.h"
 #include "reply.h"
+#include "slow.h"
 #include "sub.h"
 #include "verbs.h"
 #include "ws.h"
@@ -318,7 +319,8 @@ bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code)
 
 void connection_writable(struct connection *c)
 {
-    c->blocked = false;
+    slow_ends(c);
+    slow_conflate(c);
     connection_dirty(c);
 }
 

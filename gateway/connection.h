@@ -42,8 +42,9 @@ struct connection {
     bool blocked : 1; /* the socket took the last write in part: nothing more until it is writable */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
     uint64_t shown;      /* highest id written to it */
-    struct list talking; /* struct gateway::talking */
+    struct list talking; /* struct gateway::talking; while blocked gateway::slow */
 
+    struct pace pace;    /* publications that go out to it */
     struct buf out;      /* lines, each ended by \n */
     struct list all;     /* struct gateway::connections */
     struct list errands; /* struct errand::by_connection: commands without a reply yet */

@@ -2,7 +2,9 @@
 
 #include "ephemeral.h"
 #include "hold.h"
+#include "hub.h"
 #include "page.h"
+#include "slow.h"
 #include "sub.h"
 #include "ws.h"
 
@@ -13,15 +15,10 @@
 
 /* ---- one write */
 
-static inline bool is_behind(const struct sub *s)
-{
-    return s->live && s->sent < s->channel->head;
-}
-
 static const struct frame *next_frame(struct sub *s)
 {
     struct channel *c = s->channel;
-    if (!is_behind(s))
+    if (!sub_is_behind(s))
         return NULL;
     if (c->ephemeral)
         return ephemeral_next(s);
@@ -40,8 +37,11 @@ static void put_marked(struct buf *b, const struct frame *f)
     buf_append(b, f->json + at, f->n - at);
 }
 
-static void put_frame(struct gateway *g, struct buf *b, const struct sub *s, const struct frame *f, bool late)
+static void put_frame(struct gateway *g, struct buf *b, struct sub *s, const struct frame *f, bool late)
 {
+    uint32_t now_ms = (uint32_t)(g->now_ns / NS_PER_MS);
+    pace_add(&s->channel->pace, now_ms, f->n);
+    pace_add(&s->connection->pace, now_ms, f->n);
     channel_put_push(s->channel, s->full, b);
     buf_append(b, "\"pub\":", 6);
     if (late)
@@ -115,7 +115,7 @@ static bool gather_kind(struct connection *c, struct buf *b, size_t most, bool e
     for (uint32_t i = 0; i < c->n_subs; i++) {
         uint32_t at = (c->gather_at + i) % c->n_subs;
         struct sub *s = c->subs[at];
-        if (s->channel->ephemeral != ephemeral || !is_behind(s) || !gather_sub(c, s, b, most))
+        if (s->channel->ephemeral != ephemeral || !sub_is_behind(s) || !gather_sub(c, s, b, most))
             continue;
         c->gather_at = at + 1;
         return true;
@@ -167,7 +167,7 @@ enum deliver_answer deliver_once(struct connection *c)
     if (ws_write(c->socket, b) == WS_WRITTEN)
         return more ? DELIVER_MORE : DELIVER_DONE;
     g->metrics.partial_writes_total++;
-    c->blocked = true;
+    slow_begins(c);
     return DELIVER_BLOCKED;
 }
 
@@ -209,7 +209,7 @@ static bool walk(struct slice *slice, struct channel *c)
 {
     for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
         struct sub *s = c->subs[c->flush_at++];
-        if (!is_behind(s))
+        if (!sub_is_behind(s))
             continue;
         if (s->connection->blocked) {
             if (c->ephemeral) /* now or never */
@@ -233,9 +233,10 @@ static void spread(struct slice *slice)
         go_on = walk(slice, c);
         if (c->flush_at >= c->n_subs) {
             c->flush_at = 0;
-            if (!c->flush_again)
-                continue;
+            if (c->flush_again)
+                hub_queue(c);
             c->flush_again = false;
+            continue;
         }
         list_append(dirty, &c->dirty);
     }
@@ -243,6 +244,7 @@ static void spread(struct slice *slice)
 
 bool deliver_turn(struct gateway *g)
 {
+    batch_release(g);
     if (list_is_empty(&g->talking) && list_is_empty(&g->dirty))
         return false;
     int64_t start = clock_mono_ns(), length = g->options->flush_slice_us * NS_PER_US;

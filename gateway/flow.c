@@ -103,8 +103,11 @@ void flow_configured(struct gateway *g)
 {
     struct channel *c;
     map_for_each(c, &g->channels, by_name)
+    {
+        hub_configure(c);
         if (c->ephemeral != config_is_ephemeral(g->config, c->full))
             change_sides(c);
+    }
 }
 
 /* ---- a publication */

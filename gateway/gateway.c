@@ -22,9 +22,11 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     g->rings.messages_max = (uint32_t)options->ring_messages;
     map_init(&g->channels);
     list_init(&g->dirty);
+    batch_init(&g->batch, now_ns);
     list_init(&g->passing);
     list_init(&g->connections);
     list_init(&g->talking);
+    list_init(&g->slow);
     list_init(&g->resuming);
     list_init(&g->pages);
     list_init(&g->page_waiters);

@@ -4,6 +4,7 @@
 #define GATEWAY_GATEWAY_H
 
 #include "admission.h"
+#include "batch.h"
 #include "channel.h"
 #include "config.h"
 #include "ops.h"
@@ -30,10 +31,12 @@ struct gateway {
     struct rings rings;
     struct map channels;      /* struct channel::by_name */
     struct list dirty;        /* struct channel::dirty, in turn */
+    struct batch batch;       /* channels whose news waits for more */
     struct list passing;      /* struct channel_extras::passing: rings with ephemeral frames */
     struct list connections;  /* struct connection::all */
     struct list resuming;     /* struct connection_extras::resuming */
     struct list talking;      /* struct connection::talking: replies wait, or cursors are behind */
+    struct list slow;         /* struct connection::talking of those that are blocked */
     uint32_t n_connections;
     uint32_t capacity;        /* most connections */
     struct list pages;        /* struct page::by_age, oldest first */

@@ -8,6 +8,7 @@
 #include "http.h"
 #include "kafka_link.h"
 #include "seq_link.h"
+#include "slow.h"
 #include "sweep.h"
 #include "ws.h"
 
@@ -31,6 +32,7 @@ struct gateway_loop {
     ev_prepare ends;
     ev_idle again; /* active while work is left: the loop does not wait */
     ev_timer tick; /* the wheel's */
+    ev_timer batch; /* the loop does not wait longer than the next batch does */
     int64_t swept_ns;
     struct listener *listener;
 };
@@ -47,6 +49,21 @@ static void on_turn_opens(struct ev_loop *loop, ev_check *w, int events)
 {
     struct gateway_loop *l = w->data;
     look_at_the_clocks(l->g);
+    batch_waited(&l->g->batch, l->g->now_ns);
+}
+
+static void on_batch(struct ev_loop *loop, ev_timer *w, int events)
+{
+}
+
+static void wake_for_batch(struct gateway_loop *l, struct ev_loop *loop)
+{
+    int32_t next = batch_next_ms(l->g);
+    ev_timer_stop(loop, &l->batch);
+    if (next < 0)
+        return;
+    ev_timer_set(&l->batch, next / 1000., 0.);
+    ev_timer_start(loop, &l->batch);
 }
 
 static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
@@ -57,6 +74,8 @@ static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
         ev_idle_start(loop, &l->again);
     else
         ev_idle_stop(loop, &l->again);
+    wake_for_batch(l, loop);
+    batch_worked(&l->g->batch, clock_mono_ns());
 }
 
 static void on_again(struct ev_loop *loop, ev_idle *w, int events)
@@ -70,6 +89,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     if (l->g->now_ns - l->swept_ns >= NS_PER_S) {
         l->swept_ns = l->g->now_ns;
         sweep_heads(l->g);
+        slow_count(l->g);
+        l->g->metrics.busy_percent = (int64_t)(l->g->batch.load * 100);
         l->g->metrics.trims_total += trim_turn(&l->g->trim, l->g->now_ns, &l->g->channels);
     }
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);
@@ -82,6 +103,7 @@ static void start_loop(struct gateway_loop *l, struct ev_loop *loop)
     ev_set_priority(&l->opens, EV_MAXPRI);
     ev_prepare_init(&l->ends, on_turn_ends);
     ev_idle_init(&l->again, on_again);
+    ev_timer_init(&l->batch, on_batch, 0., 0.);
     ev_timer_init(&l->tick, on_tick, 0., (double)WHEEL_TICK_NS / NS_PER_S);
     l->opens.data = l->ends.data = l->tick.data = l;
     ev_check_start(loop, &l->opens);
@@ -95,6 +117,7 @@ static void stop_loop(struct gateway_loop *l, struct ev_loop *loop)
     ev_prepare_stop(loop, &l->ends);
     ev_idle_stop(loop, &l->again);
     ev_timer_stop(loop, &l->tick);
+    ev_timer_stop(loop, &l->batch);
 }
 
 /* ---- start and end */

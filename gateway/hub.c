@@ -31,6 +31,14 @@ void hub_give_up(struct wheel_timer *t)
     channel_free(&g->rings, c);
 }
 
+void hub_configure(struct channel *c)
+{
+    const struct config_namespace *ns = config_namespace_of(c->gateway->config, c->full);
+    int64_t delay = ns ? ns->options.batch_delay : 0;
+    c->conflates = ns && ns->conflates;
+    c->batch_ms = (uint16_t)(delay < BATCH_DELAY_MAX ? delay : BATCH_DELAY_MAX);
+}
+
 struct channel *hub_open(struct gateway *g, struct bytes full)
 {
     struct channel *c = hub_find(g, full);
@@ -42,6 +50,7 @@ struct channel *hub_open(struct gateway *g, struct bytes full)
         return c;
     c = channel_new(g, full);
     c->ephemeral = config_is_ephemeral(g->config, full);
+    hub_configure(c);
     c->heard_ns = g->now_ns;
     map_insert(&g->channels, &c->by_name, hash_bytes(c->full));
     g->metrics.channels++;
@@ -56,10 +65,18 @@ void hub_release(struct channel *c)
         wheel_set(&g->wheel, &channel_extras(c)->linger, g->now_ns + g->options->channel_linger * NS_PER_MS);
 }
 
+void hub_queue(struct channel *c)
+{
+    if (!batch_hold(c->gateway, c))
+        list_append(&c->gateway->dirty, &c->dirty);
+}
+
 void hub_dirty(struct channel *c)
 {
+    if (c->batched)
+        return;
     if (list_is_linked(&c->dirty))
         c->flush_again = true;
     else if (c->n_subs)
-        list_append(&c->gateway->dirty, &c->dirty);
+        hub_queue(c);
 }

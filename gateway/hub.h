@@ -11,7 +11,10 @@ struct channel *hub_open(struct gateway *g, struct bytes full);
 /* A listener is gone; after the last one the channel lingers, then it is given up. */
 void hub_release(struct channel *c);
 void hub_give_up(struct wheel_timer *t); /* struct channel_extras::linger */
-/* Its subscribers are walked by the next flushes. */
+/* The configuration is another one, or the channel is new: what of it a channel goes by, but for `ephemeral`. */
+void hub_configure(struct channel *c);
+/* Its subscribers are walked by the next flushes, at once or a moment later (batch.h). */
 void hub_dirty(struct channel *c);
+void hub_queue(struct channel *c); /* the same for one that is in no list */
 
 #endif

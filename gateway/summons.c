@@ -4,6 +4,7 @@
 #include "connection.h"
 #include "hub.h"
 #include "sub.h"
+#include "top.h"
 
 #include "core/clock.h"
 
@@ -132,6 +133,10 @@ static void tell_info(struct gateway *g, const struct call_question *q, struct b
 void summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into)
 {
     struct call_question q;
+    if (bytes_is(m->method, TOP_METHOD)) {
+        top_answer(g, m->body, into);
+        return;
+    }
     if (!g->config || call_decode(&q, g->config, m->method, m->tenant, m->body) < 0) {
         call_answer_error(into);
         return;

@@ -10,8 +10,10 @@ struct call {
     struct map_node by_request; /* of struct control::calls */
     struct control *control;
     uint64_t request;           /* ours */
-    struct child *asker;
+    struct child *asker;        /* NULL: ourselves */
     uint64_t asker_request;     /* the asker's own number */
+    control_done *done;         /* when it is ours */
+    void *owner;
     ev_timer late;
     uint32_t asked, missing;    /* gateways */
     bool waits[SLOTS_MAX];      /* for the gateway of slot - 1 */
@@ -41,14 +43,17 @@ static void finish(struct call *call)
 {
     if (call->missing)
         call->control->metrics->calls_late_total++;
-    send_result(call->asker, call->asker_request, call->asked, buf_bytes(&call->answers));
+    if (call->asker)
+        send_result(call->asker, call->asker_request, call->asked, buf_bytes(&call->answers));
+    else
+        call->done(call->owner, call->request, call->asked, buf_bytes(&call->answers));
     call_free(call);
 }
 
 static void on_late(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct call *call = w->data;
-    log_warn("call_late", "asker=%s asked=%u missing=%u", call->asker->name, call->asked,
+    log_warn("call_late", "asker=%s asked=%u missing=%u", call->asker ? call->asker->name : "top", call->asked,
              call->missing);
     finish(call);
 }
@@ -83,6 +88,17 @@ static void send_to_all(struct call *call, struct ctl_call *m)
     }
     call->missing = call->asked;
     buf_fini(&body);
+}
+
+uint64_t control_ask(struct control *k, struct bytes method, struct bytes body, control_done *done, void *owner)
+{
+    if (k->calls.count >= (size_t)k->cell->options->calls_max)
+        return 0;
+    struct call *call = call_new(k, NULL, 0);
+    call->done = done;
+    call->owner = owner;
+    send_to_all(call, &(struct ctl_call){.method = method, .body = body});
+    return call->request;
 }
 
 int control_call(struct control *k, struct child *asker, struct bytes body)

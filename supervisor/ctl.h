@@ -1,4 +1,4 @@
-/* cellcastctl: a verb, its words, an exit code. Each verb is a function in ctl_verbs.c (ctl_status.c for the table). */
+/* cellcastctl: a verb, its words, an exit code. Each verb is a function in ctl_verbs.c (ctl_status.c and ctl_top.c for the tables). */
 #ifndef SUPERVISOR_CTL_H
 #define SUPERVISOR_CTL_H
 
@@ -20,6 +20,7 @@ struct ctl_options {
     V(config, "", 0, "prints the configuration in force")                                          \
     V(status, "", 0, "processes, ports and canaries of the cell")                                  \
     V(health, "", 0, "exit code 0 when messages arrive, else 1 and why they do not")               \
+    V(top, "channels|connections|tenants", 1, "what costs most now, by --by: deliveries and bytes a second, slow clients") \
     V(scale, "gateways|workers N", 2, "how many there shall be from now on")                       \
     V(shards, "SEQUENCER-ADMIN RANGES", 2, "that sequencer leads these shards from now on: 0-31,40")   \
     V(epoch, "bump", 1, "begins a new generation of the message log: every subscriber starts anew")

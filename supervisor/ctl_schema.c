@@ -250,6 +250,26 @@ static void check_format(struct check *c, const char *place, json_t *ns)
         fault(c, path(at, "%s.options.format", place), "\"%s\": json or binary is wanted", format);
 }
 
+/* Nobody is promised every publication and given the newest: a subscription with a position has no holes. */
+static void check_slow_reader(struct check *c, const char *place, json_t *ns)
+{
+    char at[PATH_MAX_BYTES];
+    json_t *options = json_object_get(ns, "options");
+    const char *policy = json_string_value(json_object_get(options, "slow_reader"));
+    bool ephemeral = json_is_true(json_object_get(options, "ephemeral"));
+    path(at, "%s.options.slow_reader", place);
+    if (!policy || !*policy)
+        return;
+    if (strcmp(policy, "read_on") != 0 && strcmp(policy, "conflate") != 0 && strcmp(policy, "drop") != 0)
+        fault(c, at, "\"%s\": read_on, conflate or drop is wanted", policy);
+    else if (ephemeral != (strcmp(policy, "drop") == 0))
+        fault(c, at, ephemeral ? "an ephemeral namespace drops; leave it out, or \"drop\""
+                               : "only an ephemeral namespace drops");
+    else if (strcmp(policy, "conflate") == 0 && !json_is_false(json_object_get(options, "force_recovery")))
+        fault(c, at, "conflating leaves publications out, and a recoverable subscription is promised each of them; "
+                     "set \"force_recovery\" to false");
+}
+
 /* What an ephemeral namespace cannot keep is not to be promised in the same breath. */
 static void check_ephemeral(struct check *c, const char *place, json_t *ns)
 {
@@ -316,6 +336,7 @@ static void check_namespace(struct check *c, const char *tenant, json_t *namespa
     check_options(c, at, ns, namespace_options, COUNT(namespace_options));
     check_format(c, at, ns);
     check_ephemeral(c, at, ns);
+    check_slow_reader(c, at, ns);
 }
 
 static void check_tenant_cells(struct check *c, const char *place, json_t *tenant)

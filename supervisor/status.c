@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define TOP_PATH "/top/"
+
 static void put_text(struct buf *into, const char *name, struct bytes value)
 {
     buf_printf(into, "\"%s\":", name);
@@ -253,8 +255,12 @@ int status_handle(void *owner, const char *method, const char *path, struct byte
     if (strcmp(path, "/scale") == 0)
         return strcmp(method, "POST") == 0 ? scale(s, query, body)
                                            : fault(405, BYTES("POST it"), body);
+    if (strcmp(method, "POST") == 0 && strncmp(path, TOP_PATH, sizeof TOP_PATH - 1) == 0)
+        return top_ask(&s->top, &s->control, bytes_str(path + sizeof TOP_PATH - 1), body);
     if (strcmp(method, "GET") != 0)
         return 404;
+    if (strcmp(path, "/top") == 0)
+        return top_tell(&s->top, body);
     if (strcmp(path, "/ready") == 0)
         return ready(s, now_ns, body);
     if (strcmp(path, "/status") == 0)

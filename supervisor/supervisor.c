@@ -293,6 +293,7 @@ void supervisor_fini(struct supervisor *s)
         acceptor_fini(&s->acceptor);
     drain_fini(&s->drain);
     control_fini(&s->control);
+    top_fini(&s->top);
     cell_fini(&s->cell);
     for (int role = 0; role < ROLE_COUNT; role++)
         free(s->programs[role]);

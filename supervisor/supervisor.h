@@ -14,6 +14,7 @@
 #include "options.h"
 #include "run/admin.h"
 #include "run/process.h"
+#include "top.h"
 
 struct supervisor {
     struct process process;
@@ -24,6 +25,7 @@ struct supervisor {
     struct cell cell;
     struct acceptor acceptor;
     struct control control;
+    struct top top;
     struct config config;
     struct kafka_watch *kafka;
     struct canary canary;

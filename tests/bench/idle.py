@@ -2,6 +2,7 @@
 keeps in memory."""
 
 import json
+import os
 import re
 import socket
 import struct
@@ -15,6 +16,12 @@ AT_ONCE = 100
 def anonymous_bytes(pid):
     """What the process has written to: heap and mappings, not program text or files."""
     return 1024 * int(re.search(r"Anonymous:\s+(\d+)", Path(f"/proc/{pid}/smaps_rollup").read_text())[1])
+
+
+def cpu_seconds(pid):
+    """Of user and system, so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def frame(text, mask=b"\0\0\0\0"):

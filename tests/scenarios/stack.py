@@ -43,6 +43,7 @@ CONFIGURATION = {
                 {"name": "", "options": OPEN},
                 {"name": "closed", "options": {}},
                 {"name": "quiet", "options": dict(OPEN, presence=False, join_leave=False, history_limit=0)},
+                {"name": "state", "options": dict(OPEN, force_recovery=False, slow_reader="conflate")},
                 {"name": "typing", "options": dict({k: v for k, v in OPEN.items() if "history" not in k}, ephemeral=True)},
                 {"name": "members", "options": {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True,
                                                 "allow_history_for_subscriber": True, "presence": True,

@@ -168,6 +168,7 @@ static const char config_text[] =
     "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{" MAY "}},"
     "{\"tenant\":\"default\",\"name\":\"recovery\",\"options\":{" MAY "}},"
     "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{" MAY ",\"presence\":true,\"join_leave\":true}},"
+    "{\"tenant\":\"default\",\"name\":\"state\",\"options\":{" MAY ",\"force_recovery\":false,\"slow_reader\":\"conflate\"}},"
     "{\"tenant\":\"default\",\"name\":\"typing\",\"options\":{" MAY ",\"ephemeral\":%s}}]}";
 
 static struct config *configuration(bool ephemeral)

@@ -36,7 +36,7 @@ struct edges {
 extern struct edges edges;
 
 /* A gateway with a configuration: tenant default, anonymous clients may do everything in its namespaces '', recovery, chat
- * (with presence) and typing (ephemeral). */
+ * (with presence), state (conflates for who is slow) and typing (ephemeral). */
 void edges_start(struct gateway *g, struct gateway_options *options);
 void edges_stop(struct gateway *g);
 void edges_configure(struct gateway *g, bool ephemeral); /* anew: namespace typing is, or it is not */

@@ -216,6 +216,21 @@ START_TEST(a_tenant_knows_the_topics_of_its_cells)
 }
 END_TEST
 
+START_TEST(a_channel_conflates_where_its_namespace_says_so_and_promises_no_position)
+{
+    struct config *c = parse("{\"tenants\":[{\"name\":\"x\",\"cells\":[]}],\"namespaces\":["
+                             "{\"tenant\":\"x\",\"name\":\"state\",\"options\":{\"slow_reader\":\"conflate\",\"force_recovery\":false}},"
+                             "{\"tenant\":\"x\",\"name\":\"whole\",\"options\":{\"slow_reader\":\"conflate\"}},"
+                             "{\"tenant\":\"x\",\"name\":\"\",\"options\":{\"slow_reader\":\"read_on\"}}]}");
+    ck_assert(config_namespace_of(c, BYTES("x/state:a"))->conflates);
+    ck_assert(!config_namespace_of(c, BYTES("x/whole:a"))->conflates);
+    ck_assert(!config_namespace_of(c, BYTES("x/a"))->conflates);
+    ck_assert_ptr_null(config_namespace_of(c, BYTES("y/state:a")));
+    ck_assert_ptr_null(config_namespace_of(NULL, BYTES("x/state:a")));
+    config_unref(c);
+}
+END_TEST
+
 START_TEST(a_channel_is_as_ephemeral_as_its_namespace)
 {
     struct config *c = parse("{\"tenants\":[{\"name\":\"x\"},{\"name\":\"y\"}],"
@@ -242,4 +257,4 @@ UNIT_MAIN("gateway/config", tenants_namespaces_and_keys_are_found,
           it_lives_as_long_as_somebody_refers_to_it, arrays_that_are_missing_or_null_are_empty,
           an_option_of_a_newer_version_is_left_out_and_said,
           what_does_not_hold_together_is_refused_with_the_reason, a_tenant_knows_the_topics_of_its_cells,
-          a_channel_is_as_ephemeral_as_its_namespace)
+          a_channel_conflates_where_its_namespace_says_so_and_promises_no_position, a_channel_is_as_ephemeral_as_its_namespace)

@@ -169,6 +169,23 @@ START_TEST(members_of_the_wrong_type_everywhere_harm_nobody)
 }
 END_TEST
 
+START_TEST(a_policy_for_slow_readers_that_breaks_a_promise_is_refused)
+{
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"slow_reader\":\"read_on\""), "")), 0);
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"slow_reader\":\"conflate\",\"force_recovery\":false"), "")), 0);
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"slow_reader\":\"drop\",\"ephemeral\":true"), "")), 0);
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"slow_reader\":\"conflate\""), ""),
+             "tenants[0].namespaces[0].options.slow_reader: conflating leaves publications out, and a recoverable "
+             "subscription is promised each of them; set \"force_recovery\" to false");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"slow_reader\":\"newest\""), ""),
+             "tenants[0].namespaces[0].options.slow_reader: \"newest\": read_on, conflate or drop is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"slow_reader\":\"drop\""), ""),
+             "tenants[0].namespaces[0].options.slow_reader: only an ephemeral namespace drops");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"slow_reader\":\"read_on\",\"ephemeral\":true"), ""),
+             "tenants[0].namespaces[0].options.slow_reader: an ephemeral namespace drops; leave it out, or \"drop\"");
+}
+END_TEST
+
 START_TEST(what_an_ephemeral_namespace_cannot_keep_is_refused)
 {
     static const char why[] = "an ephemeral namespace has no history; leave it out, or 0";
@@ -190,6 +207,7 @@ END_TEST
 UNIT_MAIN("supervisor/ctl_schema", a_file_that_is_right_passes_with_its_keys_hashed,
           a_wrong_name_of_an_option_brings_the_nearest_one, a_value_of_the_wrong_kind_is_told_what_is_wanted,
           names_are_checked_for_form_repeats_and_what_they_point_to, keys_are_checked_for_tenant_repeats_and_form,
-          what_is_no_json_is_told_where, what_an_ephemeral_namespace_cannot_keep_is_refused,
+          what_is_no_json_is_told_where,
+          a_policy_for_slow_readers_that_breaks_a_promise_is_refused, what_an_ephemeral_namespace_cannot_keep_is_refused,
           a_file_replaces_everything_so_no_part_may_be_forgotten,
           all_faults_are_told_at_once_and_too_many_are_counted, members_of_the_wrong_type_everywhere_harm_nobody)

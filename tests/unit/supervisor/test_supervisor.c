@@ -194,6 +194,25 @@ START_TEST(a_call_reaches_every_gateway_and_its_answers_the_asker)
 }
 END_TEST
 
+START_TEST(top_asks_every_gateway_and_keeps_their_answers_until_the_next_question)
+{
+    setup();
+    START("--gateways=2", "--call-timeout=300ms");
+    wait_until(&r, is_up("gateway-1") && is_up("gateway-2"));
+    ck_assert(says(&r, "/top", "{\"request\":0,\"done\":false,\"asked\":0,\"answers\":[]}"));
+    ck_assert_int_eq(http(&r, "POST", "/top/channels/bytes"), 200);
+    ck_assert_str_eq(r.answer.p, "{\"request\":1}\n");
+    wait_until(&r, says(&r, "/top", "\"request\":1,\"done\":true,\"asked\":2"));
+    ck_assert(says(&r, "/top", "gateway-1:top") && says(&r, "/top", "gateway-2:top"));
+    order(&r, "gateway-1", "mute");
+    usleep(100000);
+    ck_assert_int_eq(http(&r, "POST", "/top/channels/bytes"), 200);
+    ck_assert(!says(&r, "/top", "gateway-1:top"));
+    wait_until(&r, says(&r, "/top", "\"request\":2,\"done\":true,\"asked\":2,\"answers\":[gateway-2:top]"));
+    teardown();
+}
+END_TEST
+
 START_TEST(ready_names_the_gateway_that_sees_no_canaries)
 {
     setup();
@@ -346,6 +365,7 @@ UNIT_MAIN("supervisor/supervisor",
           connections_wait_in_the_kernel_until_a_gateway_is_ready,
           more_connections_than_a_gateway_can_hold_wait_for_the_next_one,
           a_call_reaches_every_gateway_and_its_answers_the_asker,
+          top_asks_every_gateway_and_keeps_their_answers_until_the_next_question,
           ready_names_the_gateway_that_sees_no_canaries,
           sigterm_drains_gateways_then_workers_and_exits_with_0,
           one_that_does_not_leave_is_killed_after_its_time, a_second_signal_ends_everything_at_once,

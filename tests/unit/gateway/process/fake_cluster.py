@@ -33,6 +33,7 @@ CONFIG = {
         {"tenant": "default", "name": "chat", "options": dict(OPEN, join_leave=True)},
         {"tenant": "default", "name": "closed", "options": {}},
         {"tenant": "default", "name": "loose", "options": dict(OPEN, force_recovery=False, history_limit=0, presence=False)},
+        {"tenant": "default", "name": "state", "options": dict(OPEN, force_recovery=False, slow_reader="conflate")},
         {"tenant": "default", "name": "typing", "options": dict(OPEN, ephemeral=True)},
         {"tenant": "default", "name": "raw", "options": dict(OPEN, format="binary")},
         {"tenant": "acme", "name": "", "options": OPEN},

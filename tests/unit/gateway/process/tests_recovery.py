@@ -241,3 +241,25 @@ async def a_reader_that_takes_some_bytes_now_and_then_is_not_ended(c):
     slow.reader._buffer[:0] = taken  # what was read behind the reader's back comes first
     slow.reader._transport.resume_reading()
     eq([(await slow.push())["pub"]["offset"] for _ in range(100)], list(range(1, 101)))
+
+
+@test()
+async def a_slow_reader_of_a_conflating_namespace_gets_the_newest_and_a_quick_one_everything(c):
+    slow, quick = await connect(c), await connect(c)
+    for client in (slow, quick):
+        await client.call(subscribe={"channel": "state:x"})
+    slow.reader._transport.pause_reading()
+    got, want = [], 600
+    for i in range(want):
+        c.worker.append("default/state:x", data=json.dumps("x" * 4000))
+        if i % 5 == 4:
+            got += [(await quick.push())["pub"]["offset"] for _ in range(5)]
+    eq(got, list(range(1, want + 1)))
+    slow.reader._transport.resume_reading()
+    got = [(await slow.push())["pub"]["offset"]]
+    while got[-1] < want:
+        got.append((await slow.push())["pub"]["offset"])
+    assert got == sorted(set(got)) and len(got) < want, got
+    await asyncio.sleep(1.1)
+    eq(c.supervisor.metrics["gateway_conflated_total"], want - len(got))
+    eq(c.supervisor.metrics.get("gateway_pages_total", 0), 0)

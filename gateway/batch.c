@@ -1,0 +1,89 @@
+#include "batch.h"
+
+#include "gateway.h"
+
+#include "core/clock.h"
+
+#include <math.h>
+
+#define LOAD_BEGINS 0.5
+#define LOAD_FULL 0.75
+
+void batch_init(struct batch *b, int64_t now_ns)
+{
+    *b = (struct batch){.since_ns = now_ns};
+    list_init(&b->waiting);
+}
+
+/* Nears `to` as the time since the last call weighs. */
+static void near(struct batch *b, double to, int64_t now_ns)
+{
+    double weight = exp(-(double)(now_ns - b->since_ns) / (BATCH_LOAD_MS * NS_PER_MS));
+    b->load = to + (b->load - to) * weight;
+    b->since_ns = now_ns;
+}
+
+void batch_worked(struct batch *b, int64_t now_ns)
+{
+    near(b, 1, now_ns);
+}
+
+void batch_waited(struct batch *b, int64_t now_ns)
+{
+    near(b, 0, now_ns);
+}
+
+static uint32_t now_ms(const struct gateway *g)
+{
+    return (uint32_t)(g->now_ns / NS_PER_MS);
+}
+
+/* ms between two flushes of the channel */
+static uint32_t delay_of(const struct batch *b, const struct channel *c)
+{
+    double share = (b->load - LOAD_BEGINS) / (LOAD_FULL - LOAD_BEGINS);
+    if (share <= 0 || c->ephemeral)
+        return 0;
+    return (uint32_t)((share < 1 ? share : 1) * c->batch_ms);
+}
+
+/* Most wait equally long: its place is near the end. */
+static void put_in_order(struct list *waiting, struct channel *c)
+{
+    struct list *at = waiting;
+    while (at->prev != waiting && (int32_t)(list_entry(at->prev, struct channel, dirty)->due_ms - c->due_ms) > 0)
+        at = at->prev;
+    list_insert_before(at, &c->dirty);
+}
+
+bool batch_hold(struct gateway *g, struct channel *c)
+{
+    uint32_t delay = delay_of(&g->batch, c), quiet = now_ms(g) - c->due_ms;
+    if (quiet >= delay) {
+        c->due_ms = now_ms(g);
+        return false;
+    }
+    c->due_ms += delay;
+    c->batched = true;
+    put_in_order(&g->batch.waiting, c);
+    g->metrics.batched_total++;
+    return true;
+}
+
+void batch_release(struct gateway *g)
+{
+    struct channel *c;
+    while ((c = list_first(&g->batch.waiting, struct channel, dirty)) && (int32_t)(c->due_ms - now_ms(g)) <= 0) {
+        c->batched = false;
+        c->due_ms = now_ms(g);
+        list_remove(&c->dirty);
+        list_append(&g->dirty, &c->dirty);
+    }
+}
+
+int32_t batch_next_ms(const struct gateway *g)
+{
+    const struct channel *c = list_first(&g->batch.waiting, struct channel, dirty);
+    int32_t left = c ? (int32_t)(c->due_ms - now_ms(g)) : -1;
+    return c && left < 0 ? 0 : left;
+}

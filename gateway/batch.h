@@ -1,0 +1,39 @@
+/* Batching before saturation: while the loop works more than half of its time, a channel's news goes out no more often
+ * than once in a while, so that one write tells several, and the load stays where it is. What comes after a quiet while
+ * goes at once: a quiet channel does not pay for a busy one. The load is the part of the last BATCH_LOAD_MS in which the
+ * loop did not wait.
+ *
+ *     load      … 50 %         75 % …
+ *     while        0  ─ even ─ batch_delay of the namespace (0: never; ephemeral channels: never)
+ *
+ * A channel waits in `waiting`, then is among the dirty ones. Replies do not wait, and take along what is there. */
+#ifndef GATEWAY_BATCH_H
+#define GATEWAY_BATCH_H
+
+#include "core/list.h"
+
+#include <stdint.h>
+
+#define BATCH_LOAD_MS 100
+#define BATCH_DELAY_MAX 1000 /* ms that a namespace may ask for */
+
+struct channel;
+struct gateway;
+
+struct batch {
+    struct list waiting; /* struct channel::dirty, earliest due first */
+    double load;         /* 0 to 1 */
+    int64_t since_ns;    /* up to here it is counted */
+};
+
+void batch_init(struct batch *b, int64_t now_ns);
+/* The time since the last call was spent working, or waiting. */
+void batch_worked(struct batch *b, int64_t now_ns);
+void batch_waited(struct batch *b, int64_t now_ns);
+
+/* -> whether the channel, in no list, waits from now on; otherwise its news goes out now */
+bool batch_hold(struct gateway *g, struct channel *c);
+void batch_release(struct gateway *g); /* those whose time has come are dirty */
+int32_t batch_next_ms(const struct gateway *g); /* until the next one's time comes; -1: none waits */
+
+#endif

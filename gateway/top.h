@@ -1,0 +1,20 @@
+/* Who costs most here now: this gateway's part of `cellcastctl top`. Asked rarely and by hand, so it walks everything
+ * and sorts (a few ms for 20,000 channels).
+ *
+ *     question  channels/bytes      what: channels, connections or tenants; by: deliveries, bytes or behind
+ *     answer    {"rows":[{"name":"default/news","user":"","deliveries":12.0,"bytes":3400.0,"listeners":3,"behind":1}]}
+ *
+ * deliveries, bytes: per second (pace.h). listeners: subscriptions (of a connection: its own). behind: those whose client
+ * is slow and that have not got everything. The name of a connection is its client id, with its user beside it. */
+#ifndef GATEWAY_TOP_H
+#define GATEWAY_TOP_H
+
+#include "gateway.h"
+
+#define TOP_METHOD "top" /* of ctl_call */
+#define TOP_ROWS 100     /* of an answer, at most */
+
+/* Appends the answer, or {"error":100} when the question can't be understood. */
+void top_answer(struct gateway *g, struct bytes question, struct buf *into);
+
+#endif

@@ -1,0 +1,166 @@
+#include "batch.h"
+
+#include "fake_edges.h"
+#include "hub.h"
+#include "unit.h"
+
+#include "core/clock.h"
+
+#include <stdio.h>
+
+#define MS NS_PER_MS
+
+static struct gateway_options options;
+static struct gateway g;
+
+static void start(void)
+{
+    gateway_options_default(&options);
+    options.ping_interval = 3600000; /* nobody answers a ping here */
+    edges_start(&g, &options);
+}
+
+static struct ws_socket *reader(const char *channel)
+{
+    char text[200];
+    struct ws_socket *s = edges_connect(&g);
+    snprintf(text, sizeof text, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"%s\"}}", channel);
+    edges_say(s, text);
+    snprintf(text, sizeof text, "default/%s", channel);
+    edges_subscribed(&g, text, strncmp(channel, "typing:", 7) != 0, 0);
+    free(edges_take(s));
+    s->writes = 0;
+    return s;
+}
+
+START_TEST(the_load_is_the_part_of_the_last_moments_that_was_work)
+{
+    struct batch b;
+    int64_t now = 0;
+    batch_init(&b, now);
+    for (int i = 0; i < 1000; i++) {
+        batch_waited(&b, now += MS);
+        batch_worked(&b, now += 3 * MS);
+    }
+    ck_assert_double_eq_tol(b.load, 0.75, 0.02);
+    batch_waited(&b, now += 1000 * MS);
+    ck_assert_double_lt(b.load, 0.01);
+    batch_worked(&b, now += 1000 * MS);
+    ck_assert_double_gt(b.load, 0.99);
+}
+END_TEST
+
+START_TEST(nothing_waits_up_to_half_of_the_time)
+{
+    start();
+    struct ws_socket *s = reader("news");
+    g.batch.load = 0.5;
+    edges_publish(&g, "default/news", 1, 1, "1");
+    edges_publish(&g, "default/news", 1, 2, "1");
+    ck_assert_int_eq(s->writes, 2);
+    ck_assert_int_eq(batch_next_ms(&g), -1);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one_write)
+{
+    start();
+    struct ws_socket *s = reader("news");
+    g.batch.load = 0.9;
+    for (uint64_t seq = 1; seq <= 5; seq++)
+        edges_publish(&g, "default/news", 1, seq, "1");
+    ck_assert_int_eq(s->writes, 1);
+    ck_assert_int_eq(batch_next_ms(&g), 10);
+    edges_pass(&g, 9);
+    ck_assert_int_eq(s->writes, 1);
+    edges_pass(&g, 1);
+    ck_assert_int_eq(s->writes, 2);
+    char *text = edges_take(s);
+    ck_assert_ptr_nonnull(strstr(text, "\"offset\":1"));
+    ck_assert_ptr_nonnull(strstr(text, "\"offset\":5"));
+    free(text);
+    ck_assert_uint_eq(g.metrics.batched_total, 1);
+    edges_publish(&g, "default/news", 1, 6, "1");
+    ck_assert_int_eq(s->writes, 2); /* counted from the last write on */
+    edges_pass(&g, 10);
+    ck_assert_int_eq(s->writes, 3);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(the_wait_grows_with_the_load_and_the_earliest_goes_first)
+{
+    start();
+    struct ws_socket *a = reader("a"), *b = reader("b");
+    g.batch.load = 0.75;
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        edges_publish(&g, "default/a", 1, seq, "1");
+        g.batch.load = 0.625;
+        edges_publish(&g, "default/b", 1, seq, "1");
+        g.batch.load = 0.75;
+    }
+    ck_assert_int_eq(batch_next_ms(&g), 5);
+    edges_pass(&g, 5);
+    ck_assert_int_eq(a->writes, 1);
+    ck_assert_int_eq(b->writes, 2);
+    edges_pass(&g, 5);
+    ck_assert_int_eq(a->writes, 2);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_reply_takes_along_what_waits)
+{
+    start();
+    struct ws_socket *s = reader("news");
+    g.batch.load = 1;
+    edges_publish(&g, "default/news", 1, 1, "1");
+    edges_publish(&g, "default/news", 1, 2, "1");
+    edges_say(s, "{\"id\":3,\"unsubscribe\":{\"channel\":\"other\"}}");
+    char *text = edges_take(s);
+    ck_assert_ptr_nonnull(strstr(text, "\"offset\":2"));
+    free(text);
+    edges_pass(&g, 10);
+    ck_assert_int_eq(s->writes, 2);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(ephemeral_channels_and_those_of_a_namespace_without_delay_do_not_wait)
+{
+    start();
+    struct ws_socket *typing = reader("typing:x"), *news = reader("news");
+    g.batch.load = 1;
+    hub_find(&g, BYTES("default/news"))->batch_ms = 0;
+    for (uint64_t seq = 1; seq <= 2; seq++) {
+        edges_publish(&g, "default/typing:x", 0, 0, "1");
+        edges_publish(&g, "default/news", 1, seq, "1");
+    }
+    ck_assert_int_eq(typing->writes, 2);
+    ck_assert_int_eq(news->writes, 2);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_channel_that_waits_may_go)
+{
+    start();
+    struct ws_socket *s = reader("news");
+    g.batch.load = 1;
+    edges_publish(&g, "default/news", 1, 1, "1");
+    edges_publish(&g, "default/news", 1, 2, "1");
+    ck_assert_int_eq(batch_next_ms(&g), 10);
+    edges_leave(s);
+    edges_pass(&g, options.channel_linger + 100);
+    ck_assert_ptr_null(hub_find(&g, BYTES("default/news")));
+    ck_assert_int_eq(batch_next_ms(&g), -1);
+    edges_stop(&g);
+}
+END_TEST
+
+UNIT_MAIN("batch", the_load_is_the_part_of_the_last_moments_that_was_work, nothing_waits_up_to_half_of_the_time,
+          the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one_write,
+          the_wait_grows_with_the_load_and_the_earliest_goes_first,
+          a_reply_takes_along_what_waits, ephemeral_channels_and_those_of_a_namespace_without_delay_do_not_wait,
+          a_channel_that_waits_may_go)
