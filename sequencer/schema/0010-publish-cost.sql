@@ -6,6 +6,10 @@ ALTER FUNCTION cellcast.check_namespace(text) RESET search_path;
 ALTER FUNCTION cellcast.check_tags(json) RESET search_path;
 ALTER FUNCTION cellcast.full_after(text[], text) RESET search_path;
 
+-- What a publish does not have is not looked at: STRICT calls nothing with a null.
+ALTER FUNCTION cellcast.check_tags(json) STRICT;
+ALTER FUNCTION cellcast.full_after(text[], text) STRICT;
+
 -- A counted repetition in a regular expression, {1,255}, costs 24 µs a match; the length by itself nothing.
 CREATE OR REPLACE FUNCTION cellcast.full_channel(channel text) RETURNS text LANGUAGE plpgsql STABLE AS $$
 DECLARE

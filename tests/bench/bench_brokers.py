@@ -74,13 +74,20 @@ class Bench:
         return {name: best(runs) for name, runs in rows.items()}
 
     def kill(self):
+        return {broker: self.killed(broker) for broker in SERVER}
+
+    def killed(self, broker):
+        away_ms = []
+
         def away(server):
             time.sleep(KILLED_AFTER_S)
+            begun = time.monotonic()
             server.end()
             time.sleep(AWAY_S)
             server.start()
+            away_ms.append(round((time.monotonic() - begun) * 1000))
 
-        return {broker: self.leg(broker, self.o.kill_rate, self.o.kill_seconds, away) for broker in SERVER}
+        return {**self.leg(broker, self.o.kill_rate, self.o.kill_seconds, away), "away_ms": away_ms[0]}
 
     def settings(self):
         rows = {}
@@ -125,8 +132,8 @@ def write_report(path, result):
         parts += [report.plot(lambda axes: draw_percentiles(axes, result["rates"])), report.table(heads, rows_of(result["rates"]))]
     if "kill" in result:
         parts += [f"Killed -9 after {KILLED_AFTER_S} s, started again {AWAY_S} s later; the publisher sends again what is not acknowledged.",
-                  report.table(["", "acknowledged", "lost", "repeats", "out of order", "longest silence ms"],
-                               [[name, r["acknowledged"], r["lost"], r["repeats"], r["disorder"], r["silence_ms"]] for name, r in result["kill"].items()])]
+                  report.table(["", "acknowledged", "lost", "repeats", "out of order", "broker away ms", "longest silence ms"],
+                               [[name, r["acknowledged"], r["lost"], r["repeats"], r["disorder"], r["away_ms"], r["silence_ms"]] for name, r in result["kill"].items()])]
     if "settings" in result:
         parts += ["Settings of Kafka's producer.", report.table(heads, rows_of(result["settings"]))]
     Path(path).write_text(report.page("Between relay and worker: four brokers", *parts))

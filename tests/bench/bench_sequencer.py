@@ -24,7 +24,7 @@ PUBLISH = "select cellcast.publish($1, $2)"
 # What a row of the outbox costs at least: the same columns and indexes, no function.
 INSERT = ("insert into bench_outbox (shard, tenant, channel, format, data, size) "
           "select 1, 'default', $1, 0, convert_to($2, 'UTF8'), octet_length($2) + 512")
-FLOOR = """
+TABLES = """
 drop table if exists bench_outbox;
 create table bench_outbox (like cellcast.outbox including all);
 drop table if exists bench_floor;
@@ -37,7 +37,7 @@ create index on bench_floor (shard, id);
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run sequencer")
     for name, default in (("channels", 60), ("bytes", 200), ("socket", 200000), ("api", 60000), ("sql", 20000), ("floor", 100000),
-                          ("away", 60000), ("outstanding", 1000), ("connections", 64)):
+                          ("away", 60000), ("outstanding", 1000), ("connections", 64), ("requests", 16)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--perf", metavar="FILE", help="of the socket's phase: perf record of the whole machine")
     return parser.parse_args()
@@ -141,24 +141,24 @@ def by_sql(stack, o, count, sql=PUBLISH):
     return [json.loads(program("bench_sql_load", o, stack.pg, sql, count=count, outstanding=o.connections).communicate()[0])]
 
 
-def by_api(stack, o, count, threads=4):
-    taken = [0] * threads
+def by_api(stack, o, count):
+    taken, asked = [0] * o.requests, count // BATCH // o.requests
 
     def run(n):
         commands = [{"publish": {"channel": f"load-{i % o.channels}", "data": "x" * (o.bytes - 2)}} for i in range(BATCH)]
         body = json.dumps({"parallel": True, "commands": commands})
         with requests.Session() as session:
-            for _ in range(count // BATCH // threads):
+            for _ in range(asked):
                 answer = session.post(stack.http("/api/batch", gateway=n % stack.gateways + 1), body, headers={"X-API-Key": KEY}, timeout=20)
                 taken[n] += answer.text.count('"offset"')
 
     begun = time.monotonic()
-    all = [threading.Thread(target=run, args=(n,)) for n in range(threads)]
+    all = [threading.Thread(target=run, args=(n,)) for n in range(o.requests)]
     for thread in all:
         thread.start()
     for thread in all:
         thread.join()
-    return [{"taken": sum(taken), "refused": count // BATCH // threads * BATCH * threads - sum(taken), "seconds": time.monotonic() - begun}]
+    return [{"taken": sum(taken), "refused": asked * BATCH * o.requests - sum(taken), "seconds": round(time.monotonic() - begun, 3)}]
 
 
 # ---- phases
@@ -176,7 +176,7 @@ def phase(stack, o, name, publish, count):
     wait_until(lambda: acknowledged(stack) - before_acks >= taken, 120, "the relay has handed over what was taken")
     behind_s = time.monotonic() - ended
     total = meter.since_start()
-    wait_until(lambda: value(page(stack.relay_admin), "cellcast_relay_outstanding") == 0, 20, "nothing is outstanding")
+    wait_until(lambda: value(page(stack.relay_admin), "cellcast_relay_lag_seconds") == 0, 20, "the relay is not behind")
     after = page(stack.relay_admin), page(stack.sequencer_admin)
     spent = sum(total[p] for p in total if ":" not in p)
     batches = value(after[1], "cellcast_sequencer_batches_total") - value(before[1], "cellcast_sequencer_batches_total")
@@ -197,7 +197,7 @@ def phase(stack, o, name, publish, count):
 def floor(stack, o):
     """The same rows by COPY into a table with the same indexes, a batch's thousand in each transaction: CPU of that backend."""
     with stack.sql(autocommit=True) as db:
-        db.execute(FLOOR)
+        db.execute(TABLES)
         pid = db.execute("select pg_backend_pid()").fetchone()[0]
         [names] = db.execute("select array_agg(attname::text order by attnum) from pg_attribute "
                              "where attrelid = 'bench_floor'::regclass and attnum > 0").fetchone()
@@ -212,11 +212,16 @@ def floor(stack, o):
         return round((cpu_s(pid) - before) / len(lines) * 1e6, 1)
 
 
+def clients_us(cpu):
+    """What PostgreSQL spent, a row, in backends that have gone since: those of the publishers."""
+    return cpu["postgres"] - sum(us for name, us in cpu.items() if ":" in name)
+
+
 def sql_floor(stack, o):
-    """The same rows in single-row transactions over as many connections, without cellcast: CPU of all of PostgreSQL."""
+    """Half of the rows in single-row transactions over as many connections, without cellcast. -> µs a row in PostgreSQL's backends"""
     meter = Meter(stack)
-    said = by_sql(stack, o, o.sql, INSERT)
-    return round(meter.since_start()["postgres"] / said[0]["taken"] * 1e6, 1)
+    said = by_sql(stack, o, o.sql // 2, INSERT)
+    return clients_us({name: s / said[0]["taken"] * 1e6 for name, s in meter.since_start().items()})
 
 
 def kafka_away(stack, o):
@@ -263,8 +268,9 @@ def run(stack, o):
         perf.send_signal(signal.SIGINT)
         perf.wait()
     result["floor_us"] = floor(stack, o)
-    result["sql_floor_us"] = sql_floor(stack, o)
+    before = sql_floor(stack, o)
     result["sql"] = phase(stack, o, "sql", by_sql, o.sql)
+    result["sql_floor_us"] = round((before + sql_floor(stack, o)) / 2, 1)
     result["kafka_away"] = kafka_away(stack, o)
     stack.start_cell()
     stack.wait_ready()
@@ -273,7 +279,7 @@ def run(stack, o):
     result["kafka_records"], result["kafka_publications"] = in_kafka(stack, result["rows"])
     result["aims"] = {name: {"aim": aim, "per_s": result[name]["per_s"], "per_s_of_two_cores": result[name]["per_s_of_two_cores"]}
                       for name, aim in AIMS.items()}
-    result["sql_vs_floor"] = round(result["sql"]["cpu_us"]["postgres"] / result["sql_floor_us"], 2)
+    result["sql_vs_floor"] = round(clients_us(result["sql"]["cpu_us"]) / result["sql_floor_us"], 2)
     result["writer_vs_floor"] = round(result["socket"]["cpu_us"]["postgres: writer"] / result["floor_us"], 2)
     return result
 
@@ -285,8 +291,8 @@ def claims(r):
         "nothing is refused, every answer has its row": all(p["refused"] == 0 and p["taken"] == p["rows"] for p in phases.values()),
         "Kafka has every row": r["kafka_publications"] == r["rows"],
         "the relay ends within 2 s of the last answer": all(p["relay_done_after_s"] < 2 for p in phases.values()),
-        "the backend that commits takes 4 times a COPY of the same rows at most": r["writer_vs_floor"] <= 4,
-        "a publish by SQL costs PostgreSQL twice a plain row at most": r["sql_vs_floor"] <= 2,
+        "the backend that commits takes 2.5 times a COPY of the same rows at most": r["writer_vs_floor"] <= 2.5,
+        "a publish by SQL costs its backend 4 times a plain row at most": r["sql_vs_floor"] <= 4,
         "sequencer and relay together take less than PostgreSQL": all(
             p["cpu_us"]["sequencer"] + p["cpu_us"]["relay"] < p["cpu_us"]["postgres"] for p in phases.values()),
         "Kafka away: the relay holds 10,000 at most, and 100 MB more": r["kafka_away"]["held_by_relay"] <= 10000

@@ -1,5 +1,6 @@
-/* One stream on disk for the cell, a subject for each channel. A publish is a request whose answer is JetStream's
- * acknowledgement; an id makes the server drop repeats. The reader is an ordered consumer, which keeps no state there. */
+/* One stream on disk for the cell, a subject for each channel. A publish is a request whose
+ * answer is JetStream's acknowledgement; an id makes the server drop repeats. The reader is an
+ * ordered consumer, which keeps no state there. */
 #include "leg.h"
 
 #include "mailbox.h"
@@ -15,11 +16,13 @@ static void must(natsStatus status, const char *what)
     char why[200];
     if (status == NATS_OK)
         return;
-    snprintf(why, sizeof why, "%s: %s, %s", what, natsStatus_GetText(status), nats_GetLastError(NULL));
+    snprintf(why, sizeof why, "%s: %s, %s", what, natsStatus_GetText(status),
+             nats_GetLastError(NULL));
     leg_fail(why);
 }
 
-static natsConnection *dial(const struct place *where, natsConnectionHandler returned, void *owner)
+static natsConnection *dial(const struct place *where, natsConnectionHandler returned,
+                            void *owner)
 {
     natsConnection *nc;
     natsOptions *options;
@@ -140,7 +143,8 @@ static void reader_new(const struct place *where, struct reader *r)
     must(jsSubOptions_Init(&options), "options");
     options.Ordered = true;
     must(js_Subscribe(&sub, js, subjects, on_message, NULL, NULL, &options, NULL), "subscribe");
-    natsSubscription_SetPendingLimits(sub, -1, -1); /* else what it can't hand over at once is dropped */
+    natsSubscription_SetPendingLimits(sub, -1,
+                                      -1); /* else what it can't hand over at once is dropped */
     reader_ready(r);
 }
 

@@ -1,4 +1,5 @@
-/* With the producer and the consumer that relay and worker have. Settings: of librdkafka's producer, and partitions=N. */
+/* With the producer and the consumer that relay and worker have. Settings: of librdkafka's
+ * producer, and partitions=N. */
 #include "leg.h"
 
 #include "kafka/consumer.h"
@@ -22,7 +23,8 @@ static void parse(const char *text, struct settings *ret)
     int n = 0;
     *ret = (struct settings){.partitions = PARTITIONS};
     snprintf(ret->text, sizeof ret->text, "%s", text);
-    for (char *save, *word = strtok_r(ret->text, ",", &save); word && n < SETTINGS_MAX; word = strtok_r(NULL, ",", &save)) {
+    for (char *save, *word = strtok_r(ret->text, ",", &save); word && n < SETTINGS_MAX;
+         word = strtok_r(NULL, ",", &save)) {
         char *value = strchr(word, '=');
         if (!value)
             leg_fail("a setting without a value");
@@ -79,9 +81,11 @@ static void *publisher_new(const struct place *where, struct publisher *p)
         leg_fail("256 channels at most");
     for (unsigned i = 0; i < where->channels; i++) {
         snprintf(w.keys[i], sizeof w.keys[i], "default/c%u", i);
-        w.partitions[i] = (int32_t)(channel_place(bytes_str(w.keys[i])).partition_hash % (uint32_t)w.settings.partitions);
+        w.partitions[i] = (int32_t)(channel_place(bytes_str(w.keys[i])).partition_hash %
+                                    (uint32_t)w.settings.partitions);
     }
-    if (kafka_producer_new_with(where->loop, brokers, "leg", w.settings.rows, &handlers, &w, &w.producer, &error) < 0)
+    if (kafka_producer_new_with(where->loop, brokers, "leg", w.settings.rows, &handlers, &w,
+                                &w.producer, &error) < 0)
         leg_fail(error.p);
     w.topic = kafka_producer_topic(w.producer, where->name);
     return &w;
@@ -90,14 +94,16 @@ static void *publisher_new(const struct place *where, struct publisher *p)
 static bool publish(void *publisher, unsigned channel, uint64_t number, struct bytes payload)
 {
     struct way *w = publisher;
-    return kafka_produce(w->producer, w->topic, w->partitions[channel], bytes_str(w->keys[channel]), payload, number) == 0;
+    return kafka_produce(w->producer, w->topic, w->partitions[channel],
+                         bytes_str(w->keys[channel]), payload, number) == 0;
 }
 
 /* ---- reader */
 
 static int unread; /* partitions that have not been read up to their end */
 
-static void on_record(void *owner, int32_t partition, int64_t offset, int64_t time_ms, struct bytes key, struct bytes value)
+static void on_record(void *owner, int32_t partition, int64_t offset, int64_t time_ms,
+                      struct bytes key, struct bytes value)
 {
     reader_message(owner, value);
 }
@@ -131,7 +137,8 @@ static void reader_new(const struct place *where, struct reader *r)
     for (int32_t i = 0; i < settings.partitions; i++)
         partitions[i] = i;
     if (kafka_topic_make(brokers, where->name, settings.partitions, 1, 3600000, &error) < 0 ||
-        kafka_consumer_new(where->loop, brokers, "leg", where->name, &handlers, r, &consumer, &error) < 0)
+        kafka_consumer_new(where->loop, brokers, "leg", where->name, &handlers, r, &consumer,
+                           &error) < 0)
         leg_fail(error.p);
     kafka_consumer_assign(consumer, partitions, (size_t)settings.partitions, 1000, 60000);
 }

@@ -16,7 +16,8 @@ static void on_put(struct ev_loop *loop, ev_async *w, int events)
     buf_clear(&m->out);
 }
 
-void mailbox_init(struct mailbox *m, struct ev_loop *loop, void (*take)(void *owner, struct bytes text), void *owner)
+void mailbox_init(struct mailbox *m, struct ev_loop *loop,
+                  void (*take)(void *owner, struct bytes text), void *owner)
 {
     *m = (struct mailbox){.loop = loop, .take = take, .owner = owner};
     buf_init(&m->in);

@@ -16,7 +16,8 @@ struct mailbox {
     void *owner;
 };
 
-void mailbox_init(struct mailbox *m, struct ev_loop *loop, void (*take)(void *owner, struct bytes text), void *owner);
+void mailbox_init(struct mailbox *m, struct ev_loop *loop,
+                  void (*take)(void *owner, struct bytes text), void *owner);
 void mailbox_put(struct mailbox *m, struct bytes text); /* from any thread */
 
 #endif

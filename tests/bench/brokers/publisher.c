@@ -57,7 +57,8 @@ static bool hand_over(struct publisher *p, uint64_t number)
     wire_put_u64(&p->payload, number);
     while (p->payload.n < p->bytes)
         buf_append_char(&p->payload, 'x');
-    return p->broker->publish(p->way, (unsigned)(number % p->where->channels), number, buf_bytes(&p->payload));
+    return p->broker->publish(p->way, (unsigned)(number % p->where->channels), number,
+                              buf_bytes(&p->payload));
 }
 
 static void become_due(struct publisher *p, int64_t now)
@@ -79,7 +80,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     become_due(p, now);
     while (p->at < p->due && (p->is_acked[p->at] || hand_over(p, p->at)))
         p->at++;
-    bool late = (double)(now - p->start_ns - PATIENCE_NS) / NS_PER_S * p->rate > (double)p->count;
+    bool late =
+        (double)(now - p->start_ns - PATIENCE_NS) / NS_PER_S * p->rate > (double)p->count;
     if (p->acked == p->count || late)
         ev_break(loop, EVBREAK_ALL);
 }
@@ -93,9 +95,12 @@ static void report(const struct publisher *p)
 {
     struct rusage all;
     getrusage(RUSAGE_SELF, &all);
-    double cpu = seconds(all.ru_utime) + seconds(all.ru_stime) - seconds(p->warm.ru_utime) - seconds(p->warm.ru_stime);
-    printf("{\"count\":%" PRIu64 ",\"acknowledged\":%" PRIu64 ",\"cpu_s\":%.3f,\"ack_p50_us\":%" PRIu64 ",\"ack_p99_us\":%" PRIu64 "}\n",
-           p->count, p->acked, cpu, histogram_quantile(&p->answers, 0.5), histogram_quantile(&p->answers, 0.99));
+    double cpu = seconds(all.ru_utime) + seconds(all.ru_stime) - seconds(p->warm.ru_utime) -
+                 seconds(p->warm.ru_stime);
+    printf("{\"count\":%" PRIu64 ",\"acknowledged\":%" PRIu64
+           ",\"cpu_s\":%.3f,\"ack_p50_us\":%" PRIu64 ",\"ack_p99_us\":%" PRIu64 "}\n",
+           p->count, p->acked, cpu, histogram_quantile(&p->answers, 0.5),
+           histogram_quantile(&p->answers, 0.99));
     fflush(stdout);
 }
 

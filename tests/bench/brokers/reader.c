@@ -16,8 +16,8 @@ struct reader {
     ev_signal term;
     unsigned channels;
     uint64_t count, seen, repeats, disorder;
-    bool *is_seen;      /* by number */
-    uint64_t *newest;   /* by channel: number + 1 */
+    bool *is_seen;    /* by number */
+    uint64_t *newest; /* by channel: number + 1 */
     struct histogram latency;
     int64_t heard_ns, silence_ns; /* the last message; the longest time without one */
     bool ready;
@@ -42,7 +42,8 @@ static void note_silence(struct reader *r)
 void reader_message(struct reader *r, struct bytes payload)
 {
     uint64_t stamp_us, number;
-    if (!wire_get_u64(&payload, &stamp_us) || !wire_get_u64(&payload, &number) || number >= r->count)
+    if (!wire_get_u64(&payload, &stamp_us) || !wire_get_u64(&payload, &number) ||
+        number >= r->count)
         leg_fail("a message that nobody sent");
     note_silence(r);
     if (r->is_seen[number]) {
@@ -70,17 +71,24 @@ static void report(const struct reader *r)
     struct rusage all;
     getrusage(RUSAGE_SELF, &all);
     const struct histogram *h = &r->latency;
-    printf("{\"seen\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"repeats\":%" PRIu64 ",\"disorder\":%" PRIu64 ",\"silence_ms\":%.0f,\"cpu_s\":%.3f,"
-           "\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64 ",\"p999_us\":%" PRIu64 ",\"max_us\":%" PRIu64 "}\n",
-           r->seen, r->count - r->seen, r->repeats, r->disorder, (double)r->silence_ns / NS_PER_MS,
-           (double)(all.ru_utime.tv_sec + all.ru_stime.tv_sec) + (double)(all.ru_utime.tv_usec + all.ru_stime.tv_usec) / 1e6,
-           histogram_quantile(h, 0.5), histogram_quantile(h, 0.9), histogram_quantile(h, 0.99), histogram_quantile(h, 0.999), h->max_us);
+    printf("{\"seen\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"repeats\":%" PRIu64
+           ",\"disorder\":%" PRIu64 ",\"silence_ms\":%.0f,\"cpu_s\":%.3f,"
+           "\"p50_us\":%" PRIu64 ",\"p90_us\":%" PRIu64 ",\"p99_us\":%" PRIu64
+           ",\"p999_us\":%" PRIu64 ",\"max_us\":%" PRIu64 "}\n",
+           r->seen, r->count - r->seen, r->repeats, r->disorder,
+           (double)r->silence_ns / NS_PER_MS,
+           (double)(all.ru_utime.tv_sec + all.ru_stime.tv_sec) +
+               (double)(all.ru_utime.tv_usec + all.ru_stime.tv_usec) / 1e6,
+           histogram_quantile(h, 0.5), histogram_quantile(h, 0.9), histogram_quantile(h, 0.99),
+           histogram_quantile(h, 0.999), h->max_us);
     fflush(stdout);
 }
 
 int reader_run(const struct broker *b, const struct place *where, char **words)
 {
-    struct reader r = {.loop = where->loop, .channels = where->channels, .count = strtoull(words[0], NULL, 10)};
+    struct reader r = {.loop = where->loop,
+                       .channels = where->channels,
+                       .count = strtoull(words[0], NULL, 10)};
     r.is_seen = calloc(r.count, sizeof *r.is_seen);
     r.newest = calloc(r.channels, sizeof *r.newest);
     assert(r.is_seen && r.newest);

@@ -1,4 +1,5 @@
-/* Pub/Sub: a channel each. Streams: one stream for the cell, as a Kafka topic is, read on from the last id. */
+/* Pub/Sub: a channel each. Streams: one stream for the cell, as a Kafka topic is, read on from
+ * the last id. */
 #include "leg.h"
 
 #include "core/buf.h"
@@ -59,7 +60,8 @@ static void connect_again(struct ev_loop *loop, ev_timer *w, int events)
     redisAsyncSetDisconnectCallback(s->redis, on_disconnect);
 }
 
-static struct session *session_new(const struct place *where, bool streams, void (*up)(struct session *))
+static struct session *session_new(const struct place *where, bool streams,
+                                   void (*up)(struct session *))
 {
     struct session *s = calloc(1, sizeof *s);
     *s = (struct session){.where = where, .streams = streams, .up = up, .last_id = "0-0"};
@@ -82,12 +84,13 @@ static void on_published(redisAsyncContext *redis, void *reply, void *number)
     if (r && r->type != REDIS_REPLY_ERROR)
         publisher_acked(s->publisher, (uint64_t)(uintptr_t)number);
     else if (r && strncmp(r->str, "LOADING", 7) == 0) /* its log, after a restart */
-        publisher_lost(s->publisher);
+        redisAsyncFree(s->redis);
     else if (r)
         leg_fail(r->str);
 }
 
-static struct session *new_publisher(const struct place *where, struct publisher *p, bool streams)
+static struct session *new_publisher(const struct place *where, struct publisher *p,
+                                     bool streams)
 {
     struct session *s = session_new(where, streams, nothing);
     s->publisher = p;
@@ -111,9 +114,11 @@ static bool publish(void *publisher, unsigned channel, uint64_t number, struct b
         return false;
     void *token = (void *)(uintptr_t)number;
     if (s->streams)
-        return redisAsyncCommand(s->redis, on_published, token, "XADD %s MAXLEN ~ " KEPT " * c %u d %b", s->where->name, channel,
-                                 payload.p, payload.n) == REDIS_OK;
-    return redisAsyncCommand(s->redis, on_published, token, "PUBLISH %s.%u %b", s->where->name, channel, payload.p, payload.n) == REDIS_OK;
+        return redisAsyncCommand(s->redis, on_published, token,
+                                 "XADD %s MAXLEN ~ " KEPT " * c %u d %b", s->where->name,
+                                 channel, payload.p, payload.n) == REDIS_OK;
+    return redisAsyncCommand(s->redis, on_published, token, "PUBLISH %s.%u %b", s->where->name,
+                             channel, payload.p, payload.n) == REDIS_OK;
 }
 
 /* ---- reader */
@@ -161,7 +166,8 @@ static void on_entries(redisAsyncContext *redis, void *reply, void *unused)
 
 static void read_on(struct session *s)
 {
-    redisAsyncCommand(s->redis, on_entries, NULL, "XREAD COUNT 1000 BLOCK 1000 STREAMS %s %s", s->where->name, s->last_id);
+    redisAsyncCommand(s->redis, on_entries, NULL, "XREAD COUNT 1000 BLOCK 1000 STREAMS %s %s",
+                      s->where->name, s->last_id);
     reader_ready(s->reader);
 }
 
@@ -175,5 +181,7 @@ static void streams_reader_new(const struct place *where, struct reader *r)
     session_new(where, true, read_on)->reader = r;
 }
 
-const struct broker broker_redis_pubsub = {"redis-pubsub", pubsub_publisher_new, publish, pubsub_reader_new};
-const struct broker broker_redis_streams = {"redis-streams", streams_publisher_new, publish, streams_reader_new};
+const struct broker broker_redis_pubsub = {"redis-pubsub", pubsub_publisher_new, publish,
+                                           pubsub_reader_new};
+const struct broker broker_redis_streams = {"redis-streams", streams_publisher_new, publish,
+                                            streams_reader_new};

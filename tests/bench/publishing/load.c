@@ -50,8 +50,10 @@ void load_answered(struct load *l, uint64_t number, bool taken)
 int load_report(struct load *l)
 {
     double seconds = (double)(clock_mono_ns() - l->start_ns) / NS_PER_S;
-    printf("{\"taken\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"seconds\":%.3f,\"p50_us\":%" PRIu64 ",\"p99_us\":%" PRIu64 "}\n",
-           l->taken, l->refused, seconds, histogram_quantile(&l->answers, 0.5), histogram_quantile(&l->answers, 0.99));
+    printf("{\"taken\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"seconds\":%.3f,\"p50_us\":%" PRIu64
+           ",\"p99_us\":%" PRIu64 "}\n",
+           l->taken, l->refused, seconds, histogram_quantile(&l->answers, 0.5),
+           histogram_quantile(&l->answers, 0.99));
     free(l->sent_ns);
     buf_fini(&l->data);
     return l->taken == l->count ? 0 : 1;

@@ -1,5 +1,5 @@
-/* What the programs share that publish for bench_sequencer.py: channels in turn, one payload, a bounded number of
- * publishes that are not answered, and one JSON object at the end. */
+/* What the programs share that publish for bench_sequencer.py: channels in turn, one payload, a
+ * bounded number of publishes that are not answered, and one JSON object at the end. */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
@@ -22,7 +22,8 @@ struct load {
 
 /* words: COUNT OUTSTANDING CHANNELS BYTES */
 void load_init(struct load *l, char **words);
-/* -> true when another one may be begun now; *ret_number: its number, from 0; *ret_channel: for it, without tenant */
+/* -> true when another one may be begun now; *ret_number: its number, from 0; *ret_channel: for
+ * it, without tenant */
 bool load_next(struct load *l, uint64_t *ret_number, char ret_channel[32]);
 /* Ends the loop with the last. */
 void load_answered(struct load *l, uint64_t number, bool taken);

@@ -49,7 +49,8 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int events)
 
 static void up(void *owner, struct dial *d, struct link *l)
 {
-    struct seq_hello hello = {.version = WIRE_VERSION, .gateway = BYTES("socket_load"), .origin = random_u64()};
+    struct seq_hello hello = {
+        .version = WIRE_VERSION, .gateway = BYTES("socket_load"), .origin = random_u64()};
     LINK_SEND(l, SEQ_HELLO, seq_hello, &hello);
 }
 

@@ -1,4 +1,5 @@
-/* Single-row transactions over OUTSTANDING connections, for bench_sequencer.py. SQL: $1 is a channel, $2 a JSON string.
+/* Single-row transactions over OUTSTANDING connections, for bench_sequencer.py. SQL: $1 is a
+ * channel, $2 a JSON string.
  *
  *     sql_load CONNINFO SQL COUNT OUTSTANDING CHANNELS BYTES */
 #include "load.h"
