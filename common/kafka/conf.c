@@ -31,7 +31,7 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value,
     return false;
 }
 
-static bool set_all(rd_kafka_conf_t *conf, const char *const (*rows)[2], struct buf *ret_error)
+bool kafka_conf_add(rd_kafka_conf_t *conf, const char *const (*rows)[2], struct buf *ret_error)
 {
     for (; (*rows)[0]; rows++)
         if (!set(conf, (*rows)[0], (*rows)[1], ret_error))
@@ -48,8 +48,8 @@ rd_kafka_conf_t *kafka_conf_new(const char *brokers, const char *name,
     }
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     if (set(conf, "bootstrap.servers", brokers, ret_error) &&
-        set(conf, "client.id", name, ret_error) && set_all(conf, common, ret_error) &&
-        set_all(conf, more, ret_error))
+        set(conf, "client.id", name, ret_error) && kafka_conf_add(conf, common, ret_error) &&
+        kafka_conf_add(conf, more, ret_error))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;

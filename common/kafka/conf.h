@@ -11,6 +11,8 @@
  * -> the configuration, or NULL with the reason in ret_error */
 rd_kafka_conf_t *kafka_conf_new(const char *brokers, const char *name,
                                 const char *const (*more)[2], struct buf *ret_error);
+/* Rows as above. -> false with the reason in ret_error */
+bool kafka_conf_add(rd_kafka_conf_t *conf, const char *const (*rows)[2], struct buf *ret_error);
 /* One line of librdkafka into our log. level: syslog's. From the loop's thread only. */
 void kafka_log(const char *name, int level, const char *text);
 /* -> -EMSGSIZE or -EINVAL: this record will never be taken; -ENOENT: no such topic or

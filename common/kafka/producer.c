@@ -46,6 +46,8 @@ static const char *const brief[][2] = {
     {NULL, NULL},
 };
 
+static const char *const none[][2] = {{NULL, NULL}};
+
 struct kafka_topic {
     struct list link; /* struct kafka_producer::topics */
     rd_kafka_topic_t *topic;
@@ -205,12 +207,16 @@ static void woken(void *owner)
 /* ---- the owner's side */
 
 static rd_kafka_t *new_client(const char *brokers, const char *name, const char *const (*settings)[2],
-                              struct buf *ret_error)
+                              const char *const (*more)[2], struct buf *ret_error)
 {
     char why[256];
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, name, settings, ret_error);
     if (!conf)
         return NULL;
+    if (!kafka_conf_add(conf, more, ret_error)) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
     rd_kafka_conf_set_events(conf,
                              RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
@@ -224,10 +230,10 @@ static rd_kafka_t *new_client(const char *brokers, const char *name, const char 
 }
 
 static int producer_new(struct ev_loop *loop, const char *brokers, const char *name, const char *const (*settings)[2],
-                        const struct kafka_producer_handlers *handlers, void *owner,
+                        const char *const (*more)[2], const struct kafka_producer_handlers *handlers, void *owner,
                         struct kafka_producer **ret_producer, struct buf *ret_error)
 {
-    rd_kafka_t *rk = new_client(brokers, name, settings, ret_error);
+    rd_kafka_t *rk = new_client(brokers, name, settings, more, ret_error);
     if (!rk)
         return -EINVAL;
     struct kafka_producer *p = calloc(1, sizeof *p);
@@ -255,14 +261,22 @@ int kafka_producer_new(struct ev_loop *loop, const char *brokers, const char *na
                        const struct kafka_producer_handlers *handlers, void *owner,
                        struct kafka_producer **ret_producer, struct buf *ret_error)
 {
-    return producer_new(loop, brokers, name, lasting, handlers, owner, ret_producer, ret_error);
+    return producer_new(loop, brokers, name, lasting, none, handlers, owner, ret_producer, ret_error);
 }
 
 int kafka_producer_new_brief(struct ev_loop *loop, const char *brokers, const char *name,
                              const struct kafka_producer_handlers *handlers, void *owner,
                              struct kafka_producer **ret_producer, struct buf *ret_error)
 {
-    return producer_new(loop, brokers, name, brief, handlers, owner, ret_producer, ret_error);
+    return producer_new(loop, brokers, name, brief, none, handlers, owner, ret_producer, ret_error);
+}
+
+int kafka_producer_new_with(struct ev_loop *loop, const char *brokers, const char *name,
+                            const char *const (*more)[2],
+                            const struct kafka_producer_handlers *handlers, void *owner,
+                            struct kafka_producer **ret_producer, struct buf *ret_error)
+{
+    return producer_new(loop, brokers, name, lasting, more, handlers, owner, ret_producer, ret_error);
 }
 
 void kafka_producer_free(struct kafka_producer *p)

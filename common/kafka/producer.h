@@ -31,6 +31,10 @@ int kafka_producer_new(struct ev_loop *loop, const char *brokers, const char *na
 int kafka_producer_new_brief(struct ev_loop *loop, const char *brokers, const char *name,
                              const struct kafka_producer_handlers *handlers, void *owner,
                              struct kafka_producer **ret_producer, struct buf *ret_error);
+/* As kafka_producer_new; settings of librdkafka that replace ours (name, value; NULL at the end): to measure them. */
+int kafka_producer_new_with(struct ev_loop *loop, const char *brokers, const char *name, const char *const (*more)[2],
+                            const struct kafka_producer_handlers *handlers, void *owner,
+                            struct kafka_producer **ret_producer, struct buf *ret_error);
 void kafka_producer_free(struct kafka_producer *p); /* what was not acknowledged is forgotten */
 struct kafka_topic *kafka_producer_topic(struct kafka_producer *p, const char *name);
 /* Copies key and value. token: the owner's, handed back in `delivered`. -> 0, -ENOBUFS (queue full: try after the next

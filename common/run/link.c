@@ -16,6 +16,7 @@
 #define READ_BYTES (64 << 10)    /* room for one read */
 #define READ_BIG_BYTES (1 << 20) /* the same, while a frame larger than that is under way */
 #define KEEP_BYTES (256 << 10)   /* an empty buffer larger than that is given back */
+#define GATHER_BYTES (64 << 10)  /* are written although more is to come */
 #define HEAD_BYTES 5             /* length and type */
 #define LAST_READS 16 /* after a failed write; who goes on sending can't put off the end */
 
@@ -32,6 +33,7 @@ struct link {
     size_t in_at, out_at;
     size_t frame_at;  /* in `out`: where the frame under way begins */
     bool in_frame;    /* between link_begin and link_end */
+    bool gathering;   /* frames wait for those that follow */
     int64_t heard_ns; /* CLOCK_MONOTONIC */
     int error;        /* why it ends */
     bool ending;      /* no more bytes go out; what has come in is handed over, then `down` */
@@ -246,6 +248,15 @@ static bool flush(struct link *l)
     return true;
 }
 
+/* Unless the kernel is full: then on_writable goes on. */
+static void push(struct link *l)
+{
+    if (ev_is_active(&l->writable) || l->freed)
+        return;
+    if (!flush(l) && !l->ending)
+        ev_io_start(l->loop, &l->writable);
+}
+
 static void on_writable(struct ev_loop *loop, ev_io *w, int events)
 {
     struct link *l = w->data;
@@ -286,10 +297,15 @@ void link_end(struct link *l)
     assert(length <= LINK_FRAME_MAX);
     uint32_t wire = htole32((uint32_t)length);
     memcpy(l->out.p + l->frame_at, &wire, sizeof wire);
-    if (ev_is_active(&l->writable))
-        return;
-    if (!flush(l) && !l->ending)
-        ev_io_start(l->loop, &l->writable);
+    if (!l->gathering || link_pending(l) >= GATHER_BYTES)
+        push(l);
+}
+
+void link_gather(struct link *l, bool gather)
+{
+    l->gathering = gather;
+    if (!gather && link_pending(l) > 0)
+        push(l);
 }
 
 void link_send(struct link *l, uint8_t type, struct bytes body)

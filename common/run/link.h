@@ -28,6 +28,8 @@ void link_send(struct link *l, uint8_t type, struct bytes body);
 /* Frames in place: start, append the body to the returned buffer (nothing else of it may be touched), end. */
 struct buf *link_begin(struct link *l, uint8_t type);
 void link_end(struct link *l);
+/* Until it is told false, frames wait for those that follow, 64 KiB at most, and go in one write: for many at once. */
+void link_gather(struct link *l, bool gather);
 size_t link_pending(const struct link *l);  /* bytes not yet taken by the kernel */
 /* Stops reading and handing over: back-pressure on the peer. When it ends while paused, what it had
  * read is not handed over any more. */

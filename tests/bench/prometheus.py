@@ -16,6 +16,11 @@ def histograms(page):
     return result
 
 
+def value(page, name):
+    """Of a metric that is no histogram, summed over its labels."""
+    return sum(float(match[4]) for line in page.splitlines() if (match := LINE.match(line)) and match[1] == name and not match[2])
+
+
 def quantiles_ms(before, after, family):
     """p50, p99, p99.9 of what was recorded between the two pages: upper edges, so within a step (x 1.41)."""
     start, end = histograms(before).get(family, {}), histograms(after).get(family, {})

@@ -118,6 +118,12 @@ class Stack:
     # -- starting and stopping
 
     def start(self):
+        self.start_without_cell()
+        self.start_cell()
+        self.wait_ready()
+        return self
+
+    def start_without_cell(self):
         self.start_postgres()
         self.start_kafka()
         self.migrate()
@@ -125,9 +131,6 @@ class Stack:
         for n in range(self.sequencers):
             self.start_sequencer(number=n + 1)
         self.start_relay()
-        self.start_cell()
-        self.wait_ready()
-        return self
 
     def tool(self, *words, env=None, check=True):
         done = subprocess.run([str(w) for w in words], env={**os.environ, **(env or {})}, capture_output=True, text=True)

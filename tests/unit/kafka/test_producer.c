@@ -298,6 +298,26 @@ START_TEST(bad_brokers_are_refused_with_a_reason)
 }
 END_TEST
 
+START_TEST(settings_that_are_given_replace_ours)
+{
+    static const char *const small[][2] = {{"message.max.bytes", "2000"}, {NULL, NULL}}, *const unknown[][2] = {{"no.such", "1"}, {NULL, NULL}};
+    static char body[3000];
+    struct mock m;
+    struct witness w = {0};
+    struct buf error = {0};
+    mock_init(&m);
+    loop = ev_default_loop(0);
+    ck_assert_int_eq(kafka_producer_new_with(loop, m.brokers, "test", unknown, &handlers, &w, &w.p, &error), -EINVAL);
+    ck_assert_uint_gt(error.n, 0);
+    ck_assert_int_eq(kafka_producer_new_with(loop, m.brokers, "test", small, &handlers, &w, &w.p, &error), 0);
+    w.t = kafka_producer_topic(w.p, TOPIC);
+    ck_assert_int_eq(kafka_produce(w.p, w.t, 0, BYTES("k"), bytes_of(body, sizeof body), 1), -EMSGSIZE);
+    kafka_producer_free(w.p);
+    buf_fini(&error);
+    mock_fini(&m);
+}
+END_TEST
+
 static void open_brief(struct witness *w, const struct mock *m)
 {
     struct buf error = {0};
@@ -378,6 +398,6 @@ UNIT_MAIN("producer", a_record_is_delivered_and_its_token_handed_back,
           a_fatal_error_is_told_once_and_refuses_no_record,
           the_producer_may_be_freed_inside_of_delivered,
           a_producer_with_records_on_their_way_is_freed_without_waiting_for_them,
-          bad_brokers_are_refused_with_a_reason,
+          bad_brokers_are_refused_with_a_reason, settings_that_are_given_replace_ours,
           a_brief_one_keeps_the_order,
           a_brief_one_gives_up_in_time_and_goes_on_when_the_broker_is_back, a_brief_one_tries_once)

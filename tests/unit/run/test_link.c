@@ -125,6 +125,30 @@ START_TEST(a_frame_may_be_built_in_place)
 }
 END_TEST
 
+START_TEST(gathered_frames_go_in_one_write_and_never_more_than_64_kib_wait)
+{
+    struct end e;
+    static char have[128 << 10], body[1000];
+    int fd = end_init(&e);
+    link_gather(e.link, true);
+    link_send(e.link, 7, BYTES("abc"));
+    link_send(e.link, 8, BYTES("de"));
+    ck_assert_int_eq(recv(fd, have, sizeof have, 0), -1);
+    ck_assert_uint_eq(link_pending(e.link), 15);
+    link_gather(e.link, false);
+    ck_assert_int_eq(recv(fd, have, sizeof have, 0), 15);
+    ck_assert_int_eq(memcmp(have, "\4\0\0\0\7abc\3\0\0\0\10de", 15), 0);
+    link_gather(e.link, true);
+    for (int i = 0; i < 80; i++) {
+        link_send(e.link, 9, bytes_of(body, sizeof body));
+        ck_assert_uint_lt(link_pending(e.link), 64 << 10);
+    }
+    ck_assert_int_ge(recv(fd, have, sizeof have, 0), 64 << 10);
+    link_free(e.link);
+    close(fd);
+}
+END_TEST
+
 START_TEST(frames_arrive_whole_however_the_bytes_are_cut)
 {
     struct end e;
@@ -392,7 +416,7 @@ START_TEST(hearing_is_remembered)
 END_TEST
 
 UNIT_MAIN("run/link", a_frame_is_little_endian_length_type_and_body,
-          a_frame_may_be_built_in_place, frames_arrive_whole_however_the_bytes_are_cut,
+          a_frame_may_be_built_in_place, gathered_frames_go_in_one_write_and_never_more_than_64_kib_wait, frames_arrive_whole_however_the_bytes_are_cut,
           at_most_256_frames_are_handed_over_in_a_turn,
           megabytes_go_both_ways_in_order_and_drained_is_called,
           a_link_may_be_freed_inside_frame, a_link_may_be_freed_inside_drained,
