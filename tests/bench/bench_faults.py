@@ -10,7 +10,7 @@ import statistics
 import sys
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -175,16 +175,15 @@ class Probes:
         waiting = {(c, g) for c in self.channels for g in range(1, self.stack.gateways + 1)}
         for channel in self.channels:
             self.pool.submit(self._publish, channel, data, end - 5)
-        latest, closed = since, []
+        latest, slow = since, Counter()
         while waiting and time.monotonic() < end:
             told = self.crowd.hear(0.2)
-            if told and told[0] == "closed":
-                closed.append(told[1:])
             if told and told[0] == "seen" and told[2] == data:
                 waiting.discard((told[1], told[3]))
                 latest = max(latest, told[4])
                 if latest - since > SLOW:
-                    self.why = f" last: {told[1]} on gateway {told[3]}; watchers closed: {closed}; publishing: {self.last[-2:]}"
+                    slow[told[3]] += 1
+                    self.why = f" late: {dict(slow)} by gateway; last: {told[1]} on gateway {told[3]}; publishing: {self.last[-2:]}"
         if waiting:
             return None, f"{len(waiting)} of {len(self.channels) * self.stack.gateways} missing: {sorted(waiting)[:6]}; publishing: {self.last[-2:]}"
         return (latest - since) * 1000, None
@@ -199,7 +198,8 @@ def run(stack, o, say=lambda text: print(text, file=sys.stderr, flush=True)):
     dice = random.Random(o.seed)
     channels = [f"fault-{n}" for n in range(o.channels)]
     crowd = Crowd(urls=[stack.ws()] + [stack.ws(g) for g in range(1, stack.gateways + 1)], channels=channels, channels_each=2,
-                  subscribers=o.subscribers, rate=o.rate / 5, python=o.sdk, javascript=min(1, o.sdk), seed=o.seed, patience=60)
+                  subscribers=o.subscribers, rate=o.rate / 5, python=o.sdk, javascript=min(1, o.sdk), seed=o.seed, patience=60,
+                  diary=o.keep_logs and f"{o.keep_logs}/watchers.log")
     try:
         crowd.wait("began", 60)
         load = Load(stack, channels, o.rate * 4 / 5, o.seed).start()
@@ -280,13 +280,15 @@ def arguments(words=None):
     parser.add_argument("--two", type=float, default=0.25, help="how often two faults come at once, 0 to 1")
     parser.add_argument("--longest", type=float, default=6, help="seconds of a stop or a cut")
     parser.add_argument("--only", help="faults whose 'kind role' this expression finds")
-    parser.add_argument("--keep-logs", metavar="DIR", help="copies the logs of all processes there")
+    parser.add_argument("--keep-logs", metavar="DIR", help="copies the logs of all processes there, and a diary of the watchers")
     return parser.parse_args(words)
 
 
 def main():
     o = arguments()
     stack = FaultStack(gateways=o.gateways, workers=o.workers)
+    if o.keep_logs:
+        Path(o.keep_logs).mkdir(parents=True, exist_ok=True)
     try:
         result = run(stack.start(), o)
     finally:

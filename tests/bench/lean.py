@@ -41,6 +41,11 @@ class Person:
         self.ws, self.connected, self.leaving, self.asked, self.id, self.away = None, False, False, {}, 0, 0
         self.heard, self.lost = time.monotonic(), None
 
+    def note(self, text):
+        """A line of the watchers' diary."""
+        if self.watches is not None and self.crowd.diary:
+            print(time.strftime("%T", time.gmtime()) + f"{time.time() % 1:.3f}"[1:], f"gateway {self.watches}", text, file=self.crowd.diary, flush=True)
+
     # -- what it says
 
     def command(self, what, verb, **fields):
@@ -75,14 +80,14 @@ class Person:
                                                        compression=None)
             except Exception as error:
                 self.crowd.counts[f"connect failed: {type(error).__name__}"] += 1
+                self.note(f"connect failed: {error!r}")
                 await asyncio.sleep(random.uniform(0.05, 0.4))
                 continue
             try:
                 await self.session()
             except websockets.ConnectionClosed as closed:
                 self.crowd.counts[f"closed {closed.rcvd.code if closed.rcvd else 'without a code'}"] += 1
-                if self.watches is not None and closed.rcvd:
-                    self.crowd.pipe.send(("closed", self.watches, closed.rcvd.code))
+                self.note(f"closed: {closed}")
             except OSError:
                 pass
             finally:
@@ -95,6 +100,7 @@ class Person:
 
     async def session(self):
         self.asked, self.id, self.heard = {}, 0, time.monotonic()
+        self.note("open")
         for channel, track in self.tracks.items():
             if track.wants_end:
                 self.begin_anew(channel)
@@ -126,6 +132,7 @@ class Person:
         error = message.get("error")
         if error:
             self.crowd.counts[f"{what[0]} refused: {error['code']}"] += 1
+            self.note(f"{what[0]} refused: {error['code']}")
         if what[0] == "connect":
             self.connected = not error
             if error:
@@ -153,6 +160,7 @@ class Person:
         if self.lost and not any(what[0] == "subscribe" for what in self.asked.values()):
             self.crowd.reconnects.append((self.lost, (time.monotonic() - self.lost) * 1000))
             self.lost = None
+        self.note(f"subscribed {track.channel} recovered={recovered} with={len(result.get('publications', ()))}")
         track.epoch, track.position = result["epoch"], offset
         if self.told:
             self.told.subscribed(f"default/{track.channel}")
@@ -217,6 +225,7 @@ class CrowdProcess:
         self.random = random.Random(options["seed"])
         self.published, self.counts, self.faults, self.delivered = checker.Published(), Counter(), [], 0
         self.people, self.sdk, self.restless, self.tasks = [], [], True, set()
+        self.diary = open(options["diary"], "w") if options.get("diary") else None
         self.texts = {}, {}
         self.late_ms = 0  # how long our own loop stood still at most: what it saw, it saw so much later
         self.arrivals, self.reconnects = [], []  # (when it was published, ms); (when it was lost, ms)
@@ -365,7 +374,8 @@ def crowd_process(pipe, options):
 
 class Crowd:
     """options: urls (the public one, then each gateway's own), channels, channels_each, subscribers, rate (of publishes by
-    clients), python, javascript (SDK clients), seed, patience (seconds), churn (False: they stay)."""
+    clients), python, javascript (SDK clients), seed, patience (seconds), churn (False: they stay), diary (a file: what befell the
+    watchers)."""
 
     def __init__(self, **options):
         context = multiprocessing.get_context("spawn")
