@@ -5,6 +5,7 @@ by offset, come and go, and write down everything they are told. The checker jud
 ("seen", channel, data, gateway, time) for publications whose data begins with PROBE, by watchers."""
 
 import asyncio
+import gc
 import json
 import multiprocessing
 import pickle
@@ -369,6 +370,7 @@ class CrowdProcess:
 
 
 def crowd_process(pipe, options):
+    gc.disable()  # a full collection over millions of notes stands still for seconds, and what is seen meanwhile is seen late
     asyncio.run(CrowdProcess(pipe, options).run())
 
 
