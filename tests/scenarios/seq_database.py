@@ -1,6 +1,7 @@
 """Databases and sequencers of their own, for scenarios of one room. CELLCAST_PG: conninfo of a server where databases may
 be made (without it, that of the stack); CELLCAST_BUILD: meson's build directory."""
 
+import itertools
 import json
 import os
 import signal
@@ -105,10 +106,19 @@ def db(conninfo):
         yield c
 
 
+SINGLE_PORTS = range(30100, 32700)  # above those of stack.py, below the ephemeral ones: no client takes one meanwhile
+_ports = (SINGLE_PORTS[n % len(SINGLE_PORTS)] for n in itertools.count(os.getpid() * 40))
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """Another one at each call."""
+    for port in _ports:
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 class Sequencer:
