@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from idle import frame, open_many, read_frame, read_replies
+from idle import open_many, read_frame, subscribe_all
 from sdk import Person
 from stack import BUILD, wait_until
 
@@ -16,15 +16,15 @@ MESSAGES, BYTES, BATCH = 500, 20000, 10
 def slow_reader(stack, channel):
     """A socket that is subscribed and reads nothing more."""
     (sock,) = open_many(stack.slot_base + 1, 1)
-    sock.sendall(frame("\n".join(json.dumps(c) for c in ({"id": 1, "connect": {}}, {"id": 2, "subscribe": {"channel": channel}})).encode()))
-    read_replies(sock, 2)
+    subscribe_all([sock], channel)
     return sock
 
 
 def publish(stack, channel):
+    data = json.dumps("x" * BYTES)
     with stack.sql(autocommit=True) as sql:
         for _ in range(MESSAGES // BATCH):
-            sql.execute("select cellcast.publish(%s, %s::json) from generate_series(1, %s)", (channel, json.dumps("x" * BYTES), BATCH))
+            sql.execute("select cellcast.publish(%s, %s::json) from generate_series(1, %s)", (channel, data, BATCH))
 
 
 def read_until(sock, last):
