@@ -10,7 +10,7 @@ from idle import open_many, read_frame, subscribe_all
 from sdk import Person
 from stack import BUILD, wait_until
 
-MESSAGES, BYTES, BATCH = 500, 20000, 10
+MESSAGES, BYTES, BATCH = 300, 10000, 10  # far more than a socket and the rings hold
 
 
 def slow_reader(stack, channel):
