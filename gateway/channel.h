@@ -88,7 +88,7 @@ struct channel {
     uint32_t flush_at;         /* the walk over subs goes on here */
     bool flush_again : 1;      /* and starts anew afterwards */
     bool batched : 1;          /* waits for more news */
-    bool ephemeral : 1;        /* its publications have no number; head, ring and cursors are of this gateway's own counting */
+    bool ephemeral : 1;        /* its publications have no number; head, ring and cursors are this gateway's own count */
     bool conflates : 1;        /* who is slow goes on with the newest (slow.h) */
     bool astray : 1;           /* its worker says that it is not its own: told again soon */
     bool heard : 1;            /* a canary's: somebody of ours listens (canary.h) */

@@ -41,7 +41,8 @@ struct connection *connection_new(struct gateway *g, struct ws_socket *socket, s
     return c;
 }
 
-void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client, struct bytes info)
+void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client,
+                         struct bytes info)
 {
     char *texts = malloc(tenant.n + user.n + info.n + 1), *at = texts;
     assert(texts);

@@ -107,7 +107,8 @@ struct connection_extras *connection_extras(struct connection *c); /* made if th
 void connection_tidy(struct connection *c); /* drops them when nothing in them is in use */
 
 /* tenant, user, info: see connection::texts. */
-void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client, struct bytes info);
+void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client,
+                         struct bytes info);
 
 /* Deadlines: after changing one of the *_ns fields. */
 void connection_rearm(struct connection *c);

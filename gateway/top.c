@@ -181,8 +181,8 @@ static void put_row(struct buf *into, const struct row *r)
     json_append_string(into, r->name);
     buf_append_str(into, ",\"user\":");
     json_append_string(into, r->user);
-    buf_printf(into, ",\"deliveries\":%.1f,\"bytes\":%.1f,\"listeners\":%u,\"behind\":%u}", r->deliveries, r->bytes, r->listeners,
-               r->behind);
+    buf_printf(into, ",\"deliveries\":%.1f,\"bytes\":%.1f,\"listeners\":%u,\"behind\":%u}", r->deliveries, r->bytes,
+               r->listeners, r->behind);
 }
 
 void top_answer(struct gateway *g, struct bytes question, struct buf *into)

@@ -100,18 +100,22 @@ static double number(const json_t *row, const char *name)
     return json_number_value(json_object_get(row, name));
 }
 
+static void print_row(const json_t *row)
+{
+    const char *user = json_string_value(json_object_get(row, "user"));
+    printf("%13.1f %13.0f %10.0f %7.0f  %s", number(row, "deliveries"), number(row, "bytes"), number(row, "listeners"),
+           number(row, "behind"), json_string_value(json_object_get(row, "name")));
+    printf("%s%s\n", user && *user ? "  " : "", user ? user : "");
+}
+
 static void print(const char *what, json_t *rows, const struct ctl_options *o)
 {
     struct line *lines;
     size_t n = sort(rows, o->by, &lines);
-    printf("%13s %13s %10s %7s  %s\n", "DELIVERIES/s", "BYTES/s", strcmp(what, "connections") == 0 ? "CHANNELS" : "LISTENERS", "BEHIND",
-           "NAME");
-    for (size_t i = 0; i < n && i < (size_t)o->rows; i++) {
-        const json_t *row = lines[i].row;
-        const char *user = json_string_value(json_object_get(row, "user"));
-        printf("%13.1f %13.0f %10.0f %7.0f  %s%s%s\n", number(row, "deliveries"), number(row, "bytes"), number(row, "listeners"),
-               number(row, "behind"), json_string_value(json_object_get(row, "name")), user && *user ? "  " : "", user ? user : "");
-    }
+    const char *listeners = strcmp(what, "connections") == 0 ? "CHANNELS" : "LISTENERS";
+    printf("%13s %13s %10s %7s  %s\n", "DELIVERIES/s", "BYTES/s", listeners, "BEHIND", "NAME");
+    for (size_t i = 0; i < n && i < (size_t)o->rows; i++)
+        print_row(lines[i].row);
     free(lines);
 }
 

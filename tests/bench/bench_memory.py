@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 
-from idle import anonymous_bytes, close_all, open_many, say
+from idle import anonymous_bytes, close_all, open_many, say, subscribe_all
 from stack import BUILD, REPO
 
 sys.path.insert(0, str(REPO / "tests/unit/gateway/process"))
@@ -36,11 +36,12 @@ def configuration():
 
 
 def subscribe(*channels):
-    return [{"id": 2 + i, "subscribe": {"channel": channel}} for i, channel in enumerate(channels)]
+    return [{"id": 10 + i, "subscribe": {"channel": channel}} for i, channel in enumerate(channels)]
 
 
 def lws_bytes_per_connection(n):
-    program = subprocess.Popen([BUILD / "tests/unit/gateway/bench_gateway_bare_ws"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    bare = BUILD / "tests/unit/gateway/bench_gateway_bare_ws"
+    program = subprocess.Popen([bare], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         port = int(program.stdout.readline())
         warm = open_many(port, n // 2)
@@ -71,8 +72,7 @@ class Clients:
 
     def __init__(self, port, n, a, first=0):
         self.a, self.first, self.socks = a, first, open_many(port, n)
-        say(self.socks, lambda i: [{"id": 1, "connect": {}}])
-        say(self.socks, lambda i: subscribe("lobby"))
+        subscribe_all(self.socks, "lobby")
 
     def subscribe_more(self):
         say(self.socks, lambda i: subscribe(*(f"shared-{k}" for k in range(self.a.subscriptions))))

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-from idle import anonymous_bytes, close_all, cpu_seconds, frame, open_many, read_replies
+from idle import anonymous_bytes, close_all, cpu_seconds, open_many, subscribe_all
 from stack import CONFIGURATION, Stack
 
 OFFSET = re.compile(rb'"offset":(\d+)[,}]')
@@ -69,19 +69,17 @@ class QuietStack(Stack):
         super().start_cell("--gateway-option=ping-interval=1h", *more)
 
 
-def subscribe(clients, channel):
-    said = "\n".join(json.dumps(c) for c in ({"id": 1, "connect": {}}, {"id": 2, "subscribe": {"channel": channel}}))
-    for client in clients:
-        client.sock.sendall(frame(said.encode()))
-    for client in clients:
-        read_replies(client.sock, 2)
+def clients_of(port, n, channel):
+    socks = open_many(port, n)
+    subscribe_all(socks, channel)
+    return [Client(sock) for sock in socks]
 
 
 def publish(stack, channel, n, size):
-    data = json.dumps("x" * size)
+    data, statement = json.dumps("x" * size), "select cellcast.publish(%s, %s::json) from generate_series(1, %s)"
     with stack.sql(autocommit=True) as sql:
         for start in range(0, n, BATCH):
-            sql.execute("select cellcast.publish(%s, %s::json) from generate_series(1, %s)", (channel, data, min(BATCH, n - start)))
+            sql.execute(statement, (channel, data, min(BATCH, n - start)))
 
 
 def wait_for(clients, last, seconds=120):
@@ -117,21 +115,20 @@ def deliver(stack, pid, channel, clients, readers, n, size):
 
 def measure(a, stack):
     channel, port, pid = "slow", stack.slot_base + 1, stack.pid("gateway-1")
-    fast = [Client(sock) for sock in open_many(port, a.clients - a.slow)]
-    subscribe(fast, channel)
+    fast = clients_of(port, a.clients - a.slow, channel)
     readers = Readers()
     readers.add(fast)
     readers.start()
     alone = deliver(stack, pid, channel, fast, readers, a.messages, a.bytes)
-    slow = [Client(sock) for sock in open_many(port, a.slow)]
-    subscribe(slow, channel)
+    slow = clients_of(port, a.slow, channel)
     for client in slow:
         client.last = fast[0].last
     before = anonymous_bytes(pid)
     beside = deliver(stack, pid, channel, fast, readers, a.messages, a.bytes)
-    row = {"gateway_growth_bytes": anonymous_bytes(pid) - before, "kernel_bytes_per_slow_reader": kernel_bytes(port, slow) // a.slow,
-           "missed_bytes_per_slow_reader": a.messages * a.bytes, "cpu_us_alone": round(alone * 1e6, 2), "cpu_us_beside_slow": round(beside * 1e6, 2),
-           "cpu_ratio": round(beside / alone, 3)}
+    row = {"gateway_growth_bytes": anonymous_bytes(pid) - before,
+           "kernel_bytes_per_slow_reader": kernel_bytes(port, slow) // a.slow,
+           "missed_bytes_per_slow_reader": a.messages * a.bytes,
+           "cpu_us_alone": round(alone * 1e6, 2), "cpu_us_beside_slow": round(beside * 1e6, 2), "cpu_ratio": round(beside / alone, 3)}
     readers.add(slow)
     wait_for(slow, fast[0].last)
     readers.stopping = True
@@ -153,7 +150,8 @@ def main():
     finally:
         stack.stop()
     failed = [name for name, most in MOST.items() if row[name] > most] + ["holes"] * (row["holes"] > 0)
-    print(json.dumps({"bench": "slow", "clients": a.clients, "slow": a.slow, **row, "most": MOST, "failed": failed, "holds": not failed}))
+    print(json.dumps({"bench": "slow", "clients": a.clients, "slow": a.slow, **row, "most": MOST, "failed": failed,
+                      "holds": not failed}))
     return 1 if failed else 0
 
 

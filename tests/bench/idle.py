@@ -94,6 +94,11 @@ def say(socks, commands):
             read_replies(socks[i], len(told[i]))
 
 
+def subscribe_all(socks, channel):
+    """Connects as nobody and subscribes."""
+    say(socks, lambda i: [{"id": 1, "connect": {}}, {"id": 2, "subscribe": {"channel": channel}}])
+
+
 def close_all(socks):
     for sock in socks:
         sock.close()
