@@ -5,7 +5,7 @@ import sys
 
 import jwt
 
-from compare import Cellcast, Floor, alternate, generate, ratio, well
+from compare import Cellcast, Floor, alternate, generate, median, ratio, well
 from stack import KEY
 from workload import options
 
@@ -26,28 +26,43 @@ class WithQuiet(Cellcast):
         super().__init__(o.gateways)
         self.o, self.alone, self.during = o, [], []
 
+    def quiet(self, reports, name):
+        reports.append(quiet(self.stack, self.o.quiet, 3 * self.o.messages, f"{name}{self.runs}"))
+
     def run(self, **flags):
-        again = lambda reports, name: reports.append(quiet(self.stack, self.o.quiet, 3 * self.o.messages, f"{name}{self.runs}"))
-        again(self.alone, "alone")
-        return super().run(beside=lambda: again(self.during, "during"), **flags)
+        self.quiet(self.alone, "alone")
+        return super().run(beside=lambda: self.quiet(self.during, "during"), **flags)
+
+
+class FloorWithQuiet(Floor):
+    """The quiet tenant of Cellcast while it is the floor that floods: what the machine does to a neighbour, without our doing."""
+
+    def __init__(self, cellcast):
+        super().__init__(cellcast.o.gateways)
+        self.cellcast, self.during = cellcast, []
+
+    def run(self, **flags):
+        return super().run(beside=lambda: self.cellcast.quiet(self.during, "floor"), **flags)
 
 
 def p99_ms(reports):
-    return round(max(r["latency_us"]["kernel"]["p99"] for r in reports) / 1000, 2)
+    return round(median(reports, lambda r: r["latency_us"]["kernel"]["p99"]) / 1000, 2)
 
 
 def main():
     o = options("everyone", connections=50000, gateways=5, messages=6, rounds=2, payload=200, quiet=100)
     cellcast = WithQuiet(o)
-    runs = alternate([cellcast, Floor(o.gateways)], o.rounds, connections=o.connections, rate=1, per="3s", messages=o.messages,
+    floor = FloorWithQuiet(cellcast)
+    runs = alternate([cellcast, floor], o.rounds, connections=o.connections, rate=1, per="3s", messages=o.messages,
                      payload=o.payload, processes=o.gateways, connect_rate=4000, subscribe_timeout="60s")
     last = ratio(runs, "cellcast", "floor", lambda run: run["last_subscriber_kernel"]["p50"])
-    alone, during = p99_ms(cellcast.alone), p99_ms(cellcast.during)
-    quiets = cellcast.alone + cellcast.during
+    alone, during, beside_floor = p99_ms(cellcast.alone), p99_ms(cellcast.during), p99_ms(floor.during)
+    quiets = cellcast.alone + cellcast.during + floor.during
     holds = (well(runs) and all(r["ok"] for r in quiets) and last <= LAST_MOST and during <= QUIET_RATIO * alone
              and during - alone <= QUIET_MORE_MS)
     print(json.dumps({"bench": "everyone", "options": vars(o), "last_subscriber_vs_floor": last, "quiet_p99_ms_alone": alone,
-                      "quiet_p99_ms_during": during, "quiet_failures": [r["failures"] for r in quiets], "runs": runs,
+                      "quiet_p99_ms_during": during, "quiet_p99_ms_beside_floor": beside_floor,
+                      "quiet_failures": [r["failures"] for r in quiets], "runs": runs,
                       "claim": f"last_subscriber_vs_floor <= {LAST_MOST}, quiet_p99_ms_during within {QUIET_RATIO} x and "
                       f"{QUIET_MORE_MS} ms of quiet_p99_ms_alone", "holds": holds}))
     return 0 if holds else 1

@@ -18,6 +18,7 @@
 
 #define TICK_S 0.02
 #define SETTLE_NS (300 * NS_PER_MS) /* between the last subscription and the first message */
+#define GRACE_NS (200 * NS_PER_MS)  /* after the last delivery, for a repeat that comes late */
 #define RESERVED_FILES 64           /* of a process, for all but its connections */
 
 struct conductor {
@@ -31,6 +32,7 @@ struct conductor {
     int64_t started_ns, joined_ns, begun_ns; /* CLOCK_MONOTONIC; 0: not yet */
     int64_t quiet_ns;              /* since when nothing more is delivered, or published */
     uint64_t delivered, published; /* at that time */
+    int64_t complete_ns;           /* when nothing was missing any more; 0: not yet */
     struct effort before;
     const char *ended_by;
     bool failed_to_join;
@@ -136,9 +138,13 @@ static void while_publishing(struct conductor *c, const struct report *sum, int6
         c->quiet_ns = now;
     c->delivered = sum->delivered;
     c->published = published;
-    if (board_all_published(c->board) && is_complete(c, sum))
+    if (!board_all_published(c->board))
+        return;
+    if (!c->complete_ns && is_complete(c, sum))
+        c->complete_ns = now;
+    if (c->complete_ns && now - c->complete_ns >= GRACE_NS)
         end(c, "messages");
-    else if (board_all_published(c->board) && now - c->quiet_ns >= o->linger * NS_PER_MS)
+    else if (!c->complete_ns && now - c->quiet_ns >= o->linger * NS_PER_MS)
         end(c, "linger");
 }
 
