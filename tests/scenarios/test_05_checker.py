@@ -1,11 +1,8 @@
 """The checker catches each violation that it is there for."""
 
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 from checker import Answer, Observed, Published, Told, check  # noqa: E402
 
 ROWS = [(1, 10, '"a"'), (2, 20, '"b"'), (3, 30, '"c"')]

@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import sys
 import threading
 import time
 from pathlib import Path
@@ -11,7 +10,6 @@ import pytest
 
 from sdk import Person
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 from checker import Observed, Published, check  # noqa: E402
 
 

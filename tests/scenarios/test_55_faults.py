@@ -1,11 +1,8 @@
 """A short fault run of the bench: whatever dies, stops or is cut off, nothing is lost, invented, repeated or reordered."""
 
-import sys
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 import bench_faults  # noqa: E402
 from fault_stack import FaultStack  # noqa: E402
 

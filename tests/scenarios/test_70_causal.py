@@ -6,9 +6,7 @@ import json
 import os
 import re
 import signal
-import sys
 import time
-from pathlib import Path
 
 import centrifuge
 import psycopg
@@ -17,7 +15,6 @@ import pytest
 from sdk import JsPerson, Person
 from stack import wait_until
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 from checker import Told, check_causal  # noqa: E402
 
 

@@ -4,14 +4,12 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from stack import KEY, wait_until
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "bench"))
 from compare import BENCH, Floor, generate  # noqa: E402
 
 
