@@ -231,6 +231,19 @@ struct ws_socket *edges_connect(struct gateway *g)
     return s;
 }
 
+struct ws_socket *edges_reader(struct gateway *g, const char *channel)
+{
+    char text[200];
+    struct ws_socket *s = edges_connect(g);
+    snprintf(text, sizeof text, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"%s\"}}", channel);
+    edges_say(s, text);
+    snprintf(text, sizeof text, "default/%s", channel);
+    edges_subscribed(g, text, strncmp(channel, "typing:", 7) != 0, 0);
+    free(edges_take(s));
+    s->writes = 0;
+    return s;
+}
+
 void edges_leave(struct ws_socket *s)
 {
     connection_free(s->connection);

@@ -43,6 +43,8 @@ void edges_configure(struct gateway *g, bool ephemeral); /* anew: namespace typi
 void edges_pass(struct gateway *g, int64_t ms); /* time: the wheel turns, then the end of the loop's turn */
 
 struct ws_socket *edges_connect(struct gateway *g); /* upgraded, no connect yet */
+/* Connected and subscribed, at epoch 1 and head 0 (typing:…, which is ephemeral: 0 and 0); what it was told is forgotten. */
+struct ws_socket *edges_reader(struct gateway *g, const char *channel);
 void edges_leave(struct ws_socket *s);              /* the socket has gone: frees both */
 /* Says one message; ends the turn. */
 void edges_say(struct ws_socket *s, const char *message);

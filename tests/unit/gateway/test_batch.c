@@ -6,8 +6,6 @@
 
 #include "core/clock.h"
 
-#include <stdio.h>
-
 #define MS NS_PER_MS
 
 static struct gateway_options options;
@@ -18,19 +16,6 @@ static void start(void)
     gateway_options_default(&options);
     options.ping_interval = 3600000; /* nobody answers a ping here */
     edges_start(&g, &options);
-}
-
-static struct ws_socket *reader(const char *channel)
-{
-    char text[200];
-    struct ws_socket *s = edges_connect(&g);
-    snprintf(text, sizeof text, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"%s\"}}", channel);
-    edges_say(s, text);
-    snprintf(text, sizeof text, "default/%s", channel);
-    edges_subscribed(&g, text, strncmp(channel, "typing:", 7) != 0, 0);
-    free(edges_take(s));
-    s->writes = 0;
-    return s;
 }
 
 START_TEST(the_load_is_the_part_of_the_last_moments_that_was_work)
@@ -53,7 +38,7 @@ END_TEST
 START_TEST(nothing_waits_up_to_half_of_the_time)
 {
     start();
-    struct ws_socket *s = reader("news");
+    struct ws_socket *s = edges_reader(&g, "news");
     g.batch.load = 0.5;
     edges_publish(&g, "default/news", 1, 1, "1");
     edges_publish(&g, "default/news", 1, 2, "1");
@@ -66,7 +51,7 @@ END_TEST
 START_TEST(the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one_write)
 {
     start();
-    struct ws_socket *s = reader("news");
+    struct ws_socket *s = edges_reader(&g, "news");
     g.batch.load = 0.9;
     for (uint64_t seq = 1; seq <= 5; seq++)
         edges_publish(&g, "default/news", 1, seq, "1");
@@ -92,7 +77,7 @@ END_TEST
 START_TEST(the_wait_grows_with_the_load_and_the_earliest_goes_first)
 {
     start();
-    struct ws_socket *a = reader("a"), *b = reader("b");
+    struct ws_socket *a = edges_reader(&g, "a"), *b = edges_reader(&g, "b");
     g.batch.load = 0.75;
     for (uint64_t seq = 1; seq <= 2; seq++) {
         edges_publish(&g, "default/a", 1, seq, "1");
@@ -113,7 +98,7 @@ END_TEST
 START_TEST(a_reply_takes_along_what_waits)
 {
     start();
-    struct ws_socket *s = reader("news");
+    struct ws_socket *s = edges_reader(&g, "news");
     g.batch.load = 1;
     edges_publish(&g, "default/news", 1, 1, "1");
     edges_publish(&g, "default/news", 1, 2, "1");
@@ -130,7 +115,7 @@ END_TEST
 START_TEST(ephemeral_channels_and_those_of_a_namespace_without_delay_do_not_wait)
 {
     start();
-    struct ws_socket *typing = reader("typing:x"), *news = reader("news");
+    struct ws_socket *typing = edges_reader(&g, "typing:x"), *news = edges_reader(&g, "news");
     g.batch.load = 1;
     hub_find(&g, BYTES("default/news"))->batch_ms = 0;
     for (uint64_t seq = 1; seq <= 2; seq++) {
@@ -146,7 +131,7 @@ END_TEST
 START_TEST(a_channel_that_waits_may_go)
 {
     start();
-    struct ws_socket *s = reader("news");
+    struct ws_socket *s = edges_reader(&g, "news");
     g.batch.load = 1;
     edges_publish(&g, "default/news", 1, 1, "1");
     edges_publish(&g, "default/news", 1, 2, "1");

@@ -18,19 +18,6 @@ static void start(void)
     edges_start(&g, &options);
 }
 
-static struct ws_socket *reader(const char *channel)
-{
-    char text[200];
-    struct ws_socket *s = edges_connect(&g);
-    snprintf(text, sizeof text, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"%s\"}}", channel);
-    edges_say(s, text);
-    snprintf(text, sizeof text, "default/%s", channel);
-    edges_subscribed(&g, text, strncmp(channel, "typing:", 7) != 0, 0);
-    free(edges_take(s));
-    s->writes = 0;
-    return s;
-}
-
 static int count(struct ws_socket *s)
 {
     char *text = edges_take(s);
@@ -97,7 +84,7 @@ END_TEST
 START_TEST(a_publish_goes_to_the_broker_and_is_answered_when_it_took_it)
 {
     start();
-    struct ws_socket *s = reader("typing:a");
+    struct ws_socket *s = edges_reader(&g, "typing:a");
     edges_say(s, "{\"id\":3,\"publish\":{\"channel\":\"typing:a\",\"data\":{\"x\":1}}}");
     ck_asked("ephemeral default/typing:a {\"x\":1}\n");
     ck_not_asked("publish default/typing:a");
@@ -124,7 +111,7 @@ START_TEST(without_a_broker_a_publish_is_refused_at_once)
         {-EMSGSIZE, "{\"id\":3,\"error\":{\"code\":107,\"message\":\"bad request\"}}"},
     };
     start();
-    struct ws_socket *s = reader("typing:a");
+    struct ws_socket *s = edges_reader(&g, "typing:a");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         edges.broker_error = cases[i].error;
         edges_say(s, "{\"id\":3,\"publish\":{\"channel\":\"typing:a\",\"data\":1}}");
@@ -139,7 +126,7 @@ END_TEST
 START_TEST(after_and_a_key_are_refused_rather_than_dropped)
 {
     start();
-    struct ws_socket *s = reader("typing:a");
+    struct ws_socket *s = edges_reader(&g, "typing:a");
     const char *refused = "{\"id\":3,\"error\":{\"code\":108,\"message\":\"not available\"}}";
     edges_say(s, "{\"id\":3,\"rpc\":{\"method\":\"cellcast.publish\","
                  "\"data\":{\"channel\":\"typing:a\",\"data\":1,\"idempotency_key\":\"k\"}}}");
@@ -175,8 +162,8 @@ END_TEST
 START_TEST(quiet_channels_are_not_swept)
 {
     start();
-    reader("typing:a");
-    reader("news");
+    edges_reader(&g, "typing:a");
+    edges_reader(&g, "news");
     edges_pass(&g, 60000);
     sweep_heads(&g);
     ck_asked("head default/news");
@@ -190,11 +177,11 @@ END_TEST
 START_TEST(a_publication_goes_to_those_who_are_there_without_an_offset)
 {
     start();
-    struct ws_socket *a = reader("typing:a"), *b = reader("typing:a");
+    struct ws_socket *a = edges_reader(&g, "typing:a"), *b = edges_reader(&g, "typing:a");
     pass("default/typing:a", "{\"x\":1}");
     ck_told(a, "{\"push\":{\"channel\":\"typing:a\",\"pub\":{\"data\":{\"x\":1}}}}");
     ck_told(b, "{\"push\":{\"channel\":\"typing:a\",\"pub\":{\"data\":{\"x\":1}}}}");
-    struct ws_socket *late = reader("typing:a");
+    struct ws_socket *late = edges_reader(&g, "typing:a");
     ck_assert_int_eq(count(late), 0);
     pass("default/typing:a", "2");
     ck_assert_int_eq(count(a) + count(b) + count(late), 3);
@@ -208,7 +195,7 @@ END_TEST
 START_TEST(who_does_not_read_is_passed_over_and_costs_no_memory)
 {
     start();
-    struct ws_socket *slow = reader("typing:a"), *quick = reader("typing:a");
+    struct ws_socket *slow = edges_reader(&g, "typing:a"), *quick = edges_reader(&g, "typing:a");
     slow->full = true;
     pass("default/typing:a", "0"); /* the socket keeps this one */
     for (int i = 0; i < 1000; i++)
@@ -243,7 +230,7 @@ static void pour(const char *channel, uint64_t seq, int n, const char *data)
 START_TEST(a_flood_keeps_the_newest_of_one_turn)
 {
     start();
-    struct ws_socket *s = reader("typing:a");
+    struct ws_socket *s = edges_reader(&g, "typing:a");
     pour("default/typing:a", 0, 1000, "1");
     ck_assert_uint_lt(g.rings.bytes, 100000);
     edges_pass(&g, 0);
@@ -259,7 +246,7 @@ START_TEST(what_does_not_fit_one_write_goes_with_the_next)
     char big[9000] = "\"";
     memset(big + 1, 'x', 8000);
     strcat(big, "\"");
-    struct ws_socket *s = reader("typing:a");
+    struct ws_socket *s = edges_reader(&g, "typing:a");
     pour("default/typing:a", 0, 5, big);
     edges_pass(&g, 0);
     ck_assert_int_eq(count(s), 5);
@@ -275,7 +262,7 @@ START_TEST(a_flood_gives_way_to_what_is_durable)
     char big[9000] = "\"";
     memset(big + 1, 'x', 8000);
     strcat(big, "\"");
-    struct ws_socket *s = reader("news");
+    struct ws_socket *s = edges_reader(&g, "news");
     edges_say(s, "{\"id\":9,\"subscribe\":{\"channel\":\"typing:a\"}}");
     edges_subscribed(&g, "default/typing:a", 0, 0);
     free(edges_take(s));
@@ -303,7 +290,7 @@ START_TEST(all_channels_together_are_bounded)
     strcat(big, "\"");
     for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof name, "typing:%d", i);
-        reader(name);
+        edges_reader(&g, name);
     }
     for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof name, "default/typing:%d", i);
@@ -320,7 +307,7 @@ END_TEST
 START_TEST(what_is_of_the_other_kind_is_dropped)
 {
     start();
-    struct ws_socket *a = reader("typing:a"), *b = reader("news");
+    struct ws_socket *a = edges_reader(&g, "typing:a"), *b = edges_reader(&g, "news");
     edges_publish(&g, "default/typing:a", 1, 1, "1"); /* its namespace was durable a moment ago */
     edges_publish(&g, "default/news", 0, 0, "1");
     ck_assert_int_eq(count(a) + count(b), 0);
@@ -333,7 +320,7 @@ END_TEST
 START_TEST(a_namespace_that_changes_sides_makes_its_subscribers_come_anew)
 {
     start();
-    struct ws_socket *a = reader("typing:a"), *b = reader("news"), *waiting = edges_connect(&g);
+    struct ws_socket *a = edges_reader(&g, "typing:a"), *b = edges_reader(&g, "news"), *waiting = edges_connect(&g);
     edges_say(waiting, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"typing:b\"}}");
     free(edges_take(waiting));
     pour("default/typing:a", 0, 3, "1");

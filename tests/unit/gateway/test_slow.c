@@ -17,18 +17,6 @@ static void start(void)
     edges_start(&g, &options);
 }
 
-static struct ws_socket *reader(const char *channel)
-{
-    char text[200];
-    struct ws_socket *s = edges_connect(&g);
-    snprintf(text, sizeof text, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"%s\"}}", channel);
-    edges_say(s, text);
-    snprintf(text, sizeof text, "default/%s", channel);
-    edges_subscribed(&g, text, 1, 0);
-    free(edges_take(s));
-    return s;
-}
-
 static void publish(const char *channel, uint64_t first, uint64_t last)
 {
     for (uint64_t seq = first; seq <= last; seq++)
@@ -64,7 +52,7 @@ static void drain(struct ws_socket *s)
 START_TEST(a_slow_client_of_a_conflating_namespace_goes_on_with_the_newest)
 {
     start();
-    struct ws_socket *slow = reader("state:x"), *quick = reader("state:x");
+    struct ws_socket *slow = edges_reader(&g, "state:x"), *quick = edges_reader(&g, "state:x");
     fill(slow, "default/state:x", 1);
     publish("default/state:x", 2, 30);
     ck_offsets(quick, "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30");
@@ -81,7 +69,7 @@ END_TEST
 START_TEST(one_that_is_not_behind_when_its_socket_takes_bytes_again_misses_nothing)
 {
     start();
-    struct ws_socket *slow = reader("state:x");
+    struct ws_socket *slow = edges_reader(&g, "state:x");
     fill(slow, "default/state:x", 1);
     publish("default/state:x", 2, 2);
     drain(slow);
@@ -94,7 +82,7 @@ END_TEST
 START_TEST(a_slow_client_elsewhere_reads_on_below_the_ring)
 {
     start();
-    struct ws_socket *slow = reader("news");
+    struct ws_socket *slow = edges_reader(&g, "news");
     fill(slow, "default/news", 1);
     publish("default/news", 2, 30);
     drain(slow);
@@ -109,7 +97,7 @@ END_TEST
 START_TEST(a_subscription_that_was_told_a_position_is_never_conflated)
 {
     start();
-    struct ws_socket *slow = reader("state:x");
+    struct ws_socket *slow = edges_reader(&g, "state:x");
     slow->connection->subs[0]->positioned = true; /* before the namespace became one that conflates */
     fill(slow, "default/state:x", 1);
     publish("default/state:x", 2, 5);
@@ -122,10 +110,10 @@ END_TEST
 START_TEST(what_waits_at_slow_clients_is_counted)
 {
     start();
-    struct ws_socket *slow = reader("news");
+    struct ws_socket *slow = edges_reader(&g, "news");
     edges_say(slow, "{\"id\":3,\"subscribe\":{\"channel\":\"state:x\"}}");
     edges_subscribed(&g, "default/state:x", 1, 0);
-    reader("news");
+    edges_reader(&g, "news");
     fill(slow, "default/news", 1);
     publish("default/news", 2, 3);
     slow_count(&g);
@@ -142,7 +130,7 @@ END_TEST
 START_TEST(a_slow_client_that_goes_is_forgotten)
 {
     start();
-    struct ws_socket *slow = reader("news"), *closed = reader("news");
+    struct ws_socket *slow = edges_reader(&g, "news"), *closed = edges_reader(&g, "news");
     slow->full = closed->full = true;
     publish("default/news", 1, 2);
     connection_disconnect(closed->connection, DISCONNECT_FORCE, NULL);

@@ -17,17 +17,6 @@ static void start(void)
     edges_start(&g, &options);
 }
 
-static struct ws_socket *reader(const char *channel)
-{
-    char text[200];
-    struct ws_socket *s = edges_connect(&g);
-    snprintf(text, sizeof text, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"%s\"}}", channel);
-    edges_say(s, text);
-    snprintf(text, sizeof text, "default/%s", channel);
-    edges_subscribed(&g, text, 1, 0);
-    return s;
-}
-
 static void ck_answer(const char *question, const char *want)
 {
     struct buf answer = {0};
@@ -60,9 +49,9 @@ END_TEST
 START_TEST(channels_stand_in_the_order_that_is_asked_for)
 {
     start();
-    struct ws_socket *slow = reader("a");
-    reader("a");
-    reader("b");
+    struct ws_socket *slow = edges_reader(&g, "a");
+    edges_reader(&g, "a");
+    edges_reader(&g, "b");
     edges_publish(&g, "default/b", 1, 1, "\"0123456789012345678901234567890123456789\"");
     slow->full = true;
     edges_publish(&g, "default/a", 1, 1, "1");
@@ -83,9 +72,9 @@ END_TEST
 START_TEST(tenants_are_their_channels_together)
 {
     start();
-    reader("a");
-    reader("b");
-    reader("b");
+    edges_reader(&g, "a");
+    edges_reader(&g, "b");
+    edges_reader(&g, "b");
     ck_answer("tenants/bytes",
               "{\"rows\":[{\"name\":\"default\",\"user\":\"\",\"deliveries\":0.0,\"bytes\":0.0,\"listeners\":3,\"behind\":0}]}");
     edges_stop(&g);
@@ -96,7 +85,7 @@ START_TEST(connections_are_told_by_client_with_what_they_lack)
 {
     char want[300];
     start();
-    struct ws_socket *s = reader("a");
+    struct ws_socket *s = edges_reader(&g, "a");
     s->full = true;
     edges_publish(&g, "default/a", 1, 1, "1");
     edges_publish(&g, "default/a", 1, 2, "1");
@@ -118,7 +107,7 @@ START_TEST(the_hundred_that_cost_most_are_told)
     start();
     for (int i = 0; i < 120; i++) {
         snprintf(name, sizeof name, "c%d", i);
-        reader(name);
+        edges_reader(&g, name);
     }
     struct buf answer = {0};
     int n = 0;
