@@ -2,7 +2,7 @@
 
 #include "core/random.h"
 #include "pg/result.h"
-#include "run/lookup.h"
+#include "run/resolver.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -14,8 +14,8 @@ static void stop_try(struct pg_connector *c)
 {
     ev_io_stop(c->loop, &c->io);
     ev_timer_stop(c->loop, &c->deadline);
-    lookup_free(c->lookup);
-    c->lookup = NULL;
+    resolver_free(c->resolver);
+    c->resolver = NULL;
     c->in_setup = false;
     c->setup_failed = false;
 }
@@ -124,7 +124,7 @@ static void on_io(struct ev_loop *loop, ev_io *w, int events)
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct pg_connector *c = w->data;
-    fail(c, c->in_setup ? "setup not done in time" : c->lookup ? "host name not answered in time" : "connect not done in time");
+    fail(c, c->in_setup ? "setup not done in time" : c->resolver ? "host name not answered in time" : "connect not done in time");
 }
 
 /* ---- hosts: libpq goes through several by itself, but knows no end of waiting for one of them
@@ -242,7 +242,7 @@ static void looked_up(void *owner, const struct address *addresses, int n)
 {
     struct pg_connector *c = owner;
     struct buf hosts = {0}, numbers = {0};
-    c->lookup = NULL;
+    c->resolver = NULL;
     if (n < 0) {
         char why[PG_HOST_MAX + 64];
         snprintf(why, sizeof why, "nobody knows the host name \"%.*s\"", (int)strcspn(c->looked_up, ":"), c->looked_up);
@@ -258,15 +258,15 @@ static void looked_up(void *owner, const struct address *addresses, int n)
 static void on_retry(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct pg_connector *c = w->data;
-    assert(!c->conn && !c->lookup);
+    assert(!c->conn && !c->resolver);
     ev_timer_set(&c->deadline, PG_CONNECT_SECONDS, 0);
     ev_timer_start(c->loop, &c->deadline);
     if (!name_to_look_up(c, c->looked_up)) {
         connect_to(c, NULL, NULL);
         return;
     }
-    c->lookup = lookup_new(c->loop, c->looked_up, looked_up, c);
-    if (!c->lookup)
+    c->resolver = resolver_new(c->loop, c->looked_up, looked_up, c);
+    if (!c->resolver)
         fail(c, "no thread to look the host's name up");
 }
 
@@ -314,7 +314,7 @@ void pg_connector_start(struct pg_connector *c)
 
 void pg_connector_now(struct pg_connector *c)
 {
-    if (!c->conn && !c->lookup)
+    if (!c->conn && !c->resolver)
         try_after(c, 0);
 }
 

@@ -1,6 +1,6 @@
 /* Opens libpq connections on the loop, one try after the other, each to one host:
  * PQconnectStart, polling, the setup script. What is opened is given to the owner; what failed
- * is told, and the next try is already due. A name in `host` is looked up beside the loop (run/lookup.h), since libpq
+ * is told, and the next try is already due. A name in `host` is looked up beside the loop (run/resolver.h), since libpq
  * would block; not so one that PGHOST or a service file names. */
 #ifndef PG_CONNECT_H
 #define PG_CONNECT_H
@@ -32,7 +32,7 @@ struct pg_connector {
     unsigned host; /* of the conninfo's hosts, the one to try: the next after each failure */
     const struct pg_connector_handlers *handlers;
     void *owner;
-    struct lookup *lookup; /* while the host's name is looked up */
+    struct resolver *resolver; /* while the host's name is looked up */
     char looked_up[PG_HOST_MAX]; /* what it is asked for: "name:0" */
     PGconn *conn;          /* while a try is under way, that being over */
     bool in_setup;

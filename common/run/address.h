@@ -20,7 +20,7 @@ struct address {
 };
 
 /* Numbers are understood without asking anybody; a name is asked of the resolver, which blocks
- * the caller, for seconds if it must (run/lookup.h does not). ret_error may be NULL.
+ * the caller, for seconds if it must (run/resolver.h does not). ret_error may be NULL.
  * -> number of addresses (1…ADDRESSES_MAX), or -EINVAL (it is no address), -EHOSTUNREACH (the
  * resolver has none) with the reason in ret_error */
 int address_resolve(const char *text, bool to_listen,

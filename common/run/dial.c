@@ -5,7 +5,7 @@
 #include "core/random.h"
 #include "run/address.h"
 #include "run/log.h"
-#include "run/lookup.h"
+#include "run/resolver.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -33,7 +33,7 @@ struct dial {
     uint32_t beat_ms;
     ev_timer timer; /* next try, end of patience, or silence: by state */
     ev_io connecting;
-    struct lookup *lookup; /* while LOOKING for a name */
+    struct resolver *resolver; /* while LOOKING for a name */
     int fd;                /* while CONNECTING */
     struct address addresses[ADDRESSES_MAX];
     int n_addresses, next_address;
@@ -187,7 +187,7 @@ static void goto_connecting(struct dial *d, int n_addresses)
 static void looked_up(void *owner, const struct address *addresses, int n)
 {
     struct dial *d = owner;
-    d->lookup = NULL;
+    d->resolver = NULL;
     if (n > 0)
         memcpy(d->addresses, addresses, (size_t)n * sizeof *addresses);
     ev_timer_stop(d->loop, &d->timer);
@@ -196,8 +196,8 @@ static void looked_up(void *owner, const struct address *addresses, int n)
 
 static void give_up_lookup(struct dial *d, int error)
 {
-    lookup_free(d->lookup);
-    d->lookup = NULL;
+    resolver_free(d->resolver);
+    d->resolver = NULL;
     goto_connecting(d, error);
 }
 
@@ -208,8 +208,8 @@ static void goto_looking(struct dial *d)
         goto_connecting(d, address_resolve(d->address, false, d->addresses, NULL));
         return;
     }
-    d->lookup = lookup_new(d->loop, d->address, looked_up, d);
-    if (d->lookup)
+    d->resolver = resolver_new(d->loop, d->address, looked_up, d);
+    if (d->resolver)
         arm(d, LOOKUP_S);
     else
         goto_connecting(d, -EAGAIN);
@@ -262,7 +262,7 @@ void dial_free(struct dial *d)
     if (!d)
         return;
     drop_try(d);
-    lookup_free(d->lookup);
+    resolver_free(d->resolver);
     ev_timer_stop(d->loop, &d->timer);
     link_free(d->link);
     free(d->address);

@@ -231,19 +231,44 @@ struct ws_socket *edges_connect(struct gateway *g)
     return s;
 }
 
-struct ws_socket *edges_reader(struct gateway *g, const char *channel)
+static void subscribe(struct gateway *g, struct ws_socket *s, int id, const char *channel, uint64_t epoch)
 {
     char text[200];
-    struct ws_socket *s = edges_connect(g);
-    snprintf(text, sizeof text, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"subscribe\":{\"channel\":\"%s\"}}", channel);
+    snprintf(text, sizeof text, "{\"id\":%d,\"subscribe\":{\"channel\":\"%s\"}}", id, channel);
     edges_say(s, text);
     snprintf(text, sizeof text, "default/%s", channel);
-    edges_subscribed(g, text, strncmp(channel, "typing:", 7) != 0, 0);
-    free(edges_take(s));
-    s->writes = 0;
+    edges_subscribed(g, text, epoch, 0);
+}
+
+static struct ws_socket *connect_client(struct gateway *g)
+{
+    struct ws_socket *s = edges_connect(g);
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
     return s;
 }
 
+static struct ws_socket *forget(struct ws_socket *s)
+{
+    free(edges_take(s));
+    s->writes = 0;
+    s->largest = 0;
+    return s;
+}
+
+struct ws_socket *edges_reader(struct gateway *g, const char *channel)
+{
+    struct ws_socket *s = connect_client(g);
+    subscribe(g, s, 2, channel, strncmp(channel, "typing:", 7) != 0);
+    return forget(s);
+}
+
+struct ws_socket *edges_reader_of_all(struct gateway *g, const char *channels)
+{
+    struct ws_socket *s = connect_client(g);
+    for (int i = 0; channels[i]; i++)
+        subscribe(g, s, i + 2, (char[]){channels[i], 0}, 1);
+    return forget(s);
+}
 void edges_leave(struct ws_socket *s)
 {
     connection_free(s->connection);

@@ -45,6 +45,8 @@ void edges_pass(struct gateway *g, int64_t ms); /* time: the wheel turns, then t
 struct ws_socket *edges_connect(struct gateway *g); /* upgraded, no connect yet */
 /* Connected and subscribed, at epoch 1 and head 0 (typing:…, which is ephemeral: 0 and 0); what it was told is forgotten. */
 struct ws_socket *edges_reader(struct gateway *g, const char *channel);
+/* The same, of several durable channels whose names are one letter: "ab". */
+struct ws_socket *edges_reader_of_all(struct gateway *g, const char *channels);
 void edges_leave(struct ws_socket *s);              /* the socket has gone: frees both */
 /* Says one message; ends the turn. */
 void edges_say(struct ws_socket *s, const char *message);

@@ -8,23 +8,6 @@
 static struct gateway_options options;
 static struct gateway g;
 
-static struct ws_socket *reader(const char *channels)
-{
-    char text[1000];
-    struct ws_socket *s = edges_connect(&g);
-    edges_say(s, "{\"id\":1,\"connect\":{}}");
-    for (int i = 0; channels[i]; i++) {
-        snprintf(text, sizeof text, "{\"id\":%d,\"subscribe\":{\"channel\":\"%c\"}}", i + 2, channels[i]);
-        edges_say(s, text);
-        snprintf(text, sizeof text, "default/%c", channels[i]);
-        edges_subscribed(&g, text, 1, 0);
-    }
-    free(edges_take(s));
-    s->writes = 0;
-    s->largest = 0;
-    return s;
-}
-
 static void start(void)
 {
     gateway_options_default(&options);
@@ -56,7 +39,7 @@ static int taken(struct ws_socket *s, uint64_t next[256])
 START_TEST(one_publication_is_one_write_to_each_subscriber)
 {
     start();
-    struct ws_socket *a = reader("x"), *b = reader("xy");
+    struct ws_socket *a = edges_reader_of_all(&g, "x"), *b = edges_reader_of_all(&g, "xy");
     uint64_t na[256] = {['x'] = 1}, nb[256] = {['x'] = 1};
     edges_publish(&g, "default/x", 1, 1, "1");
     ck_assert_int_eq(taken(a, na), 1);
@@ -69,7 +52,7 @@ END_TEST
 START_TEST(a_write_gathers_all_channels_and_is_bounded)
 {
     start();
-    struct ws_socket *s = reader("xyz");
+    struct ws_socket *s = edges_reader_of_all(&g, "xyz");
     uint64_t next[256] = {['x'] = 1, ['y'] = 1, ['z'] = 1};
     s->connection->blocked = true;
     for (uint64_t seq = 1; seq <= 50; seq++) {
@@ -92,7 +75,7 @@ START_TEST(a_publication_larger_than_a_write_goes_alone)
 {
     start();
     char big[5000] = "\"";
-    struct ws_socket *s = reader("x");
+    struct ws_socket *s = edges_reader_of_all(&g, "x");
     uint64_t next[256] = {['x'] = 1};
     memset(big + 1, 'x', 4000);
     strcat(big, "\"");
@@ -111,7 +94,7 @@ END_TEST
 START_TEST(a_full_socket_gets_nothing_until_it_is_writable_and_then_everything)
 {
     start();
-    struct ws_socket *s = reader("x");
+    struct ws_socket *s = edges_reader_of_all(&g, "x");
     uint64_t next[256] = {['x'] = 1};
     s->full = true;
     for (uint64_t seq = 1; seq <= 5; seq++)
@@ -128,7 +111,7 @@ END_TEST
 START_TEST(a_flooded_channel_does_not_starve_the_others_of_a_connection)
 {
     start();
-    struct ws_socket *s = reader("xy");
+    struct ws_socket *s = edges_reader_of_all(&g, "xy");
     uint64_t next[256] = {['x'] = 1, ['y'] = 1};
     s->connection->blocked = true;
     for (uint64_t seq = 1; seq <= 200; seq++)
@@ -150,7 +133,7 @@ END_TEST
 START_TEST(remembers_the_highest_id_that_was_shown)
 {
     start();
-    struct ws_socket *s = reader("x");
+    struct ws_socket *s = edges_reader_of_all(&g, "x");
     edges_publish(&g, "default/x", 1, 1, "1");
     edges_publish(&g, "default/x", 1, 2, "1");
     ck_assert_uint_eq(s->connection->shown, 2);
@@ -166,7 +149,7 @@ START_TEST(many_subscribers_all_hear_all_whatever_the_slices)
     options.flush_slice_us = 50;
     struct ws_socket *readers[200];
     for (int i = 0; i < 200; i++)
-        readers[i] = reader("x");
+        readers[i] = edges_reader_of_all(&g, "x");
     for (uint64_t seq = 1; seq <= 20; seq++)
         edges_publish(&g, "default/x", 1, seq, "1");
     for (int i = 0; i < 200; i++) {

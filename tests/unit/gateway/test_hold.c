@@ -53,24 +53,6 @@ static const char *told(struct ws_socket *s)
     return said;
 }
 
-/* A client of channels whose names are one letter. */
-static struct ws_socket *reader(const char *channels)
-{
-    char text[200];
-    struct ws_socket *s = edges_connect(&g);
-    edges_say(s, "{\"id\":1,\"connect\":{}}");
-    for (int i = 0; channels[i]; i++) {
-        snprintf(text, sizeof text, "{\"id\":%d,\"subscribe\":{\"channel\":\"%c\"}}", i + 2, channels[i]);
-        edges_say(s, text);
-        snprintf(text, sizeof text, "default/%c", channels[i]);
-        edges_subscribed(&g, text, 1, 0);
-    }
-    free(edges_take(s));
-    s->writes = 0;
-    s->largest = 0;
-    return s;
-}
-
 static void question(uint64_t seq)
 {
     edges_publish(&g, "default/q", 1, seq, "1");
@@ -86,7 +68,7 @@ START_TEST(an_answer_waits_for_its_question_and_both_are_one_write)
     const char *orders[] = {"qa", "aq"};
     for (int i = 0; i < 2; i++) {
         start();
-        struct ws_socket *s = reader(orders[i]);
+        struct ws_socket *s = edges_reader_of_all(&g, orders[i]);
         answer(1, "default/q@1");
         answer(2, NULL);
         ck_assert_str_eq(told(s), "");
@@ -107,7 +89,7 @@ START_TEST(both_in_memory_go_in_order_whichever_channel_is_looked_at_first)
     const char *orders[] = {"qa", "aq"};
     for (int i = 0; i < 2; i++) {
         start();
-        struct ws_socket *s = reader(orders[i]);
+        struct ws_socket *s = edges_reader_of_all(&g, orders[i]);
         s->connection->blocked = true;
         answer(1, "default/q@2");
         question(1);
@@ -128,7 +110,7 @@ END_TEST
 START_TEST(only_its_own_channel_waits_and_only_on_that_connection)
 {
     start();
-    struct ws_socket *both = reader("qaz"), *one = reader("az");
+    struct ws_socket *both = edges_reader_of_all(&g, "qaz"), *one = edges_reader_of_all(&g, "az");
     answer(1, "default/q@1");
     edges_publish(&g, "default/z", 1, 1, "1");
     ck_assert_str_eq(told(both), "z1");
@@ -144,7 +126,7 @@ START_TEST(after_half_a_second_it_is_delivered_marked_and_counted_once)
     start();
     struct ws_socket *readers[50];
     for (int i = 0; i < 50; i++)
-        readers[i] = reader("qa");
+        readers[i] = edges_reader_of_all(&g, "qa");
     answer(1, "default/q@1");
     edges_pass(&g, 200);
     question(7); /* jumps: q1 is still to be read */
@@ -162,7 +144,7 @@ END_TEST
 START_TEST(the_mark_is_one_tag_more)
 {
     start();
-    struct ws_socket *s = reader("qa");
+    struct ws_socket *s = edges_reader_of_all(&g, "qa");
     answer(1, "default/q@1"); /* the first of an epoch carries it, behind the tags */
     edges_pass(&g, 500);
     char *text = edges_take(s);
@@ -180,7 +162,7 @@ END_TEST
 START_TEST(the_time_counts_from_its_arrival_not_from_the_one_that_reads_it)
 {
     start();
-    struct ws_socket *first = reader("qa");
+    struct ws_socket *first = edges_reader_of_all(&g, "qa");
     answer(1, "default/q@1");
     edges_pass(&g, 300);
     struct ws_socket *second = edges_connect(&g);
@@ -198,7 +180,7 @@ END_TEST
 START_TEST(three_that_waited_in_vain_within_a_minute_switch_the_channel_off_for_a_minute)
 {
     start();
-    struct ws_socket *s = reader("qab");
+    struct ws_socket *s = edges_reader_of_all(&g, "qab");
     for (uint64_t seq = 1; seq <= 3; seq++) {
         answer(seq, "default/q@1");
         ck_assert_str_eq(told(s), "");
@@ -228,7 +210,7 @@ END_TEST
 START_TEST(what_waits_when_the_channel_is_switched_off_is_let_go)
 {
     start();
-    struct ws_socket *s = reader("qa"), *other = reader("ac");
+    struct ws_socket *s = edges_reader_of_all(&g, "qa"), *other = edges_reader_of_all(&g, "ac");
     for (uint64_t seq = 1; seq <= 3; seq++) {
         answer(seq, "default/q@1");
         edges_pass(&g, 100);
@@ -253,7 +235,7 @@ END_TEST
 START_TEST(three_in_more_than_a_minute_switch_nothing_off)
 {
     start();
-    struct ws_socket *s = reader("qa");
+    struct ws_socket *s = edges_reader_of_all(&g, "qa");
     for (uint64_t seq = 1; seq <= 5; seq++) {
         answer(seq, "default/q@1");
         ck_assert_str_eq(told(s), "");
@@ -269,7 +251,7 @@ END_TEST
 START_TEST(nothing_is_held_for_what_the_connection_has_or_will_not_get)
 {
     start();
-    struct ws_socket *s = reader("qae");
+    struct ws_socket *s = edges_reader_of_all(&g, "qae");
     edges_subscribed(&g, "default/e", 2, 5); /* another epoch: it ends with 2500 … */
     free(edges_take(s));
     edges_say(s, "{\"id\":9,\"subscribe\":{\"channel\":\"e\"}}"); /* … and begins anew at e5 */
@@ -290,7 +272,7 @@ END_TEST
 START_TEST(a_chain_of_answers_goes_in_its_order)
 {
     start();
-    struct ws_socket *s = reader("cbaq");
+    struct ws_socket *s = edges_reader_of_all(&g, "cbaq");
     edges_answer(&g, "default/c", 1, 1, "default/b@1");
     edges_answer(&g, "default/b", 1, 1, "default/a@1 default/q@1");
     edges_answer(&g, "default/a", 1, 1, "default/q@1");
@@ -306,7 +288,7 @@ START_TEST(two_that_answer_each_other_to_and_fro_are_one_write)
 {
     start();
     char after[40];
-    struct ws_socket *s = reader("qa");
+    struct ws_socket *s = edges_reader_of_all(&g, "qa");
     s->connection->blocked = true;
     options.write_max_bytes = 16384;
     for (uint64_t seq = 1; seq <= 5; seq++) {
@@ -326,7 +308,7 @@ END_TEST
 START_TEST(a_circle_that_no_sequencer_accepts_holds_nobody)
 {
     start();
-    struct ws_socket *s = reader("qa");
+    struct ws_socket *s = edges_reader_of_all(&g, "qa");
     s->connection->blocked = true;
     answer(1, "default/q@1");
     edges_answer(&g, "default/q", 1, 1, "default/a@1");
@@ -340,7 +322,7 @@ END_TEST
 START_TEST(the_end_of_the_other_subscription_lets_it_go)
 {
     start();
-    struct ws_socket *s = reader("qa");
+    struct ws_socket *s = edges_reader_of_all(&g, "qa");
     answer(1, "default/q@1");
     edges_say(s, "{\"id\":9,\"unsubscribe\":{\"channel\":\"q\"}}");
     ck_assert_str_eq(told(s), "a1");
@@ -357,7 +339,7 @@ END_TEST
 START_TEST(its_own_end_while_it_waits_leaves_nothing_behind)
 {
     start();
-    struct ws_socket *s = reader("qa"), *leaves = reader("qa");
+    struct ws_socket *s = edges_reader_of_all(&g, "qa"), *leaves = edges_reader_of_all(&g, "qa");
     answer(1, "default/q@1");
     edges_say(s, "{\"id\":9,\"unsubscribe\":{\"channel\":\"a\"}}");
     edges_leave(leaves);
@@ -374,7 +356,7 @@ END_TEST
 START_TEST(a_subscribe_without_a_reply_holds_until_it_is_known_where_it_begins)
 {
     start();
-    struct ws_socket *s = reader("a");
+    struct ws_socket *s = edges_reader_of_all(&g, "a");
     edges_say(s, "{\"id\":9,\"subscribe\":{\"channel\":\"q\"}}");
     answer(1, "default/q@5");
     answer(2, "default/q@6");
@@ -390,7 +372,7 @@ END_TEST
 START_TEST(the_question_may_be_more_than_one_write_away)
 {
     start();
-    struct ws_socket *s = reader("aq");
+    struct ws_socket *s = edges_reader_of_all(&g, "aq");
     s->connection->blocked = true;
     answer(1, "default/q@20");
     for (uint64_t seq = 1; seq <= 20; seq++)
@@ -417,7 +399,7 @@ static struct ws_socket *back(const char *commands)
 START_TEST(an_answer_is_not_in_the_reply_before_the_question_is)
 {
     start();
-    struct ws_socket *other = reader("aq");
+    struct ws_socket *other = edges_reader_of_all(&g, "aq");
     question(1);
     question(2);
     answer(1, NULL);
@@ -489,7 +471,7 @@ START_TEST(who_recovers_waits_in_vain_once_and_makes_nobody_elses_wait_shorter)
     ck_assert_uint_eq(g.metrics.hold_timeouts_total, 0);
     answer(96, "default/q@96"); /* news waits as ever */
     ck_assert_str_eq(told(s), "");
-    struct ws_socket *live = reader("z");
+    struct ws_socket *live = edges_reader_of_all(&g, "z");
     ck_assert_ptr_nonnull(live);
     while (edges_serve_channel(&g, "default/q", 1, 95, NULL))
         ;
@@ -503,7 +485,7 @@ END_TEST
 START_TEST(a_slow_reader_makes_nobody_elses_wait_shorter)
 {
     start();
-    struct ws_socket *slow = reader("qa"), *quick = reader("qa");
+    struct ws_socket *slow = edges_reader_of_all(&g, "qa"), *quick = edges_reader_of_all(&g, "qa");
     for (uint64_t seq = 1; seq <= 6; seq++) {
         char after[40];
         snprintf(after, sizeof after, "default/q@%d", (int)seq);
@@ -527,7 +509,7 @@ END_TEST
 START_TEST(a_frame_that_is_read_anew_keeps_its_time)
 {
     start();
-    struct ws_socket *s = reader("qa");
+    struct ws_socket *s = edges_reader_of_all(&g, "qa");
     answer(1, "default/q@1");
     edges_pass(&g, 300);
     for (uint64_t seq = 2; seq <= 40; seq++)

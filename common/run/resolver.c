@@ -1,4 +1,4 @@
-#include "run/lookup.h"
+#include "run/resolver.h"
 
 #include <assert.h>
 #include <pthread.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 
 /* Shared by the loop and the thread; freed by the thread when the loop has given it up, by the loop otherwise. */
-struct lookup {
+struct resolver {
     struct ev_loop *loop;
-    lookup_done *done;
+    resolver_done *done;
     void *owner;
     ev_async answered;
     pthread_mutex_t lock; /* of `over` and `given_up` */
@@ -19,7 +19,7 @@ struct lookup {
     char text[];
 };
 
-static void destroy(struct lookup *l)
+static void destroy(struct resolver *l)
 {
     pthread_mutex_destroy(&l->lock);
     free(l);
@@ -27,7 +27,7 @@ static void destroy(struct lookup *l)
 
 static void *run(void *arg)
 {
-    struct lookup *l = arg;
+    struct resolver *l = arg;
     l->n = address_resolve(l->text, false, l->addresses, NULL);
     pthread_mutex_lock(&l->lock);
     bool given_up = l->given_up;
@@ -42,7 +42,7 @@ static void *run(void *arg)
 
 static void on_answered(struct ev_loop *loop, ev_async *w, int events)
 {
-    struct lookup *l = w->data;
+    struct resolver *l = w->data;
     pthread_mutex_lock(&l->lock); /* the thread has let go of it */
     pthread_mutex_unlock(&l->lock);
     ev_async_stop(loop, &l->answered);
@@ -50,7 +50,7 @@ static void on_answered(struct ev_loop *loop, ev_async *w, int events)
     destroy(l);
 }
 
-static bool start_thread(struct lookup *l)
+static bool start_thread(struct resolver *l)
 {
     pthread_t thread;
     sigset_t all, before;
@@ -63,10 +63,10 @@ static bool start_thread(struct lookup *l)
     return started;
 }
 
-struct lookup *lookup_new(struct ev_loop *loop, const char *text, lookup_done *done, void *owner)
+struct resolver *resolver_new(struct ev_loop *loop, const char *text, resolver_done *done, void *owner)
 {
     size_t n = strlen(text);
-    struct lookup *l = calloc(1, sizeof *l + n + 1);
+    struct resolver *l = calloc(1, sizeof *l + n + 1);
     assert(l);
     l->loop = loop;
     l->done = done;
@@ -83,7 +83,7 @@ struct lookup *lookup_new(struct ev_loop *loop, const char *text, lookup_done *d
     return NULL;
 }
 
-void lookup_free(struct lookup *l)
+void resolver_free(struct resolver *l)
 {
     if (!l)
         return;
