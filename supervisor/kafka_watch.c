@@ -1,12 +1,11 @@
 #include "kafka_watch.h"
 
 #include "run/address.h"
+#include "run/thread.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,20 +85,13 @@ struct kafka_watch *kafka_watch_new(const char *brokers)
 {
     size_t n = strlen(brokers);
     struct kafka_watch *w = malloc(sizeof *w + n + 1);
-    sigset_t all, before;
-    pthread_t thread;
     assert(w);
     memcpy(w->brokers, brokers, n + 1);
     atomic_init(&w->up, true);
     atomic_init(&w->ended, false);
     atomic_init(&w->holders, 2);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
-    if (pthread_create(&thread, NULL, run, w) == 0)
-        pthread_detach(thread);
-    else
+    if (thread_start_detached(run, w) < 0)
         atomic_store(&w->holders, 1);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return w;
 }
 

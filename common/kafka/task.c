@@ -1,9 +1,9 @@
 #include "kafka/task.h"
 
 #include "core/random.h"
+#include "run/thread.h"
 
 #include <assert.h>
-#include <signal.h>
 
 static void *run(void *arg)
 {
@@ -16,16 +16,10 @@ static void *run(void *arg)
 static void on_start(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct task *t = w->data;
-    sigset_t all, before;
     assert(!t->running);
     t->prepare(t->owner);
-    /* signals are the loop's */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&t->thread, NULL, run, t);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    t->running = error == 0;
-    if (error != 0)
+    t->running = thread_start(run, t, &t->thread) == 0;
+    if (!t->running)
         task_again(t);
 }
 

@@ -1,8 +1,8 @@
 #include "run/resolver.h"
 
+#include "run/thread.h"
+
 #include <assert.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,19 +50,6 @@ static void on_answered(struct ev_loop *loop, ev_async *w, int events)
     destroy(l);
 }
 
-static bool start_thread(struct resolver *l)
-{
-    pthread_t thread;
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
-    bool started = pthread_create(&thread, NULL, run, l) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        pthread_detach(thread);
-    return started;
-}
-
 struct resolver *resolver_new(struct ev_loop *loop, const char *text, resolver_done *done, void *owner)
 {
     size_t n = strlen(text);
@@ -76,7 +63,7 @@ struct resolver *resolver_new(struct ev_loop *loop, const char *text, resolver_d
     ev_async_init(&l->answered, on_answered);
     l->answered.data = l;
     ev_async_start(loop, &l->answered);
-    if (start_thread(l))
+    if (thread_start_detached(run, l) == 0)
         return l;
     ev_async_stop(loop, &l->answered);
     destroy(l);

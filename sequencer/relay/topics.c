@@ -3,10 +3,10 @@
 #include "core/clock.h"
 #include "kafka/producer.h"
 #include "run/log.h"
+#include "run/thread.h"
 
 #include <assert.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -133,9 +133,6 @@ struct topics *topics_new(struct ev_loop *loop, const char *brokers, int replica
 {
     struct topics *t = calloc(1, sizeof *t);
     pthread_condattr_t clock;
-    pthread_attr_t detached;
-    pthread_t thread;
-    sigset_t all, before;
     assert(t);
     t->loop = loop;
     t->made = made;
@@ -151,14 +148,8 @@ struct topics *topics_new(struct ev_loop *loop, const char *brokers, int replica
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
     pthread_cond_init(&t->changed, &clock);
     pthread_condattr_destroy(&clock);
-    pthread_attr_init(&detached);
-    pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the loop's */
-    int error = pthread_create(&thread, &detached, run, t);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    int error = thread_start_detached(run, t);
     assert(error == 0);
-    pthread_attr_destroy(&detached);
     return t;
 }
 
