@@ -30,6 +30,8 @@ struct seq_links {
     int n_peers;
     struct seq_peer *leaders[SHARDS]; /* NULL: nobody leads it, publishes wait */
     ev_timer beat;
+    uint64_t unsent; /* bits of the shards that this turn has brought publishes for */
+    ev_prepare turn;
 };
 
 /* ---- sending */
@@ -95,8 +97,31 @@ int seq_publish(struct seq_links *s, uint64_t ticket, const struct ops_publish *
                             .received_us = g->now_us};
     if (!pending_add(&s->pending, shard, &m, ticket, clock_mono_ns()))
         return -ENOBUFS;
-    send_shard(s, shard);
+    s->unsent |= 1ULL << shard;
     return 0;
+}
+
+static void gather(struct seq_links *s, bool on)
+{
+    for (struct seq_peer *p = s->peers; p < s->peers + s->n_peers; p++)
+        if (dial_link(p->dial))
+            link_gather(dial_link(p->dial), on);
+}
+
+/* What a turn has brought goes in one write: a batch of the API is many publishes. */
+static void send_unsent(struct seq_links *s)
+{
+    if (!s->unsent)
+        return;
+    gather(s, true);
+    for (; s->unsent; s->unsent &= s->unsent - 1)
+        send_shard(s, (unsigned)__builtin_ctzll(s->unsent));
+    gather(s, false);
+}
+
+static void on_turn(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    send_unsent(w->data);
 }
 
 /* ---- hearing */
@@ -231,6 +256,10 @@ struct seq_links *seq_links_new(struct gateway *g, const char *addresses)
     ev_timer_init(&s->beat, on_beat, BEAT_MS / 1000., BEAT_MS / 1000.);
     s->beat.data = s;
     ev_timer_start(g->loop, &s->beat);
+    ev_prepare_init(&s->turn, on_turn);
+    ev_set_priority(&s->turn, EV_MINPRI); /* behind whatever else ends the turn, and may publish */
+    s->turn.data = s;
+    ev_prepare_start(g->loop, &s->turn);
     return s;
 }
 
@@ -239,6 +268,7 @@ void seq_links_free(struct seq_links *s)
     if (!s)
         return;
     ev_timer_stop(s->g->loop, &s->beat);
+    ev_prepare_stop(s->g->loop, &s->turn);
     for (struct seq_peer *p = s->peers; p < s->peers + s->n_peers; p++)
         dial_free(p->dial);
     pending_fini(&s->pending);
@@ -255,6 +285,7 @@ bool seq_linked(const struct seq_links *s)
 
 void seq_links_look(struct seq_links *s)
 {
+    send_unsent(s);
     for (struct seq_peer *p = s->peers; p < s->peers + s->n_peers; p++)
         link_look(dial_link(p->dial));
 }
