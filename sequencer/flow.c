@@ -139,7 +139,7 @@ void flow_finish(struct sequencer *s, struct message *m, const struct outcome *o
 static void committed(struct sequencer *s, struct batch *b)
 {
     int64_t now_ns = clock_mono_ns();
-    bool more_rows = b->rows && outbox_is_cut_short(s);
+    bool more_rows = s->outbox.again || (b->rows && outbox_is_cut_short(s));
     struct message *m;
     s->metrics.batches_total++;
     s->metrics.messages_total += b->n;

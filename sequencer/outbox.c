@@ -129,6 +129,7 @@ static void scan(struct sequencer *s)
     pg_array_close(p);
     pg_add_i32(p, (int32_t)s->options->outbox_rows);
     pg_add_i64(p, s->options->outbox_bytes);
+    ev_timer_stop(s->loop, &o->look);
     o->scanning = true;
     o->again = false;
     o->generation = s->lookups.generation;
@@ -136,13 +137,14 @@ static void scan(struct sequencer *s)
 }
 
 /* One scan at a time, and only while we lead: no row of a batch whose outcome is unknown may
- * come back by it. */
+ * come back by it. None while no further batch may fly: its rows would wait, and those that
+ * come meanwhile would want another scan; the next commit wakes it. */
 void outbox_wake(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
     if (s->lead.phase != LEADING || !sequencer_can_read(s))
         return;
-    if (o->scanning)
+    if (o->scanning || s->flow.n_flying >= FLYING_MAX)
         o->again = true;
     else
         scan(s);

@@ -21,7 +21,7 @@ struct outbox {
     struct pg_stream *stream;
     bool stream_up;
     bool scanning; /* a scan is under way */
-    bool again;    /* woken since it began */
+    bool again;    /* woken since it began, or while no batch could have taken its rows */
     uint64_t
         generation;    /* of lookups, when it began: rows read before a loss are not believed */
     int64_t owed;      /* rows decoded and not seen by a scan yet */
