@@ -102,6 +102,28 @@ MUTATIONS = [
         "scenarios": ["tests/scenarios/test_10_schema.py::test_a_row_of_the_outbox_is_moved_once"],
     },
     {
+        "name": "what publish() calls looked up in the caller's path",
+        "edits": [
+            (
+                "sequencer/schema/0011-publish-one-statement.sql",
+                "            FROM cellcast.plain_row(channel, data, idempotency_key) r\n",
+                "            FROM cellcast.plain_row(channel, data, idempotency_key) r WHERE length(r.channel) > 0\n",
+            ),
+        ],
+        "scenarios": ["tests/scenarios/test_10_schema.py::test_names_that_the_callers_path_holds_are_not_used"],
+    },
+    {
+        "name": "a publication of an ephemeral namespace written by the one statement",
+        "edits": [
+            (
+                "sequencer/schema/0011-publish-one-statement.sql",
+                "    WHERE n.options->'ephemeral' IS DISTINCT FROM 'true' AND c.tenant",
+                "    WHERE c.tenant",
+            ),
+        ],
+        "scenarios": ["tests/scenarios/test_10_schema.py::test_publish_refuses"],
+    },
+    {
         "name": "an idempotency key per tenant instead of per channel",
         "edits": [
             (

@@ -29,7 +29,7 @@ OPEN = {
 }
 
 CONFIGURATION = {
-    "cells": [{"name": "a", "partitions": 16}],
+    "cells": [{"name": "a"}],
     "tenants": [
         {
             "name": "default",

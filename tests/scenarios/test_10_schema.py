@@ -113,6 +113,55 @@ def test_publish_carries_json_byte_for_byte(db):
     assert row == (data.encode(), tags, "key", 0)
 
 
+@pytest.mark.parametrize("channel", ["news", "acme/news", "chat:room/5", "$chat:x", "x" * 255])
+def test_a_publication_without_tags_is_stored_like_one_with(db, channel):
+    """One statement writes the first, and only the second takes every check by itself."""
+    data = '{ "one": 1.0,\n "e":"\\u00e9\\/é" }'
+    db.execute("SELECT cellcast.publish(%s, %s, NULL, NULL, 'key')", [channel, data])
+    db.execute("SELECT cellcast.publish(%s, %s, '{}', NULL, 'key')", [channel, data])
+    plain, tagged = db.execute("SELECT shard, tenant, channel, format, data, key, size - coalesce(length(tags), 0), after "
+                               "FROM cellcast.outbox ORDER BY id").fetchall()
+    assert plain == tagged and plain[4] == data.encode()
+
+
+# What publish() would look up in the caller's path if it named it without a schema; each raises.
+PLANTED = """
+CREATE SCHEMA planted;
+GRANT USAGE ON SCHEMA planted TO PUBLIC;
+CREATE FUNCTION planted.raise(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'planted'; END $$;
+CREATE FUNCTION planted.raise(text, text) RETURNS text LANGUAGE sql AS $$ SELECT planted.raise($1) $$;
+CREATE FUNCTION planted.same(text, text) RETURNS boolean LANGUAGE sql AS $$ SELECT planted.raise($1) IS NULL $$;
+CREATE FUNCTION planted.same(bigint, bigint) RETURNS boolean LANGUAGE sql AS $$ SELECT planted.raise('') IS NULL $$;
+CREATE FUNCTION planted.same(integer, integer) RETURNS boolean LANGUAGE sql AS $$ SELECT planted.raise('') IS NULL $$;
+CREATE FUNCTION planted.length(text) RETURNS integer LANGUAGE sql AS $$ SELECT planted.raise($1)::integer $$;
+CREATE FUNCTION planted.octet_length(text) RETURNS integer LANGUAGE sql AS $$ SELECT planted.raise($1)::integer $$;
+CREATE FUNCTION planted.substr(text, integer) RETURNS text LANGUAGE sql AS $$ SELECT planted.raise($1) $$;
+CREATE FUNCTION planted.split_part(text, text, integer) RETURNS text LANGUAGE sql AS $$ SELECT planted.raise($1) $$;
+CREATE FUNCTION planted.md5(text) RETURNS text LANGUAGE sql AS $$ SELECT planted.raise($1) $$;
+CREATE FUNCTION planted.convert_to(text, name) RETURNS bytea LANGUAGE sql AS $$ SELECT planted.raise($1)::bytea $$;
+CREATE OPERATOR planted.|| (LEFTARG = text, RIGHTARG = text, FUNCTION = planted.raise);
+CREATE OPERATOR planted.= (LEFTARG = text, RIGHTARG = text, FUNCTION = planted.same);
+CREATE OPERATOR planted.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = planted.same);
+CREATE OPERATOR planted.> (LEFTARG = integer, RIGHTARG = integer, FUNCTION = planted.same);
+CREATE OPERATOR planted.<= (LEFTARG = integer, RIGHTARG = integer, FUNCTION = planted.same);
+CREATE OPERATOR planted.~ (LEFTARG = text, RIGHTARG = text, FUNCTION = planted.same);
+CREATE DOMAIN planted.text AS integer;
+"""
+
+
+@pytest.mark.parametrize("more", ["", ", '{\"a\":\"b\"}'", ", NULL, ARRAY['chat:x@1']"])
+def test_names_that_the_callers_path_holds_are_not_used(db, more):
+    """It runs with the rights of the schema's owner."""
+    db.execute("INSERT INTO cellcast.channel_head VALUES ('default/chat:x', 'default', 0, 1, 5, 0, 9)")
+    db.execute(PLANTED)
+    with db.transaction(force_rollback=True):
+        db.execute("SET LOCAL search_path = planted, pg_catalog")
+        db.execute("SET LOCAL ROLE cellcast_publisher")
+        for channel in ("news", "acme/news", "chat:x"):
+            if not channel.startswith("acme") or "ARRAY" not in more:
+                db.execute(f"SELECT cellcast.publish('{channel}', '1'{more})")
+
+
 def test_a_publish_that_is_rolled_back_leaves_nothing(db):
     with db.transaction(force_rollback=True):
         db.execute("SELECT cellcast.publish('news', '1')")
@@ -203,7 +252,7 @@ def test_apply_replaces_the_whole_configuration_in_one_step(db):
     assert version == before + 1
     assert one(db, "SELECT cellcast.config()") == {
         "version": version,
-        "cells": [{"name": "a", "topic": "cellcast.a", "partitions": 16}],
+        "cells": [{"name": "a", "topic": "cellcast.a", "partitions": 4}],
         "tenants": [
             {"name": "cellcast", "cells": ["a"], "options": {}},
             {"name": "default", "cells": ["a"], "options": {}},
@@ -214,6 +263,13 @@ def test_apply_replaces_the_whole_configuration_in_one_step(db):
         ],
         "api_keys": [],
     }
+
+
+def test_a_cell_that_does_not_say_how_many_partitions_keeps_what_it_has(db):
+    """Cells that were made when the default was 16, too."""
+    db.execute("UPDATE cellcast.cell SET partitions = 16 WHERE name = 'a'")
+    db.execute("SELECT cellcast.apply(%s)", [json.dumps(CONFIG)])
+    assert one(db, "SELECT partitions FROM cellcast.cell WHERE name = 'a'") == 16
 
 
 def test_the_reserved_tenant_is_hosted_by_every_cell(db):

@@ -245,7 +245,7 @@ def test_help_names_every_program(program):
 def test_a_broken_configuration_changes_nothing(stack, change, word):
     before = stack.tool(BUILD / "supervisor/cellcastctl", f"--postgres={stack.pg}", "config").stdout
     path = stack.home / "broken.json"
-    path.write_text(json.dumps({"cells": [{"name": "a", "partitions": 16}], **change}))
+    path.write_text(json.dumps({"cells": [{"name": "a"}], **change}))
     done = stack.tool(BUILD / "supervisor/cellcastctl", f"--postgres={stack.pg}", "apply", path, check=False)
     assert done.returncode != 0 and word in done.stderr, done
     assert stack.tool(BUILD / "supervisor/cellcastctl", f"--postgres={stack.pg}", "config").stdout == before

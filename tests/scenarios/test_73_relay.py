@@ -285,14 +285,14 @@ async def test_kafka_without_its_disk_loses_and_repeats_nothing(stack, channel):
     await asyncio.sleep(1)
     shutil.rmtree(stack.home / "kafka")
     await asyncio.to_thread(stack.start_kafka)
-    assert Topics(stack.kafka).partitions("cellcast.a") in (0, 16)
+    assert Topics(stack.kafka).partitions("cellcast.a") in (0, 4)
     await asyncio.sleep(2)
     sent = await asyncio.to_thread(flow.finish)
     await recorder.wait_for(sent, 60)
     in_order(recorder, sent)
     assert [r for r in recorder.recovered if r == (True, False)] == []
     await asyncio.to_thread(stack.wait_ready)
-    assert Topics(stack.kafka).partitions("cellcast.a") == 16
+    assert Topics(stack.kafka).partitions("cellcast.a") == 4
     await person.close()
 
 
@@ -303,7 +303,7 @@ async def test_the_only_topic_deleted_is_made_again_and_nothing_is_lost_or_repea
     await recorder.wait_for(50)
     topics = Topics(stack.kafka)
     await asyncio.to_thread(topics.delete, "cellcast.a")
-    await asyncio.to_thread(wait_until, lambda: topics.partitions("cellcast.a") == 16, 45, "the relay has made it again")
+    await asyncio.to_thread(wait_until, lambda: topics.partitions("cellcast.a") == 4, 45, "the relay has made it again")
     await asyncio.sleep(1)
     sent = await asyncio.to_thread(flow.finish)
     await recorder.wait_for(sent, 30)
