@@ -13,7 +13,7 @@ import requests
 
 from prometheus import quantiles_ms
 from sdk import Raw
-from stack import KEY, Stack
+from stack import CONFIGURATION, KEY, Stack
 
 # hop: (whose page, histogram)
 HOPS = {
@@ -31,7 +31,7 @@ HOPS = {
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run latency")
-    for name, default in (("gateways", 3), ("subscribers", 100), ("rate", 100), ("seconds", 30), ("warmup", 5), ("channels", 1)):
+    for name, default in (("gateways", 3), ("subscribers", 100), ("rate", 100), ("seconds", 30), ("warmup", 5), ("channels", 1), ("partitions", 0)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--flood", action="store_true", help="of ephemeral publishes beside it")
     parser.add_argument("--prefix", default="", help="of the channels: typing: is an ephemeral namespace")
@@ -81,6 +81,8 @@ def pages(stack):
 
 def main():
     o = arguments()
+    if o.partitions:
+        CONFIGURATION["cells"][0]["partitions"] = o.partitions
     stack = Stack(gateways=o.gateways, kafka_profile=o.kafka_profile)
     try:
         stack.start()

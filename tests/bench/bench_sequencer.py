@@ -36,7 +36,7 @@ create index on bench_floor (shard, id);
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run sequencer")
-    for name, default in (("channels", 60), ("bytes", 200), ("socket", 200000), ("api", 60000), ("sql", 20000), ("floor", 100000),
+    for name, default in (("channels", 60), ("bytes", 200), ("socket", 200000), ("api", 60000), ("sql", 40000), ("floor", 100000),
                           ("away", 60000), ("outstanding", 1000), ("connections", 64), ("requests", 16)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--perf", metavar="FILE", help="of the socket's phase: perf record of the whole machine")
@@ -261,6 +261,7 @@ def in_kafka(stack, enough):
 def run(stack, o):
     perf = None
     phase(stack, o, "warm-up", by_socket, o.socket // 2)
+    phase(stack, o, "warm-up by SQL", by_sql, o.sql // 4)  # Kafka compiles anew for small batches
     if o.perf:
         perf = subprocess.Popen(["perf", "record", "-q", "-a", "-g", "-F", "499", "-o", o.perf])
     result = {"socket": phase(stack, o, "socket", by_socket, o.socket)}
@@ -292,7 +293,8 @@ def claims(r):
         "Kafka has every row": r["kafka_publications"] == r["rows"],
         "the relay ends within 2 s of the last answer": all(p["relay_done_after_s"] < 2 for p in phases.values()),
         "the backend that commits takes 2.5 times a COPY of the same rows at most": r["writer_vs_floor"] <= 2.5,
-        "a publish by SQL costs its backend 4 times a plain row at most": r["sql_vs_floor"] <= 4,
+        "a publish by SQL costs its backend 2.5 times a plain row at most": r["sql_vs_floor"] <= 2.5,
+        "by its CPU, two cores carry what is aimed at": all(a["per_s_of_two_cores"] >= a["aim"] for a in r["aims"].values()),
         "sequencer and relay together take less than PostgreSQL": all(
             p["cpu_us"]["sequencer"] + p["cpu_us"]["relay"] < p["cpu_us"]["postgres"] for p in phases.values()),
         "Kafka away: the relay holds 10,000 at most, and 100 MB more": r["kafka_away"]["held_by_relay"] <= 10000
