@@ -2,6 +2,7 @@
  * test: speaks ctl_*, takes connections, passes canaries to its fellows over datagram sockets in RUNDIR, and misbehaves
  * as the file RUNDIR/do-NAME says, which it reads every 20 ms:
  *     unready  silent  garbage  version  stubborn (ignores ctl_drain)  blind (sees no canary)  mute (answers no call)
+ *     lagging (its loop is late, it says)
  * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, any other the
  * name of the gateway. */
 #include "core/clock.h"
@@ -62,7 +63,8 @@ static void send_status(void)
                            .adopted = f.adopted,
                            .ready = ready,
                            .draining = f.draining,
-                           .why = ready ? BYTES("") : BYTES("it was told so")};
+                           .why = ready ? BYTES("") : BYTES("it was told so"),
+                           .lag_ms = doing("lagging") ? 500 : 0};
     LINK_SEND(f.ctl, CTL_STATUS, ctl_status, &m);
 }
 
