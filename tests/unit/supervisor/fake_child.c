@@ -3,8 +3,8 @@
  * as the file RUNDIR/do-NAME says, which it reads every 20 ms:
  *     unready  silent  garbage  version  stubborn (ignores ctl_drain)  blind (sees no canary)  mute (answers no call)
  *     lagging (its loop is late, it says)
- * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, any other the
- * name of the gateway. */
+ * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, one that says
+ * "peer" the address that was handed on with it, any other the name of the gateway. */
 #include "core/clock.h"
 #include "run/link.h"
 #include "wire/messages.h"
@@ -137,7 +137,8 @@ static void on_canary(struct ev_loop *loop, ev_io *w, int events)
 
 /* ---- connections */
 
-static int take_connection(void)
+/* ret_peer: its address as the supervisor tells it */
+static int take_connection(char ret_peer[64])
 {
     char bytes[512];
     union {
@@ -152,13 +153,14 @@ static int take_connection(void)
     if (n <= 0 || !CMSG_FIRSTHDR(&m) || wire_get_ctl_accepted(bytes_of(bytes, (size_t)n), &accepted) < 0)
         return -1;
     memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
+    snprintf(ret_peer, 64, "%.*s", BYTES_FMT(accepted.peer));
     return fd;
 }
 
 static bool serve_one(void)
 {
-    char line[64] = "";
-    int fd = take_connection();
+    char line[64] = "", peer[64];
+    int fd = take_connection(peer);
     if (fd < 0)
         return false;
     f.adopted++;
@@ -170,7 +172,7 @@ static bool serve_one(void)
         LINK_SEND(f.ctl, CTL_CALL, ctl_call, &m);
         return true;
     }
-    dprintf(fd, "%s\n", f.name);
+    dprintf(fd, "%s\n", strncmp(line, "peer", 4) == 0 ? peer : f.name);
     close(fd);
     return true;
 }
