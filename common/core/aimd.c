@@ -6,11 +6,17 @@
 
 #define FORGET_NS (10 * NS_PER_S)
 
+static double most_credit(const struct aimd *a)
+{
+    return fmax(a->rate * (double)a->limits.burst_ns / NS_PER_S, 1);
+}
+
 void aimd_init(struct aimd *a, const struct aimd_limits *limits, int64_t now_ns)
 {
     *a = (struct aimd){.limits = *limits, .credit_ns = now_ns, .window_ns = now_ns, .lagged_ns = now_ns};
     a->rate = fmin(limits->start, limits->max);
     a->soft = limits->max;
+    a->credit = most_credit(a);
 }
 
 static void halve(struct aimd *a, int64_t now_ns)
@@ -51,8 +57,7 @@ static void turn(struct aimd *a, int64_t now_ns)
 
 static double credit_at(const struct aimd *a, int64_t now_ns)
 {
-    double most = fmax(a->rate * (double)a->limits.burst_ns / NS_PER_S, 1);
-    return fmin(a->credit + a->rate * (double)(now_ns - a->credit_ns) / NS_PER_S, most);
+    return fmin(a->credit + a->rate * (double)(now_ns - a->credit_ns) / NS_PER_S, most_credit(a));
 }
 
 bool aimd_take(struct aimd *a, int64_t now_ns)
