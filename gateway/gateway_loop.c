@@ -142,12 +142,12 @@ static int listen_here(struct gateway *g, struct gateway_loop *l, struct buf *re
     return listener_new(g->loop, address, BACKLOG, on_accepted, g, &l->listener, ret_error);
 }
 
-static uint32_t capacity_of(const struct gateway_options *o)
+static void find_room(struct gateway *g)
 {
-    int64_t room = process_nofile() - OTHER_FILES;
-    if (room < 16)
-        room = 16;
-    return (uint32_t)(o->connections_max && o->connections_max < room ? o->connections_max : room);
+    int64_t files = process_nofile() - OTHER_FILES, wanted = g->options->connections_max;
+    uint32_t room = files < 16 ? 16 : (uint32_t)files;
+    g->capacity = wanted && wanted < room ? (uint32_t)wanted : room;
+    g->sockets_max = room + OTHER_FILES / 2; /* one that is full still answers whether it is well */
 }
 
 int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error)
@@ -157,8 +157,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     l->g = g;
     g->loop = loop;
     g->turns = l;
-    g->capacity = capacity_of(g->options);
-    g->sockets_max = (uint32_t)process_nofile() - OTHER_FILES / 2;
+    find_room(g);
     start_loop(l, loop);
     g->fan = fan_links_new(g);
     g->seq = seq_links_new(g, g->options->sequencer);

@@ -62,7 +62,7 @@ static bool check(struct connection *c, uint32_t id, struct bytes token, struct 
     return answer == AUTH_OK;
 }
 
-static void wait(struct connection *c, uint32_t id, struct bytes token, struct bytes tenant)
+static void wait_turn(struct connection *c, uint32_t id, struct bytes token, struct bytes tenant)
 {
     struct gateway *g = c->gateway;
     if (!admission_wait(&g->admission, c, tenant)) {
@@ -83,11 +83,11 @@ void verb_connect(struct connection *c, const struct command *m)
     struct auth a;
     auth_init(&a);
     if (!g->config)
-        wait(c, m->id, m->token, connection_tenant(c));
+        wait_turn(c, m->id, m->token, connection_tenant(c));
     else if (check(c, m->id, m->token, &a) && admission_ask(&g->admission, g, a.tenant))
         accept(c, m->id, &a);
     else if (a.tenant.n)
-        wait(c, m->id, m->token, a.tenant);
+        wait_turn(c, m->id, m->token, a.tenant);
     auth_fini(&a);
 }
 

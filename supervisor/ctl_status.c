@@ -56,11 +56,12 @@ static void print_processes(const json_t *processes)
 
 static void print_gate(const json_t *gate)
 {
-    long long rate = number(gate, "rate");
-    printf("gate          ");
-    printf(rate ? "%lld connections/s" : "off", rate);
-    printf(", loops lag %lld ms, backlog %lld of %lld, silent %lld, over their source's rate %lld\n", number(gate, "lag_ms"),
-           number(gate, "backlog"), number(gate, "backlog_max"), number(gate, "silent"), number(gate, "held"));
+    char rate[32] = "off";
+    if (number(gate, "rate"))
+        snprintf(rate, sizeof rate, "%lld connections/s", number(gate, "rate"));
+    printf("gate          %s, loops lag %lld ms, backlog %lld of %lld, silent %lld, over their source's rate %lld\n", rate,
+           number(gate, "lag_ms"), number(gate, "backlog"), number(gate, "backlog_max"), number(gate, "silent"),
+           number(gate, "held"));
 }
 
 static void print_status(const json_t *s)

@@ -32,6 +32,12 @@ struct source source_of(const struct address *a)
     return s;
 }
 
+bool source_is_none(struct source s)
+{
+    static const struct source none;
+    return memcmp(&s, &none, sizeof s) == 0;
+}
+
 struct source source_block(struct source s)
 {
     if (!is_ipv4(s))
@@ -41,9 +47,10 @@ struct source source_block(struct source s)
 
 void source_text(struct source s, char ret_text[SOURCE_TEXT_MAX])
 {
+    ret_text[0] = 0;
     if (is_ipv4(s))
         inet_ntop(AF_INET, s.bytes + sizeof mapped, ret_text, SOURCE_TEXT_MAX);
-    else
+    else if (!source_is_none(s))
         inet_ntop(AF_INET6, s.bytes, ret_text, SOURCE_TEXT_MAX);
 }
 

@@ -14,10 +14,11 @@ struct source {
 };
 
 struct source source_of_ipv4(const unsigned char bytes[4]);
-struct source source_of(const struct address *a); /* all zero: neither IPv4 nor IPv6 */
+struct source source_of(const struct address *a); /* all zero: neither IPv4 nor IPv6, but a Unix socket */
+bool source_is_none(struct source s);
 /* What counts as one source: an IPv4 address, or the 64 bits of IPv6 that one subscriber is given. */
 struct source source_block(struct source s);
-void source_text(struct source s, char ret_text[SOURCE_TEXT_MAX]);
+void source_text(struct source s, char ret_text[SOURCE_TEXT_MAX]); /* "" of none */
 
 struct networks {
     struct network {

@@ -69,7 +69,7 @@ static struct bucket *find_or_make(struct source_buckets *b, struct source s, in
 
 int64_t source_buckets_take(struct source_buckets *b, struct source s, int64_t now_ns)
 {
-    if (b->rate == 0)
+    if (b->rate == 0 || source_is_none(s))
         return 0;
     struct bucket *one = find_or_make(b, source_block(s), now_ns);
     list_remove(&one->by_age);

@@ -5,6 +5,7 @@ import asyncio
 import ctypes
 import os
 import re
+import select
 import socket
 import struct
 import time
@@ -13,11 +14,12 @@ import pytest
 
 from idle import UPGRADE, frame, open_many
 from sdk import Person, token
+from stack import wait_until
 
 SILENT, HALF_OPEN = (10000, 2000) if os.environ.get("CELLCAST_LONG") else (2000, 300)
 BALANCER = "127.9.0.1"
 OPTIONS = ("--arrivals-max=400", "--accept-rate-start=100", f"--proxy-from={BALANCER}", "--source-rate=20", "--source-wait=0",
-           "--gateway-option=strangers-max=100", "--gateway-option=connect-rate=20", "--gateway-option=connect-wait=20s")
+           "--gateway-option=strangers-max=100", "--gateway-option=connect-rate=10", "--gateway-option=connect-wait=20s")
 SO_ATTACH_FILTER = 26
 
 
@@ -77,10 +79,9 @@ async def test_silent_and_half_open_sockets_keep_nobody_out(cell):
         assert min([await time_in(cell.ws()) for _ in range(3)]) < 1
         await asyncio.sleep(3)  # they are accepted when the kernel has waited for their first byte
         assert min([await time_in(cell.ws()) for _ in range(3)]) < 1
-        assert count(cell, "supervisor_arrivals_cut_total") >= SILENT - 400
+        await asyncio.to_thread(wait_until, lambda: count(cell, "supervisor_arrivals_cut_total") >= SILENT - 400, 20, "they are cut")
         assert count(cell, "supervisor_arrivals_silent") <= 400
         assert count(cell, "gateway_strangers") <= 300
-        assert count(cell, "gateway_connections") < 50
     finally:
         for sock in socks:
             sock.close()
@@ -94,8 +95,8 @@ async def test_one_tenants_herd_does_not_delay_another_tenants_client(cell):
         for sock in herd:
             sock.sendall(frame(b'{"id":1,"connect":{}}'))
         took = await time_in(cell.ws(tenant="acme"), token=token("acme-secret", sub="42"))
-        waiting = count(cell, "gateway_connects_waiting")
-        assert waiting > 30 * cell.gateways, f"{took:.2f} s: the herd was through as well"  # 4.5 s of it
+        answered = len(select.select(herd, [], [], 0)[0])
+        assert answered < len(herd), f"{took:.2f} s: the herd was through as well"  # it takes 9 s
     finally:
         for sock in herd:
             sock.close()

@@ -33,6 +33,11 @@ START_TEST(an_address_is_written_as_it_was_read_and_ipv4_over_an_ipv6_socket_is_
     ck_assert_str_eq(text, "2001:db8::7");
     source_text(source("::ffff:10.1.2.3"), text);
     ck_assert_str_eq(text, "10.1.2.3");
+    struct address local = {.n = sizeof local.local};
+    local.local.sun_family = AF_UNIX;
+    ck_assert(source_is_none(source_of(&local)));
+    source_text(source_of(&local), text);
+    ck_assert_str_eq(text, "");
 }
 END_TEST
 
