@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define AGAIN_NS NS_PER_MS /* a gateway takes thousands in a second */
+#define FULL_NS (20 * NS_PER_MS)
 #define WINDOW_NS (200 * NS_PER_MS) /* gateways report each 100 ms */
 #define BURST_NS (20 * NS_PER_MS)
 
@@ -141,15 +142,29 @@ static void say_starved(struct acceptor *a, bool starved)
     a->metrics->accept_paused = starved;
 }
 
+/* -> of those that are ready; NULL: none. In a storm an SDK gives up in the queue, and its request would cost a gateway as much. */
+static struct arrival *first_who_waits(struct acceptor *a)
+{
+    struct arrival *first;
+    while ((first = arrivals_first(&a->arrivals)) && arrival_has_left(first)) {
+        a->metrics->arrivals_left_total++;
+        arrival_free(first);
+    }
+    return first;
+}
+
 /* Hands over who is ready, as far as gate and gateways allow; the listener goes on when nobody is left. */
 static void push(struct acceptor *a)
 {
     struct arrival *first;
-    while ((first = arrivals_first(&a->arrivals)) && pick(a) >= 0 && may_pass(a) && hand_over(a, first))
+    while ((first = first_who_waits(a)) && pick(a) >= 0 && may_pass(a) && hand_over(a, first))
         arrival_free(first);
     bool starved = pick(a) < 0;
+    bool full = arrivals_full(&a->arrivals);
     say_starved(a, starved);
-    listener_pause(a->listener, starved || first);
+    if (full)
+        look_again(a, FULL_NS);
+    listener_pause(a->listener, starved || first || full);
 }
 
 static void on_ready(void *owner)

@@ -5,6 +5,9 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -71,6 +74,15 @@ void arrival_free(struct arrival *a)
     close(a->fd);
     free(a->header);
     free(a);
+}
+
+bool arrival_has_left(const struct arrival *a)
+{
+    struct pollfd end = {.fd = a->fd, .events = POLLRDHUP};
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+    return poll(&end, 1, 0) > 0 && getsockopt(a->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 &&
+           info.tcpi_last_data_recv >= LEFT_AFTER_MS;
 }
 
 static void cut(struct arrival *a)
@@ -214,13 +226,24 @@ struct arrival *arrivals_first(const struct arrivals *all)
     return list_first(&all->in[ARRIVAL_READY], struct arrival, link);
 }
 
-static void make_room(struct arrivals *all)
+/* -> the one that is cut when there are too many, or NULL */
+static struct arrival *longest_silent(const struct arrivals *all)
 {
-    if (total(all) < all->options->arrivals_max)
-        return;
     struct arrival *longest = list_first(&all->in[ARRIVAL_SILENT], struct arrival, link);
     if (!longest)
         longest = list_first(&all->in[ARRIVAL_HEADER], struct arrival, link);
+    bool young = longest && clock_mono_ns() - longest->since_ns < all->options->arrival_grace * NS_PER_MS;
+    return young ? NULL : longest;
+}
+
+bool arrivals_full(const struct arrivals *all)
+{
+    return total(all) >= all->options->arrivals_max && !longest_silent(all);
+}
+
+static void make_room(struct arrivals *all)
+{
+    struct arrival *longest = total(all) < all->options->arrivals_max ? NULL : longest_silent(all);
     if (longest)
         cut_silent(longest, "there are too many");
 }
@@ -235,7 +258,7 @@ void arrivals_add(struct arrivals *all, int fd)
     make_room(all);
     struct arrival *a = calloc(1, sizeof *a);
     assert(a);
-    *a = (struct arrival){.all = all, .fd = fd, .source = source_of(&peer), .accepted_us = clock_real_us()};
+    *a = (struct arrival){.all = all, .fd = fd, .source = source_of(&peer), .accepted_us = clock_real_us(), .since_ns = clock_mono_ns()};
     list_init(&a->link);
     ev_io_init(&a->readable, on_readable, fd, EV_READ);
     ev_init(&a->timer, on_timer);

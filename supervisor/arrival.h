@@ -5,7 +5,8 @@
  *     (each is left out by whom it does not concern)
  *
  * What says nothing costs a descriptor and some 200 bytes here, and nothing in a gateway, whose HTTP parser takes 16 KB for
- * whoever it is handed. Bounds: --arrivals-max in all, beyond which the longest silent one is cut; half of them in TURN,
+ * whoever it is handed. Bounds: --arrivals-max in all, beyond which the longest silent one is cut, unless that is younger than
+ * --arrival-grace: in a storm honest clients are slow to speak, and who is cut comes again; half of them in TURN,
  * beyond which who comes is closed; --arrival-timeout for HEADER and SILENT. Cut means reset: no state is left behind. */
 #ifndef SUPERVISOR_ARRIVAL_H
 #define SUPERVISOR_ARRIVAL_H
@@ -17,6 +18,8 @@
 #include "source_buckets.h"
 
 #include <ev.h>
+
+#define LEFT_AFTER_MS 1000
 
 enum arrival_state { ARRIVAL_HEADER, ARRIVAL_SILENT, ARRIVAL_TURN, ARRIVAL_READY, ARRIVAL_STATES };
 
@@ -40,6 +43,7 @@ struct arrival {
     int fd;
     struct source source; /* of the client, as far as it is known */
     uint64_t accepted_us;
+    int64_t since_ns; /* the same, by the monotonic clock */
     ev_io readable;             /* HEADER, SILENT */
     ev_timer timer;             /* HEADER, SILENT: their end; TURN: its turn */
     struct proxy_header *header; /* HEADER, else NULL */
@@ -50,8 +54,11 @@ int arrivals_init(struct arrivals *all, struct ev_loop *loop, const struct super
                   struct supervisor_metrics *metrics, void (*ready)(void *owner), void *owner, struct buf *ret_error);
 void arrivals_fini(struct arrivals *all);
 void arrivals_cut(struct arrivals *all); /* everybody */
+bool arrivals_full(const struct arrivals *all); /* and nobody has been silent for long enough to be cut for another one */
 void arrivals_add(struct arrivals *all, int fd); /* takes fd */
 struct arrival *arrivals_first(const struct arrivals *all); /* of those that are READY; NULL: none */
+/* It has closed its end, and what it sent is so old (LEFT_AFTER_MS) that it waits for no answer: an SDK gave up in the queue. */
+bool arrival_has_left(const struct arrival *a);
 void arrival_free(struct arrival *a); /* closes our descriptor; the one that was handed on lives */
 
 #endif

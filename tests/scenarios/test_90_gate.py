@@ -18,7 +18,8 @@ from stack import wait_until
 
 SILENT, HALF_OPEN = (10000, 2000) if os.environ.get("CELLCAST_LONG") else (2000, 300)
 BALANCER = "127.9.0.1"
-OPTIONS = ("--arrivals-max=400", "--accept-rate-start=100", f"--proxy-from={BALANCER}", "--source-rate=20", "--source-wait=0",
+OPTIONS = ("--arrivals-max=400", "--arrival-grace=25ms", "--defer-accept=1s", "--accept-rate-start=100", f"--proxy-from={BALANCER}",
+           "--source-rate=20", "--source-wait=0",
            "--gateway-option=strangers-max=100", "--gateway-option=connect-rate=10", "--gateway-option=connect-wait=20s")
 SO_ATTACH_FILTER = 26
 

@@ -79,7 +79,7 @@ START_TEST(a_thousand_silent_ones_keep_nobody_out)
     enum { SILENT = 900 };
     int all[SILENT];
     setup();
-    START("--arrivals-max=100", "--accept-rate=50", "--accept-rate-start=50");
+    START("--arrivals-max=100", "--arrival-grace=0", "--accept-rate=50", "--accept-rate-start=50");
     wait_for_gateway();
     for (int i = 0; i < SILENT; i++)
         all[i] = dial_silently(&r);
@@ -90,6 +90,28 @@ START_TEST(a_thousand_silent_ones_keep_nobody_out)
     ck_assert_int_ge(metric("arrivals_cut_total"), SILENT - 100);
     for (int i = 0; i < SILENT; i++)
         close(all[i]);
+    cell_run_end(&r);
+}
+END_TEST
+
+START_TEST(who_is_new_is_not_cut_for_want_of_room_but_others_wait)
+{
+    char text[64];
+    enum { SLOW = 40 };
+    int all[SLOW];
+    setup();
+    START("--arrivals-max=16", "--arrival-grace=60s", "--arrival-timeout=60s");
+    wait_for_gateway();
+    for (int i = 0; i < SLOW; i++)
+        all[i] = dial_silently(&r);
+    wait_until(&r, metric("arrivals_silent") == 16);
+    for (int i = 0; i < SLOW; i++)
+        SAY(all[i], "hello\n");
+    for (int i = 0; i < SLOW; i++) {
+        hear_all(all[i], text, sizeof text);
+        ck_assert_str_eq(text, "gateway-1");
+    }
+    ck_assert_int_eq(metric("arrivals_cut_total"), 0);
     cell_run_end(&r);
 }
 END_TEST
@@ -252,6 +274,7 @@ END_TEST
 
 UNIT_MAIN("supervisor/accept", who_says_nothing_is_handed_to_nobody_and_cut_when_his_time_is_over,
           who_speaks_late_gets_in_and_who_leaves_is_forgotten, a_thousand_silent_ones_keep_nobody_out,
+          who_is_new_is_not_cut_for_want_of_room_but_others_wait,
           above_the_rate_they_wait_in_the_kernel_and_all_get_in, the_rate_grows_under_a_herd_and_falls_when_gateways_lag,
           the_gate_can_be_switched_off, a_balancer_says_whose_connection_it_is_in_whatever_parts, nobody_else_may_say_so,
           a_source_above_its_rate_waits_and_another_one_does_not, networks_that_are_none_are_refused_by_name)
