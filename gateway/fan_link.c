@@ -52,6 +52,13 @@ static struct link *link_of(const struct fan_links *f, struct channel_place plac
     return p && p->welcome ? dial_link(p->dial) : NULL;
 }
 
+void fan_links_look(struct fan_links *f)
+{
+    const struct fan_peer *p;
+    list_for_each(p, &f->peers, link)
+        link_look(dial_link(p->dial));
+}
+
 /* ---- telling */
 
 void fan_subscribe(struct fan_links *f, struct channel *c)

@@ -71,6 +71,10 @@ void gateway_fini(struct gateway *g); /* closes nothing: all connections are gon
 int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error);
 void gateway_stop(struct gateway *g); /* the loop has ended: frees what gateway_start made */
 
+/* Between two events of clients: in a turn that takes long, links are looked at and a slice of delivery is made, before
+ * the next client's event. */
+void gateway_breathe(struct gateway *g);
+
 /* Disconnects everybody in waves over that time, then ends the loop. */
 void gateway_drain(struct gateway *g, int64_t over_ms);
 

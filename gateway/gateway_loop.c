@@ -13,6 +13,7 @@
 #include "ws.h"
 
 #include "core/clock.h"
+#include "run/link.h"
 #include "run/listener.h"
 #include "run/log.h"
 #include "run/process.h"
@@ -23,6 +24,10 @@
 #include <stdlib.h>
 
 #define BACKLOG 1024
+#define BREATH_NS NS_PER_MS /* of clients' events, then delivery has its turn */
+#define BREATH_PRIORITY (LINK_PRIORITY - 1)
+#define EVENTS_A_LOOK 8     /* of clients, between two looks at the clock */
+#define CONNECTIONS_DEFAULT 20000
 #define OTHER_FILES 256 /* descriptors that are not clients': links, listener, HTTP, the loop's own */
 
 /* The loop's own watchers: what opens and what ends a turn. */
@@ -33,6 +38,9 @@ struct gateway_loop {
     ev_idle again; /* active while work is left: the loop does not wait */
     ev_timer tick; /* the wheel's */
     ev_timer batch; /* the loop does not wait longer than the next batch does */
+    ev_timer breath; /* never started: fed */
+    unsigned events; /* of clients */
+    int64_t breathed_ns;
     int64_t swept_ns, opened_ns;
     struct listener *listener;
 };
@@ -49,8 +57,28 @@ static void on_turn_opens(struct ev_loop *loop, ev_check *w, int events)
 {
     struct gateway_loop *l = w->data;
     look_at_the_clocks(l->g);
-    l->opened_ns = l->g->now_ns;
+    l->opened_ns = l->breathed_ns = l->g->now_ns;
     batch_waited(&l->g->batch, l->g->now_ns);
+}
+
+/* A pending event of higher priority goes before what is pending already (libev), and not inside the event under way. */
+void gateway_breathe(struct gateway *g)
+{
+    struct gateway_loop *l = g->turns;
+    if (++l->events % EVENTS_A_LOOK || clock_mono_ns() - l->breathed_ns < BREATH_NS)
+        return;
+    fan_links_look(g->fan);
+    seq_links_look(g->seq);
+    ev_feed_event(g->loop, &l->breath, EV_TIMER);
+}
+
+static void on_breath(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct gateway_loop *l = w->data;
+    look_at_the_clocks(l->g);
+    flow_turn(l->g); /* what is left is the end's of the turn, or the next breath's */
+    l->g->metrics.breaths_total++;
+    l->breathed_ns = clock_mono_ns();
 }
 
 static void on_batch(struct ev_loop *loop, ev_timer *w, int events)
@@ -110,8 +138,10 @@ static void start_loop(struct gateway_loop *l, struct ev_loop *loop)
     ev_prepare_init(&l->ends, on_turn_ends);
     ev_idle_init(&l->again, on_again);
     ev_timer_init(&l->batch, on_batch, 0., 0.);
+    ev_timer_init(&l->breath, on_breath, 0., 0.);
+    ev_set_priority(&l->breath, BREATH_PRIORITY);
     ev_timer_init(&l->tick, on_tick, 0., (double)WHEEL_TICK_NS / NS_PER_S);
-    l->opens.data = l->ends.data = l->tick.data = l;
+    l->opens.data = l->ends.data = l->tick.data = l->breath.data = l;
     lag_init(&l->g->lag, clock_mono_ns());
     ev_check_start(loop, &l->opens);
     ev_prepare_start(loop, &l->ends);
@@ -142,12 +172,18 @@ static int listen_here(struct gateway *g, struct gateway_loop *l, struct buf *re
     return listener_new(g->loop, address, BACKLOG, on_accepted, g, &l->listener, ret_error);
 }
 
-static void find_room(struct gateway *g)
+static uint32_t capacity_of(const struct gateway_options *o)
 {
-    int64_t files = process_nofile() - OTHER_FILES, wanted = g->options->connections_max;
-    uint32_t room = files < 16 ? 16 : (uint32_t)files;
-    g->capacity = wanted && wanted < room ? (uint32_t)wanted : room;
-    g->sockets_max = room + OTHER_FILES / 2; /* one that is full still answers whether it is well */
+    int64_t room = process_nofile() - OTHER_FILES, most = o->connections_max ? o->connections_max : CONNECTIONS_DEFAULT;
+    if (room < 16)
+        room = 16;
+    return (uint32_t)(most < room ? most : room);
+}
+
+/* libwebsockets walks a table as long as the limit of open files whenever it closes a connection. */
+static void shorten_the_table(uint32_t capacity)
+{
+    process_lower_nofile((int)capacity + OTHER_FILES);
 }
 
 int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error)
@@ -157,7 +193,9 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     l->g = g;
     g->loop = loop;
     g->turns = l;
-    find_room(g);
+    g->capacity = capacity_of(g->options);
+    shorten_the_table(g->capacity);
+    g->sockets_max = g->capacity + OTHER_FILES / 2; /* one that is full still answers whether it is well */
     start_loop(l, loop);
     g->fan = fan_links_new(g);
     g->seq = seq_links_new(g, g->options->sequencer);

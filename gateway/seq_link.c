@@ -253,6 +253,12 @@ bool seq_linked(const struct seq_links *s)
     return false;
 }
 
+void seq_links_look(struct seq_links *s)
+{
+    for (struct seq_peer *p = s->peers; p < s->peers + s->n_peers; p++)
+        link_look(dial_link(p->dial));
+}
+
 uint32_t seq_pending(const struct seq_links *s)
 {
     return (uint32_t)s->pending.all.count;

@@ -17,5 +17,6 @@ void seq_links_free(struct seq_links *s);
 int seq_publish(struct seq_links *s, uint64_t ticket, const struct ops_publish *what);
 bool seq_linked(const struct seq_links *s); /* one at least said welcome; a standby that is away is no fault */
 uint32_t seq_pending(const struct seq_links *s);
+void seq_links_look(struct seq_links *s); /* run/link.h's link_look, for each */
 
 #endif

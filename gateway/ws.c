@@ -445,6 +445,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     if (!s)
         return 0;
     s->wsi = wsi;
+    gateway_breathe(s->ws->g);
     switch (reason) {
     case LWS_CALLBACK_HTTP:
         return on_request(s);

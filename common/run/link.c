@@ -338,6 +338,8 @@ struct link *link_new(struct ev_loop *loop, int fd, const struct link_handlers *
     ev_io_init(&l->readable, on_readable, fd, EV_READ);
     ev_io_init(&l->writable, on_writable, fd, EV_WRITE);
     ev_timer_init(&l->later, on_later, 0., 0.);
+    ev_set_priority(&l->readable, LINK_PRIORITY);
+    ev_set_priority(&l->later, LINK_PRIORITY);
     l->readable.data = l->writable.data = l->later.data = l;
     ev_io_start(loop, &l->readable);
     return l;
@@ -366,6 +368,14 @@ void link_pause(struct link *l, bool paused)
         ev_io_stop(l->loop, &l->readable);
     else if (!l->ended)
         do_later(l);
+}
+
+void link_look(struct link *l)
+{
+    if (l && ev_is_active(&l->readable))
+        ev_feed_event(l->loop, &l->readable, EV_READ);
+    else if (l && ev_is_active(&l->later))
+        ev_feed_event(l->loop, &l->later, EV_TIMER);
 }
 
 int link_fd(const struct link *l)

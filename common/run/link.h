@@ -34,6 +34,10 @@ size_t link_pending(const struct link *l);  /* bytes not yet taken by the kernel
 /* Stops reading and handing over: back-pressure on the peer. When it ends while paused, what it had
  * read is not handed over any more. */
 void link_pause(struct link *l, bool paused);
+/* In a long turn of the loop: what has come meanwhile is handed over next, before pending events of the usual priority.
+ * A link's own are LINK_PRIORITY. NULL is fine. */
+#define LINK_PRIORITY EV_MAXPRI
+void link_look(struct link *l);
 int link_fd(const struct link *l);
 int64_t link_heard_ns(const struct link *l); /* when the last byte came, on the clock of clock_mono_ns() */
 

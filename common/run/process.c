@@ -83,6 +83,15 @@ void process_fini(struct process *p)
     unwatch(p, &p->hup);
 }
 
+void process_lower_nofile(int most)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur <= (rlim_t)most)
+        return;
+    limit.rlim_cur = (rlim_t)most;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int process_nofile(void)
 {
     struct rlimit limit;

@@ -18,5 +18,6 @@ void process_init(struct process *p, bool with_parent, void (*stop)(void *owner)
                   void *owner);
 void process_fini(struct process *p);
 int process_nofile(void); /* most open files of this process */
+void process_lower_nofile(int most); /* the soft limit; one that is lower stays */
 
 #endif

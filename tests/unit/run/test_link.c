@@ -109,6 +109,53 @@ START_TEST(a_frame_is_little_endian_length_type_and_body)
 }
 END_TEST
 
+/* ---- a long turn of the loop: of ten events, after each of which the link is looked at */
+
+static int events_before_the_frame;
+
+static void on_event(struct ev_loop *l, ev_timer *w, int events)
+{
+    struct end *e = w->data;
+    if (e->frames == 0)
+        events_before_the_frame++;
+    link_look(e->link);
+}
+
+START_TEST(a_link_that_is_looked_at_goes_before_events_that_are_pending)
+{
+    ev_timer other[10];
+    struct end e;
+    int fd = end_init(&e);
+    events_before_the_frame = 0;
+    for (int i = 0; i < 10; i++) {
+        ev_timer_init(&other[i], on_event, 0., 0.);
+        other[i].data = &e;
+        ev_feed_event(loop, &other[i], EV_TIMER);
+    }
+    say(fd, "\1\0\0\0\7", 5);
+    ev_invoke_pending(loop); /* the loop has not seen it */
+    ck_assert_int_eq(events_before_the_frame, 1);
+    ck_assert_uint_eq(e.frames, 1);
+    link_free(e.link);
+    close(fd);
+}
+END_TEST
+
+START_TEST(a_paused_link_is_not_looked_at)
+{
+    struct end e;
+    int fd = end_init(&e);
+    say(fd, "\1\0\0\0\7", 5);
+    link_pause(e.link, true);
+    link_look(e.link);
+    ev_invoke_pending(loop);
+    ck_assert_uint_eq(e.frames, 0);
+    link_free(e.link);
+    link_look(NULL);
+    close(fd);
+}
+END_TEST
+
 START_TEST(a_frame_may_be_built_in_place)
 {
     struct end e;
@@ -416,7 +463,8 @@ START_TEST(hearing_is_remembered)
 END_TEST
 
 UNIT_MAIN("run/link", a_frame_is_little_endian_length_type_and_body,
-          a_frame_may_be_built_in_place, gathered_frames_go_in_one_write_and_never_more_than_64_kib_wait, frames_arrive_whole_however_the_bytes_are_cut,
+          a_link_that_is_looked_at_goes_before_events_that_are_pending,
+          a_paused_link_is_not_looked_at, a_frame_may_be_built_in_place, gathered_frames_go_in_one_write_and_never_more_than_64_kib_wait, frames_arrive_whole_however_the_bytes_are_cut,
           at_most_256_frames_are_handed_over_in_a_turn,
           megabytes_go_both_ways_in_order_and_drained_is_called,
           a_link_may_be_freed_inside_frame, a_link_may_be_freed_inside_drained,

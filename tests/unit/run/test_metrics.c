@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct test_metrics {
     uint64_t refills_total;
@@ -229,6 +230,32 @@ START_TEST(what_the_process_uses_is_believable)
 }
 END_TEST
 
+static uint64_t open_fds(void)
+{
+    struct metric one;
+    uint64_t n = 0;
+    start();
+    add("");
+    struct bytes list = buf_bytes(&snapshot);
+    while (wire_next_metric(&list, &one) > 0)
+        if (bytes_is(one.name, "process_open_fds"))
+            n = one.value;
+    return n;
+}
+
+START_TEST(each_descriptor_counts)
+{
+    uint64_t before = open_fds();
+    int fds[20];
+    for (size_t i = 0; i < 20; i++)
+        fds[i] = dup(1);
+    ck_assert_uint_eq(open_fds(), before + 20);
+    for (size_t i = 0; i < 20; i++)
+        close(fds[i]);
+    ck_assert_uint_eq(open_fds(), before);
+}
+END_TEST
+
 /* promtool is what will read these pages; without it the shape is still proven above. */
 START_TEST(promtool_finds_no_fault)
 {
@@ -251,4 +278,5 @@ UNIT_MAIN("run/metrics", numbers_carry_their_labels_and_their_units,
           buckets_are_cumulative_and_exact_at_their_edges,
           extra_labels_of_a_metric_stand_behind_those_of_the_process,
           a_snapshot_that_is_wrong_anywhere_adds_nothing, what_the_process_uses_is_believable,
+          each_descriptor_counts,
           promtool_finds_no_fault)

@@ -107,7 +107,16 @@ START_TEST(the_soft_limit_of_open_files_is_raised_to_the_hard_one)
 }
 END_TEST
 
+START_TEST(a_limit_of_open_files_is_lowered_never_raised)
+{
+    process_lower_nofile(300);
+    ck_assert_int_eq(process_nofile(), 300);
+    process_lower_nofile(400);
+    ck_assert_int_eq(process_nofile(), 300);
+}
+END_TEST
+
 UNIT_MAIN("run/process", sigterm_stops_and_sighup_reloads_from_the_loop,
           waiting_for_signals_alone_does_not_keep_the_loop,
           a_second_signal_ends_the_process_with_status_1, a_child_dies_with_its_parent,
-          the_soft_limit_of_open_files_is_raised_to_the_hard_one)
+          the_soft_limit_of_open_files_is_raised_to_the_hard_one, a_limit_of_open_files_is_lowered_never_raised)
