@@ -21,6 +21,12 @@ static void on_deadline(struct wheel_timer *t);
 
 /* ---- life */
 
+/* Not with a code: 3502 would tell an SDK that is only slow to stay away. */
+static void cut_stranger(struct stranger *s)
+{
+    ws_cut(container_of(s, struct connection_extras, stranger)->connection->socket);
+}
+
 struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant)
 {
     struct connection *c = calloc(1, sizeof *c);
@@ -35,6 +41,7 @@ struct connection *connection_new(struct gateway *g, struct ws_socket *socket, s
     wheel_timer_init(&c->timer, on_deadline);
     c->end_ns = g->now_ns + g->options->stale_timeout * NS_PER_MS;
     connection_rearm(c);
+    stranger_enter(g, &connection_extras(c)->stranger, cut_stranger);
     g->n_connections++;
     g->metrics.connections++;
     g->metrics.connections_total++;
@@ -67,6 +74,7 @@ struct connection_extras *connection_extras(struct connection *c)
     e->connection = c;
     list_init(&e->resuming);
     list_init(&e->waiting);
+    list_init(&e->stranger.by_age);
     return c->extras = e;
 }
 
@@ -81,7 +89,8 @@ static bool has_strikes(const struct connection_extras *e)
 void connection_tidy(struct connection *c)
 {
     struct connection_extras *e = c->extras;
-    if (!e || e->parked.n || e->token.n || list_is_linked(&e->resuming) || list_is_linked(&e->waiting) || has_strikes(e))
+    if (!e || e->parked.n || e->token.n || list_is_linked(&e->resuming) || e->queue || list_is_linked(&e->stranger.by_age) ||
+        has_strikes(e))
         return;
     free(e);
     c->extras = NULL;
@@ -93,6 +102,7 @@ static void drop_extras(struct connection *c)
     if (!e)
         return;
     list_remove(&e->resuming);
+    stranger_leave(c->gateway, &e->stranger);
     buf_fini(&e->parked);
     buf_fini(&e->token);
     free(e);
@@ -143,6 +153,8 @@ void connection_goto(struct connection *c, enum connection_state state)
 {
     struct gateway *g = c->gateway;
     assert(moves[c->state] & 1u << state);
+    if (c->state == CONNECTION_FRESH)
+        stranger_leave(g, &c->extras->stranger);
     c->state = state;
     c->next_ns = 0;
     switch (state) {
@@ -151,6 +163,7 @@ void connection_goto(struct connection *c, enum connection_state state)
         break;
     case CONNECTION_OPEN:
         c->end_ns = 0;
+        connection_tidy(c);
         start_pings(c);
         break;
     case CONNECTION_CLOSING:

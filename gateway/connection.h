@@ -7,6 +7,7 @@
 
 #include "channel.h"
 #include "codes.h"
+#include "stranger.h"
 
 #define CLIENT_BYTES 36 /* of a client's UUID as text */
 
@@ -69,7 +70,9 @@ struct connection_extras {
     struct connection *connection;
     struct buf parked;    /* lines that wait: for the connect before them, or for subscribes (held) */
     struct list resuming; /* struct gateway::resuming: what it was held for is there */
-    struct list waiting;  /* struct admission::waiting */
+    struct stranger stranger; /* until its connect */
+    struct list waiting;  /* struct queue::waiting (admission.c) */
+    struct queue *queue;  /* that one, or NULL */
     struct buf token;     /* of the connect that waits for admission */
     uint32_t connect_id;
     struct strike strikes[STRIKES];

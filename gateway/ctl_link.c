@@ -7,6 +7,7 @@
 #include "summons.h"
 #include "ws.h"
 
+#include "core/clock.h"
 #include "run/link.h"
 #include "run/log.h"
 
@@ -21,6 +22,7 @@
 #define METRICS_S 1.0
 #define TURN_ACCEPTS 64 /* descriptors taken in one turn of the loop */
 #define PEER_BYTES 512  /* of a ctl_accepted */
+#define LAG_STEP_MS 4   /* a change of the lag that is told by itself */
 
 struct ctl_link {
     struct gateway *g;
@@ -51,7 +53,8 @@ void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
 static bool is_same(const struct ctl_status *a, const struct ctl_status *b)
 {
     return a->connections == b->connections && a->capacity == b->capacity && a->adopted == b->adopted &&
-           a->ready == b->ready && a->draining == b->draining && bytes_equal(a->why, b->why);
+           a->ready == b->ready && a->draining == b->draining && bytes_equal(a->why, b->why) &&
+           labs((long)a->lag_ms - (long)b->lag_ms) < LAG_STEP_MS;
 }
 
 static void tell_status(struct ev_loop *loop, ev_timer *w, int events)
@@ -65,7 +68,8 @@ static void tell_status(struct ev_loop *loop, ev_timer *w, int events)
                                 .adopted = c->adopted,
                                 .ready = ready,
                                 .draining = g->drain != NULL,
-                                .why = bytes_str(ready ? "" : why)};
+                                .why = bytes_str(ready ? "" : why),
+                                .lag_ms = (uint32_t)(lag_now(&g->lag, g->now_ns) / NS_PER_MS)};
     if (!c->link || (c->told_any && is_same(&status, &c->told)))
         return;
     c->told = status; /* the reasons are literals */

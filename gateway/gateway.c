@@ -31,7 +31,9 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->pages);
     list_init(&g->page_waiters);
     list_init(&g->joinings);
-    admission_init(&g->admission, options->connect_rate, now_ns);
+    strangers_init(&g->strangers);
+    lag_init(&g->lag, now_ns);
+    admission_init(&g->admission, options, now_ns);
     g->ops = ops_new(g);
 }
 
@@ -43,6 +45,7 @@ void gateway_fini(struct gateway *g)
         channel_free(&g->rings, c);
     map_fini(&g->channels);
     ops_free(g->ops);
+    admission_fini(&g->admission);
     g->config = config_unref(g->config);
     buf_fini(&g->scratch);
     buf_fini(&g->outgoing);

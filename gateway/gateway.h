@@ -7,7 +7,9 @@
 #include "batch.h"
 #include "channel.h"
 #include "config.h"
+#include "lag.h"
 #include "ops.h"
+#include "stranger.h"
 #include "tables.h"
 #include "trim.h"
 #include "wheel.h"
@@ -39,6 +41,9 @@ struct gateway {
     struct list slow;         /* struct connection::talking of those that are blocked */
     uint32_t n_connections;
     uint32_t capacity;        /* most connections */
+    uint32_t n_sockets, sockets_max; /* of clients, HTTP too */
+    struct strangers strangers; /* those of them that have not said who they are */
+    struct lag lag;           /* of the loop */
     struct list pages;        /* struct page::by_age, oldest first */
     uint32_t n_pages;
     struct list page_waiters; /* struct sub_extras::page_link of cursors that wait for a place among the pages */

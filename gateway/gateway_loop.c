@@ -42,7 +42,7 @@ struct gateway_loop {
     ev_timer breath; /* never started: fed */
     unsigned events; /* of clients */
     int64_t breathed_ns;
-    int64_t swept_ns;
+    int64_t swept_ns, opened_ns;
     struct listener *listener;
 };
 
@@ -58,7 +58,7 @@ static void on_turn_opens(struct ev_loop *loop, ev_check *w, int events)
 {
     struct gateway_loop *l = w->data;
     look_at_the_clocks(l->g);
-    l->breathed_ns = l->g->now_ns;
+    l->opened_ns = l->breathed_ns = l->g->now_ns;
     batch_waited(&l->g->batch, l->g->now_ns);
 }
 
@@ -112,7 +112,9 @@ static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
     else
         ev_idle_stop(loop, &l->again);
     wake_for_batch(l, loop);
-    batch_worked(&l->g->batch, clock_mono_ns());
+    int64_t now_ns = clock_mono_ns();
+    batch_worked(&l->g->batch, now_ns);
+    lag_saw(&l->g->lag, now_ns - l->opened_ns, now_ns);
 }
 
 static void on_again(struct ev_loop *loop, ev_idle *w, int events)
@@ -122,6 +124,7 @@ static void on_again(struct ev_loop *loop, ev_idle *w, int events)
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct gateway_loop *l = w->data;
+    lag_ticked(&l->g->lag, WHEEL_TICK_NS, l->g->now_ns);
     wheel_turn(&l->g->wheel, l->g->now_ns);
     if (l->g->now_ns - l->swept_ns >= NS_PER_S) {
         l->swept_ns = l->g->now_ns;
@@ -130,6 +133,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
         l->g->metrics.busy_percent = (int64_t)(l->g->batch.load * 100);
         l->g->metrics.trims_total += trim_turn(&l->g->trim, l->g->now_ns, &l->g->channels);
     }
+    l->g->metrics.lag_seconds = lag_now(&l->g->lag, l->g->now_ns) / NS_PER_US;
+    l->g->metrics.connect_rate = l->g->options->connect_rate ? (int64_t)l->g->admission.rate.rate : 0;
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);
     l->g->metrics.ephemeral_pending = kafka_link_pending(l->g->kafka);
 }
@@ -145,6 +150,7 @@ static void start_loop(struct gateway_loop *l, struct ev_loop *loop)
     ev_set_priority(&l->breath, BREATH_PRIORITY);
     ev_timer_init(&l->tick, on_tick, 0., (double)WHEEL_TICK_NS / NS_PER_S);
     l->opens.data = l->ends.data = l->tick.data = l->breath.data = l;
+    lag_init(&l->g->lag, clock_mono_ns());
     ev_check_start(loop, &l->opens);
     ev_prepare_start(loop, &l->ends);
     ev_timer_start(loop, &l->tick);
@@ -197,6 +203,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     g->turns = l;
     g->capacity = capacity_of(g->options);
     shorten_the_table(g->capacity);
+    g->sockets_max = g->capacity + OTHER_FILES / 2; /* one that is full still answers whether it is well */
     start_loop(l, loop);
     g->fan = fan_links_new(g);
     g->seq = seq_links_new(g, g->options->sequencer);

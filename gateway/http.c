@@ -81,6 +81,11 @@ static int upgrade(struct gateway *g, const struct ws_request *r, const char **r
         *ret_why = g->config ? "no room here\n" : "not configured yet\n";
         return 503;
     }
+    if (!admission_has_room(&g->admission, g, name.n ? name : BYTES(CONFIG_DEFAULT_TENANT))) {
+        g->metrics.connects_shed_total++;
+        *ret_why = "too many wait here\n";
+        return 503;
+    }
     const struct config_tenant *tenant = g->config ? tenant_of(g, name) : NULL;
     if (g->config && !tenant) {
         *ret_why = "no such tenant\n";

@@ -4,14 +4,17 @@
 #include "ws_context.h"
 
 #include "core/clock.h"
+#include "core/random.h"
 #include "run/log.h"
 
 #include <assert.h>
 #include <linux/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #define ARGUMENT_MAX 16384        /* bytes of one argument in a request's query; more than its headers may have */
+#define RETRY_AFTER_MAX 5         /* s; drawn, so that those who go by it do not come back together */
 #define MESSAGE_TOO_LARGE 1009    /* RFC 6455 7.4.1 */
 
 _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame's head");
@@ -25,7 +28,8 @@ struct ws {
 /* What only an HTTP request has; gone with its answer, or with the upgrade. */
 struct exchange {
     struct ws_socket *socket;
-    struct wheel_timer handshake;       /* set until the first request is complete */
+    struct wheel_timer handshake;       /* set until the first request, or the body of any, is complete */
+    struct stranger stranger;           /* until then, and after an answer until the next request */
     struct buf text;                    /* memory of `request`, its body too */
     size_t at[8], n[8];                 /* its fields within `text` */
     size_t body_at;
@@ -96,13 +100,34 @@ static void too_silent(struct wheel_timer *t)
     ws_cut(container_of(t, struct exchange, handshake)->socket);
 }
 
+static void cut_stranger(struct stranger *s)
+{
+    ws_cut(container_of(s, struct exchange, stranger)->socket);
+}
+
 static struct exchange *exchange_new(struct ws_socket *s)
 {
     struct exchange *x = calloc(1, sizeof *x);
     assert(x);
     x->socket = s;
     wheel_timer_init(&x->handshake, too_silent);
+    list_init(&x->stranger.by_age);
     return x;
+}
+
+/* More has to come before anything is known of it. */
+static void await(struct exchange *x, int64_t ms)
+{
+    struct gateway *g = x->socket->ws->g;
+    if (ms)
+        wheel_set(&g->wheel, &x->handshake, g->now_ns + ms * NS_PER_MS);
+    stranger_enter(g, &x->stranger, cut_stranger);
+}
+
+static void has_come(struct exchange *x)
+{
+    wheel_cancel(&x->handshake);
+    stranger_leave(x->socket->ws->g, &x->stranger);
 }
 
 static struct exchange *exchange_read(struct ws_socket *s)
@@ -131,7 +156,7 @@ static void exchange_free(struct exchange *x)
 {
     if (!x)
         return;
-    wheel_cancel(&x->handshake);
+    has_come(x);
     buf_fini(&x->text);
     buf_fini(&x->answer);
     free(x);
@@ -163,7 +188,7 @@ static void put_answer(struct buf *b, int status, const char *content_type, stru
     if (detail.n)
         buf_printf(b, "x-cellcast-detail: %.*s\r\n", BYTES_FMT(detail));
     if (status == 503)
-        buf_append_str(b, "retry-after: 1\r\n");
+        buf_printf(b, "retry-after: %u\r\n", 1 + (unsigned)(random_u64() % RETRY_AFTER_MAX));
     buf_append_str(b, "\r\n");
     buf_append_bytes(b, body);
 }
@@ -228,6 +253,8 @@ static int on_request(struct ws_socket *s)
         answer_text(s, 411, "length required\n");
     else if (n > (uint64_t)s->ws->g->options->api_body_max)
         answer_text(s, 413, "body too large\n");
+    else
+        await(s->exchange, s->ws->g->options->handshake_timeout);
     return 0;
 }
 
@@ -244,8 +271,10 @@ static int on_body(struct ws_socket *s, const void *p, size_t n)
 
 static int on_body_end(struct ws_socket *s)
 {
-    if (s->exchange && s->exchange->answer.n == 0)
+    if (s->exchange && s->exchange->answer.n == 0) {
+        has_come(s->exchange);
         hand_over(s);
+    }
     lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
     return 0;
 }
@@ -258,7 +287,13 @@ static int on_http_writable(struct ws_socket *s)
     int error = write_answer(s->wsi, &x->answer);
     exchange_free(x);
     s->exchange = NULL;
-    return error < 0 || lws_http_transaction_completed(s->wsi) ? -1 : 0;
+    if (error < 0 || lws_http_transaction_completed(s->wsi))
+        return -1;
+    if (!s->exchange) { /* else the next request has come already */
+        s->exchange = exchange_new(s);
+        await(s->exchange, 0); /* libwebsockets has a timer for it */
+    }
+    return 0;
 }
 
 /* ---- WebSockets */
@@ -398,6 +433,7 @@ static void socket_free(struct ws_socket *s)
 {
     on_closed(s);
     abandon(s);
+    s->ws->g->n_sockets--;
     message_free(s->message);
     free(s->close_reason);
     free(s);
@@ -447,6 +483,11 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 void ws_adopt(struct ws *w, int fd)
 {
+    if (w->g->n_sockets >= w->g->sockets_max && !strangers_cut_longest(w->g)) {
+        w->g->metrics.sockets_dropped_total++;
+        close(fd);
+        return;
+    }
     struct ws_socket *s = calloc(1, sizeof *s);
     assert(s);
     s->ws = w;
@@ -456,8 +497,9 @@ void ws_adopt(struct ws *w, int fd)
         return;
     }
     lws_set_opaque_user_data(s->wsi, s);
+    w->g->n_sockets++;
     s->exchange = exchange_new(s);
-    wheel_set(&w->g->wheel, &s->exchange->handshake, w->g->now_ns + w->g->options->handshake_timeout * NS_PER_MS);
+    await(s->exchange, w->g->options->handshake_timeout);
 }
 
 /* ---- life */

@@ -1,5 +1,6 @@
 #include "accept.h"
 
+#include "backlog.h"
 #include "core/clock.h"
 #include "headroom.h"
 #include "run/log.h"
@@ -7,30 +8,40 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define AGAIN_S 0.001 /* a gateway takes thousands in a second */
+#define AGAIN_NS NS_PER_MS /* a gateway takes thousands in a second */
+#define FULL_NS (20 * NS_PER_MS)
+#define WINDOW_NS (200 * NS_PER_MS) /* gateways report each 100 ms */
+#define BURST_NS (20 * NS_PER_MS)
 
 /* ---- passing */
 
-static int pick(struct acceptor *a)
+/* -> number of slots; ret: how each stands */
+static size_t look_at_gateways(const struct acceptor *a, struct headroom ret[SLOTS_MAX])
 {
     const struct crew *crew = &a->cell->crews[ROLE_GATEWAY];
-    struct headroom all[SLOTS_MAX];
     for (unsigned i = 0; i < crew->made; i++) {
         const struct child *g = crew->at[i];
-        all[i] = (struct headroom){
+        ret[i] = (struct headroom){
             .state = g->link && !g->report.draining ? g->state : CHILD_DOWN,
             .full = g->accept_full,
             .capacity = g->report.capacity,
             .connections = g->report.connections,
             .adopted = g->report.adopted,
             .passed = g->passed,
+            .lag_ms = g->report.lag_ms,
         };
     }
-    return headroom_pick(all, crew->made, a->turn);
+    return crew->made;
+}
+
+static int pick(const struct acceptor *a)
+{
+    struct headroom all[SLOTS_MAX];
+    size_t n = look_at_gateways(a, all);
+    return headroom_pick(all, n, a->turn);
 }
 
 /* -> 0, or -errno: it did not take it */
@@ -55,16 +66,16 @@ static int pass(struct child *g, int fd, struct bytes body)
     return 0;
 }
 
-/* What is full now may not be in a millisecond. */
-static void look_again(struct acceptor *a)
+/* What is full now may not be in a millisecond, and the rate lets the next one pass then. */
+static void look_again(struct acceptor *a, int64_t wait_ns)
 {
     if (ev_is_active(&a->again))
         return;
-    ev_timer_set(&a->again, AGAIN_S, 0.);
+    ev_timer_set(&a->again, (double)(wait_ns > AGAIN_NS ? wait_ns : AGAIN_NS) / NS_PER_S, 0.);
     ev_timer_start(a->cell->loop, &a->again);
 }
 
-/* Tries one gateway after the other, the one with most headroom first. -> true when one took it */
+/* Tries one gateway after the other, the one with most headroom first. -> whether one took it */
 static bool place(struct acceptor *a, int fd, struct bytes body)
 {
     int at;
@@ -77,9 +88,20 @@ static bool place(struct acceptor *a, int fd, struct bytes body)
         }
         g->accept_full = true; /* EAGAIN; or it has just died, and its end will be told */
         log_debug("pass_failed", "child=%s error=%d", g->name, error);
-        look_again(a);
+        look_again(a, AGAIN_NS);
     }
     return false;
+}
+
+static bool hand_over(struct acceptor *a, const struct arrival *one)
+{
+    char peer[SOURCE_TEXT_MAX];
+    struct buf body = {0};
+    source_text(one->source, peer);
+    wire_put_ctl_accepted(&body, &(struct ctl_accepted){.peer = bytes_str(peer), .accepted_us = one->accepted_us});
+    bool taken = place(a, one->fd, buf_bytes(&body));
+    buf_fini(&body);
+    return taken;
 }
 
 static void forget_full(struct acceptor *a)
@@ -89,97 +111,152 @@ static void forget_full(struct acceptor *a)
         g->accept_full = false;
 }
 
-/* ---- pausing */
+/* ---- the gate */
 
-static void pause_if(struct acceptor *a, bool paused)
+static void say_paced(struct acceptor *a, int64_t now_ns)
 {
-    if (paused && !a->metrics->accept_paused) {
-        a->metrics->accept_pauses_total++;
-        log_debug("accept_paused", "no gateway can take a connection held=%d", a->held >= 0);
-    }
-    a->metrics->accept_paused = paused;
-    listener_pause(a->listener, paused);
+    a->metrics->accept_paced_total++;
+    if (episode_happens(&a->paced, now_ns))
+        log_info("gate_paced", "rate=%.0f lag_ms=%lld more come than gateways are to take now: the others wait in the kernel's backlog",
+                 a->rate.rate, (long long)(a->rate.lag_ns / NS_PER_MS));
 }
 
-static void give_up_held(struct acceptor *a)
+/* -> whether one more may pass now */
+static bool may_pass(struct acceptor *a)
 {
-    if (a->held >= 0)
-        close(a->held);
-    a->held = -1;
+    int64_t now_ns = clock_mono_ns();
+    if (aimd_take(&a->rate, now_ns))
+        return true;
+    if (!ev_is_active(&a->again))
+        say_paced(a, now_ns);
+    look_again(a, aimd_wait(&a->rate, now_ns));
+    return false;
+}
+
+static void say_starved(struct acceptor *a, bool starved)
+{
+    if (starved && !a->metrics->accept_paused) {
+        a->metrics->accept_pauses_total++;
+        log_debug("accept_paused", "no gateway can take a connection held=%u", a->arrivals.n[ARRIVAL_READY]);
+    }
+    a->metrics->accept_paused = starved;
+}
+
+/* -> of those that are ready; NULL: none. In a storm an SDK gives up in the queue, and its request would cost a gateway as much. */
+static struct arrival *first_who_waits(struct acceptor *a)
+{
+    struct arrival *first;
+    while ((first = arrivals_first(&a->arrivals)) && arrival_has_left(first)) {
+        a->metrics->arrivals_left_total++;
+        arrival_free(first);
+    }
+    return first;
+}
+
+/* Hands over who is ready, as far as gate and gateways allow; the listener goes on when nobody is left. */
+static void push(struct acceptor *a)
+{
+    struct arrival *first;
+    while ((first = first_who_waits(a)) && pick(a) >= 0 && may_pass(a) && hand_over(a, first))
+        arrival_free(first);
+    bool starved = pick(a) < 0;
+    bool full = arrivals_full(&a->arrivals);
+    say_starved(a, starved);
+    if (full)
+        look_again(a, FULL_NS);
+    listener_pause(a->listener, starved || first || full);
+}
+
+static void on_ready(void *owner)
+{
+    push(owner);
+}
+
+static void on_again(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct acceptor *a = w->data;
+    forget_full(a);
+    push(a);
+}
+
+static void on_accepted(void *owner, int fd, const char *peer)
+{
+    struct acceptor *a = owner;
+    a->metrics->accepted_total++;
+    arrivals_add(&a->arrivals, fd);
+    push(a);
+}
+
+static void hear_lag(struct acceptor *a)
+{
+    struct headroom all[SLOTS_MAX];
+    size_t n = look_at_gateways(a, all);
+    aimd_lag(&a->rate, headroom_lag(all, n) * NS_PER_MS, clock_mono_ns());
+    a->metrics->accept_rate = a->rate.limits.max ? (int64_t)a->rate.rate : 0;
+    a->metrics->gateway_lag_seconds = a->rate.lag_ns / NS_PER_US;
 }
 
 void acceptor_consider(struct acceptor *a)
 {
     if (!a->listener)
         return;
+    hear_lag(a);
     forget_full(a);
-    if (a->held >= 0 && place(a, a->held, buf_bytes(&a->held_body)))
-        give_up_held(a);
-    pause_if(a, a->held >= 0 || pick(a) < 0);
+    push(a);
 }
 
-static void on_again(struct ev_loop *loop, ev_timer *w, int events)
+static void watch_backlog(struct acceptor *a, int64_t now_ns)
 {
-    acceptor_consider(w->data);
+    struct backlog b = backlog_of(listener_fd(a->listener));
+    bool full = b.max && b.waiting >= b.max;
+    a->metrics->backlog_waiting = b.waiting;
+    a->metrics->backlog_max = b.max;
+    a->metrics->backlog_full_total += full;
+    if (full && episode_happens(&a->full, now_ns))
+        log_warn("backlog_full", "waiting=%u the kernel drops further connections, which come again after 1, 3, 7 s: --backlog, "
+                                 "sysctl net.core.somaxconn", b.waiting);
 }
 
-static void hold(struct acceptor *a, int fd, struct buf *body)
+void acceptor_tick(struct acceptor *a, int64_t now_ns)
 {
-    a->held = fd;
-    buf_clear(&a->held_body);
-    buf_append_bytes(&a->held_body, buf_bytes(body));
-    pause_if(a, true);
-}
-
-static void on_accepted(void *owner, int fd, const char *peer)
-{
-    struct acceptor *a = owner;
-    struct ctl_accepted m = {.peer = bytes_str(peer), .accepted_us = clock_real_us()};
-    struct buf body;
-    a->metrics->accepted_total++;
-    buf_init(&body);
-    wire_put_ctl_accepted(&body, &m);
-    if (place(a, fd, buf_bytes(&body))) {
-        close(fd);
-        pause_if(a, pick(a) < 0);
-    } else {
-        hold(a, fd, &body);
-    }
-    buf_fini(&body);
+    struct episode over;
+    if (!a->listener)
+        return;
+    hear_lag(a);
+    watch_backlog(a, now_ns);
+    if (episode_ends(&a->paced, now_ns, &over))
+        log_info("gate_open", "paced_ms=%lld rate=%.0f nobody waits for the gate any more",
+                 (long long)((over.last_ns - over.since_ns) / NS_PER_MS), a->rate.rate);
 }
 
 /* ---- life */
 
-static void warn_of_somaxconn(int64_t backlog)
+static void defer_accept(int fd, int64_t ms)
 {
-    FILE *f = fopen("/proc/sys/net/core/somaxconn", "re");
-    long long limit = 0;
-    if (f && fscanf(f, "%lld", &limit) == 1 && limit < backlog)
-        log_warn("backlog_cut", "asked=%lld somaxconn=%lld more connections at once than that are "
-                                "refused by the kernel: sysctl net.core.somaxconn=%lld",
-                 (long long)backlog, limit, (long long)backlog);
-    if (f)
-        fclose(f);
+    int seconds = (int)((ms + 999) / 1000);
+    if (seconds)
+        setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
 }
 
 int acceptor_init(struct acceptor *a, struct cell *cell, struct supervisor_metrics *metrics,
                   struct buf *ret_error)
 {
     const struct supervisor_options *o = cell->options;
-    *a = (struct acceptor){.cell = cell, .metrics = metrics, .held = -1};
+    struct aimd_limits limits = {.start = (double)o->accept_rate_start, .max = (double)o->accept_rate,
+                                 .target_ns = o->accept_lag * NS_PER_MS, .window_ns = WINDOW_NS, .burst_ns = BURST_NS};
+    *a = (struct acceptor){.cell = cell, .metrics = metrics};
     ev_timer_init(&a->again, on_again, 0., 0.);
     a->again.data = a;
-    buf_init(&a->held_body);
-    int error = listener_new(cell->loop, o->listen, (int)o->backlog, on_accepted, a, &a->listener,
-                             ret_error);
+    aimd_init(&a->rate, &limits, clock_mono_ns());
+    int error = arrivals_init(&a->arrivals, cell->loop, o, metrics, on_ready, a, ret_error);
+    if (error == 0)
+        error = listener_new(cell->loop, o->listen, (int)o->backlog, on_accepted, a, &a->listener, ret_error);
     if (error < 0)
         return error;
-    int seconds = (int)((o->defer_accept + 999) / 1000);
-    if (seconds)
-        setsockopt(listener_fd(a->listener), IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds,
-                   sizeof seconds);
-    warn_of_somaxconn(o->backlog);
-    pause_if(a, true);
+    defer_accept(listener_fd(a->listener), o->defer_accept);
+    backlog_warn(o->backlog);
+    say_starved(a, true);
+    listener_pause(a->listener, true);
     return 0;
 }
 
@@ -188,8 +265,8 @@ void acceptor_close(struct acceptor *a)
     if (!a->listener)
         return;
     ev_timer_stop(a->cell->loop, &a->again);
-    a->metrics->accept_lost_total += a->held >= 0;
-    give_up_held(a);
+    a->metrics->accept_lost_total += a->arrivals.n[ARRIVAL_TURN] + a->arrivals.n[ARRIVAL_READY];
+    arrivals_cut(&a->arrivals);
     listener_free(a->listener);
     a->listener = NULL;
 }
@@ -197,7 +274,7 @@ void acceptor_close(struct acceptor *a)
 void acceptor_fini(struct acceptor *a)
 {
     acceptor_close(a);
-    buf_fini(&a->held_body);
+    arrivals_fini(&a->arrivals);
 }
 
 int acceptor_port(const struct acceptor *a)

@@ -54,6 +54,16 @@ static void print_processes(const json_t *processes)
     }
 }
 
+static void print_gate(const json_t *gate)
+{
+    char rate[32] = "off";
+    if (number(gate, "rate"))
+        snprintf(rate, sizeof rate, "%lld connections/s", number(gate, "rate"));
+    printf("gate          %s, loops lag %lld ms, backlog %lld of %lld, silent %lld, over their source's rate %lld\n", rate,
+           number(gate, "lag_ms"), number(gate, "backlog"), number(gate, "backlog_max"), number(gate, "silent"),
+           number(gate, "held"));
+}
+
 static void print_status(const json_t *s)
 {
     const json_t *config = json_object_get(s, "config"), *urls = json_object_get(s, "urls"), *url;
@@ -67,6 +77,7 @@ static void print_status(const json_t *s)
            text(config, "problem")[0] ? ": " : "", text(config, "problem"));
     json_object_foreach((json_t *)urls, name, url)
         printf("%-13s %s\n", name, json_string_value(url));
+    print_gate(json_object_get(s, "gate"));
     print_processes(json_object_get(s, "processes"));
 }
 

@@ -19,10 +19,14 @@ struct headroom {
     uint32_t connections; /* ctl_status */
     uint64_t adopted;     /* ctl_status */
     uint64_t passed;      /* to this process */
+    uint32_t lag_ms;      /* ctl_status */
 };
 
 int64_t headroom_of(const struct headroom *h); /* may be negative */
 /* first: where to begin, so that equal ones take turns. -> index, or -1 when nobody can take one */
 int headroom_pick(const struct headroom *all, size_t n, size_t first);
+/* Lag by which the cell's gate goes: half of those that are ready lag no more. One that alone lags, under one tenant's
+ * flood, does not narrow it for all: its own gate does (gateway/admission.h). Sorts. -> ms, 0 when none is ready */
+uint32_t headroom_lag(struct headroom *all, size_t n);
 
 #endif

@@ -179,6 +179,15 @@ static void put_config(const struct config *c, struct buf *into)
     buf_append_char(into, '}');
 }
 
+static void put_gate(const struct supervisor *s, struct buf *into)
+{
+    const struct supervisor_metrics *m = &s->metrics;
+    buf_printf(into,
+               "\"gate\":{\"rate\":%lld,\"lag_ms\":%lld,\"backlog\":%lld,\"backlog_max\":%lld,\"silent\":%lld,\"held\":%lld}",
+               (long long)m->accept_rate, (long long)m->gateway_lag_seconds / 1000, (long long)m->backlog_waiting,
+               (long long)m->backlog_max, (long long)m->arrivals_silent, (long long)m->arrivals_held);
+}
+
 static int status(struct supervisor *s, int64_t now_ns, struct buf *body)
 {
     struct buf why;
@@ -196,6 +205,8 @@ static int status(struct supervisor *s, int64_t now_ns, struct buf *body)
                kafka_watch_up(s->kafka) ? "true" : "false",
                s->metrics.accept_paused ? "false" : "true");
     put_config(&s->config, body);
+    buf_append_str(body, ",\n");
+    put_gate(s, body);
     buf_append_str(body, ",\n");
     put_urls(s, body);
     buf_append_str(body, ",\n");

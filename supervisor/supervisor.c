@@ -179,6 +179,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     int64_t now_ns = clock_mono_ns();
     watch_children(s, now_ns);
     canary_spare_replaced(&s->canary, now_ns);
+    acceptor_tick(&s->acceptor, now_ns);
     say_ready(s, now_ns);
 }
 
@@ -258,7 +259,6 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
     cell_init(&s->cell, s->process.loop, &s->options, &child_handlers, s);
     drain_init(&s->drain, &s->cell, &s->acceptor, on_stopped, s);
     control_init(&s->control, &s->cell, &s->metrics);
-    s->acceptor.held = -1;
     ev_timer_init(&s->tick, on_tick, 1., 1.);
     s->tick.data = s;
     int error = take_what_is_needed(s, self, ret_error);

@@ -232,7 +232,8 @@ enum ctl_type {
     F(u64, adopted, "gateway: descriptors taken over ACCEPT_FD since its start")                             \
     F(u8, ready, "worker: caught up; gateway: configured, sequencer and all workers linked")                 \
     F(u8, draining, "")                                                                                      \
-    F(str, why, "what it waits for, when not ready")
+    F(str, why, "what it waits for, when not ready")                                                         \
+    F(u32, lag_ms, "gateway: how late its loop does what is due, worst of the last moments")
 #define CTL_METRICS_FIELDS(F) F(str, metrics, "list of metric: everything that the process counts")
 #define METRIC_FIELDS(F)                                                                                     \
     F(u8, kind, "enum metric_kind (run/metrics.h)")                                                          \

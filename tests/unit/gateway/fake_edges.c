@@ -164,7 +164,9 @@ void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
 
 static const char config_text[] =
     "{\"version\":1,\"cells\":[],\"api_keys\":[],"
-    "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}}],"
+    "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}},"
+    "{\"name\":\"acme\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}},"
+    "{\"name\":\"slow\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true,\"connect_rate\":10}}],"
     "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{" MAY "}},"
     "{\"tenant\":\"default\",\"name\":\"recovery\",\"options\":{" MAY "}},"
     "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{" MAY ",\"presence\":true,\"join_leave\":true}},"
@@ -199,6 +201,12 @@ void edges_configure(struct gateway *g, bool ephemeral)
 
 void edges_start(struct gateway *g, struct gateway_options *options)
 {
+    options->connect_rate = 0;
+    edges_start_gated(g, options);
+}
+
+void edges_start_gated(struct gateway *g, struct gateway_options *options)
+{
     edges = (struct edges){0};
     gateway_init(g, options, NS_PER_S, 1700000000ULL * 1000000);
     g->capacity = 1000;
@@ -223,12 +231,17 @@ void edges_pass(struct gateway *g, int64_t ms)
     turn(g);
 }
 
-struct ws_socket *edges_connect(struct gateway *g)
+struct ws_socket *edges_connect_to(struct gateway *g, const char *tenant)
 {
     struct ws_socket *s = calloc(1, sizeof *s);
     assert(s);
-    s->connection = connection_new(g, s, (struct bytes){0});
+    s->connection = connection_new(g, s, bytes_str(tenant));
     return s;
+}
+
+struct ws_socket *edges_connect(struct gateway *g)
+{
+    return edges_connect_to(g, "");
 }
 
 static void subscribe(struct gateway *g, struct ws_socket *s, int id, const char *channel, uint64_t epoch)

@@ -36,13 +36,16 @@ struct edges {
 extern struct edges edges;
 
 /* A gateway with a configuration: tenant default, anonymous clients may do everything in its namespaces '', recovery, chat
- * (with presence), state (conflates for who is slow) and typing (ephemeral). */
-void edges_start(struct gateway *g, struct gateway_options *options);
+ * (with presence), state (conflates for who is slow) and typing (ephemeral). They may connect to the tenants acme and slow
+ * (10 in a second) too, which have no namespaces. */
+void edges_start(struct gateway *g, struct gateway_options *options); /* whoever connects is admitted */
+void edges_start_gated(struct gateway *g, struct gateway_options *options); /* as the options say */
 void edges_stop(struct gateway *g);
 void edges_configure(struct gateway *g, bool ephemeral); /* anew: namespace typing is, or it is not */
 void edges_pass(struct gateway *g, int64_t ms); /* time: the wheel turns, then the end of the loop's turn */
 
 struct ws_socket *edges_connect(struct gateway *g); /* upgraded, no connect yet */
+struct ws_socket *edges_connect_to(struct gateway *g, const char *tenant); /* with it in its path */
 /* Connected and subscribed, at epoch 1 and head 0 (typing:…, which is ephemeral: 0 and 0); what it was told is forgotten. */
 struct ws_socket *edges_reader(struct gateway *g, const char *channel);
 /* The same, of several durable channels whose names are one letter: "ab". */

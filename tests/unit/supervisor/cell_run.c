@@ -205,23 +205,33 @@ pid_t pid_of(struct cell_run *r, const char *child)
     return pid;
 }
 
-int dial_only(struct cell_run *r, const char *line)
+int dial_silently(struct cell_run *r)
 {
     int fd = connect_to(r->port);
     ck_assert_int_ge(fd, 0);
+    return fd;
+}
+
+int dial_only(struct cell_run *r, const char *line)
+{
+    int fd = dial_silently(r);
     dprintf(fd, "%s\n", line);
     return fd;
 }
 
-void dial_in(struct cell_run *r, const char *line, char *ret, size_t size)
+void hear_all(int fd, char *ret, size_t size)
 {
-    int fd = dial_only(r, line);
     struct buf all;
     buf_init(&all);
     read_all(fd, 1500, &all);
     close(fd);
     snprintf(ret, size, "%.*s", all.n ? (int)strcspn(all.p, "\n") : 0, all.n ? all.p : "");
     buf_fini(&all);
+}
+
+void dial_in(struct cell_run *r, const char *line, char *ret, size_t size)
+{
+    hear_all(dial_only(r, line), ret, size);
 }
 
 void order(struct cell_run *r, const char *child, const char *what)

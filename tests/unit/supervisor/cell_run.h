@@ -28,6 +28,9 @@ int http(struct cell_run *r, const char *method, const char *path);
 /* Connects to the public port, says a line, reads all. ret: the text without its line break, or "" after 300 ms */
 void dial_in(struct cell_run *r, const char *says, char *ret, size_t size);
 int dial_only(struct cell_run *r, const char *says); /* -> descriptor */
+int dial_silently(struct cell_run *r);               /* -> descriptor */
+/* What comes of it until its end. ret: as of dial_in */
+void hear_all(int fd, char *ret, size_t size);
 void order(struct cell_run *r, const char *child, const char *what); /* writes RUNDIR/do-CHILD */
 /* Number of lines of RUNDIR/told-CHILD that begin with what */
 unsigned told(struct cell_run *r, const char *child, const char *what);

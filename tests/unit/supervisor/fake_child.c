@@ -2,8 +2,9 @@
  * test: speaks ctl_*, takes connections, passes canaries to its fellows over datagram sockets in RUNDIR, and misbehaves
  * as the file RUNDIR/do-NAME says, which it reads every 20 ms:
  *     unready  silent  garbage  version  stubborn (ignores ctl_drain)  blind (sees no canary)  mute (answers no call)
- * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, any other the
- * name of the gateway. */
+ *     lagging (its loop is late, it says)
+ * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, one that says
+ * "peer" the address that was handed on with it, any other the name of the gateway. */
 #include "core/clock.h"
 #include "run/link.h"
 #include "wire/messages.h"
@@ -62,7 +63,8 @@ static void send_status(void)
                            .adopted = f.adopted,
                            .ready = ready,
                            .draining = f.draining,
-                           .why = ready ? BYTES("") : BYTES("it was told so")};
+                           .why = ready ? BYTES("") : BYTES("it was told so"),
+                           .lag_ms = doing("lagging") ? 500 : 0};
     LINK_SEND(f.ctl, CTL_STATUS, ctl_status, &m);
 }
 
@@ -135,7 +137,8 @@ static void on_canary(struct ev_loop *loop, ev_io *w, int events)
 
 /* ---- connections */
 
-static int take_connection(void)
+/* ret_peer: its address as the supervisor tells it */
+static int take_connection(char ret_peer[64])
 {
     char bytes[512];
     union {
@@ -150,13 +153,14 @@ static int take_connection(void)
     if (n <= 0 || !CMSG_FIRSTHDR(&m) || wire_get_ctl_accepted(bytes_of(bytes, (size_t)n), &accepted) < 0)
         return -1;
     memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
+    snprintf(ret_peer, 64, "%.*s", BYTES_FMT(accepted.peer));
     return fd;
 }
 
 static bool serve_one(void)
 {
-    char line[64] = "";
-    int fd = take_connection();
+    char line[64] = "", peer[64];
+    int fd = take_connection(peer);
     if (fd < 0)
         return false;
     f.adopted++;
@@ -168,7 +172,7 @@ static bool serve_one(void)
         LINK_SEND(f.ctl, CTL_CALL, ctl_call, &m);
         return true;
     }
-    dprintf(fd, "%s\n", f.name);
+    dprintf(fd, "%s\n", strncmp(line, "peer", 4) == 0 ? peer : f.name);
     close(fd);
     return true;
 }

@@ -74,7 +74,20 @@ START_TEST(those_that_never_were_ready_or_are_on_their_way_out_get_none)
 }
 END_TEST
 
-UNIT_MAIN("supervisor/headroom", the_one_with_most_headroom_gets_the_next,
+START_TEST(the_lag_of_the_cell_is_what_half_of_the_ready_ones_do_not_exceed)
+{
+#define LAG(...)                                                                                   \
+    headroom_lag((struct headroom[]){__VA_ARGS__},                                                 \
+                 sizeof((struct headroom[]){__VA_ARGS__}) / sizeof(struct headroom))
+    ck_assert_uint_eq(LAG(UP(.lag_ms = 90), UP(.lag_ms = 1), UP(.lag_ms = 5)), 5);
+    ck_assert_uint_eq(LAG(UP(.lag_ms = 90), UP(.lag_ms = 1)), 1); /* one alone does not narrow it for all */
+    ck_assert_uint_eq(LAG(UP(.lag_ms = 90), UP(.lag_ms = 80), UP(.lag_ms = 1)), 80);
+    ck_assert_uint_eq(LAG(WAITING(.lag_ms = 90)), 0);
+    ck_assert_uint_eq(headroom_lag(NULL, 0), 0);
+}
+END_TEST
+
+UNIT_MAIN("supervisor/headroom", the_lag_of_the_cell_is_what_half_of_the_ready_ones_do_not_exceed, the_one_with_most_headroom_gets_the_next,
           what_was_passed_and_is_not_adopted_yet_counts_as_taken,
           what_was_adopted_and_closed_again_is_free, equal_ones_take_turns,
           full_and_overfull_ones_get_none,

@@ -199,3 +199,51 @@ async def queues_connects_above_the_rate_and_says_111_in_the_end(c):
     for client, outcome in zip(clients, outcomes):
         if "connect" in outcome:
             eq((await client.next())["id"], 2)
+
+
+@test("--connect-rate=1", "--connect-queue=3", "--connect-wait=10s")
+async def refuses_upgrades_with_503_when_too_many_of_a_tenant_wait(c):
+    clients = [await Client.open(c.port) for _ in range(4)]  # one is admitted
+    for client in clients:
+        client.send({"id": 1, "connect": {}})
+    assert "connect" in await clients[0].next()
+    assert await clients[3].silent()
+    eq(await refused(c.port), 503)
+    await Client.open(c.port, path="/t/acme/connection/websocket")
+
+
+async def ended(reader, seconds=5):
+    """Reads to the end, however it comes."""
+    try:
+        return await asyncio.wait_for(reader.read(), seconds)
+    except ConnectionError:
+        return b""
+
+
+@test("--handshake-timeout=300ms")
+async def cuts_who_does_not_say_the_whole_of_a_request(c):
+    began = (b"", b"G", b"GET /connection/websocket HTTP/1.1\r\nHost: x\r\n",
+             b"POST /api/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{\"channel\"")
+    pairs = [await asyncio.open_connection("127.0.0.1", c.port) for _ in began]
+    for (reader, writer), text in zip(pairs, began):
+        writer.write(text)
+    for reader, writer in pairs:
+        eq(await ended(reader), b"")
+
+
+@test("--strangers-max=10")
+async def cuts_the_oldest_of_too_many_strangers_and_nobody_else(c):
+    friend = await connect(c, token(sub="42"))
+    answered = await asyncio.open_connection("127.0.0.1", c.port)  # keeps the connection, and asks nothing more
+    answered[1].write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    await asyncio.wait_for(answered[0].readuntil(b"{}"), 5)
+    fresh = await Client.open(c.port)  # upgraded, no connect
+    began = [await asyncio.open_connection("127.0.0.1", c.port) for _ in range(10)]
+    for reader, writer in began:
+        writer.write(b"GET /connection/websocket HTTP/1.1\r\nHost: x\r\n")
+    eq(await ended(answered[0]), b"")
+    eq(await fresh.close_code(), None)
+    eq(await friend.call(rpc={"method": "nothing"}), 104)
+    for _ in range(20):
+        client = await connect(c, token(sub="43"))
+        client.drop()

@@ -1,0 +1,79 @@
+#include "stranger.h"
+
+#include "fake_edges.h"
+#include "unit.h"
+
+static struct gateway_options options;
+static struct gateway g;
+
+static void start(int64_t max)
+{
+    gateway_options_default(&options);
+    options.strangers_max = max;
+    edges_start(&g, &options);
+}
+
+START_TEST(beyond_their_number_the_longest_is_cut_without_a_code)
+{
+    start(3);
+    struct ws_socket *s[5];
+    for (int i = 0; i < 5; i++)
+        s[i] = edges_connect(&g);
+    ck_assert(s[0]->cut && s[1]->cut && !s[2]->cut && !s[3]->cut && !s[4]->cut);
+    ck_assert_uint_eq(s[0]->close_code, 0);
+    ck_assert_int_eq(g.metrics.strangers, 3);
+    ck_assert_uint_eq(g.metrics.strangers_cut_total, 2);
+    edges_stop(&g);
+    ck_assert_int_eq(g.metrics.strangers, 0);
+}
+END_TEST
+
+START_TEST(who_has_connected_or_waits_for_it_is_none)
+{
+    gateway_options_default(&options);
+    options.strangers_max = 3;
+    options.connect_rate = 1;
+    edges_start_gated(&g, &options);
+    struct ws_socket *open = edges_connect(&g), *waits = edges_connect(&g);
+    edges_say(open, "{\"id\":1,\"connect\":{}}");
+    edges_say(waits, "{\"id\":1,\"connect\":{}}");
+    ck_assert(connection_is_open(open->connection) && waits->connection->state == CONNECTION_WAITING);
+    ck_assert_int_eq(g.metrics.strangers, 0);
+    for (int i = 0; i < 10; i++)
+        edges_connect(&g);
+    ck_assert(!open->cut && !waits->cut);
+    ck_assert_ptr_null(open->connection->extras); /* costs no memory any more */
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(one_that_left_is_not_cut)
+{
+    start(2);
+    edges_leave(edges_connect(&g));
+    struct ws_socket *a = edges_connect(&g), *b = edges_connect(&g);
+    ck_assert(!a->cut && !b->cut);
+    ck_assert_int_eq(g.metrics.strangers, 2);
+    ck_assert(strangers_cut_longest(&g) && a->cut);
+    ck_assert(strangers_cut_longest(&g) && b->cut);
+    ck_assert(!strangers_cut_longest(&g));
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(without_a_number_they_are_a_quarter_of_all_places)
+{
+    start(0);
+    g.capacity = 400;
+    for (int i = 0; i < 150; i++)
+        edges_connect(&g);
+    ck_assert_int_eq(g.metrics.strangers, 100);
+    g.capacity = 4;
+    edges_connect(&g);
+    ck_assert_int_eq(g.metrics.strangers, 100); /* one went, one came */
+    edges_stop(&g);
+}
+END_TEST
+
+UNIT_MAIN("gateway/stranger", beyond_their_number_the_longest_is_cut_without_a_code, who_has_connected_or_waits_for_it_is_none,
+          one_that_left_is_not_cut, without_a_number_they_are_a_quarter_of_all_places)
