@@ -42,6 +42,8 @@ uint32_t headroom_lag(struct headroom *all, size_t n)
     for (size_t i = 0; i < n; i++)
         if (all[i].state == CHILD_UP)
             all[up++] = all[i];
+    if (up == 0)
+        return 0;
     qsort(all, up, sizeof *all, by_lag);
-    return up ? all[(up - 1) / 2].lag_ms : 0;
+    return all[(up - 1) / 2].lag_ms;
 }

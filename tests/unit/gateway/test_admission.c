@@ -146,6 +146,7 @@ START_TEST(the_rate_grows_while_the_loop_does_not_lag_and_falls_when_it_does)
 {
     gateway_options_default(&options);
     options.connect_rate_start = 100;
+    options.connect_lag = 20;
     edges_start_gated(&g, &options);
     struct ws_socket *s[200];
     for (int i = 0; i < 200; i++)
