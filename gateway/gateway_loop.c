@@ -20,6 +20,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -95,12 +96,19 @@ static void wake_for_batch(struct gateway_loop *l, struct ev_loop *loop)
     ev_timer_start(loop, &l->batch);
 }
 
+/* Bulk leaves the core to whoever has waited longer: else its own turn there sets the latency of all others. */
+static void go_on(struct gateway_loop *l, struct ev_loop *loop)
+{
+    ev_idle_start(loop, &l->again);
+    sched_yield();
+}
+
 static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
 {
     struct gateway_loop *l = w->data;
     look_at_the_clocks(l->g);
     if (flow_turn(l->g))
-        ev_idle_start(loop, &l->again);
+        go_on(l, loop);
     else
         ev_idle_stop(loop, &l->again);
     wake_for_batch(l, loop);

@@ -13,7 +13,9 @@ struct process {
     void *owner;
 };
 
-/* Ignores SIGPIPE, raises RLIMIT_NOFILE to the hard limit, closes nothing. with_parent: dies by SIGKILL with its parent. */
+#define PROCESS_TURN_NS 300000 /* on a core that others want, too */
+
+/* Ignores SIGPIPE, raises RLIMIT_NOFILE to the hard limit, takes short turns, closes nothing. with_parent: dies by SIGKILL with its parent. */
 void process_init(struct process *p, bool with_parent, void (*stop)(void *owner), void (*reload)(void *owner),
                   void *owner);
 void process_fini(struct process *p);

@@ -4,8 +4,12 @@
 #include "run/log.h"
 #include "unit.h"
 
+#include <linux/sched/types.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +111,28 @@ START_TEST(the_soft_limit_of_open_files_is_raised_to_the_hard_one)
 }
 END_TEST
 
+static bool kernel_has_turns(void)
+{
+    struct utsname u;
+    int major = 0, minor = 0;
+    uname(&u);
+    return sscanf(u.release, "%d.%d", &major, &minor) == 2 && major * 100 + minor >= 612;
+}
+
+START_TEST(turns_are_short_and_niceness_stays)
+{
+    struct process p;
+    struct sched_attr a = {.size = sizeof a};
+    ck_assert_int_eq(setpriority(PRIO_PROCESS, 0, 3), 0);
+    process_init(&p, false, on_stop, NULL, NULL);
+    ck_assert_int_eq(syscall(SYS_sched_getattr, 0, &a, sizeof a, 0), 0);
+    ck_assert_int_eq(a.sched_nice, 3);
+    if (kernel_has_turns())
+        ck_assert_uint_eq(a.sched_runtime, PROCESS_TURN_NS);
+    process_fini(&p);
+}
+END_TEST
+
 START_TEST(a_limit_of_open_files_is_lowered_never_raised)
 {
     process_lower_nofile(300);
@@ -119,4 +145,5 @@ END_TEST
 UNIT_MAIN("run/process", sigterm_stops_and_sighup_reloads_from_the_loop,
           waiting_for_signals_alone_does_not_keep_the_loop,
           a_second_signal_ends_the_process_with_status_1, a_child_dies_with_its_parent,
-          the_soft_limit_of_open_files_is_raised_to_the_hard_one, a_limit_of_open_files_is_lowered_never_raised)
+          the_soft_limit_of_open_files_is_raised_to_the_hard_one, turns_are_short_and_niceness_stays,
+          a_limit_of_open_files_is_lowered_never_raised)
