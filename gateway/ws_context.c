@@ -54,5 +54,8 @@ struct lws *ws_context_adopt(struct ws_context *c, int fd)
     int one = 1, lowat = NOTSENT_LOWAT;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &lowat, sizeof lowat);
-    return lws_adopt_socket_vhost(c->vhost, fd);
+    struct lws *wsi = lws_adopt_socket_vhost(c->vhost, fd);
+    if (wsi) /* the deadline of a request is ours (wheel.h); this one is in a sorted list that each newcomer would walk */
+        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+    return wsi;
 }

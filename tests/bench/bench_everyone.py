@@ -3,20 +3,10 @@
 import json
 import sys
 
-import jwt
-
-from compare import Cellcast, Floor, alternate, generate, median, ratio, well
-from stack import KEY
+from compare import Cellcast, Floor, alternate, median, quiet_tenant, ratio, well
 from workload import options
 
 LAST_MOST, QUIET_RATIO, QUIET_MORE_MS = 1.3, 2, 20  # issue 5
-
-
-def quiet(stack, connections, seconds, channel):
-    """A tenant of its own, 10 messages/s -> the generator's report."""
-    token = jwt.encode({"sub": "quiet", "tenant": "acme"}, "acme-secret", "HS256")
-    return generate(server=f"127.0.0.1:{stack.port}", path="/t/acme/connection/websocket", token=token, api=stack.http(), api_key=KEY,
-                    channel=f"acme/{channel}-", connections=connections, rate=10, messages=10 * seconds)
 
 
 class WithQuiet(Cellcast):
@@ -28,7 +18,8 @@ class WithQuiet(Cellcast):
 
     def quiet(self, reports, name):
         """Ends before the last message of the flood does: 50,000 sockets that close at once are another matter (storm)."""
-        reports.append(quiet(self.stack, self.o.quiet, 3 * (self.o.messages - 1) - 1, f"{name}{self.runs}"))
+        reports.append(quiet_tenant(f"127.0.0.1:{self.stack.port}", self.stack.http(), self.o.quiet, 3 * (self.o.messages - 1) - 1,
+                                    f"{name}{self.runs}"))
 
     def run(self, **flags):
         self.quiet(self.alone, "alone")

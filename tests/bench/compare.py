@@ -12,6 +12,8 @@ import sys
 import threading
 import time
 
+import jwt
+
 from stack import BUILD, KEY, Stack, free_ports
 
 BENCH = BUILD / "tests/bench/generator/cellcast-bench"
@@ -22,17 +24,28 @@ def generate(beside=None, **flags):
     """Runs the generator -> its report. Flags are its own, with underscores. beside() runs from when everybody is subscribed,
     in a thread that is waited for."""
     words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
-    process = subprocess.Popen([BENCH, *words], stdout=subprocess.PIPE, text=True)
-    joined = json.loads(process.stdout.readline() or "{}")
-    thread = threading.Thread(target=beside) if beside else None
-    if thread:
-        thread.start()
-    lines = [json.dumps(joined), *process.stdout.read().splitlines()]
-    if thread:
-        thread.join()
-    if process.wait() not in (0, 1):
+    with subprocess.Popen([BENCH, *words], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            lines = [process.stdout.readline() or "{}"]
+            thread = threading.Thread(target=beside) if beside else None
+            if thread:
+                thread.start()
+            lines += process.stdout.read().splitlines()
+            if thread:
+                thread.join()
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode not in (0, 1):
         raise RuntimeError(f"cellcast-bench {' '.join(words)}: {process.returncode}")
     return json.loads(lines[-1])
+
+
+def quiet_tenant(server, api, connections, seconds, channel, rate=10, beside=None, **flags):
+    """Tenant acme of a whole Cellcast, for the time that others make noise -> the generator's report."""
+    token = jwt.encode({"sub": "quiet", "tenant": "acme"}, "acme-secret", "HS256")
+    return generate(beside, server=server, path="/t/acme/connection/websocket", token=token, api=api, api_key=KEY,
+                    channel=f"acme/{channel}-", connections=connections, rate=rate, messages=rate * seconds, **flags)
 
 
 class Cellcast:

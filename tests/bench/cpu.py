@@ -1,6 +1,8 @@
 """CPU seconds and memory of processes, from /proc."""
 
 import os
+import threading
+import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -48,3 +50,54 @@ def memory_kb(pid, field):
 
 def reset_peak(pid):
     Path(f"/proc/{pid}/clear_refs").write_text("5")
+
+
+def _families(roots):
+    """Those processes and their children -> [(pid, fields of its stat)]; one pass over /proc."""
+    stats = {}
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stats[int(entry)] = _stat(entry)
+            except (FileNotFoundError, ProcessLookupError):
+                pass
+    return [(pid, fields) for pid, fields in stats.items() if pid in roots or int(fields[1]) in roots]
+
+
+class Meter:
+    """CPU and anonymous memory of processes and their children, again and again, from start() until stop()."""
+
+    EVERY_S = 0.5
+
+    def __init__(self, pids):
+        """pids() -> those to look at now, each with its children."""
+        self.pids, self.samples, self.ended = pids, [], threading.Event()
+        self.thread = threading.Thread(target=self._sample, daemon=True)
+
+    def start(self):
+        self.thread.start()
+
+    def _sample(self):
+        while not self.ended.wait(self.EVERY_S):
+            self.samples.append((time.monotonic(), *self._look()))
+
+    def _look(self):
+        roots, cpu, memory = set(self.pids()), 0.0, 0
+        for pid, fields in _families(roots):
+            cpu += sum(map(int, fields[11:15 if pid in roots else 13])) / TICKS
+            try:
+                memory += memory_kb(pid, "RssAnon")
+            except (FileNotFoundError, ProcessLookupError, KeyError):
+                pass  # it has died since
+        return cpu, memory
+
+    def stop(self):
+        self.ended.set()
+        self.thread.join()
+
+    def cpu_between(self, start, end):
+        used = [cpu for at, cpu, _ in self.samples if start - self.EVERY_S <= at <= end + self.EVERY_S]
+        return max(0.0, used[-1] - used[0]) if used else 0.0
+
+    def peak_mib(self):
+        return max((memory for *_, memory in self.samples), default=0) / 1024

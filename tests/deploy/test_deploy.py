@@ -28,6 +28,11 @@ def test_the_balancer_configuration_is_valid():
     assert done.returncode == 0, done.stderr
 
 
+def test_a_cell_that_is_added_is_treated_as_the_first_one():
+    written = re.search(r"default-server (.*) resolvers", (REPO / "deploy/haproxy/haproxy.cfg").read_text())[1]
+    assert f'SERVER = "{written}"' in (REPO / "deploy/haproxy/cells").read_text()
+
+
 def test_the_prometheus_configuration_is_valid():
     done = run("promtool", "check", "config", "deploy/prometheus/prometheus.yml")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,22 @@ def test_everybody_gets_everything_and_whoever_was_cut_recovers(stack, channel):
     assert report["connections"]["reconnects"] >= report["connections"]["cut"] > 0
     assert report["recovery"]["recovered"] >= 2 * report["connections"]["cut"]
     assert report["latency_us"]["last_subscriber_kernel"]["count"] == 100
+
+
+@pytest.mark.parametrize("sdk", ("js", "go"))
+def test_whom_a_killed_gateway_drops_is_back_and_counted(stack, channel, sdk):
+    victim = stack.pid("gateway-2")
+
+    def kill():
+        time.sleep(1)
+        os.kill(victim, signal.SIGKILL)
+    report = generate(kill, server=f"127.0.0.1:{stack.port}", api=stack.http(gateway=1), api_key=KEY, channel=f"quiet:{channel}-", sdk=sdk,
+                      connections=300, processes=2, channels=30, messages=400, rate=100, may_lose="true", linger="30s")
+    assert report["ok"], report
+    lost = report["connections"]["lost"]
+    assert lost >= 50 and report["latency_us"]["storm"]["count"] == lost == report["recovery"]["recovered"]
+    assert report["returning"]["tries"] >= lost == report["curve"]["back"][-1]
+    stack.wait_back("gateway-2", victim)
 
 
 def test_without_offsets_the_numbers_are_checked(stack, channel):
@@ -60,7 +77,7 @@ def test_a_process_of_its_own_that_dies_ends_the_run():
 
 @pytest.mark.parametrize("flag, says", [
     ("--conections=3", "did you mean --connections?"), ("--rate=many", "a whole number from 1 to 1000000"),
-    ("--dialect=mqtt", "right would be centrifuge"), ("--subscriptions=2", "at most 1, as --channels"), ("--cpu=gateway", "NAME=PID+PID"),
+    ("--dialect=mqtt", "right would be centrifuge"), ("--sdk=perl", "right would be js, go"), ("--subscriptions=2", "at most 1, as --channels"), ("--cpu=gateway", "NAME=PID+PID"),
 ])
 def test_a_wrong_flag_is_refused_with_what_would_be_right(flag, says):
     done = subprocess.run([BENCH, flag], capture_output=True, text=True)

@@ -25,6 +25,7 @@ struct publisher_report {
 struct board {
     _Atomic int phase;       /* enum phase */
     _Atomic int64_t begun_ns; /* CLOCK_MONOTONIC when PHASE_PUBLISH began: message n is due n / rate later */
+    _Atomic int64_t first_lost_ns; /* CLOCK_MONOTONIC of the first connection that was lost; 0: none yet */
     size_t n_swarms, n_publishers;
     size_t messages;
     struct report *reports;               /* n_swarms */

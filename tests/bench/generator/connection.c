@@ -4,7 +4,6 @@
 #include "frame.h"
 #include "limit.h"
 #include "reading.h"
-#include "reconnect.h"
 #include "swarm.h"
 
 #include "core/clock.h"
@@ -15,7 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_S 5.0      /* the SDKs' timeout */
 #define PING_DELAY_S 10.0 /* the SDKs' maxServerPingDelay */
 
 static bool is_on_its_way(unsigned state)
@@ -30,7 +28,13 @@ static void move(struct connection *c, enum connection_state to)
     s->report->subscribed_now +=
         (uint64_t)(to == CONNECTION_SUBSCRIBED) - (uint64_t)(c->state == CONNECTION_SUBSCRIBED);
     c->state = (uint8_t)to;
-    c->heard = ev_now(s->loop);
+    if (to != CONNECTION_UPGRADING) /* TCP and upgrade are one wait */
+        c->since = ev_now(s->loop);
+}
+
+void connection_note(const struct connection *c, uint64_t *count)
+{
+    *count += c->lost_ns != 0;
 }
 
 static void watch(struct connection *c, int fd, int events)
@@ -52,26 +56,36 @@ static void close_socket(struct connection *c)
 
 /* ---- leaving */
 
-static void come_back_later(struct connection *c)
+static void wait_for(struct connection *c, uint16_t *tries)
 {
-    double delay = reconnect_delay_ms(c->tries, random_u64()) / 1e3;
-    c->tries += c->tries < UINT16_MAX;
-    move(c, CONNECTION_WAITING);
+    double delay = sdk_delay_ms(&c->swarm->sdk, *tries, random_u64()) / 1e3;
+    *tries += *tries < UINT16_MAX;
+    ev_timer_stop(c->swarm->loop, &c->again);
     ev_timer_set(&c->again, delay, 0.);
     ev_timer_start(c->swarm->loop, &c->again);
+}
+
+static void come_back_later(struct connection *c)
+{
+    move(c, CONNECTION_WAITING);
+    wait_for(c, &c->tries);
+}
+
+static void note_loss(struct connection *c)
+{
+    int64_t none = 0;
+    c->swarm->report->lost++;
+    c->lost_ns = clock_mono_ns();
+    atomic_compare_exchange_strong(&c->swarm->board->first_lost_ns, &none, c->lost_ns);
 }
 
 void connection_lost(struct connection *c)
 {
     if (c->state == CONNECTION_WAITING || c->state == CONNECTION_ENDED)
         return;
-    bool was_accepted = c->state == CONNECTION_SUBSCRIBED;
     close_socket(c);
-    if (was_accepted) {
-        c->swarm->report->lost++;
-        c->lost_ns = clock_mono_ns();
-        c->tries = 0;
-    }
+    if (c->state == CONNECTION_SUBSCRIBED)
+        note_loss(c);
     come_back_later(c);
 }
 
@@ -92,6 +106,7 @@ void connection_turned_away(struct connection *c, bool for_ever)
     }
     c->swarm->report->ended++;
     close_socket(c);
+    ev_timer_stop(c->swarm->loop, &c->again);
     move(c, CONNECTION_ENDED);
 }
 
@@ -105,6 +120,10 @@ static void system_failed(struct connection *c, int error)
 {
     uint32_t limit = limit_of(error);
     c->swarm->report->limits |= limit;
+    if (error == ECONNREFUSED)
+        connection_note(c, &c->swarm->report->refused);
+    else
+        connection_note(c, &c->swarm->report->hung_up);
     if (limit || error == ECONNRESET || error == EPIPE || error == ETIMEDOUT)
         c->swarm->report->turned_away += c->state != CONNECTION_SUBSCRIBED;
     else
@@ -177,6 +196,7 @@ static void take_upgrade(struct connection *c, struct bytes *text)
     if (!at)
         return;
     if (!bytes_starts(*text, good)) {
+        connection_note(c, &c->swarm->report->http_errors);
         connection_turned_away(c, false);
         return;
     }
@@ -193,6 +213,40 @@ void connection_accepted(struct connection *c)
     r->connected += !c->connected_once;
     r->reconnects += c->connected_once;
     c->connected_once = true;
+    c->tries = c->refusals = 0;
+}
+
+void connection_asked(struct connection *c)
+{
+    c->since = ev_now(c->swarm->loop);
+}
+
+void connection_refused(struct connection *c, size_t nth)
+{
+    connection_note(c, &c->swarm->report->subscribe_errors);
+    c->subscriptions[nth].refused = true;
+    if (!ev_is_active(&c->again))
+        wait_for(c, &c->refusals);
+}
+
+static int64_t since_first_loss_us(const struct connection *c)
+{
+    return (clock_mono_ns() - c->swarm->board->first_lost_ns) / NS_PER_US;
+}
+
+static void note_try(struct connection *c)
+{
+    struct report *r = c->swarm->report;
+    r->tries++;
+    histogram_record(&r->trying, since_first_loss_us(c));
+}
+
+static void note_return(struct connection *c)
+{
+    struct report *r = c->swarm->report;
+    histogram_record(&r->back, (clock_mono_ns() - c->lost_ns) / NS_PER_US);
+    histogram_record(&r->storm, since_first_loss_us(c));
+    c->lost_ns = 0;
 }
 
 void connection_subscribed(struct connection *c)
@@ -204,9 +258,7 @@ void connection_subscribed(struct connection *c)
     c->subscribed_once = true;
     c->joined_us = clock_real_us();
     if (c->lost_ns)
-        histogram_record(&r->back, (clock_mono_ns() - c->lost_ns) / NS_PER_US);
-    c->lost_ns = 0;
-    c->tries = 0;
+        note_return(c);
     move(c, CONNECTION_SUBSCRIBED);
 }
 
@@ -261,7 +313,8 @@ static void take_frames(struct connection *c, struct bytes *text, struct stamp *
 /* What is left over is kept until the next read. */
 static void on_text(struct connection *c, struct bytes text, struct stamp *at)
 {
-    c->heard = ev_now(c->swarm->loop);
+    if (c->state == CONNECTION_SUBSCRIBED)
+        c->since = ev_now(c->swarm->loop);
     if (c->state == CONNECTION_UPGRADING)
         take_upgrade(c, &text);
     if (c->state >= CONNECTION_JOINING && is_open(c))
@@ -292,6 +345,7 @@ static void on_readable(struct connection *c)
     }
     if (n == 0) {
         s->report->turned_away += c->state != CONNECTION_SUBSCRIBED;
+        connection_note(c, &s->report->hung_up);
         connection_lost(c);
         return;
     }
@@ -326,7 +380,13 @@ void connection_append_channel(const struct connection *c, size_t nth, struct bu
 
 static void on_again(struct ev_loop *loop, ev_timer *w, int events)
 {
-    connection_open(w->data);
+    struct connection *c = w->data;
+    if (c->state == CONNECTION_WAITING) {
+        connection_open(c);
+        return;
+    }
+    connection_asked(c);
+    c->swarm->dialect->resubscribe(c);
 }
 
 void connection_init(struct connection *c, struct swarm *s, uint64_t index,
@@ -341,6 +401,8 @@ void connection_init(struct connection *c, struct swarm *s, uint64_t index,
 void connection_open(struct connection *c)
 {
     assert(c->state == CONNECTION_WAITING);
+    if (c->lost_ns)
+        note_try(c);
     move(c, CONNECTION_OPENING);
     int fd = swarm_socket(c->swarm, c->index);
     if (fd < 0) {
@@ -350,19 +412,25 @@ void connection_open(struct connection *c)
     watch(c, fd, EV_WRITE);
 }
 
+/* Whoever waits to ask again for what was refused waits for no answer. */
 static bool is_late(const struct connection *c, double now)
 {
-    double silent = now - c->heard;
+    const struct sdk *sdk = &c->swarm->sdk;
+    double waited = now - c->since;
     if (c->state == CONNECTION_SUBSCRIBED)
-        return c->ping_s && silent > c->ping_s + PING_DELAY_S;
-    return is_on_its_way(c->state) && silent > ANSWER_S;
+        return c->ping_s && waited > c->ping_s + PING_DELAY_S;
+    if (c->state == CONNECTION_JOINING)
+        return !ev_is_active(&c->again) && waited > sdk->answer_s;
+    return is_on_its_way(c->state) && waited > sdk->handshake_s;
 }
 
 void connection_look(struct connection *c, double now)
 {
+    struct report *r = c->swarm->report;
     if (!is_late(c, now))
         return;
-    c->swarm->report->timeouts++;
+    r->timeouts++;
+    connection_note(c, c->state == CONNECTION_JOINING ? &r->answers_late : &r->handshakes_late);
     connection_lost(c);
 }
 

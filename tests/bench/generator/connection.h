@@ -1,7 +1,7 @@
 /* One subscriber: a WebSocket from a source address of its own, which comes back when it is lost. What is said over it is the
  * dialect's. Written on its process's loop only; nothing here blocks.
  *
- *     WAITING ─▶ OPENING ─▶ UPGRADING ─▶ JOINING ─▶ SUBSCRIBED        (any but WAITING) ─▶ WAITING, by reconnect.h
+ *     WAITING ─▶ OPENING ─▶ UPGRADING ─▶ JOINING ─▶ SUBSCRIBED        (any but WAITING) ─▶ WAITING, by sdk.h
  *                                                                     (any) ─▶ ENDED, when the server says so */
 #ifndef BENCH_CONNECTION_H
 #define BENCH_CONNECTION_H
@@ -26,23 +26,25 @@ struct subscription {
     struct order order;
     char epoch[EPOCH_MAX + 1]; /* "" until the server said one */
     bool before;               /* it was subscribed once, so that it recovers */
+    bool refused;              /* for the moment: it is asked for again by the dialect's `resubscribe` */
 };
 
 struct swarm;
 
 struct connection {
     ev_io io;
-    ev_timer again; /* until it comes back */
+    ev_timer again; /* WAITING: until it comes back; JOINING: until what was refused is asked for again */
     struct swarm *swarm;
     uint64_t index; /* over all processes, from 0 */
     struct subscription *subscriptions; /* options.subscriptions of them; a loan of the swarm */
     struct buf rest;         /* the beginning of a frame, or of the upgrade's answer */
-    double heard;            /* loop time of the last byte, or of the last move */
+    double since;            /* loop time: of the last byte when SUBSCRIBED, else when what it waits for was asked for */
     uint64_t joined_us;      /* since 1970, when all was subscribed */
     int64_t lost_ns;         /* loop's monotonic clock; 0: never was */
     uint16_t ping_s;         /* the server's; 0: it sends none */
     uint16_t unanswered;     /* subscribes */
-    uint16_t tries;          /* since it was subscribed last */
+    uint16_t tries;          /* since it was accepted last */
+    uint16_t refusals;       /* of its subscribes since then */
     uint8_t state;           /* enum connection_state */
     bool connected_once, subscribed_once, pong;
 };
@@ -57,7 +59,7 @@ struct stamp {
 void connection_init(struct connection *c, struct swarm *s, uint64_t index, struct subscription *subscriptions);
 void connection_open(struct connection *c); /* its turn has come; only while WAITING */
 void connection_cut(struct connection *c);  /* as a network does it: no close frame; it comes back */
-/* Called each second: whoever waits for an answer, or a ping, too long is lost. now: loop time. */
+/* Called four times a second: whoever waits for an answer, or a ping, too long is lost. now: loop time. */
 void connection_look(struct connection *c, double now);
 void connection_fini(struct connection *c);
 
@@ -68,8 +70,11 @@ void connection_append_channel(const struct connection *c, size_t nth, struct bu
 void connection_say(struct connection *c, struct bytes message); /* one text frame */
 void connection_accepted(struct connection *c);                   /* of connect */
 void connection_subscribed(struct connection *c);                 /* one more of its subscriptions is answered */
+void connection_refused(struct connection *c, size_t nth);        /* a subscription, for the moment; the connection stays */
+void connection_asked(struct connection *c);                      /* an answer is awaited from now on */
 void connection_lost(struct connection *c);                       /* it comes back; the socket is closed */
-void connection_turned_away(struct connection *c, bool for_ever); /* an error to connect or subscribe */
+void connection_turned_away(struct connection *c, bool for_ever); /* by an error */
+void connection_note(const struct connection *c, uint64_t *count); /* one more, if it is on its way back */
 void connection_error(struct connection *c);                      /* no protocol: counted, lost */
 
 #endif

@@ -9,6 +9,7 @@ struct dialect {
     const char *path;     /* where its servers have their WebSocket */
     bool channel_in_path; /* /CHANNEL follows; only the connection's first subscription */
     void (*join)(struct connection *c); /* after the upgrade: connect and subscribe, or recover */
+    void (*resubscribe)(struct connection *c); /* to what was refused; NULL where connection_refused is never called */
     /* One message. The connection may be lost afterwards: look at its state before the next one. */
     void (*receive)(struct connection *c, struct bytes message, const struct stamp *at);
 };

@@ -10,10 +10,16 @@
 #define CONNECT_ID 1
 #define FIRST_SUBSCRIBE_ID 2 /* of the connection's first subscription; the others follow */
 
-static void append_subscribe(const struct connection *c, size_t nth, struct buf *into)
+static size_t count(const struct connection *c)
 {
-    const struct subscription *s = &c->subscriptions[nth];
-    buf_printf(into, "\n{\"id\":%zu,\"subscribe\":{\"channel\":\"", nth + FIRST_SUBSCRIBE_ID);
+    return (size_t)c->swarm->options->subscriptions;
+}
+
+static void append_subscribe(struct connection *c, size_t nth, struct buf *into)
+{
+    struct subscription *s = &c->subscriptions[nth];
+    s->refused = false;
+    buf_printf(into, "{\"id\":%zu,\"subscribe\":{\"channel\":\"", nth + FIRST_SUBSCRIBE_ID);
     connection_append_channel(c, nth, into);
     buf_append_char(into, '"');
     if (s->before && s->epoch[0])
@@ -22,20 +28,49 @@ static void append_subscribe(const struct connection *c, size_t nth, struct buf 
     buf_append_str(into, "}}");
 }
 
+static void append_connect(const struct connection *c, struct buf *into)
+{
+    const char *token = c->swarm->options->token;
+    buf_append_str(into, "{\"id\":1,\"connect\":{\"name\":\"cellcast-bench\"");
+    if (token[0]) {
+        buf_append_str(into, ",\"token\":");
+        json_append_string(into, bytes_str(token));
+    }
+    buf_append_str(into, "}}");
+}
+
 static void join(struct connection *c)
 {
-    const struct bench_options *o = c->swarm->options;
     struct buf text = {0};
-    buf_append_str(&text, "{\"id\":1,\"connect\":{\"name\":\"cellcast-bench\"");
-    if (o->token[0]) {
-        buf_append_str(&text, ",\"token\":");
-        json_append_string(&text, bytes_str(o->token));
-    }
-    buf_append_str(&text, "}}");
-    for (size_t i = 0; i < (size_t)o->subscriptions; i++)
+    append_connect(c, &text);
+    for (size_t i = 0; c->swarm->sdk.one_frame && i < count(c); i++) {
+        buf_append_char(&text, '\n');
         append_subscribe(c, i, &text);
+    }
     connection_say(c, buf_bytes(&text));
     buf_fini(&text);
+}
+
+static void subscribe(struct connection *c, size_t nth)
+{
+    struct buf text = {0};
+    append_subscribe(c, nth, &text);
+    connection_say(c, buf_bytes(&text));
+    buf_fini(&text);
+}
+
+static void subscribe_to_all(struct connection *c)
+{
+    connection_asked(c);
+    for (size_t i = 0; i < count(c) && c->state == CONNECTION_JOINING; i++)
+        subscribe(c, i);
+}
+
+static void resubscribe(struct connection *c)
+{
+    for (size_t i = 0; i < count(c) && c->state == CONNECTION_JOINING; i++)
+        if (c->subscriptions[i].refused)
+            subscribe(c, i);
 }
 
 static bool is_true(struct bytes object, const char *name)
@@ -55,6 +90,8 @@ static void on_connect(struct connection *c, struct bytes result)
     c->ping_s = (uint16_t)number(result, "ping");
     c->pong = is_true(result, "pong");
     connection_accepted(c);
+    if (!c->swarm->sdk.one_frame)
+        subscribe_to_all(c);
 }
 
 /* -> false when the epoch is longer than there is room for */
@@ -100,25 +137,31 @@ static void on_subscribe(struct connection *c, struct subscription *s, struct by
     connection_subscribed(c);
 }
 
-static void on_error(struct connection *c, struct bytes error)
+static void on_error(struct connection *c, uint64_t id, struct bytes error)
 {
-    connection_turned_away(c, !is_true(error, "temporary"));
+    bool for_ever = !is_true(error, "temporary");
+    if (id >= FIRST_SUBSCRIBE_ID && !for_ever) {
+        connection_refused(c, id - FIRST_SUBSCRIBE_ID);
+        return;
+    }
+    connection_note(c, id == CONNECT_ID ? &c->swarm->report->connect_errors
+                                        : &c->swarm->report->subscribe_errors);
+    connection_turned_away(c, for_ever);
 }
 
 static void on_reply(struct connection *c, uint64_t id, struct bytes reply,
                      const struct stamp *at)
 {
     struct bytes error = json_member(reply, "error");
-    uint64_t n = (uint64_t)c->swarm->options->subscriptions;
-    if (json_type(error) == JSON_OBJECT)
-        on_error(c, error);
+    if (id < CONNECT_ID || id >= FIRST_SUBSCRIBE_ID + count(c))
+        connection_error(c);
+    else if (json_type(error) == JSON_OBJECT)
+        on_error(c, id, error);
     else if (id == CONNECT_ID)
         on_connect(c, json_member(reply, "connect"));
-    else if (id < FIRST_SUBSCRIBE_ID + n)
+    else
         on_subscribe(c, &c->subscriptions[id - FIRST_SUBSCRIBE_ID],
                      json_member(reply, "subscribe"), at);
-    else
-        connection_error(c);
 }
 
 /* A line that scan_line does not know: a reply, or a push that is no publication of ours. */
@@ -158,7 +201,12 @@ static void receive(struct connection *c, struct bytes message, const struct sta
 #define PATH "/connection/websocket"
 
 const struct dialect dialect_centrifuge = {
-    .name = "centrifuge", .path = PATH, .join = join, .receive = receive};
+    .name = "centrifuge",
+    .path = PATH,
+    .join = join,
+    .resubscribe = resubscribe,
+    .receive = receive,
+};
 
 /* ---- the floor */
 

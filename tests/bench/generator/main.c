@@ -20,11 +20,14 @@
 static int make_plan(const struct bench_options *o, struct plan *ret_plan, struct buf *text)
 {
     struct address servers[SERVERS_MAX];
+    struct sdk sdk;
     size_t n;
     ret_plan->options = o;
     ret_plan->dialect = dialect_find(o->dialect, text);
     ret_plan->route = ret_plan->dialect ? route_find(o->route, text) : NULL;
     if (!ret_plan->route || cpu_groups_parse(o->cpu, &ret_plan->groups, text) < 0)
+        return -1;
+    if (sdk_choose(o, &sdk, text) < 0)
         return -1;
     if (swarm_resolve(o->server, servers, &n, text) < 0)
         return -1;

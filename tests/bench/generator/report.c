@@ -11,6 +11,8 @@ void report_merge(struct report *into, const struct report *from)
     histogram_merge(&into->kernel, &from->kernel);
     histogram_merge(&into->user, &from->user);
     histogram_merge(&into->back, &from->back);
+    histogram_merge(&into->trying, &from->trying);
+    histogram_merge(&into->storm, &from->storm);
 }
 
 static void append_count(struct buf *into, const char **group, const char *of, const char *name,
@@ -38,7 +40,7 @@ void report_append_histogram(struct buf *into, const struct histogram *h)
     static const struct {
         const char *name;
         double quantile;
-    } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}};
+    } points[] = {{"p50", 0.5}, {"p90", 0.9}, {"p95", 0.95}, {"p99", 0.99}, {"p999", 0.999}};
     if (h->count == 0) {
         buf_append_str(into, "null");
         return;
@@ -48,4 +50,25 @@ void report_append_histogram(struct buf *into, const struct histogram *h)
         buf_printf(into, ",\"%s\":%llu", points[i].name,
                    (unsigned long long)histogram_quantile(h, points[i].quantile));
     buf_printf(into, ",\"max\":%llu}", (unsigned long long)h->max_us);
+}
+
+static void append_steps(struct buf *into, const char *name, const struct histogram *h,
+                         uint64_t until_us)
+{
+    uint64_t step = CURVE_STEP_MS * 1000, end = 0;
+    buf_printf(into, ",\"%s\":[", name);
+    for (size_t i = 0; i < CURVE_STEPS && end < until_us; i++) {
+        end += step;
+        uint64_t n = end < h->max_us ? histogram_at_most(h, end) : h->count;
+        buf_printf(into, "%s%llu", i ? "," : "", (unsigned long long)n);
+    }
+    buf_append_char(into, ']');
+}
+
+void report_append_curve(struct buf *into, const struct report *r)
+{
+    buf_printf(into, "{\"step_ms\":%d", CURVE_STEP_MS);
+    append_steps(into, "tries", &r->trying, r->storm.max_us);
+    append_steps(into, "back", &r->storm, r->storm.max_us);
+    buf_append_char(into, '}');
 }

@@ -1,10 +1,11 @@
-/* The subscribers of one process: begun at a rate, looked after each second, cut at random if the run wants that. */
+/* The subscribers of one process: begun at a rate, looked after four times a second, cut at random if the run wants that. */
 #ifndef BENCH_SWARM_H
 #define BENCH_SWARM_H
 
 #include "board.h"
 #include "connection.h"
 #include "options.h"
+#include "sdk.h"
 
 #include "run/address.h"
 
@@ -17,6 +18,7 @@ struct swarm {
     struct ev_loop *loop;
     const struct bench_options *options;
     const struct dialect *dialect;
+    struct sdk sdk;
     struct board *board;
     struct report *report;     /* ours on the board */
     struct arrivals *arrivals; /* ours: board.messages of them */

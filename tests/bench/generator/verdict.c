@@ -129,7 +129,9 @@ bool verdict_append(struct buf *into, const struct run *run)
     append_latency(into, "publish_call", &publishers.call);
     append_latency(into, "publish_late", &publishers.late);
     append_latency(into, "back", &sum.back);
-    buf_append_char(into, '}');
+    append_latency(into, "storm", &sum.storm);
+    buf_append_str(into, "},\"curve\":");
+    report_append_curve(into, &sum);
     append_effort(into, run);
     buf_printf(
         into,

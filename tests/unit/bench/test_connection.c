@@ -19,7 +19,14 @@
     "\"offset\":1}}}"
 
 static struct bench_options options = {
-    .channel = "c-", .channels = 1, .subscriptions = 1, .sources = 1, .path = "", .token = ""};
+    .channel = "c-",
+    .channels = 1,
+    .subscriptions = 1,
+    .sources = 1,
+    .path = "",
+    .token = "",
+    .sdk = "js",
+};
 static struct swarm swarm;
 static struct connection connection;
 static struct subscription subscription;
@@ -64,6 +71,7 @@ static void begin(void)
                            .board = board_new(1, 0, 10),
                            .n_servers = 1,
                            .room = malloc(READ_MAX)};
+    ck_assert_int_eq(sdk_choose(&options, &swarm.sdk, NULL), 0);
     swarm.report = swarm.board->reports;
     swarm.arrivals = swarm.board->arrivals;
     struct address *at = &swarm.servers[0];
@@ -122,6 +130,8 @@ START_TEST(one_that_is_lost_comes_back)
     ck_assert_uint_eq(swarm.report->connected, 1);
     ck_assert_uint_eq(swarm.report->reconnects, 1);
     ck_assert_uint_eq(swarm.report->back.count, 1);
+    ck_assert_uint_eq(swarm.report->storm.count, 1);
+    ck_assert_uint_eq(swarm.report->tries, 1);
     ck_assert_uint_eq(swarm.opening, 0);
     end();
 }
@@ -134,6 +144,38 @@ START_TEST(a_refused_upgrade_is_tried_again)
     ck_becomes(connection.state == CONNECTION_WAITING);
     ck_assert_uint_eq(swarm.report->turned_away, 1);
     ck_assert_uint_eq(swarm.report->connected, 0);
+    end();
+}
+END_TEST
+
+START_TEST(of_a_storm_the_time_runs_from_the_first_loss)
+{
+    begin();
+    swarm.board->first_lost_ns = clock_mono_ns() - 60 * NS_PER_S;
+    say(UPGRADED, strlen(UPGRADED));
+    ck_becomes(connection.state == CONNECTION_SUBSCRIBED);
+    connection_cut(&connection);
+    close(peer);
+    ck_becomes((peer = accept(listener, NULL, NULL)) >= 0);
+    say(UPGRADED, strlen(UPGRADED));
+    ck_becomes(connection.state == CONNECTION_SUBSCRIBED);
+    ck_assert_uint_ge(swarm.report->storm.max_us, 60 * 1000 * 1000);
+    ck_assert_uint_lt(swarm.report->back.max_us, 30 * 1000 * 1000);
+    end();
+}
+END_TEST
+
+START_TEST(the_go_sdk_waits_a_second_for_tcp_and_upgrade_together)
+{
+    options.sdk = "go";
+    begin();
+    connection_look(&connection, ev_now(swarm.loop) + 0.5);
+    ck_assert_int_eq(connection.state, CONNECTION_UPGRADING);
+    connection.lost_ns = 1;
+    connection_look(&connection, connection.since + 1.1);
+    ck_assert_uint_eq(swarm.report->handshakes_late, 1);
+    ck_assert_int_eq(connection.state, CONNECTION_WAITING);
+    options.sdk = "js";
     end();
 }
 END_TEST
@@ -180,5 +222,7 @@ END_TEST
 
 UNIT_MAIN("bench/connection", a_frame_in_two_pieces_is_one_delivery,
           one_that_is_lost_comes_back, a_refused_upgrade_is_tried_again,
+          of_a_storm_the_time_runs_from_the_first_loss,
+          the_go_sdk_waits_a_second_for_tcp_and_upgrade_together,
           a_close_code_says_whether_to_come_back,
           an_answer_or_a_ping_that_does_not_come_is_a_timeout)

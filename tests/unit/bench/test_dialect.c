@@ -16,7 +16,7 @@ static struct subscription subscriptions[2];
 static int server = -1;
 static const struct stamp at = {.kernel_us = 2000, .user_us = 3000, .last = true};
 
-static void begin(const char *dialect, int n)
+static void begin_as(const char *sdk, const char *dialect, int n)
 {
     struct buf error = {0};
     int pair[2];
@@ -25,13 +25,15 @@ static void begin(const char *dialect, int n)
                                      .subscriptions = n,
                                      .connections = 1,
                                      .token = "",
-                                     .path = ""};
+                                     .path = "",
+                                     .sdk = sdk};
     if (server >= 0)
         close(server);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
     swarm = (struct swarm){.loop = ev_default_loop(0),
                            .options = &options,
                            .dialect = dialect_find(dialect, &error)};
+    ck_assert_int_eq(sdk_choose(&options, &swarm.sdk, &error), 0);
     swarm.board = board_new(1, 0, 10);
     swarm.report = swarm.board->reports;
     swarm.arrivals = swarm.board->arrivals;
@@ -42,6 +44,11 @@ static void begin(const char *dialect, int n)
     connection.state = CONNECTION_JOINING;
     connection.unanswered = (uint16_t)n;
     swarm.dialect->join(&connection);
+}
+
+static void begin(const char *dialect, int n)
+{
+    begin_as("js", dialect, n);
 }
 
 static void hear(const char *message)
@@ -129,6 +136,55 @@ START_TEST(a_temporary_error_is_tried_again_and_another_one_ends_it)
 }
 END_TEST
 
+START_TEST(a_subscribe_that_is_refused_for_the_moment_is_tried_again_alone)
+{
+    begin("centrifuge", 2);
+    hear("{\"id\":1,\"connect\":{}}\n{\"id\":3,\"subscribe\":{}}\n"
+         "{\"id\":2,\"error\":{\"code\":100,\"message\":\"internal\",\"temporary\":true}}");
+    ck_assert_int_eq(connection.state, CONNECTION_JOINING);
+    ck_assert(ev_is_active(&connection.again));
+    ck_said("{\"id\":1,\"connect\":{\"name\":\"cellcast-bench\"}}\n{\"id\":2,\"subscribe\":{"
+            "\"channel\":\"c-0\"}}\n"
+            "{\"id\":3,\"subscribe\":{\"channel\":\"c-1\"}}");
+    connection_look(&connection, ev_now(swarm.loop) + 1000);
+    ck_assert_uint_eq(swarm.report->timeouts, 0); /* no answer is awaited */
+    ev_invoke(swarm.loop, &connection.again, EV_TIMER);
+    ck_said("{\"id\":2,\"subscribe\":{\"channel\":\"c-0\"}}");
+    hear("{\"id\":2,\"subscribe\":{}}");
+    ck_assert_int_eq(connection.state, CONNECTION_SUBSCRIBED);
+    end();
+}
+END_TEST
+
+START_TEST(the_go_sdk_subscribes_after_connects_reply_each_in_a_frame_of_its_own)
+{
+    begin_as("go", "centrifuge", 2);
+    ck_said("{\"id\":1,\"connect\":{\"name\":\"cellcast-bench\"}}");
+    hear("{\"id\":1,\"connect\":{\"client\":\"x\"}}");
+    ck_said("{\"id\":2,\"subscribe\":{\"channel\":\"c-0\"}}"
+            "{\"id\":3,\"subscribe\":{\"channel\":\"c-1\"}}");
+    hear("{\"id\":2,\"subscribe\":{}}\n{\"id\":3,\"subscribe\":{}}");
+    ck_assert_int_eq(connection.state, CONNECTION_SUBSCRIBED);
+    end();
+}
+END_TEST
+
+START_TEST(only_who_was_lost_counts_as_returning)
+{
+    static const char refused[] = "{\"id\":1,\"error\":{\"code\":111,\"message\":\"x\","
+                                  "\"temporary\":true}}";
+    begin("centrifuge", 1);
+    hear(refused);
+    ck_assert_uint_eq(swarm.report->connect_errors, 0);
+    end();
+    begin("centrifuge", 1);
+    connection.lost_ns = 1;
+    hear(refused);
+    ck_assert_uint_eq(swarm.report->connect_errors, 1);
+    end();
+}
+END_TEST
+
 START_TEST(what_is_no_protocol_is_an_error)
 {
     static const char *const dialects[] = {"centrifuge", "nats"};
@@ -202,6 +258,9 @@ END_TEST
 
 UNIT_MAIN("bench/dialect", centrifuge_subscribes_answers_pings_and_recovers,
           a_temporary_error_is_tried_again_and_another_one_ends_it,
+          a_subscribe_that_is_refused_for_the_moment_is_tried_again_alone,
+          the_go_sdk_subscribes_after_connects_reply_each_in_a_frame_of_its_own,
+          only_who_was_lost_counts_as_returning,
           what_is_no_protocol_is_an_error,
           a_push_for_a_channel_that_nobody_asked_for_is_unreadable,
           nats_subscribes_and_reads_several_messages_of_a_frame,

@@ -52,10 +52,28 @@ START_TEST(an_empty_histogram_is_null_and_not_zero)
     histogram_record(&h, 7);
     report_append_histogram(&text, &h);
     ck_assert_bytes(buf_bytes(&text),
-                    "{\"count\":1,\"p50\":7,\"p90\":7,\"p99\":7,\"p999\":7,\"max\":7}");
+                    "{\"count\":1,\"p50\":7,\"p90\":7,\"p95\":7,\"p99\":7,"
+                    "\"p999\":7,\"max\":7}");
     buf_fini(&text);
 }
 END_TEST
 
-UNIT_MAIN("bench/report", processes_are_added_up_and_histograms_merged,
+START_TEST(the_curve_counts_up_to_the_last_return)
+{
+    struct buf text = {0};
+    one = (struct report){0};
+    histogram_record(&one.trying, 100 * 1000);
+    histogram_record(&one.trying, 300 * 1000);
+    histogram_record(&one.trying, 9000 * 1000); /* after everybody was back */
+    histogram_record(&one.storm, 200 * 1000);
+    histogram_record(&one.storm, 700 * 1000);
+    report_append_curve(&text, &one);
+    ck_assert_bytes(buf_bytes(&text),
+                    "{\"step_ms\":250,\"tries\":[1,2,2],\"back\":[1,1,2]}");
+    buf_fini(&text);
+}
+END_TEST
+
+UNIT_MAIN("bench/report", the_curve_counts_up_to_the_last_return,
+          processes_are_added_up_and_histograms_merged,
           counts_are_an_object_per_group, an_empty_histogram_is_null_and_not_zero)

@@ -1,5 +1,5 @@
 // A server on the engine of Centrifugo (github.com/centrifugal/centrifuge) for comparison: its WebSocket, the memory broker with
-// history, so that there are offsets, and as much of Centrifugo's HTTP API as cellcast-bench publishes by.
+// history, so that there are offsets (or Redis, so that several of it are a cluster), and as much of Centrifugo's HTTP API as cellcast-bench publishes by.
 package main
 
 import (
@@ -101,8 +101,22 @@ func onConnect(client *centrifuge.Client) {
 	})
 }
 
+func useRedis(node *centrifuge.Node, address string) error {
+	shard, err := centrifuge.NewRedisShard(node, centrifuge.RedisShardConfig{Address: address})
+	if err != nil {
+		return err
+	}
+	broker, err := centrifuge.NewRedisBroker(node, centrifuge.RedisBrokerConfig{Shards: []*centrifuge.RedisShard{shard}})
+	if err != nil {
+		return err
+	}
+	node.SetBroker(broker)
+	return nil
+}
+
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8002", "host:port")
+	redis := flag.String("redis", "", "host:port of the broker that several of these share; empty: memory")
 	key := flag.String("api-key", "test-key", "of the HTTP API")
 	flag.Parse()
 	node, err := centrifuge.New(centrifuge.Config{})
@@ -113,6 +127,11 @@ func main() {
 		return centrifuge.ConnectReply{Credentials: &centrifuge.Credentials{}}, nil
 	})
 	node.OnConnect(onConnect)
+	if *redis != "" {
+		if err := useRedis(node, *redis); err != nil {
+			log.Fatal(err)
+		}
+	}
 	if err := node.Run(); err != nil {
 		log.Fatal(err)
 	}
