@@ -106,8 +106,11 @@ static void listen_now(struct worker *w)
     struct buf error = {0};
     if (w->listener)
         return;
-    snprintf(path, sizeof path, "%s/worker-%lld.sock", w->options.run_dir,
-             (long long)w->options.slot);
+    if (w->options.socket[0])
+        snprintf(path, sizeof path, "%s", w->options.socket);
+    else
+        snprintf(path, sizeof path, "%s/worker-%lld.sock", w->options.run_dir,
+                 (long long)w->options.slot);
     if (listener_new(w->process.loop, path, 128, gateways_accept, w, &w->listener, &error) <
         0) {
         log_error("listen_failed", "path=%s why=\"%s\" this process ends", path,

@@ -204,18 +204,24 @@ static struct lease *lease_new(struct presence *p, struct bytes gateway)
     return l;
 }
 
-static struct lease *lease_find(struct presence *p, struct bytes gateway)
+/* Its own, or else one that a dead process of the same name left behind. */
+static struct lease *lease_find(struct presence *p, struct bytes gateway, uint64_t origin)
 {
-    struct lease *l;
-    list_for_each (l, &p->leases, link)
-        if (bytes_equal(l->name, gateway))
+    struct lease *l, *left_behind = NULL;
+    list_for_each (l, &p->leases, link) {
+        if (!bytes_equal(l->name, gateway))
+            continue;
+        if (l->origin == origin)
             return l;
-    return NULL;
+        if (!l->linked)
+            left_behind = l;
+    }
+    return left_behind;
 }
 
 struct lease *presence_hello(struct presence *p, struct bytes gateway, uint64_t origin)
 {
-    struct lease *l = lease_find(p, gateway);
+    struct lease *l = lease_find(p, gateway, origin);
     bool another = !l || l->origin != origin;
     if (!l)
         l = lease_new(p, gateway);

@@ -6,7 +6,8 @@
  *
  * A link of the same origin that comes back sends everything anew; what it has not sent when
  * it is synced is gone. Another origin of the same name is another process: what the old one
- * held goes at once. Bounded by bytes. */
+ * held goes at once if its link has gone; if not, they live side by side (a rolling restart).
+ * Bounded by bytes. */
 #ifndef FANOUT_PRESENCE_H
 #define FANOUT_PRESENCE_H
 

@@ -17,6 +17,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define SPARED_NS (250 * NS_PER_MS) /* at the end of its lifetime, while commands are in flight */
+#define SPARED_MAX 40              /* so often: longer than any command takes */
+
 static void on_deadline(struct wheel_timer *t);
 
 /* ---- life */
@@ -149,6 +152,14 @@ static void start_pings(struct connection *c)
     c->next_ns = c->gateway->now_ns + interval / 2 + (int64_t)(random_u64() % (uint64_t)(interval / 2 + 1));
 }
 
+static void start_life(struct connection *c)
+{
+    const struct gateway_options *o = c->gateway->options;
+    int64_t life = o->lifetime * NS_PER_MS, spread = life / 100 * o->lifetime_spread;
+    if (life)
+        c->leaves_ns = c->gateway->now_ns + life - spread + (int64_t)(random_u64() % (uint64_t)(2 * spread + 1));
+}
+
 void connection_goto(struct connection *c, enum connection_state state)
 {
     struct gateway *g = c->gateway;
@@ -165,9 +176,10 @@ void connection_goto(struct connection *c, enum connection_state state)
         c->end_ns = 0;
         connection_tidy(c);
         start_pings(c);
+        start_life(c);
         break;
     case CONNECTION_CLOSING:
-        c->expires_ns = c->subs_expire_ns = 0;
+        c->expires_ns = c->subs_expire_ns = c->leaves_ns = 0;
         c->end_ns = g->now_ns + g->options->close_timeout * NS_PER_MS;
         break;
     default:
@@ -215,6 +227,7 @@ void connection_rearm(struct connection *c)
     earliest(&at, c->next_ns);
     earliest(&at, c->expires_ns);
     earliest(&at, c->subs_expire_ns);
+    earliest(&at, c->leaves_ns);
     if (at == 0)
         wheel_cancel(&c->timer);
     else
@@ -271,6 +284,17 @@ static void end_expired_subs(struct connection *c)
     c->subs_expire_ns = next;
 }
 
+static void end_of_life(struct connection *c)
+{
+    if (c->n_errands && c->overdue < SPARED_MAX) {
+        c->overdue++;
+        c->leaves_ns = c->gateway->now_ns + SPARED_NS;
+        return;
+    }
+    c->gateway->metrics.lifetimes_total++;
+    connection_disconnect(c, DISCONNECT_FORCE_RECONNECT, NULL);
+}
+
 static bool is_due(const struct connection *c, int64_t deadline)
 {
     return deadline && deadline <= c->gateway->now_ns;
@@ -301,6 +325,8 @@ static void on_deadline(struct wheel_timer *t)
         ping(c);
     if (is_due(c, c->subs_expire_ns))
         end_expired_subs(c);
+    if (is_due(c, c->leaves_ns))
+        end_of_life(c);
     connection_rearm(c);
 }
 

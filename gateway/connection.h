@@ -41,6 +41,7 @@ struct connection {
     enum connection_state state : 8;
     bool paused : 1;  /* nothing is read from the socket */
     bool blocked : 1; /* the socket took the last write in part: nothing more until it is writable */
+    unsigned overdue : 6; /* times that it was spared at the end of its lifetime, since commands were in flight */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
     uint64_t shown;      /* highest id written to it */
     struct list talking; /* struct gateway::talking; while blocked gateway::slow */
@@ -61,6 +62,7 @@ struct connection {
     int64_t end_ns;  /* until connect: stale; open: the pong is missing; closing: the socket is cut */
     int64_t next_ns; /* waiting: refused; open: the next ping */
     int64_t expires_ns, subs_expire_ns;
+    int64_t leaves_ns; /* the end of its lifetime */
     uint64_t acked; /* bytes the client's kernel had taken when the pong's time began */
     uint32_t pings; /* sent and not answered */
     struct connection_extras *extras; /* or NULL */

@@ -1,6 +1,7 @@
 #include "ctl_link.h"
 
 #include "canary.h"
+#include "drain.h"
 #include "fan_link.h"
 #include "flow.h"
 #include "kafka_link.h"
@@ -67,7 +68,7 @@ static void tell_status(struct ev_loop *loop, ev_timer *w, int events)
                                 .capacity = g->capacity,
                                 .adopted = c->adopted,
                                 .ready = ready,
-                                .draining = g->drain != NULL,
+                                .draining = drain_leaves(g->drain),
                                 .why = bytes_str(ready ? "" : why),
                                 .lag_ms = (uint32_t)(lag_now(&g->lag, g->now_ns) / NS_PER_MS)};
     if (!c->link || (c->told_any && is_same(&status, &c->told)))
@@ -144,6 +145,8 @@ static int frame_came(struct ctl_link *c, uint8_t type, struct bytes body)
         return HEAR(ctl_map, body, error_ = fan_links_map(g->fan, &m));
     case CTL_DRAIN:
         return HEAR(ctl_drain, body, gateway_drain(g, m.seconds * 1000LL));
+    case CTL_PACE:
+        return HEAR(ctl_pace, body, gateway_pace(g, m.clear, m.rate));
     case CTL_CANARY:
         return HEAR(ctl_canary, body, error_ = canary_asked(g, &m));
     case CTL_CALL:

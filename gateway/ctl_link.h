@@ -1,5 +1,5 @@
 /* The link to the supervisor (CTL_FD), and the second socket over which it passes accepted connections (ACCEPT_FD).
- * In: configuration, partition map, drain, canary, calls. Out: hello, status (when it changed, at most every 100 ms),
+ * In: configuration, partition map, drain and its pace, canary, calls. Out: hello, status (when it changed, at most every 100 ms),
  * metrics (every second), canary reports, answers. When the link ends, so does this process. */
 #ifndef GATEWAY_CTL_LINK_H
 #define GATEWAY_CTL_LINK_H

@@ -1,5 +1,8 @@
-/* The end of a gateway: publishes in flight get their results, clients are disconnected in waves with 3001, which makes
- * SDKs reconnect elsewhere, then the loop ends. */
+/* Sending clients away, in waves with 3001, which makes SDKs reconnect elsewhere: at the rate that the supervisor says the
+ * others can take, and no slower than the time that is left demands. Those who wait for an answer, or to be
+ * let in, come last.
+ *
+ * One that leaves gets the results of publishes in flight, too, and then ends the loop; one that is only cleared stays. */
 #ifndef GATEWAY_DRAIN_H
 #define GATEWAY_DRAIN_H
 
@@ -7,8 +10,11 @@
 
 struct gateway;
 
-struct drain *drain_new(struct gateway *g, int64_t over_ms);
-void drain_hurry(struct drain *d, int64_t over_ms); /* to be done earlier than was said */
-void drain_free(struct drain *d);
+struct drain *drain_new(struct gateway *g); /* nobody goes before a pace or an end is told */
+void drain_free(struct drain *d);           /* whoever is still there stays */
+void drain_pace(struct drain *d, uint32_t rate); /* clients a second */
+/* From now on it is to leave, by then; said again: the earlier one counts. */
+void drain_leave(struct drain *d, int64_t over_ms);
+bool drain_leaves(const struct drain *d); /* NULL: no */
 
 #endif

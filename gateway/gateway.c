@@ -1,5 +1,6 @@
 #include "gateway.h"
 
+#include "drain.h"
 #include "fan_link.h"
 #include "seq_link.h"
 
@@ -72,9 +73,15 @@ bool gateway_ready(const struct gateway *g, const char **ret_why)
     return true;
 }
 
+/* One that is cleared is as well as the others: it is the supervisor that gives it nobody. */
+static bool ready_or_cleared(const struct gateway *g, const char **ret_why)
+{
+    return gateway_ready(g, ret_why) || (g->drain && !drain_leaves(g->drain) && g->config && fan_mapped(g->fan));
+}
+
 bool gateway_linked(const struct gateway *g, const char **ret_why)
 {
-    if (!gateway_ready(g, ret_why))
+    if (!ready_or_cleared(g, ret_why))
         return false;
     if (!seq_linked(g->seq))
         return no(ret_why, "sequencer not linked");

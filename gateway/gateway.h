@@ -75,8 +75,10 @@ void gateway_stop(struct gateway *g); /* the loop has ended: frees what gateway_
  * the next client's event. */
 void gateway_breathe(struct gateway *g);
 
-/* Disconnects everybody in waves over that time, then ends the loop. */
+/* Disconnects everybody in waves, all of them within that time, then ends the loop. */
 void gateway_drain(struct gateway *g, int64_t over_ms);
+/* Sends so many a second away; clear: begins to, and the loop goes on. Not clear: takes clients again, if it does not drain. */
+void gateway_pace(struct gateway *g, bool clear, uint32_t rate);
 
 /* What a balancer asks: -> true, or false with the reason. Faults that all gateways of a cell share (sequencer,
  * workers) do not count here; they are in ctl_status. */

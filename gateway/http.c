@@ -77,7 +77,7 @@ static int upgrade(struct gateway *g, const struct ws_request *r, const char **r
         *ret_why = "only subprotocol " PROTOCOL_JSON " is served\n";
         return 400;
     }
-    if (g->n_connections >= g->capacity || g->drain || (!g->config && r->origin.n)) {
+    if (g->n_connections >= g->capacity || (!g->config && r->origin.n)) {
         *ret_why = g->config ? "no room here\n" : "not configured yet\n";
         return 503;
     }

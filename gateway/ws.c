@@ -35,6 +35,7 @@ struct exchange {
     size_t body_at;
     struct buf answer;                  /* head and body, WS_HEAD bytes free in front */
     bool handed; /* to `request`, and not answered yet */
+    bool last;   /* the socket is closed behind the answer: the gateway drains */
     void *kept;
 };
 
@@ -179,7 +180,9 @@ static struct ws_request request_of(const struct exchange *x)
 
 /* ---- answers */
 
-static void put_answer(struct buf *b, int status, const char *content_type, struct bytes detail, struct bytes body)
+/* last: the socket is closed behind it, and an HTTP client dials again for its next request. */
+static void put_answer(struct buf *b, int status, bool last, const char *content_type, struct bytes detail,
+                       struct bytes body)
 {
     static const char head[WS_HEAD];
     buf_append(b, head, WS_HEAD);
@@ -187,6 +190,8 @@ static void put_answer(struct buf *b, int status, const char *content_type, stru
                status < 300 ? "OK" : "Refused", content_type ? content_type : "application/json", body.n);
     if (detail.n)
         buf_printf(b, "x-cellcast-detail: %.*s\r\n", BYTES_FMT(detail));
+    if (last)
+        buf_append_str(b, "connection: close\r\n");
     if (status == 503)
         buf_printf(b, "retry-after: %u\r\n", 1 + (unsigned)(random_u64() % RETRY_AFTER_MAX));
     buf_append_str(b, "\r\n");
@@ -204,7 +209,8 @@ void ws_answer(struct ws_socket *s, int status, const char *content_type, struct
     struct exchange *x = s->exchange;
     assert(x && x->answer.n == 0);
     x->handed = false;
-    put_answer(&x->answer, status, content_type, detail, body);
+    x->last = s->ws->g->drain != NULL;
+    put_answer(&x->answer, status, x->last, content_type, detail, body);
     lws_callback_on_writable(s->wsi);
 }
 
@@ -285,9 +291,10 @@ static int on_http_writable(struct ws_socket *s)
     if (!x || x->answer.n == 0)
         return 0;
     int error = write_answer(s->wsi, &x->answer);
+    bool last = x->last;
     exchange_free(x);
     s->exchange = NULL;
-    if (error < 0 || lws_http_transaction_completed(s->wsi))
+    if (error < 0 || last || lws_http_transaction_completed(s->wsi))
         return -1;
     if (!s->exchange) { /* else the next request has come already */
         s->exchange = exchange_new(s);
@@ -302,7 +309,7 @@ static int refuse(struct ws_socket *s, int status, const char *why)
 {
     struct buf answer = {0};
     s->ws->g->metrics.sockets_refused_total++;
-    put_answer(&answer, status, "text/plain", (struct bytes){0}, bytes_str(why));
+    put_answer(&answer, status, false, "text/plain", (struct bytes){0}, bytes_str(why));
     int error = write_answer(s->wsi, &answer);
     buf_fini(&answer);
     return error < 0 ? -1 : 1;

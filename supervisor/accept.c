@@ -22,18 +22,8 @@
 static size_t look_at_gateways(const struct acceptor *a, struct headroom ret[SLOTS_MAX])
 {
     const struct crew *crew = &a->cell->crews[ROLE_GATEWAY];
-    for (unsigned i = 0; i < crew->made; i++) {
-        const struct child *g = crew->at[i];
-        ret[i] = (struct headroom){
-            .state = g->link && !g->report.draining ? g->state : CHILD_DOWN,
-            .full = g->accept_full,
-            .capacity = g->report.capacity,
-            .connections = g->report.connections,
-            .adopted = g->report.adopted,
-            .passed = g->passed,
-            .lag_ms = g->report.lag_ms,
-        };
-    }
+    for (unsigned i = 0; i < crew->made; i++)
+        ret[i] = child_headroom(crew->at[i]);
     return crew->made;
 }
 

@@ -159,10 +159,10 @@ static void ask(struct canary *c, struct canary_flights *f)
 
 /* ---- pairs */
 
-/* Only what is wanted counts; what is on its way out does not. */
+/* Only what fills a slot that is wanted counts; what is on its way out does not. */
 static bool counts(const struct child *c, const struct cell *cell)
 {
-    return c->slot <= cell->crews[c->role].wanted && c->state != CHILD_DRAINING;
+    return cell_fills(cell, c) && c->slot <= cell->crews[c->role].wanted && c->state != CHILD_DRAINING;
 }
 
 static bool is_fresh(const struct canary *c, uint32_t worker, unsigned gateway, int64_t now_ns)

@@ -1,5 +1,6 @@
 #include "cell.h"
 
+#include "command.h"
 #include "core/clock.h"
 #include "run/log.h"
 
@@ -14,40 +15,60 @@ void cell_init(struct cell *cell, struct ev_loop *loop, const struct supervisor_
     cell->crews[ROLE_GATEWAY].wanted = (unsigned)options->gateways;
     cell->crews[ROLE_WORKER].wanted = (unsigned)options->workers;
     plan_init(&cell->plan);
+    slot_ports_init(&cell->ports, (unsigned)options->slot_port_base);
 }
 
 void cell_fini(struct cell *cell)
 {
-    for (int role = 0; role < ROLE_COUNT; role++)
+    for (int role = 0; role < ROLE_COUNT; role++) {
         for (unsigned i = 0; i < cell->crews[role].made; i++)
             child_free(cell->crews[role].at[i]);
+        child_free(cell->crews[role].spare);
+    }
+    slot_ports_fini(&cell->ports);
 }
 
 /* ---- walks */
 
+static bool is_taken(const struct child *spare)
+{
+    return spare && spare->state != CHILD_DOWN;
+}
+
+static unsigned crew_size(const struct crew *crew)
+{
+    return crew->made + is_taken(crew->spare);
+}
+
+static struct child *crew_at(const struct crew *crew, unsigned index)
+{
+    if (index < crew->made)
+        return crew->at[index];
+    return index < crew_size(crew) ? crew->spare : NULL;
+}
+
 struct child *cell_gateway(const struct cell *cell, unsigned index)
 {
-    const struct crew *crew = &cell->crews[ROLE_GATEWAY];
-    return index < crew->made ? crew->at[index] : NULL;
+    return crew_at(&cell->crews[ROLE_GATEWAY], index);
 }
 
 struct child *cell_worker(const struct cell *cell, unsigned index)
 {
-    const struct crew *crew = &cell->crews[ROLE_WORKER];
-    return index < crew->made ? crew->at[index] : NULL;
+    return crew_at(&cell->crews[ROLE_WORKER], index);
 }
 
 struct child *cell_at(const struct cell *cell, unsigned index)
 {
-    unsigned gateways = cell->crews[ROLE_GATEWAY].made;
+    unsigned gateways = crew_size(&cell->crews[ROLE_GATEWAY]);
     return index < gateways ? cell_gateway(cell, index) : cell_worker(cell, index - gateways);
 }
 
 bool cell_all_down(const struct cell *cell, enum child_role role)
 {
     const struct crew *crew = &cell->crews[role];
-    for (unsigned i = 0; i < crew->made; i++)
-        if (crew->at[i]->state != CHILD_DOWN)
+    struct child *c;
+    for (unsigned i = 0; (c = crew_at(crew, i)); i++)
+        if (c->state != CHILD_DOWN)
             return false;
     return true;
 }
@@ -55,16 +76,24 @@ bool cell_all_down(const struct cell *cell, enum child_role role)
 void cell_send_all(struct cell *cell, enum child_role role, enum ctl_type type, struct bytes body)
 {
     const struct crew *crew = &cell->crews[role];
-    for (unsigned i = 0; i < crew->made; i++)
-        child_send(crew->at[i], type, body);
+    struct child *c;
+    for (unsigned i = 0; (c = crew_at(crew, i)); i++)
+        child_send(c, type, body);
+}
+
+struct child *cell_find(const struct cell *cell, struct bytes name)
+{
+    const struct bytes prefix = BYTES("gateway-");
+    const struct crew *crew = &cell->crews[ROLE_GATEWAY];
+    uint64_t slot;
+    if (name.n > prefix.n && memcmp(name.p, prefix.p, prefix.n) == 0)
+        name = bytes_of(name.p + prefix.n, name.n - prefix.n);
+    if (!bytes_u64(name, &slot) || slot < 1 || slot > crew->made)
+        return NULL;
+    return crew->at[slot - 1];
 }
 
 /* ---- the map */
-
-void cell_worker_path(const struct cell *cell, unsigned slot, char *ret_path, size_t size)
-{
-    snprintf(ret_path, size, "%s/worker-%u.sock", cell->options->run_dir, slot);
-}
 
 static void put_map(const struct cell *cell, struct buf *into)
 {
@@ -77,7 +106,7 @@ static void put_map(const struct cell *cell, struct buf *into)
     for cell_each_worker (w, cell) {
         if (!w->planned)
             continue;
-        cell_worker_path(cell, w->slot, path, sizeof path);
+        command_socket(cell->options, w->slot, w->second, path, sizeof path);
         struct ctl_worker one = {.slot = w->slot, .path = bytes_str(path)};
         wire_put_ctl_worker(&workers, &one);
     }
@@ -90,19 +119,11 @@ static void put_map(const struct cell *cell, struct buf *into)
     buf_fini(&workers);
 }
 
-static void assign(struct cell *cell)
+static void tell_map(struct cell *cell, unsigned workers)
 {
-    uint32_t slots[SLOTS_MAX], n = 0;
-    struct child *w;
     struct buf map;
-    for cell_each_worker (w, cell)
-        if (w->planned)
-            slots[n++] = w->slot;
-    uint64_t now_ms = (uint64_t)(clock_real_ns() / NS_PER_MS);
-    if (!plan_assign(&cell->plan, cell->partitions, slots, n, now_ms))
-        return;
     log_info("map_changed", "generation=%llu partitions=%u workers=%u",
-             (unsigned long long)cell->plan.generation, cell->plan.partitions, n);
+             (unsigned long long)cell->plan.generation, cell->plan.partitions, workers);
     buf_init(&map);
     put_map(cell, &map);
     /* Workers first: one that learns of its share later than a gateway refuses the first subscriptions. */
@@ -111,10 +132,27 @@ static void assign(struct cell *cell)
     buf_fini(&map);
 }
 
+static uint64_t now_ms(void)
+{
+    return (uint64_t)(clock_real_ns() / NS_PER_MS);
+}
+
+static void assign(struct cell *cell)
+{
+    uint32_t slots[SLOTS_MAX], n = 0;
+    struct child *w;
+    for cell_each_worker (w, cell)
+        if (w->planned)
+            slots[n++] = w->slot;
+    if (!plan_assign(&cell->plan, cell->partitions, slots, n, now_ms()))
+        return;
+    tell_map(cell, n);
+}
+
 void cell_greeted(struct cell *cell, struct child *c)
 {
     bool leaving = c->state == CHILD_DRAINING || c->slot > cell->crews[c->role].wanted;
-    if (c->role == ROLE_WORKER && !c->planned && !leaving) {
+    if (c->role == ROLE_WORKER && !c->planned && !leaving && cell_fills(cell, c)) {
         c->planned = true;
         assign(cell); /* tells it, too: it can hear now */
         return;
@@ -128,6 +166,52 @@ void cell_greeted(struct cell *cell, struct child *c)
     buf_fini(&map);
 }
 
+/* ---- one beside another */
+
+bool cell_fills(const struct cell *cell, const struct child *c)
+{
+    return cell->crews[c->role].at[c->slot - 1] == c;
+}
+
+struct child *cell_spare(struct cell *cell, const struct child *beside)
+{
+    struct crew *crew = &cell->crews[beside->role];
+    if (!crew->spare)
+        crew->spare = child_new(cell->loop, beside->role, SLOTS_MAX, cell->handlers, cell->owner);
+    if (is_taken(crew->spare))
+        return NULL;
+    crew->spare->second = !beside->second;
+    child_fill(crew->spare, beside->slot, "next");
+    return crew->spare;
+}
+
+/* What is the slot's, and not the process's. */
+static void hand_over(struct child *from, struct child *to)
+{
+    to->counts = from->counts;
+    to->set_aside = from->set_aside;
+    to->planned = from->planned;
+    from->counts = (struct child_counts){0};
+    from->set_aside = from->planned = false;
+}
+
+struct child *cell_take_over(struct cell *cell, struct child *spare)
+{
+    struct crew *crew = &cell->crews[spare->role];
+    struct child *before = crew->at[spare->slot - 1];
+    assert(crew->spare == spare);
+    crew->at[spare->slot - 1] = spare;
+    crew->spare = before;
+    hand_over(before, spare);
+    child_fill(spare, spare->slot, NULL);
+    child_fill(before, before->slot, "last");
+    if (spare->role == ROLE_WORKER && spare->planned) {
+        plan_renew(&cell->plan, now_ms());
+        tell_map(cell, crew->wanted);
+    }
+    return before;
+}
+
 /* ---- who is wanted */
 
 static void make_slots(struct cell *cell, enum child_role role)
@@ -135,9 +219,9 @@ static void make_slots(struct cell *cell, enum child_role role)
     struct crew *crew = &cell->crews[role];
     assert(crew->wanted <= SLOTS_MAX);
     while (crew->made < crew->wanted) {
-        crew->at[crew->made] =
-            child_new(cell->loop, role, crew->made + 1, cell->handlers, cell->owner);
-        crew->made++;
+        struct child *c = child_new(cell->loop, role, crew->made, cell->handlers, cell->owner);
+        crew->at[crew->made++] = c;
+        child_fill(c, crew->made, NULL);
     }
 }
 
@@ -153,7 +237,7 @@ static void drain_beyond(struct cell *cell, enum child_role role, uint32_t drain
 {
     struct crew *crew = &cell->crews[role];
     for (unsigned i = crew->wanted; i < crew->made; i++)
-        child_let_go(crew->at[i], CHILD_ON_DRAIN, drain_ms);
+        child_let_go(crew->at[i], drain_ms);
 }
 
 void cell_start(struct cell *cell, uint32_t partitions)

@@ -15,15 +15,15 @@ static const struct option_spec specs[] = {
 
 static const struct verb {
     const char *name, *words;
-    unsigned n;
+    unsigned least, most;
     const char *help;
     int (*run)(const struct ctl_options *o, char *const *words);
 } verbs[] = {
-#define CTL_ROW(name, words, n, help) {#name, words, n, help, ctl_##name},
+#define CTL_ROW(name, words, least, most, help) {#name, words, least, most, help, ctl_##name},
     CTL_VERBS(CTL_ROW)};
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
-#define CTL_LINE(name, words, n, help) "\n  " #name " " words "\n      " help
+#define CTL_LINE(name, words, least, most, help) "\n  " #name " " words "\n      " help
 static const char summary[] = "configures, scales and looks at a cell\n\nVerbs:" CTL_VERBS(CTL_LINE);
 
 static unsigned count(char *const *words)
@@ -54,7 +54,7 @@ static int run(const struct ctl_options *o, char *const *words)
     for (size_t i = 0; i < VERB_COUNT; i++) {
         if (strcmp(words[0], verbs[i].name) != 0)
             continue;
-        if (count(words + 1) == verbs[i].n)
+        if (count(words + 1) >= verbs[i].least && count(words + 1) <= verbs[i].most)
             return verbs[i].run(o, words + 1);
         ctl_say("%s %s", verbs[i].name, verbs[i].words);
         return CTL_USAGE;

@@ -36,6 +36,7 @@ static int take_hello(struct child *c, struct bytes body)
         return -EPROTO;
     c->greeted = true;
     c->faulted = false;
+    c->fault = NULL;
     c->port = m.port;
     c->origin = m.origin;
     c->handlers->greeted(c->owner, c);
@@ -87,6 +88,7 @@ static void fault(struct child *c, const char *why)
 {
     if (child_step(c->state, CHILD_ON_FAULT).action != CHILD_DO_KILL)
         return;
+    c->fault = why;
     log_error("child_fault", "child=%s pid=%d why=\"%s\" it is killed and started again", c->name,
               (int)c->pid, why);
     child_event(c, CHILD_ON_FAULT);
@@ -117,6 +119,18 @@ static const struct link_handlers link_handlers = {.frame = on_frame, .down = on
 bool child_can_hear(const struct child *c)
 {
     return c->greeted && c->link;
+}
+
+struct headroom child_headroom(const struct child *c)
+{
+    bool takes = c->link && !c->report.draining && !c->set_aside;
+    return (struct headroom){.state = takes ? c->state : CHILD_DOWN,
+                             .full = c->accept_full,
+                             .capacity = c->report.capacity,
+                             .connections = c->report.connections,
+                             .adopted = c->report.adopted,
+                             .passed = c->passed,
+                             .lag_ms = c->report.lag_ms};
 }
 
 void child_send(struct child *c, enum ctl_type type, struct bytes body)
@@ -152,7 +166,9 @@ static void forget_process(struct child *c)
 
 static void tell_end(struct child *c, int status)
 {
-    if (WIFSIGNALED(status))
+    if (c->state == CHILD_ENDING && c->fault)
+        snprintf(c->last_end, sizeof c->last_end, "killed: %s", c->fault);
+    else if (WIFSIGNALED(status))
         snprintf(c->last_end, sizeof c->last_end, "signal %d (%s)%s", WTERMSIG(status),
                  strsignal(WTERMSIG(status)), WCOREDUMP(status) ? ", core dumped" : "");
     else
@@ -185,7 +201,8 @@ static void do_spawn(struct child *c)
 {
     struct spawned s;
     struct command *command = c->handlers->command(c->owner, c);
-    int error = spawn(command->path, command->argv, command->env, c->role == ROLE_GATEWAY, &s);
+    int error = spawn(command->path, command->argv, command->env, c->role == ROLE_GATEWAY,
+                      command->listen_fd, &s);
     command_free(command);
     c->started_ns = clock_mono_ns();
     if (error < 0) {
@@ -275,10 +292,10 @@ void child_event(struct child *c, enum child_event event)
         c->handlers->moved(c->owner, c, from);
 }
 
-void child_let_go(struct child *c, enum child_event event, uint32_t drain_ms)
+void child_let_go(struct child *c, uint32_t drain_ms)
 {
     c->drain_ms = drain_ms;
-    child_event(c, event);
+    child_event(c, CHILD_ON_DRAIN);
 }
 
 /* ---- life */
@@ -288,14 +305,21 @@ const char *role_name(enum child_role role)
     return role == ROLE_GATEWAY ? "gateway" : "worker";
 }
 
-struct child *child_new(struct ev_loop *loop, enum child_role role, unsigned slot,
+void child_fill(struct child *c, unsigned slot, const char *suffix)
+{
+    assert(slot >= 1 && slot <= SLOTS_MAX);
+    c->slot = slot;
+    snprintf(c->name, sizeof c->name, "%s-%u%s%s", role_name(c->role), slot, suffix ? "-" : "",
+             suffix ? suffix : "");
+}
+
+struct child *child_new(struct ev_loop *loop, enum child_role role, unsigned seat,
                         const struct child_handlers *handlers, void *owner)
 {
     struct child *c = calloc(1, sizeof *c);
-    assert(c && slot >= 1 && slot <= SLOTS_MAX);
-    *c = (struct child){.role = role, .slot = slot, .loop = loop, .handlers = handlers,
+    assert(c && seat <= SLOTS_MAX);
+    *c = (struct child){.role = role, .seat = seat, .loop = loop, .handlers = handlers,
                         .owner = owner, .accept_fd = -1};
-    snprintf(c->name, sizeof c->name, "%s-%u", role_name(role), slot);
     backoff_init(&c->backoff, CHILD_BACKOFF_MIN_MS, CHILD_BACKOFF_MAX_MS);
     ev_init(&c->timer, on_timer);
     ev_init(&c->exit, on_exit_of);

@@ -1,13 +1,14 @@
 /* A slot of the cell: gateway-3, worker-1. It outlives the processes that fill it, one after the other.
  *
  * child_event is the one way in for whatever happens (child_table.h says what becomes of it), from the owner (START,
- * REPLACE, DRAIN, STOP, FAULT) as well as from the child's own watchers (EXITED, TIMER) and link (READY, NOT_READY).
+ * DRAIN, STOP, FAULT) as well as from the child's own watchers (EXITED, TIMER) and link (READY, NOT_READY).
  * The link carries ctl_* frames: hello, status and metrics are kept here, the others go to the owner. */
 #ifndef SUPERVISOR_CHILD_H
 #define SUPERVISOR_CHILD_H
 
 #include "child_table.h"
 #include "core/backoff.h"
+#include "headroom.h"
 #include "run/link.h"
 #include "wire/messages.h"
 
@@ -45,7 +46,8 @@ struct child_counts {
 struct child {
     enum child_role role;
     unsigned slot; /* from 1 */
-    char name[24]; /* "gateway-3" */
+    unsigned seat; /* its own, of its role, whichever slot it fills: up to SLOTS_MAX */
+    char name[24]; /* "gateway-3"; beside the one that fills the slot "gateway-3-next" or "gateway-3-last" */
     struct ev_loop *loop;
     const struct child_handlers *handlers;
     void *owner;
@@ -71,18 +73,31 @@ struct child {
     /* of the slot */
     struct child_counts counts;
     char last_end[96]; /* how the last process ended, "" when none has */
+    const char *fault; /* what it was killed for, or NULL: it lives, or it was silent */
     bool faulted;      /* killed for a fault, and not greeted since */
-    bool roll_wanted, rolling; /* drain.c: its turn in a rolling restart is to come; is now */
+    bool roll_wanted;  /* roll.c: its turn in a rolling restart is to come */
     bool planned;      /* worker: stands in the partition map */
+    bool second;       /* worker: listens on the second of its slot's two names (command.h) */
+    bool set_aside;    /* gateway: gets no connections and sends its clients away, until that is taken back */
+    struct leaving {
+        uint32_t rate;   /* clients a second that it was told to send away */
+        uint32_t left;   /* connections, a step ago */
+        double speed;    /* connections a second that it lost, smoothed */
+    } leaving;           /* evacuation.c */
 };
 
-struct child *child_new(struct ev_loop *loop, enum child_role role, unsigned slot,
+/* seat: see there. Its slot is given by child_fill. */
+struct child *child_new(struct ev_loop *loop, enum child_role role, unsigned seat,
                         const struct child_handlers *handlers, void *owner);
+/* It fills that slot from now on, or waits or leaves beside it: then suffix says which. */
+void child_fill(struct child *c, unsigned slot, const char *suffix);
 void child_free(struct child *c); /* kills what runs and does not wait for it */
 void child_event(struct child *c, enum child_event event);
-/* START, REPLACE, DRAIN with the time that the process gets to leave: its deadline is 2 s behind that. */
-void child_let_go(struct child *c, enum child_event event, uint32_t drain_ms);
+/* DRAIN with the time that the process gets to leave: its deadline is 2 s behind that. */
+void child_let_go(struct child *c, uint32_t drain_ms);
 bool child_can_hear(const struct child *c); /* it has greeted, and its link is up */
+/* A gateway as whoever gives out connections sees it: DOWN when it is to get none (it leaves, or is set aside). */
+struct headroom child_headroom(const struct child *c);
 /* Sends a frame to a child that can hear, else does nothing. One that does not read is a fault of its own. */
 void child_send(struct child *c, enum ctl_type type, struct bytes body);
 const char *role_name(enum child_role role);

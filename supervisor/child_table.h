@@ -1,9 +1,10 @@
 /* What becomes of a child: state × event → action, next state. Pure: child.c does what an action says.
  *
  *     DOWN ──START──▶ STARTING ──READY──▶ UP ◀──READY/NOT_READY──▶ WAITING
- *      ▲                 ▲  │ EXITED                │ FAULT           │ REPLACE
- *      │ EXITED          │  ▼                       ▼                 ▼
- *   DRAINING ◀─DRAIN─  BACKOFF ◀────EXITED────── ENDING          REPLACING ──EXITED──▶ STARTING
+ *      ▲                 ▲  │ EXITED                │ FAULT
+ *      │ EXITED          │  ▼                       ▼
+ *   DRAINING ◀─DRAIN─  BACKOFF ◀────EXITED────── ENDING
+ *      └──START──▶ REPLACING ──EXITED──▶ STARTING
  */
 #ifndef SUPERVISOR_CHILD_TABLE_H
 #define SUPERVISOR_CHILD_TABLE_H
@@ -17,7 +18,7 @@
     S(UP, "up", true, "says that it is ready")                                                     \
     S(WAITING, "waiting", true, "was ready, is not now: ctl_status.why tells")                     \
     S(DRAINING, "draining", true, "on its way out, nobody follows")                                \
-    S(REPLACING, "replacing", true, "on its way out, a new process follows at once")               \
+    S(REPLACING, "replacing", true, "on its way out, but wanted again: a new process follows at once")               \
     S(ENDING, "ending", true, "killed for a fault of its own, a new process follows")              \
     S(BACKOFF, "backoff", false, "died; started again when the timer fires")
 
@@ -28,7 +29,6 @@
     E(NOT_READY, "ctl_status: not ready")                                                          \
     E(EXITED, "the process is gone (also: it could not be started)")                               \
     E(TIMER, "what the last action armed: settling, drain deadline or backoff")                    \
-    E(REPLACE, "rolling restart: its turn")                                                        \
     E(DRAIN, "the slot is wanted no more, or the cell stops")                                      \
     E(STOP, "at once")                                                                             \
     E(FAULT, "silent, or speaks nonsense; watch.h decides that")

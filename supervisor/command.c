@@ -75,12 +75,21 @@ static void add_environment(struct command *c, char *const *base)
             add(&c->env, &c->n_env, strdup(*base));
 }
 
-struct command *command_new(const struct supervisor_options *o, const char *bin_path,
-                            enum child_role role, unsigned slot, const char *topic,
-                            char *const *base_env)
+void command_socket(const struct supervisor_options *o, unsigned slot, bool second, char *ret_path,
+                    size_t size)
 {
+    snprintf(ret_path, size, "%s/worker-%u%s.sock", o->run_dir, slot, second ? "-second" : "");
+}
+
+struct command *command_new(const struct supervisor_options *o, const char *bin_path,
+                            const struct child *child, const char *topic, char *const *base_env)
+{
+    enum child_role role = child->role;
+    unsigned slot = child->slot;
+    char socket[128];
     struct command *c = calloc(1, sizeof *c);
     assert(c);
+    c->listen_fd = -1;
     c->path = strdup(bin_path);
     add_flag(c, "%s", roles[role].program);
     add_flag(c, "--cell=%s", o->cell);
@@ -97,6 +106,8 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
     }
     add_flag(c, "--kafka=%s", o->kafka);
     add_flag(c, "--topic=%s", topic);
+    command_socket(o, slot, child->second, socket, sizeof socket);
+    add_flag(c, "--socket=%s", socket);
     add_given(c, o->worker_option);
     char *postgres = NULL;
     if (o->postgres[0] && asprintf(&postgres, "CELLCAST_POSTGRES=%s", o->postgres) >= 0)

@@ -10,14 +10,18 @@ struct command {
     char **argv; /* NULL-ended */
     char **env;  /* NULL-ended */
     size_t n_argv, n_env;
+    int listen_fd; /* LISTEN_FD of the child, borrowed; -1: none */
 };
+
+/* Where gateways find a worker. It has two such names and takes the other one when it is replaced while it still works. */
+void command_socket(const struct supervisor_options *o, unsigned slot, bool second, char *ret_path,
+                    size_t size);
 
 /* topic: of the cell. base_env: the supervisor's environment. What of it names an option of the supervisor itself is
  * left out: --listen and --admin of the supervisor are not the child's. The conninfo goes into the environment, since
  * anybody may read a command line, and it may hold a password. */
 struct command *command_new(const struct supervisor_options *o, const char *bin_path,
-                            enum child_role role, unsigned slot, const char *topic,
-                            char *const *base_env);
+                            const struct child *child, const char *topic, char *const *base_env);
 void command_free(struct command *c);
 
 /* Path of a role's program: in bin_dir, else beside `self` (path of our own binary), else where a meson build tree has

@@ -16,7 +16,7 @@ struct call {
     void *owner;
     ev_timer late;
     uint32_t asked, missing;    /* gateways */
-    bool waits[SLOTS_MAX];      /* for the gateway of slot - 1 */
+    bool waits[SLOTS_MAX + 1];  /* for the gateway in that seat */
     struct buf answers;         /* list of ctl_answer */
 };
 
@@ -82,7 +82,7 @@ static void send_to_all(struct call *call, struct ctl_call *m)
     for cell_each_gateway (g, call->control->cell) {
         if (!child_can_hear(g))
             continue;
-        call->waits[g->slot - 1] = true;
+        call->waits[g->seat] = true;
         call->asked++;
         child_send(g, CTL_CALL, buf_bytes(&body));
     }
@@ -116,17 +116,17 @@ int control_call(struct control *k, struct child *asker, struct bytes body)
     return 0;
 }
 
-static void no_longer_waits(struct call *call, unsigned slot)
+static void no_longer_waits(struct call *call, unsigned seat)
 {
-    if (!call->waits[slot - 1])
+    if (!call->waits[seat])
         return;
-    call->waits[slot - 1] = false;
+    call->waits[seat] = false;
     call->missing--;
 }
 
 static bool is_complete(const struct call *call)
 {
-    for (unsigned i = 0; i < SLOTS_MAX; i++)
+    for (unsigned i = 0; i <= SLOTS_MAX; i++)
         if (call->waits[i])
             return false;
     return true;
@@ -138,14 +138,14 @@ int control_answer(struct control *k, struct child *gateway, struct bytes body)
     if (gateway->role != ROLE_GATEWAY || wire_get_ctl_answer(body, &m) < 0)
         return -EBADMSG;
     struct call *call = map_find_u64(&k->calls, m.request, struct call, by_request, request);
-    if (!call || !call->waits[gateway->slot - 1])
+    if (!call || !call->waits[gateway->seat])
         return 0; /* it came too late */
     if (call->answers.n + m.body.n <= ANSWERS_MAX) {
         m.request = call->asker_request;
         wire_put_ctl_answer(&call->answers, &m);
-        no_longer_waits(call, gateway->slot);
+        no_longer_waits(call, gateway->seat);
     } else {
-        call->waits[gateway->slot - 1] = false; /* and stays missing */
+        call->waits[gateway->seat] = false; /* and stays missing */
     }
     if (is_complete(call))
         finish(call);
@@ -161,7 +161,7 @@ void control_gone(struct control *k, const struct child *gateway)
             call_free(call);
             continue;
         }
-        call->waits[gateway->slot - 1] = false; /* if it had not answered, it stays missing */
+        call->waits[gateway->seat] = false; /* if it had not answered, it stays missing */
         if (is_complete(call))
             finish(call);
     }

@@ -33,11 +33,34 @@ static void print_why(const json_t *why, FILE *to)
     json_array_foreach(why, i, one) fprintf(to, "  %s: %s\n", text(one, "hop"), text(one, "text"));
 }
 
+bool ctl_put_drain(const json_t *process, char *ret, size_t size)
+{
+    const json_t *drain = json_object_get(process, "drain"), *eta = json_object_get(drain, "eta_ms");
+    char wait[32] = "";
+    if (!drain)
+        return false;
+    if (json_is_integer(eta))
+        put_duration((json_integer_value(eta) + 999), wait, sizeof wait);
+    snprintf(ret, size, "%s: %lld connections left, %lld a second%s%s",
+             json_is_true(json_object_get(drain, "set_aside")) ? "set aside" : "leaving", number(drain, "left"),
+             number(drain, "rate"), wait[0] ? ", " : "", wait);
+    return true;
+}
+
+static void print_roll(const json_t *roll)
+{
+    if (text(roll, "turn")[0])
+        printf("rolling restart: %lld of %lld are new, %s has its turn\n", number(roll, "done"), number(roll, "of"),
+               text(roll, "turn"));
+    if (text(roll, "stopped")[0])
+        printf("rolling restart stopped: %s\n", text(roll, "stopped"));
+}
+
 static void print_processes(const json_t *processes)
 {
     size_t i;
     const json_t *p;
-    char up[32], numbers[64];
+    char up[32], numbers[64], drain[96];
     printf("%-12s %-10s %8s %8s %9s  %-22s %s\n", "NAME", "STATE", "PID", "UP", "RESTARTS",
            "PORT, CONNECTIONS", "WHY");
     json_array_foreach(processes, i, p)
@@ -48,6 +71,8 @@ static void print_processes(const json_t *processes)
             snprintf(numbers, sizeof numbers, "%lld, %lld of %lld", number(p, "port"),
                      number(p, "connections"), number(p, "capacity"));
         const char *why = text(p, "why");
+        if (ctl_put_drain(p, drain, sizeof drain))
+            why = drain;
         printf("%-12s %-10s %8lld %8s %9lld  %-22s %s\n", text(p, "name"), text(p, "state"),
                number(p, "pid"), up, number(p, "restarts"), numbers,
                why[0] ? why : json_is_true(json_object_get(p, "ready")) ? "" : text(p, "last_end"));
@@ -73,6 +98,7 @@ static void print_status(const json_t *s)
            json_is_true(json_object_get(s, "stopping")) ? ", stopping" : "",
            json_is_true(json_object_get(s, "rolling")) ? ", rolling restart" : "");
     print_why(json_object_get(s, "why"), stdout);
+    print_roll(json_object_get(s, "roll"));
     printf("configuration %lld (%s)%s%s\n", number(config, "version"), text(config, "source"),
            text(config, "problem")[0] ? ": " : "", text(config, "problem"));
     json_object_foreach((json_t *)urls, name, url)
@@ -81,18 +107,24 @@ static void print_status(const json_t *s)
     print_processes(json_object_get(s, "processes"));
 }
 
+json_t *ctl_look(const struct ctl_options *o, struct buf *ret_text)
+{
+    int status = ctl_ask(o, "GET", "/status", ret_text);
+    json_t *root = status == 200 ? json_loadb(ret_text->p, ret_text->n, 0, NULL) : NULL;
+    if (!root && status >= 0)
+        ctl_say("%s answers %d: is that a supervisor's admin port?", o->admin, status);
+    return root;
+}
+
 int ctl_status(const struct ctl_options *o, char *const *words)
 {
     struct buf answer;
     buf_init(&answer);
-    int status = ctl_ask(o, "GET", "/status", &answer);
-    json_t *root = status == 200 ? json_loadb(answer.p, answer.n, 0, NULL) : NULL;
+    json_t *root = ctl_look(o, &answer);
     if (root && o->json)
         fwrite(answer.p, 1, answer.n, stdout);
     else if (root)
         print_status(root);
-    else if (status >= 0)
-        ctl_say("%s answers %d: is that a supervisor's admin port?", o->admin, status);
     int code = root ? CTL_DONE : CTL_FAILED;
     json_decref(root);
     buf_fini(&answer);

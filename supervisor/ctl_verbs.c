@@ -37,6 +37,19 @@ int ctl_ask(const struct ctl_options *o, const char *method, const char *path,
     return status;
 }
 
+int ctl_order(const struct ctl_options *o, const char *path)
+{
+    struct buf answer;
+    buf_init(&answer);
+    int status = ctl_ask(o, "POST", path, &answer);
+    if (status == 200)
+        printf("%s", answer.p);
+    else if (status > 0)
+        ctl_say("the supervisor refuses: %s", answer.n ? answer.p : "no reason given");
+    buf_fini(&answer);
+    return status == 200 ? CTL_DONE : CTL_FAILED;
+}
+
 /* The server's error without the lines of PL/pgSQL that it went through. */
 static const char *without_context(struct buf *error)
 {
@@ -134,21 +147,13 @@ int ctl_config(const struct ctl_options *o, char *const *words)
 int ctl_scale(const struct ctl_options *o, char *const *words)
 {
     char path[128];
-    struct buf answer;
     bool known = strcmp(words[0], "gateways") == 0 || strcmp(words[0], "workers") == 0;
     if (!known || words[1][strspn(words[1], "0123456789")] || strlen(words[1]) > 9) {
         ctl_say("scale gateways N, or scale workers N");
         return CTL_USAGE;
     }
     snprintf(path, sizeof path, "/scale?%s=%s", words[0], words[1]);
-    buf_init(&answer);
-    int status = ctl_ask(o, "POST", path, &answer);
-    if (status == 200)
-        printf("%s", answer.p);
-    else if (status > 0)
-        ctl_say("the supervisor refuses: %s", answer.n ? answer.p : "no reason given");
-    buf_fini(&answer);
-    return status == 200 ? CTL_DONE : CTL_FAILED;
+    return ctl_order(o, path);
 }
 
 /* ---- shards */

@@ -55,6 +55,11 @@ static void spread(const struct plan *before, struct plan *after, const uint32_t
     }
 }
 
+void plan_renew(struct plan *p, uint64_t now_ms)
+{
+    p->generation = now_ms > p->generation ? now_ms : p->generation + 1;
+}
+
 bool plan_assign(struct plan *p, uint32_t partitions, const uint32_t *workers, uint32_t n_workers,
                  uint64_t now_ms)
 {
@@ -66,8 +71,9 @@ bool plan_assign(struct plan *p, uint32_t partitions, const uint32_t *workers, u
     if (p->partitions == partitions &&
         memcmp(p->owners, after.owners, partitions * sizeof *after.owners) == 0)
         return false;
-    after.generation = now_ms > p->generation ? now_ms : p->generation + 1;
+    after.generation = p->generation;
     *p = after;
+    plan_renew(p, now_ms);
     return true;
 }
 

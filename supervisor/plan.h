@@ -24,6 +24,8 @@ void plan_init(struct plan *p);
  * who hold the old one, end with it. -> true when the map changed (no worker, no partition: never) */
 bool plan_assign(struct plan *p, uint32_t partitions, const uint32_t *workers, uint32_t n_workers,
                  uint64_t now_ms);
+/* The same map in a new generation: a worker is to be found elsewhere. */
+void plan_renew(struct plan *p, uint64_t now_ms);
 uint32_t plan_share(const struct plan *p, uint32_t worker); /* partitions that it owns */
 /* ctl_map's field `owners` */
 void plan_put_owners(const struct plan *p, struct buf *into);

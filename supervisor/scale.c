@@ -1,9 +1,8 @@
-#include "status.h"
+#include "order.h"
 
 #include <errno.h>
 
-/* One name=value off the front of a query. */
-static bool next_pair(struct bytes *query, struct bytes *ret_name, struct bytes *ret_value)
+bool query_next(struct bytes *query, struct bytes *ret_name, struct bytes *ret_value)
 {
     if (query->n == 0)
         return false;
@@ -21,7 +20,7 @@ int scale_read(struct bytes query, struct scale *ret_scale, struct buf *ret_erro
 {
     struct scale scale = {0};
     struct bytes name, value;
-    while (next_pair(&query, &name, &value)) {
+    while (query_next(&query, &name, &value)) {
         unsigned *field = bytes_is(name, "gateways")  ? &scale.gateways
                           : bytes_is(name, "workers") ? &scale.workers
                                                       : NULL;

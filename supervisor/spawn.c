@@ -32,29 +32,49 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Both are first moved out of the way: either may lie where the other has to go. */
-static void place(const char *path, int ctl, int accept)
+/* What a child inherits: descriptors of ours; -1: none */
+struct inherited {
+    int ctl, accept, listen;
+};
+
+/* Out of the way: each may lie where another one has to go. */
+static int lift(const char *path, int fd)
 {
-    int ctl_up = fcntl(ctl, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
-    int accept_up = accept < 0 ? -1 : fcntl(accept, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
-    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (ctl_up < 0 || (accept >= 0 && accept_up < 0) || null < 0)
+    int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
+    if (fd >= 0 && up < 0)
         fail(path, "descriptors");
-    dup2(null, STDIN_FILENO);
-    dup2(ctl_up, CTL_FD);
-    if (accept_up >= 0)
-        dup2(accept_up, ACCEPT_FD);
-    close_range(accept_up >= 0 ? ACCEPT_FD + 1 : CTL_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    return up;
 }
 
-static void become(const char *path, char *const argv[], char *const env[], int ctl, int accept,
+static void drop(int up, int at)
+{
+    if (up >= 0)
+        dup2(up, at);
+    else
+        close(at);
+}
+
+static void place(const char *path, struct inherited fds)
+{
+    int ctl = lift(path, fds.ctl), accept = lift(path, fds.accept), listen = lift(path, fds.listen);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0)
+        fail(path, "descriptors");
+    dup2(null, STDIN_FILENO);
+    drop(ctl, CTL_FD);
+    drop(accept, ACCEPT_FD);
+    drop(listen, LISTEN_FD);
+    close_range(LISTEN_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+}
+
+static void become(const char *path, char *const argv[], char *const env[], struct inherited fds,
                    pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127); /* it died before that line */
     reset_signals();
-    place(path, ctl, accept);
+    place(path, fds);
     execve(path, argv, env);
     fail(path, "can't be executed");
 }
@@ -74,7 +94,7 @@ static void close_pair(int fds[2])
             close(fds[i]);
 }
 
-int spawn(const char *path, char *const argv[], char *const env[], bool with_accept,
+int spawn(const char *path, char *const argv[], char *const env[], bool with_accept, int listen_fd,
           struct spawned *ret)
 {
     int ctl[2] = {-1, -1}, accept[2] = {-1, -1};
@@ -84,7 +104,7 @@ int spawn(const char *path, char *const argv[], char *const env[], bool with_acc
     pid_t parent = getpid();
     pid_t pid = error == 0 ? fork() : -1;
     if (pid == 0)
-        become(path, argv, env, ctl[1], accept[1], parent);
+        become(path, argv, env, (struct inherited){ctl[1], accept[1], listen_fd}, parent);
     if (pid < 0) {
         error = error ? error : -errno;
         close_pair(ctl);

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "order.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ static void put_counts(const struct child *c, struct buf *into)
 {
     struct child_counts counts = c->counts;
     counts.up = c->state == CHILD_UP;
+    counts.set_aside = c->set_aside;
 #define CHILD_METRIC(KIND, field, text)                                                            \
     wire_put_metric(into, &(struct metric){.kind = METRIC_##KIND,                                  \
                                            .name = BYTES("supervisor_child_" #field),              \
@@ -128,6 +130,26 @@ static void put_urls(const struct supervisor *s, struct buf *into)
     buf_append_char(into, '}');
 }
 
+/* Clients that are to go: how many there still are, how many go in a second, how long that takes. */
+static void put_drain(const struct child *c, struct buf *into)
+{
+    struct evacuation_progress p;
+    if (!evacuation_progress(c, &p))
+        return;
+    buf_printf(into, "\"drain\":{\"set_aside\":%s,\"left\":%u,\"rate\":%u,\"eta_ms\":",
+               c->set_aside ? "true" : "false", p.left, p.rate);
+    buf_printf(into, p.eta_ms < 0 ? "null}," : "%lld},", (long long)p.eta_ms);
+}
+
+static void put_roll(const struct roll *r, struct buf *into)
+{
+    buf_printf(into, "\"roll\":{\"done\":%u,\"of\":%u,", r->done, r->of);
+    put_text(into, "turn", bytes_str(r->old ? r->old->name : ""));
+    buf_append_char(into, ',');
+    put_text(into, "stopped", buf_bytes(&r->stopped));
+    buf_append_char(into, '}');
+}
+
 static void put_process(const struct child *c, int64_t now_ns, struct buf *into)
 {
     bool runs = child_state_has_process(c->state);
@@ -143,6 +165,7 @@ static void put_process(const struct child *c, int64_t now_ns, struct buf *into)
                    "\"url\":\"ws://127.0.0.1:%u/connection/websocket\",",
                    c->port, c->report.connections, c->report.capacity,
                    (unsigned long long)c->counts.passed_total, c->port);
+    put_drain(c, into);
     put_text(into, "why", buf_bytes(&c->why));
     buf_append_char(into, ',');
     put_text(into, "last_end", bytes_str(c->last_end));
@@ -199,7 +222,9 @@ static int status(struct supervisor *s, int64_t now_ns, struct buf *body)
     buf_printf(body, "\"ready\":%s,\"why\":[%.*s],\"stopping\":%s,\"rolling\":%s,\n",
                ready ? "true" : "false", BYTES_FMT(buf_bytes(&why)),
                s->drain.state != DRAIN_RUNNING ? "true" : "false",
-               drain_is_rolling(&s->drain) ? "true" : "false");
+               roll_is_under_way(&s->roll) ? "true" : "false");
+    put_roll(&s->roll, body);
+    buf_append_str(body, ",\n");
     buf_printf(body, "\"postgres\":%s,\"kafka\":%s,\"accepting\":%s,\n",
                config_postgres_away(&s->config, now_ns) ? "false" : "true",
                kafka_watch_up(s->kafka) ? "true" : "false",
@@ -233,39 +258,13 @@ static int ready(struct supervisor *s, int64_t now_ns, struct buf *body)
     return is ? 200 : 503;
 }
 
-static int fault(int status, struct bytes text, struct buf *body)
-{
-    buf_append_char(body, '{');
-    put_text(body, "error", text);
-    buf_append_str(body, "}\n");
-    return status;
-}
-
-static int scale(struct supervisor *s, struct bytes query, struct buf *body)
-{
-    struct scale to;
-    struct buf error;
-    int status = 200;
-    buf_init(&error);
-    if (scale_read(query, &to, &error) < 0)
-        status = fault(400, buf_bytes(&error), body);
-    else if (supervisor_scale(s, to.gateways, to.workers) < 0)
-        status = fault(409, BYTES("the cell stops"), body);
-    else
-        buf_printf(body, "{\"gateways\":%u,\"workers\":%u}\n",
-                   s->cell.crews[ROLE_GATEWAY].wanted, s->cell.crews[ROLE_WORKER].wanted);
-    buf_fini(&error);
-    return status;
-}
-
 int status_handle(void *owner, const char *method, const char *path, struct bytes query,
                   struct bytes request, struct buf *body, const char **content_type)
 {
     struct supervisor *s = owner;
     int64_t now_ns = clock_mono_ns();
-    if (strcmp(path, "/scale") == 0)
-        return strcmp(method, "POST") == 0 ? scale(s, query, body)
-                                           : fault(405, BYTES("POST it"), body);
+    if (order_is(path))
+        return order_take(s, method, path, query, body);
     if (strcmp(method, "POST") == 0 && strncmp(path, TOP_PATH, sizeof TOP_PATH - 1) == 0)
         return top_ask(&s->top, &s->control, bytes_str(path + sizeof TOP_PATH - 1), body);
     if (strcmp(method, "GET") != 0)

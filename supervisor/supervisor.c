@@ -18,7 +18,11 @@
 static struct command *on_command(void *owner, const struct child *c)
 {
     struct supervisor *s = owner;
-    return command_new(&s->options, s->programs[c->role], c->role, c->slot, s->topic, environ);
+    struct command *command =
+        command_new(&s->options, s->programs[c->role], c, s->topic, environ);
+    if (c->role == ROLE_GATEWAY)
+        command->listen_fd = slot_port_open(&s->cell.ports, c->slot);
+    return command;
 }
 
 static void send_config(struct supervisor *s, struct child *c)
@@ -60,8 +64,12 @@ static void on_moved(void *owner, struct child *c, enum child_state from)
         s->metrics.faults_total++;
     if (c->role == ROLE_GATEWAY && c->pid == 0)
         control_gone(&s->control, c);
+    if (c->role == ROLE_GATEWAY && c->state == CHILD_DOWN && cell_fills(&s->cell, c))
+        slot_port_close(&s->cell.ports, c->slot);
     acceptor_consider(&s->acceptor);
-    drain_moved(&s->drain, c);
+    evacuation_moved(&s->evacuation);
+    roll_moved(&s->roll, c);
+    drain_moved(&s->drain);
 }
 
 static int on_frame(void *owner, struct child *c, uint8_t type, struct bytes body)
@@ -105,7 +113,7 @@ static void on_config(void *owner)
     cell_start(&s->cell, s->config.facts.partitions);
     canary_replan(&s->canary);
     if (other_topic)
-        drain_roll_role(&s->drain, ROLE_WORKER);
+        roll_role(&s->roll, ROLE_WORKER);
 }
 
 int supervisor_scale(struct supervisor *s, unsigned gateways, unsigned workers)
@@ -119,6 +127,31 @@ int supervisor_scale(struct supervisor *s, unsigned gateways, unsigned workers)
     log_info("scaled", "gateways=%u workers=%u", s->cell.crews[ROLE_GATEWAY].wanted,
              s->cell.crews[ROLE_WORKER].wanted);
     return 0;
+}
+
+int supervisor_restart(struct supervisor *s, struct bytes what)
+{
+    struct child *c;
+    if (s->drain.state != DRAIN_RUNNING)
+        return -EBUSY;
+    if (bytes_is(what, "all"))
+        return (int)roll_all(&s->roll);
+    if (bytes_is(what, "gateways"))
+        return (int)roll_role(&s->roll, ROLE_GATEWAY);
+    if (bytes_is(what, "workers"))
+        return (int)roll_role(&s->roll, ROLE_WORKER);
+    for cell_each (c, &s->cell)
+        if (bytes_is(what, c->name))
+            return (int)roll_one(&s->roll, c);
+    return -ENOENT;
+}
+
+int supervisor_set_aside(struct supervisor *s, struct bytes gateway, bool aside)
+{
+    struct child *c = cell_find(&s->cell, gateway);
+    if (s->drain.state != DRAIN_RUNNING)
+        return -EBUSY;
+    return c ? evacuation_set_aside(&s->evacuation, c, aside) : -ENOENT;
 }
 
 /* ---- each second */
@@ -138,7 +171,7 @@ static void say_spared(struct supervisor *s, enum watch_verdict verdict)
 
 static void watch_children(struct supervisor *s, int64_t now_ns)
 {
-    struct watched all[2 * SLOTS_MAX];
+    struct watched all[2 * (SLOTS_MAX + 1)];
     size_t n = 0, worst;
     struct child *c;
     for cell_each (c, &s->cell) {
@@ -188,13 +221,14 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 static void on_stop(void *owner)
 {
     struct supervisor *s = owner;
+    roll_stop(&s->roll, "the cell stops");
     drain_stop(&s->drain);
 }
 
 static void on_hup(void *owner)
 {
     struct supervisor *s = owner;
-    log_info("roll", "SIGHUP: children=%u are replaced one by one", drain_roll(&s->drain));
+    log_info("roll", "SIGHUP: children=%d are replaced one by one", supervisor_restart(s, BYTES("all")));
 }
 
 static void on_stopped(void *owner)
@@ -257,6 +291,8 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
     s->started_ns = clock_mono_ns();
     process_init(&s->process, false, on_stop, on_hup, s);
     cell_init(&s->cell, s->process.loop, &s->options, &child_handlers, s);
+    roll_init(&s->roll, &s->cell);
+    evacuation_init(&s->evacuation, &s->cell);
     drain_init(&s->drain, &s->cell, &s->acceptor, on_stopped, s);
     control_init(&s->control, &s->cell, &s->metrics);
     ev_timer_init(&s->tick, on_tick, 1., 1.);
@@ -291,7 +327,8 @@ void supervisor_fini(struct supervisor *s)
     admin_free(s->admin);
     if (s->acceptor.cell)
         acceptor_fini(&s->acceptor);
-    drain_fini(&s->drain);
+    roll_fini(&s->roll);
+    evacuation_fini(&s->evacuation);
     control_fini(&s->control);
     top_fini(&s->top);
     cell_fini(&s->cell);

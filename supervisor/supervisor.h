@@ -9,9 +9,11 @@
 #include "config.h"
 #include "control.h"
 #include "drain.h"
+#include "evacuation.h"
 #include "kafka_watch.h"
 #include "metrics.h"
 #include "options.h"
+#include "roll.h"
 #include "run/admin.h"
 #include "run/process.h"
 #include "top.h"
@@ -30,6 +32,8 @@ struct supervisor {
     struct kafka_watch *kafka;
     struct canary canary;
     struct drain drain;
+    struct roll roll;
+    struct evacuation evacuation;
     struct admin *admin;
     ev_timer tick;      /* 1 s */
     int64_t started_ns; /* monotonic */
@@ -44,5 +48,10 @@ void supervisor_run(struct supervisor *s); /* until it has stopped */
 void supervisor_fini(struct supervisor *s);
 /* 0: as it is. -> 0, -EBUSY while stopping */
 int supervisor_scale(struct supervisor *s, unsigned gateways, unsigned workers);
+/* what: "all", "gateways", "workers", or a child's name. -> how many will be replaced; -ENOENT: nothing of that name;
+ * -EBUSY while stopping */
+int supervisor_restart(struct supervisor *s, struct bytes what);
+/* -> 0, -ENOENT, -EBUSY; -EAGAIN: no other gateway takes connections */
+int supervisor_set_aside(struct supervisor *s, struct bytes gateway, bool aside);
 
 #endif

@@ -118,7 +118,7 @@ static int bind_one(const struct address *a, int backlog)
     return error;
 }
 
-static int bind_any(const char *address, int backlog, struct buf *ret_error)
+int listener_bind(const char *address, int backlog, struct buf *ret_error)
 {
     struct address all[ADDRESSES_MAX];
     int fd = -EINVAL;
@@ -139,13 +139,9 @@ static int bind_any(const char *address, int backlog, struct buf *ret_error)
     return say(ret_error, fd, address, strerror(-fd));
 }
 
-int listener_new(struct ev_loop *loop, const char *address, int backlog,
-                 listener_accepted *accepted, void *owner, struct listener **ret_listener,
-                 struct buf *ret_error)
+struct listener *listener_adopt(struct ev_loop *loop, int fd, listener_accepted *accepted,
+                                void *owner)
 {
-    int fd = bind_any(address, backlog, ret_error);
-    if (fd < 0)
-        return fd;
     struct listener *l = calloc(1, sizeof *l);
     struct address bound = {.n = sizeof bound.storage};
     assert(l);
@@ -155,16 +151,27 @@ int listener_new(struct ev_loop *loop, const char *address, int backlog,
                            .port = address_port(&bound),
                            .accepted = accepted,
                            .owner = owner};
+    ev_io_init(&l->incoming, on_incoming, fd, EV_READ);
+    ev_timer_init(&l->again, on_again, 0., 0.);
+    l->incoming.data = l->again.data = l;
+    watch(l);
+    return l;
+}
+
+int listener_new(struct ev_loop *loop, const char *address, int backlog,
+                 listener_accepted *accepted, void *owner, struct listener **ret_listener,
+                 struct buf *ret_error)
+{
+    int fd = listener_bind(address, backlog, ret_error);
+    if (fd < 0)
+        return fd;
+    struct listener *l = listener_adopt(loop, fd, accepted, owner);
     if (address_is_local(address)) {
         l->path = strdup(address);
         assert(l->path);
         if (stat(l->path, &l->own) < 0)
             l->own.st_ino = 0;
     }
-    ev_io_init(&l->incoming, on_incoming, fd, EV_READ);
-    ev_timer_init(&l->again, on_again, 0., 0.);
-    l->incoming.data = l->again.data = l;
-    watch(l);
     *ret_listener = l;
     return 0;
 }

@@ -15,6 +15,10 @@ typedef void listener_accepted(void *owner, int fd, const char *peer);
  * -> 0, or -errno with the reason in ret_error */
 int listener_new(struct ev_loop *loop, const char *address, int backlog, listener_accepted *accepted, void *owner,
                  struct listener **ret_listener, struct buf *ret_error);
+/* The first half of it: -> descriptor, listening, non-blocking, close-on-exec; or -errno with the reason in ret_error */
+int listener_bind(const char *address, int backlog, struct buf *ret_error);
+/* The second half, of a TCP socket that somebody else may hold, too; fd is the callee's. */
+struct listener *listener_adopt(struct ev_loop *loop, int fd, listener_accepted *accepted, void *owner);
 void listener_free(struct listener *l); /* removes its Unix socket file; not inside `accepted` */
 int listener_fd(const struct listener *l);
 int listener_port(const struct listener *l); /* 0 for Unix */

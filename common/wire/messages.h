@@ -120,7 +120,7 @@ enum fan_type {
 #define FAN_HELLO_FIELDS(F)                                                                                  \
     F(u32, version, "WIRE_VERSION")                                                                          \
     F(str, gateway, "name for logs")                                                                         \
-    F(u64, origin, "as in seq_hello; presence of an older origin of the same name is dropped")               \
+    F(u64, origin, "as in seq_hello; what an origin of the same name held whose link has gone is dropped")   \
     F(u64, generation, "of the partition map that the gateway goes by")
 #define FAN_SUBSCRIBE_FIELDS(F)                                                                              \
     F(str, channel, "")                                                                                      \
@@ -204,6 +204,7 @@ enum fan_type {
  * (ACCEPT_FD, SOCK_SEQPACKET): one descriptor a message, whose bytes are a ctl_accepted body. */
 #define CTL_FD 3
 #define ACCEPT_FD 4
+#define LISTEN_FD 5 /* gateway: its slot's own listening socket, which the supervisor keeps over restarts; or none */
 enum ctl_type {
     CTL_HELLO = 1,
     CTL_STATUS = 2,
@@ -216,6 +217,7 @@ enum ctl_type {
     CTL_CALL = 9,
     CTL_ANSWER = 10,
     CTL_RESULT = 11,
+    CTL_PACE = 12,
 };
 
 #define CTL_ACCEPTED_FIELDS(F)                                                                               \
@@ -257,7 +259,10 @@ enum ctl_type {
 #define CTL_WORKER_FIELDS(F)                                                                                 \
     F(u32, slot, "")                                                                                         \
     F(str, path, "its Unix socket")
-#define CTL_DRAIN_FIELDS(F) F(u32, seconds, "everybody is to be gone by then")
+#define CTL_DRAIN_FIELDS(F) F(u32, seconds, "the process ends; everybody is to be gone by then")
+#define CTL_PACE_FIELDS(F)                                                                                   \
+    F(u8, clear, "1: its clients are sent away, and it stays; 0: they are not, unless ctl_drain came")       \
+    F(u32, rate, "clients to send away a second: what the others can take")
 #define CTL_CANARY_FIELDS(F)                                                                                 \
     F(str, channel, "cellcast/canary-CELL-N, or empty")                                                      \
     F(str, data, "payload to publish; empty: only listen")                                                   \
@@ -326,7 +331,8 @@ enum ctl_type {
     M(ctl_canary_seen, CTL_CANARY_SEEN_FIELDS)                                                               \
     M(ctl_call, CTL_CALL_FIELDS)                                                                             \
     M(ctl_answer, CTL_ANSWER_FIELDS)                                                                         \
-    M(ctl_result, CTL_RESULT_FIELDS)
+    M(ctl_result, CTL_RESULT_FIELDS)                                                                         \
+    M(ctl_pace, CTL_PACE_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

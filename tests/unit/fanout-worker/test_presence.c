@@ -155,10 +155,29 @@ START_TEST(another_process_of_the_same_name_drops_the_old_ones_at_once)
     struct lease *a = presence_hello(&p, BYTES("a-1"), 1);
     set(a, "t/x", "c1", "ann", false);
     presence_synced(&p, a, 1, NOW);
+    presence_lost(&p, a, NOW);
     presence_hello(&p, BYTES("a-1"), 2);
     ck_assert_uint_eq(counts("t/x").clients, 0);
     ck_assert(!counts("t/x").complete);
     ck_assert_bytes(buf_bytes(&told), "+c1 -c1 ");
+    end();
+}
+END_TEST
+
+START_TEST(two_processes_of_one_name_live_side_by_side_while_both_are_linked)
+{
+    begin();
+    struct lease *old = presence_hello(&p, BYTES("a-1"), 1);
+    set(old, "t/x", "c1", "ann", false);
+    struct lease *fresh = presence_hello(&p, BYTES("a-1"), 2);
+    ck_assert_ptr_ne(fresh, old);
+    set(fresh, "t/x", "c2", "bob", false);
+    ck_assert_uint_eq(counts("t/x").clients, 2);
+    presence_lost(&p, old, NOW);
+    presence_tick(&p, NOW + 10 * S);
+    ck_assert_uint_eq(counts("t/x").clients, 1);
+    ck_assert_ptr_eq(presence_hello(&p, BYTES("a-1"), 2), fresh);
+    ck_assert_bytes(buf_bytes(&told), "+c1 +c2 -c1 ");
     end();
 }
 END_TEST
@@ -279,6 +298,7 @@ UNIT_MAIN("fanout-worker/presence", clients_are_counted_and_users_only_once,
           a_gateway_that_goes_keeps_its_entries_for_the_grace,
           a_gateway_that_comes_back_replaces_what_it_held,
           another_process_of_the_same_name_drops_the_old_ones_at_once,
+          two_processes_of_one_name_live_side_by_side_while_both_are_linked,
           a_left_over_of_another_gateway_gives_way,
           it_is_complete_when_every_gateway_has_synced_since_the_partition_was_taken,
           too_much_is_refused, an_answer_that_would_be_too_long_is_cut_and_says_so,

@@ -10,3 +10,8 @@ int kafka_link_publish(struct kafka_link *k, uint64_t ticket, const struct ops_p
     edges.publish_ticket = ticket;
     return 0;
 }
+
+uint32_t kafka_link_pending(const struct kafka_link *k)
+{
+    return 0;
+}

@@ -198,9 +198,75 @@ START_TEST(leaving_clears_presence_and_forgets_what_was_asked)
 }
 END_TEST
 
+START_TEST(without_a_lifetime_a_connection_stays)
+{
+    open_it();
+    for (int hours = 0; hours < 48; hours++) {
+        edges_pass(&g, 25100);
+        edges_say(s, "{}");
+        ck_assert_uint_eq(s->close_code, 0);
+    }
+    edges_stop(&g);
+}
+END_TEST
+
+/* -> ms until it was ended */
+static int64_t life(void)
+{
+    int64_t ms = 0;
+    gateway_options_default(&options);
+    options.lifetime = 10000;
+    edges_start(&g, &options);
+    s = edges_connect(&g);
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    for (; !s->close_code && ms < 20000; ms += 50)
+        edges_pass(&g, 50);
+    ck_assert_uint_eq(s->close_code, DISCONNECT_FORCE_RECONNECT);
+    ck_assert_uint_eq(g.metrics.lifetimes_total, 1);
+    edges_stop(&g);
+    return ms;
+}
+
+START_TEST(a_lifetime_is_drawn_around_its_length_and_ends_with_a_code_that_lets_it_come_back)
+{
+    int64_t least = 20000, most = 0;
+    for (int i = 0; i < 60; i++) {
+        int64_t ms = life();
+        least = ms < least ? ms : least;
+        most = ms > most ? ms : most;
+    }
+    ck_assert_int_ge(least, 8000);
+    ck_assert_int_le(most, 12200);
+    ck_assert_int_ge(most - least, 1500);
+}
+END_TEST
+
+START_TEST(at_the_end_of_its_lifetime_one_with_a_command_in_flight_is_spared_until_it_is_answered)
+{
+    gateway_options_default(&options);
+    options.lifetime = 1000;
+    options.lifetime_spread = 0;
+    edges_start(&g, &options);
+    s = edges_connect(&g);
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    edges_pass(&g, 900);
+    edges_say(s, "{\"id\":3,\"publish\":{\"channel\":\"x\",\"data\":1}}");
+    for (int i = 0; i < 20; i++)
+        edges_pass(&g, 100);
+    ck_assert_uint_eq(s->close_code, 0);
+    ops_publish_done(&g, edges.publish_ticket, &(struct ops_published){.seq = 1});
+    for (int i = 0; i < 4; i++)
+        edges_pass(&g, 100);
+    ck_assert_uint_eq(s->close_code, DISCONNECT_FORCE_RECONNECT);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("connection", pings_at_its_interval_the_first_time_in_its_second_half,
           a_missing_pong_ends_it_and_a_late_one_for_a_real_ping_does_not,
           a_slow_reader_that_takes_bytes_is_not_ended_by_a_missing_pong, one_that_never_connects_is_stale_and_one_that_does_is_not,
           a_client_that_does_not_close_after_a_disconnect_is_cut, what_was_said_before_a_disconnect_is_written_first,
           replies_to_one_that_does_not_read_are_bounded, what_is_parked_is_bounded, commands_behind_a_subscribe_see_its_effect,
-          leaving_clears_presence_and_forgets_what_was_asked)
+          leaving_clears_presence_and_forgets_what_was_asked, without_a_lifetime_a_connection_stays,
+          a_lifetime_is_drawn_around_its_length_and_ends_with_a_code_that_lets_it_come_back,
+          at_the_end_of_its_lifetime_one_with_a_command_in_flight_is_spared_until_it_is_answered)

@@ -62,11 +62,12 @@ void cell_run_prepare(struct cell_run *r)
 
 static void become(const struct cell_run *r, const char *const *flags)
 {
-    char run_dir[96], bin_dir[96], log[160];
+    char run_dir[96], bin_dir[96], ports[40], log[160];
     const char *argv[FLAGS_MAX] = {"cellcast-supervisor", run_dir, bin_dir, "--listen=127.0.0.1:0",
                                    "--admin=127.0.0.1:0", "--postgres=host=127.0.0.1 port=1", "--kafka=127.0.0.1:1",
-                                   "--cell=a", "--canary=100ms", "--log-level=debug", "--defer-accept=0"};
-    int n = 11;
+                                   "--cell=a", "--canary=100ms", "--log-level=debug", "--defer-accept=0", ports};
+    int n = 12;
+    snprintf(ports, sizeof ports, "--slot-port-base=%d", 22000 + (int)getpid() % 400 * 20); /* below the ephemeral ones */
     snprintf(run_dir, sizeof run_dir, "--run-dir=%s", r->folder);
     snprintf(bin_dir, sizeof bin_dir, "--bin-dir=%s", r->folder);
     for (; *flags && n < FLAGS_MAX - 1; flags++)

@@ -3,6 +3,7 @@
  * as the file RUNDIR/do-NAME says, which it reads every 20 ms:
  *     unready  silent  garbage  version  stubborn (ignores ctl_drain)  blind (sees no canary)  mute (answers no call)
  *     lagging (its loop is late, it says)
+ *     stillborn (ends at once)  late (never ready): these two only of a process that starts while the file says so
  * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, one that says
  * "peer" the address that was handed on with it, any other the name of the gateway. */
 #include "core/clock.h"
@@ -27,7 +28,7 @@ static struct {
     const char *run_dir;
     char doing[64];
     struct link *ctl;
-    bool mapped, configured, draining;
+    bool mapped, configured, draining, late, clear;
     uint64_t adopted;
     struct buf listen;
     int canaries; /* datagram socket */
@@ -57,7 +58,7 @@ static void note(const char *what, unsigned long long n, struct bytes more)
 
 static void send_status(void)
 {
-    bool ready = f.configured && f.mapped && !doing("unready");
+    bool ready = f.configured && f.mapped && !f.late && !doing("unready");
     struct ctl_status m = {.connections = 0,
                            .capacity = f.capacity,
                            .adopted = f.adopted,
@@ -222,6 +223,7 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
         struct ctl_config config;
         struct ctl_map map;
         struct ctl_drain drain;
+        struct ctl_pace pace;
         struct ctl_canary canary;
         struct ctl_call call;
         struct ctl_result result;
@@ -234,6 +236,10 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
         note("map", m.map.generation, BYTES(""));
     } else if (type == CTL_DRAIN && wire_get_ctl_drain(body, &m.drain) == 0) {
         on_drain(m.drain.seconds);
+    } else if (type == CTL_PACE && wire_get_ctl_pace(body, &m.pace) == 0) {
+        if (m.pace.clear != f.clear)
+            note(m.pace.clear ? "clear" : "keep", m.pace.rate, BYTES(""));
+        f.clear = m.pace.clear;
     } else if (type == CTL_CALL && wire_get_ctl_call(body, &m.call) == 0) {
         answer(&m.call);
     } else if (type == CTL_RESULT && wire_get_ctl_result(body, &m.result) == 0) {
@@ -290,6 +296,9 @@ int main(int argc, char **argv)
     read_arguments(argc, argv);
     f.ctl = link_new(loop, CTL_FD, &handlers, NULL);
     read_orders();
+    if (doing("stillborn"))
+        return 3;
+    f.late = doing("late");
     struct ctl_hello hello = {.version = doing("version") ? 99 : WIRE_VERSION, .pid = (uint32_t)getpid(),
                               .port = f.port, .origin = 1};
     note("start", (unsigned long long)getpid(), BYTES(""));

@@ -23,7 +23,7 @@ static const struct supervisor_options options = {
 
 static struct command *command(enum child_role role, unsigned slot, char *const *env)
 {
-    return command_new(&options, "/bin/x", role, slot, "cellcast.a", env);
+    return command_new(&options, "/bin/x", &(struct child){.role = role, .slot = slot}, "cellcast.a", env);
 }
 
 static void ck_words(char **have, const char *const *want)
@@ -49,11 +49,22 @@ START_TEST(a_worker_gets_the_topic_and_the_conninfo_where_nobody_can_read_it)
 {
     struct command *c = command(ROLE_WORKER, 2, (char *[]){NULL});
     const char *const want[] = {"cellcast-fanout-worker", "--cell=a", "--slot=2", "--run-dir=/run/here",
-                                "--log-level=debug", "--kafka=k:9092", "--topic=cellcast.a", NULL};
+                                "--log-level=debug", "--kafka=k:9092", "--topic=cellcast.a",
+                                "--socket=/run/here/worker-2.sock", NULL};
     const char *const env[] = {"CELLCAST_POSTGRES=host=db password=secret", NULL};
     ck_words(c->argv, want);
     ck_words(c->env, env);
     command_free(c);
+}
+END_TEST
+
+START_TEST(a_worker_has_two_names_by_turns)
+{
+    char path[64];
+    command_socket(&options, 2, true, path, sizeof path);
+    ck_assert_str_eq(path, "/run/here/worker-2-second.sock");
+    command_socket(&options, 2, false, path, sizeof path);
+    ck_assert_str_eq(path, "/run/here/worker-2.sock");
 }
 END_TEST
 
@@ -131,7 +142,7 @@ START_TEST(programs_are_found_beside_us_or_in_the_build_tree_or_the_places_tried
 END_TEST
 
 UNIT_MAIN("supervisor/command", a_gateway_gets_its_flags_and_those_given_for_it_come_last,
-          a_worker_gets_the_topic_and_the_conninfo_where_nobody_can_read_it,
+          a_worker_gets_the_topic_and_the_conninfo_where_nobody_can_read_it, a_worker_has_two_names_by_turns,
           our_own_variables_are_not_passed_on_and_all_others_are, a_flag_given_several_times_becomes_one,
           a_flag_that_is_not_there_or_lacks_its_value_is_left_to_the_parser,
           programs_are_found_beside_us_or_in_the_build_tree_or_the_places_tried_are_named)

@@ -124,11 +124,25 @@ START_TEST(owners_travel_as_one_u32_per_partition)
 }
 END_TEST
 
+START_TEST(a_renewed_map_is_the_same_in_a_new_generation)
+{
+    struct plan before;
+    plan_init(&plan);
+    plan_assign(&plan, 4, (const uint32_t[]){1, 2}, 2, 5000);
+    before = plan;
+    plan_renew(&plan, 4000);
+    ck_assert_uint_eq(plan.generation, 5001);
+    ck_assert_mem_eq(plan.owners, before.owners, sizeof plan.owners);
+    plan_renew(&plan, 9000);
+    ck_assert_uint_eq(plan.generation, 9000);
+}
+END_TEST
+
 UNIT_MAIN("supervisor/plan", every_partition_has_an_owner_and_shares_differ_by_one_at_most,
           assigning_the_same_again_changes_nothing,
           a_new_worker_takes_its_share_and_the_others_keep_theirs,
           only_the_partitions_of_a_worker_that_left_move,
-          the_generation_grows_also_when_the_clock_stands_or_goes_back,
+          the_generation_grows_also_when_the_clock_stands_or_goes_back, a_renewed_map_is_the_same_in_a_new_generation,
           more_workers_than_partitions_leave_some_without,
           without_workers_or_partitions_there_is_no_map,
           owners_travel_as_one_u32_per_partition)

@@ -1,4 +1,4 @@
-#include "status.h"
+#include "order.h"
 
 #include "unit.h"
 

@@ -305,16 +305,108 @@ START_TEST(sighup_replaces_one_after_the_other_and_nobody_is_refused)
 }
 END_TEST
 
-START_TEST(a_rolling_restart_stops_at_one_that_does_not_come_back)
+START_TEST(the_only_gateway_serves_until_the_next_one_is_ready)
+{
+    char who[64];
+    setup();
+    START("--gateways=1", "--canary-patience=3s");
+    wait_until(&r, is_ready());
+    pid_t before = pid_of(&r, "gateway-1");
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=gateway-1"), 200);
+    ck_assert_str_eq(r.answer.p, "{\"processes\":1}\n");
+    while (!logged(&r, "event=roll_done")) {
+        dial_in(&r, "hello", who, sizeof who);
+        ck_assert_msg(strncmp(who, "gateway-1", 9) == 0, "nobody answered");
+        ck_assert(!says(&r, "/status", "\"accepting\":false"));
+    }
+    ck_assert_int_ne(pid_of(&r, "gateway-1"), before);
+    ck_assert(!says(&r, "/status", "gateway-1-"));
+    teardown();
+}
+END_TEST
+
+static void rolls_and_stops(const char *order_of_the_first, const char *why)
+{
+    pid_t before[2] = {pid_of(&r, "gateway-1"), pid_of(&r, "gateway-2")};
+    order(&r, "gateway-1", order_of_the_first);
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=all"), 200);
+    wait_until(&r, says(&r, "/status", why));
+    ck_assert(strstr(r.answer.p, "\"rolling\":false"));
+    ck_assert_int_eq(pid_of(&r, "gateway-1"), before[0]);
+    ck_assert_int_eq(pid_of(&r, "gateway-2"), before[1]);
+    ck_assert(state_of("gateway-1", "up"));
+    order(&r, "gateway-1", "");
+    wait_until(&r, !says(&r, "/status", "gateway-1-next"));
+}
+
+START_TEST(a_rolling_restart_stops_at_a_new_process_that_is_not_well_and_nothing_has_changed)
 {
     setup();
-    START("--gateways=2", "--roll-patience=1s", "--drain=100ms");
+    START("--gateways=2", "--roll-patience=1s", "--drain=100ms", "--canary-patience=10s");
     wait_until(&r, is_ready());
-    pid_t second = pid_of(&r, "gateway-2");
-    order(&r, "gateway-1", "unready");
-    kill(r.pid, SIGHUP);
-    wait_until(&r, logged(&r, "event=roll_given_up child=gateway-1"));
-    ck_assert_int_eq(pid_of(&r, "gateway-2"), second);
+    rolls_and_stops("late", "\"stopped\":\"gateway-1: its new process is not ready in 1000 ms: it was told so; 0 of 3 are new");
+    rolls_and_stops("stillborn", "\"stopped\":\"gateway-1: its new process ended before it was ready (exit 3)");
+    rolls_and_stops("version", "(killed: another WIRE_VERSION: programs of two releases are mixed)");
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=gateways"), 200);
+    wait_until(&r, says(&r, "/status", "\"roll\":{\"done\":2,\"of\":2,\"turn\":\"\",\"stopped\":\"\"}"));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_worker_is_followed_by_one_that_listens_elsewhere_and_gateways_are_told_when_it_is_ready)
+{
+    setup();
+    START("--gateways=1", "--workers=2", "--canary-patience=10s");
+    wait_until(&r, is_ready());
+    pid_t before = pid_of(&r, "worker-2");
+    unsigned maps = told(&r, "gateway-1", "map ");
+    order(&r, "worker-2", "late");
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=worker-2"), 200);
+    wait_until(&r, pid_of(&r, "worker-2-next") && told(&r, "worker-2", "map ") >= 2);
+    ck_assert_uint_eq(told(&r, "gateway-1", "map "), maps);
+    kill(pid_of(&r, "worker-2-next"), SIGKILL);
+    wait_until(&r, says(&r, "/status", "\"stopped\":\"worker-2: "));
+    ck_assert_int_eq(pid_of(&r, "worker-2"), before);
+    order(&r, "worker-2", "");
+    wait_until(&r, !pid_of(&r, "worker-2-next"));
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=worker-2"), 200);
+    wait_until(&r, logged(&r, "event=roll_done"));
+    ck_assert_uint_eq(told(&r, "gateway-1", "map "), maps + 1);
+    ck_assert_int_ne(pid_of(&r, "worker-2"), before);
+    ck_assert(says(&r, "/status", "\"owners\":[1,2,1,2,1,2,1,2]"));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_gateway_that_is_set_aside_gets_nobody_until_it_is_taken_back)
+{
+    char who[64];
+    setup();
+    START("--gateways=2", "--canary-patience=10s");
+    wait_until(&r, is_ready());
+    ck_assert_int_eq(http(&r, "POST", "/drain?gateway=2"), 200);
+    ck_assert_str_eq(r.answer.p, "{\"gateway\":\"gateway-2\"}\n");
+    wait_until(&r, told(&r, "gateway-2", "clear") == 1);
+    ck_assert(says(&r, "/status", "\"drain\":{\"set_aside\":true,\"left\":0,\"rate\":0,\"eta_ms\":0}"));
+    ck_assert(says(&r, "/metrics", "child_set_aside{cell=\"a\",process=\"gateway-2\"} 1"));
+    ck_assert_int_eq(http(&r, "POST", "/drain?gateway=gateway-1"), 409);
+    for (int i = 0; i < 6; i++) {
+        dial_in(&r, "hello", who, sizeof who);
+        ck_assert_str_eq(who, "gateway-1");
+    }
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=gateway-2"), 200); /* what follows it is set aside, too */
+    wait_until(&r, logged(&r, "event=roll_done") && told(&r, "gateway-2", "clear") == 2);
+    ck_assert_int_eq(http(&r, "POST", "/undrain?gateway=2"), 200);
+    wait_until(&r, told(&r, "gateway-2", "keep") == 1);
+    unsigned seen = 0;
+    for (int i = 0; i < 6; i++) {
+        dial_in(&r, "hello", who, sizeof who);
+        seen += strcmp(who, "gateway-2") == 0;
+    }
+    ck_assert_uint_ge(seen, 1);
+    ck_assert_int_eq(http(&r, "POST", "/drain?gateway=7"), 400);
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=nothing"), 400);
+    ck_assert(is_ready());
     teardown();
 }
 END_TEST
@@ -371,5 +463,8 @@ UNIT_MAIN("supervisor/supervisor",
           one_that_does_not_leave_is_killed_after_its_time, a_second_signal_ends_everything_at_once,
           children_end_with_a_supervisor_that_is_killed,
           sighup_replaces_one_after_the_other_and_nobody_is_refused,
-          a_rolling_restart_stops_at_one_that_does_not_come_back,
+          the_only_gateway_serves_until_the_next_one_is_ready,
+          a_rolling_restart_stops_at_a_new_process_that_is_not_well_and_nothing_has_changed,
+          a_worker_is_followed_by_one_that_listens_elsewhere_and_gateways_are_told_when_it_is_ready,
+          a_gateway_that_is_set_aside_gets_nobody_until_it_is_taken_back,
           scaling_adds_and_drains_while_the_cell_stays_ready, a_folder_belongs_to_one_supervisor)

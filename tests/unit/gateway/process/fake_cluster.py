@@ -260,13 +260,15 @@ class FakeSupervisor:
     async def start(self, argv):
         ctl, self.ctl_child = socket.socketpair()
         self.accept, self.accept_child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 50) for s in (self.ctl_child, self.accept_child)]
+        self.slot = socket.create_server(("127.0.0.1", 0))  # the slot's own listener, which outlives the process
+        self.slot.setblocking(False)
+        high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 50) for s in (self.ctl_child, self.accept_child, self.slot)]
 
         def inherit():
-            os.dup2(high[0], 3)
-            os.dup2(high[1], 4)
+            for place, fd in enumerate(high, 3):
+                os.dup2(fd, place)
 
-        self.process = subprocess.Popen(argv, pass_fds=(3, 4), preexec_fn=inherit)
+        self.process = subprocess.Popen(argv, pass_fds=(3, 4, 5), preexec_fn=inherit)
         for fd in high:
             os.close(fd)
         self.ctl_child.close()
@@ -360,6 +362,7 @@ class FakeCluster:
             await asyncio.sleep(0.01)
         self.supervisor.task.cancel()
         self.supervisor.writer.close()
+        self.supervisor.slot.close()
         self.worker.server.close()
         self.sequencer.server.close()
         self.standby.server.close()

@@ -213,3 +213,20 @@ async def drains_in_waves_with_3001_and_ends_with_status_0(c):
         assert time.monotonic() - start < 4
         await asyncio.sleep(0.02)
     eq(c.supervisor.process.returncode, 0)
+    eq(c.port, c.supervisor.slot.getsockname()[1])
+    (await asyncio.open_connection("127.0.0.1", c.port))[1].close()  # waits for the next process
+
+
+@test()
+async def is_cleared_at_the_pace_it_is_told_and_takes_clients_again(c):
+    clients = [await connect(c) for _ in range(10)]
+    c.supervisor.say("ctl_pace", clear=1, rate=10000)
+    codes = await asyncio.gather(*(client.close_code() for client in clients))
+    eq(set(codes), {3001})
+    eq((await http(c.port, "GET", "/ready"))[0], 503)
+    eq((c.supervisor.status["ready"], c.supervisor.status["draining"]), (1, 0))
+    c.supervisor.say("ctl_pace", clear=0, rate=0)
+    client = await connect(c)
+    await asyncio.sleep(0.5)
+    await client.call(subscribe={"channel": "news"})
+    eq((await http(c.port, "GET", "/ready"))[0], 200)
