@@ -32,6 +32,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->page_waiters);
     list_init(&g->joinings);
     admission_init(&g->admission, options->connect_rate, now_ns);
+    token_cache_init(&g->tokens, &g->metrics);
     g->ops = ops_new(g);
 }
 
@@ -43,6 +44,7 @@ void gateway_fini(struct gateway *g)
         channel_free(&g->rings, c);
     map_fini(&g->channels);
     ops_free(g->ops);
+    token_cache_fini(&g->tokens);
     g->config = config_unref(g->config);
     buf_fini(&g->scratch);
     buf_fini(&g->outgoing);

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "ops.h"
 #include "tables.h"
+#include "token_cache.h"
 #include "trim.h"
 #include "wheel.h"
 
@@ -54,6 +55,7 @@ struct gateway {
     struct ctl_link *ctl;     /* NULL without a supervisor */
     struct ops *ops;
     struct admission admission;
+    struct token_cache tokens;
     struct drain *drain;      /* NULL until it begins */
     struct gateway_loop *turns; /* watchers that open and end a turn; gateway_loop.c */
 };

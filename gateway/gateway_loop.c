@@ -201,6 +201,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     int error = listen_here(g, l, ret_error);
     if (error < 0)
         return error;
+    token_cache_map(&g->tokens, TOKENS_FD);
     g->ctl = ctl_link_new(g, listener_port(l->listener));
     log_info("started", "port=%d capacity=%u supervisor=%s", listener_port(l->listener), g->capacity,
              g->ctl ? "yes" : "no, so there will be no configuration");

@@ -54,7 +54,7 @@ static void decide(struct connection *c, uint32_t id, struct bytes token)
     struct gateway *g = c->gateway;
     struct auth a;
     auth_init(&a);
-    enum auth_answer answer = auth_connect(g->config, connection_tenant(c), token, gateway_unix_s(g), &a);
+    enum auth_answer answer = auth_connect(g->config, &g->tokens, connection_tenant(c), token, gateway_unix_s(g), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_CONNECT, answer);
     if (verdict.disconnect)
         connection_disconnect(c, verdict.disconnect, NULL);
@@ -102,7 +102,8 @@ void verb_refresh(struct connection *c, const struct command *m)
         return;
     }
     auth_init(&a);
-    enum auth_answer answer = auth_refresh(g->config, connection_tenant(c), connection_user(c), m->token, gateway_unix_s(g), &a);
+    enum auth_answer answer = auth_refresh(g->config, &g->tokens, connection_tenant(c), connection_user(c), m->token,
+                                           gateway_unix_s(g), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_REFRESH, answer);
     if (verdict.disconnect) {
         connection_disconnect(c, verdict.disconnect, NULL);

@@ -82,6 +82,7 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
     struct command *c = calloc(1, sizeof *c);
     assert(c);
     c->path = strdup(bin_path);
+    c->tokens_fd = -1;
     add_flag(c, "%s", roles[role].program);
     add_flag(c, "--cell=%s", o->cell);
     add_flag(c, "--slot=%u", slot);

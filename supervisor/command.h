@@ -10,6 +10,7 @@ struct command {
     char **argv; /* NULL-ended */
     char **env;  /* NULL-ended */
     size_t n_argv, n_env;
+    int tokens_fd; /* borrowed; given to the child as TOKENS_FD; -1: none */
 };
 
 /* topic: of the cell. base_env: the supervisor's environment. What of it names an option of the supervisor itself is

@@ -32,29 +32,34 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Both are first moved out of the way: either may lie where the other has to go. */
-static void place(const char *path, int ctl, int accept)
+struct inherited {
+    int fd, as; /* fd -1: none */
+};
+
+/* All are first moved out of the way: each may lie where another has to go. */
+static void place(const char *path, struct inherited *all, size_t n)
 {
-    int ctl_up = fcntl(ctl, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
-    int accept_up = accept < 0 ? -1 : fcntl(accept, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (ctl_up < 0 || (accept >= 0 && accept_up < 0) || null < 0)
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0)
         fail(path, "descriptors");
-    dup2(null, STDIN_FILENO);
-    dup2(ctl_up, CTL_FD);
-    if (accept_up >= 0)
-        dup2(accept_up, ACCEPT_FD);
-    close_range(accept_up >= 0 ? ACCEPT_FD + 1 : CTL_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    for (size_t i = 0; i < n; i++)
+        if (all[i].fd >= 0 && (all[i].fd = fcntl(all[i].fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD)) < 0)
+            fail(path, "descriptors");
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    for (size_t i = 0; i < n; i++)
+        if (all[i].fd >= 0)
+            dup2(all[i].fd, all[i].as);
 }
 
-static void become(const char *path, char *const argv[], char *const env[], int ctl, int accept,
+static void become(const char *path, char *const argv[], char *const env[], int ctl, int accept, int tokens,
                    pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127); /* it died before that line */
     reset_signals();
-    place(path, ctl, accept);
+    struct inherited all[] = {{ctl, CTL_FD}, {accept, ACCEPT_FD}, {tokens, TOKENS_FD}};
+    place(path, all, sizeof all / sizeof *all);
     execve(path, argv, env);
     fail(path, "can't be executed");
 }
@@ -74,7 +79,7 @@ static void close_pair(int fds[2])
             close(fds[i]);
 }
 
-int spawn(const char *path, char *const argv[], char *const env[], bool with_accept,
+int spawn(const char *path, char *const argv[], char *const env[], bool with_accept, int tokens_fd,
           struct spawned *ret)
 {
     int ctl[2] = {-1, -1}, accept[2] = {-1, -1};
@@ -84,7 +89,7 @@ int spawn(const char *path, char *const argv[], char *const env[], bool with_acc
     pid_t parent = getpid();
     pid_t pid = error == 0 ? fork() : -1;
     if (pid == 0)
-        become(path, argv, env, ctl[1], accept[1], parent);
+        become(path, argv, env, ctl[1], accept[1], tokens_fd, parent);
     if (pid < 0) {
         error = error ? error : -errno;
         close_pair(ctl);

@@ -1,5 +1,6 @@
-/* fork and exec of a child with its inherited sockets: CTL_FD a stream, ACCEPT_FD (gateways) a SOCK_SEQPACKET. All
- * other descriptors are closed, standard input is /dev/null, and it dies by SIGKILL with the supervisor. */
+/* fork and exec of a child with its inherited sockets: CTL_FD a stream, ACCEPT_FD (gateways) a SOCK_SEQPACKET,
+ * TOKENS_FD what tokens_fd is. All other descriptors are closed, standard input is /dev/null, and it dies by SIGKILL
+ * with the supervisor. */
 #ifndef SUPERVISOR_SPAWN_H
 #define SUPERVISOR_SPAWN_H
 
@@ -12,9 +13,9 @@ struct spawned {
     int accept_fd; /* -1 without with_accept */
 };
 
-/* A program that can't be executed is a process that says so on standard error and exits with 127.
+/* tokens_fd: -1, none. A program that can't be executed is a process that says so on standard error and exits with 127.
  * -> 0, or -errno (EMFILE, EAGAIN, ENOMEM) */
-int spawn(const char *path, char *const argv[], char *const env[], bool with_accept,
+int spawn(const char *path, char *const argv[], char *const env[], bool with_accept, int tokens_fd,
           struct spawned *ret);
 
 #endif

@@ -5,6 +5,7 @@
 #include "run/log.h"
 #include "run_dir.h"
 #include "status.h"
+#include "token_memory.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -18,7 +19,10 @@
 static struct command *on_command(void *owner, const struct child *c)
 {
     struct supervisor *s = owner;
-    return command_new(&s->options, s->programs[c->role], c->role, c->slot, s->topic, environ);
+    struct command *command =
+        command_new(&s->options, s->programs[c->role], c->role, c->slot, s->topic, environ);
+    command->tokens_fd = c->role == ROLE_GATEWAY ? s->tokens_fd : -1;
+    return command;
 }
 
 static void send_config(struct supervisor *s, struct child *c)
@@ -252,7 +256,7 @@ static int take_what_is_needed(struct supervisor *s, const char *self, struct bu
 
 int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_error)
 {
-    s->lock_fd = -1;
+    s->lock_fd = s->tokens_fd = -1;
     s->started_ns = clock_mono_ns();
     process_init(&s->process, false, on_stop, on_hup, s);
     cell_init(&s->cell, s->process.loop, &s->options, &child_handlers, s);
@@ -264,6 +268,7 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
     int error = take_what_is_needed(s, self, ret_error);
     if (error < 0)
         return error;
+    s->tokens_fd = token_memory_new(s->options.token_memory);
     s->kafka = kafka_watch_new(s->options.kafka);
     canary_init(&s->canary, &s->cell, &s->config, s->kafka, &s->metrics);
     config_init(&s->config, s->process.loop, s->options.postgres, s->options.run_dir,
@@ -299,5 +304,7 @@ void supervisor_fini(struct supervisor *s)
         free(s->programs[role]);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
+    if (s->tokens_fd >= 0)
+        close(s->tokens_fd);
     process_fini(&s->process);
 }

@@ -22,6 +22,7 @@ struct supervisor {
     struct supervisor_metrics metrics;
     char *programs[ROLE_COUNT]; /* paths */
     int lock_fd;                /* RUNDIR/supervisor.lock; -1: not held */
+    int tokens_fd;              /* token_memory.h; -1: none */
     struct cell cell;
     struct acceptor acceptor;
     struct control control;

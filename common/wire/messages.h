@@ -204,6 +204,8 @@ enum fan_type {
  * (ACCEPT_FD, SOCK_SEQPACKET): one descriptor a message, whose bytes are a ctl_accepted body. */
 #define CTL_FD 3
 #define ACCEPT_FD 4
+/* Of gateways: memory for the tokens that any of them has checked; gateway/token_cache.h. */
+#define TOKENS_FD 5
 enum ctl_type {
     CTL_HELLO = 1,
     CTL_STATUS = 2,
