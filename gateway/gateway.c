@@ -2,6 +2,7 @@
 
 #include "fan_link.h"
 #include "seq_link.h"
+#include "tls.h"
 
 #include "core/random.h"
 
@@ -62,6 +63,8 @@ bool gateway_ready(const struct gateway *g, const char **ret_why)
 {
     if (!g->config)
         return no(ret_why, "no configuration yet");
+    if (g->tls && !tls_is_ready(g->tls))
+        return no(ret_why, "no certificate yet");
     if (!fan_mapped(g->fan))
         return no(ret_why, "no partition map yet");
     if (g->drain)

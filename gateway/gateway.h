@@ -48,6 +48,7 @@ struct gateway {
     uint64_t gathers;         /* writes that were put together; numbers the one under way */
     struct buf outgoing;      /* the write under way; WS_HEAD bytes are free in front */
 
+    struct tls *tls;          /* NULL: clients speak plain HTTP */
     struct ws *ws;
     struct seq_links *seq;
     struct fan_links *fan;

@@ -10,7 +10,8 @@
  *
  * There is no lock and nothing to repair. Any gateway writes any entry at any time, in words of 8 bytes, and may be
  * killed between two of them: what is then there has the name of no token. Reading is comparing the name. A new entry
- * takes the place of one that is over, else of one of its set by chance. */
+ * takes the place of one that is over, else of one of its set by chance. Gateways of two releases may share it during a
+ * rolling restart: with another layout, something else is hashed. */
 #ifndef GATEWAY_TOKEN_CACHE_H
 #define GATEWAY_TOKEN_CACHE_H
 

@@ -38,12 +38,22 @@ static void send_config(struct supervisor *s, struct child *c)
     buf_fini(&body);
 }
 
+static void tell_tls(struct supervisor *s, struct child *c)
+{
+    struct buf body = {0};
+    tls_put(&s->tls, &body);
+    child_send(c, CTL_TLS, buf_bytes(&body));
+    buf_fini(&body);
+}
+
 static void on_greeted(void *owner, struct child *c)
 {
     struct supervisor *s = owner;
     send_config(s, c);
     cell_greeted(&s->cell, c);
     canary_replan(&s->canary);
+    if (c->role == ROLE_GATEWAY && tls_is_on(&s->tls))
+        tell_tls(s, c);
     if (c->role == ROLE_GATEWAY)
         canary_greeted(&s->canary, c);
 }
@@ -180,8 +190,12 @@ static void say_ready(struct supervisor *s, int64_t now_ns)
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct supervisor *s = w->data;
+    struct child *c;
     int64_t now_ns = clock_mono_ns();
     watch_children(s, now_ns);
+    if (tls_tick(&s->tls, now_ns))
+        for cell_each_gateway (c, &s->cell)
+            tell_tls(s, c);
     canary_spare_replaced(&s->canary, now_ns);
     say_ready(s, now_ns);
 }
@@ -245,6 +259,9 @@ static int take_what_is_needed(struct supervisor *s, const char *self, struct bu
         error = find_programs(s, self, ret_error);
     if (error < 0)
         return error;
+    error = tls_init(&s->tls, &s->options, &s->metrics, s->started_ns, ret_error);
+    if (error < 0)
+        return error;
     s->lock_fd = run_dir_take(s->options.run_dir, ret_error);
     if (s->lock_fd < 0)
         return s->lock_fd;
@@ -299,6 +316,7 @@ void supervisor_fini(struct supervisor *s)
     drain_fini(&s->drain);
     control_fini(&s->control);
     top_fini(&s->top);
+    tls_fini(&s->tls);
     cell_fini(&s->cell);
     for (int role = 0; role < ROLE_COUNT; role++)
         free(s->programs[role]);

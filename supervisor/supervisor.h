@@ -14,6 +14,7 @@
 #include "options.h"
 #include "run/admin.h"
 #include "run/process.h"
+#include "tls.h"
 #include "top.h"
 
 struct supervisor {
@@ -25,6 +26,7 @@ struct supervisor {
     int tokens_fd;              /* token_memory.h; -1: none */
     struct cell cell;
     struct acceptor acceptor;
+    struct tls tls;
     struct control control;
     struct top top;
     struct config config;
