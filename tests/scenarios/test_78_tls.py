@@ -48,9 +48,11 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def secure(stack, folder):
     install(folder, "first")
-    begin(stack, f"--tls-cert={folder}/live.pem", f"--tls-key={folder}/live.key")
-    yield stack
-    begin(stack)
+    try:
+        begin(stack, f"--tls-cert={folder}/live.pem", f"--tls-key={folder}/live.key")
+        yield stack
+    finally:
+        begin(stack)
 
 
 def context(version=None):
@@ -85,9 +87,8 @@ def enter(stack, channel, how=None, session=None):
 
 
 def hears(stack, sock, channel, data):
-    stack_publish = stack.sql(autocommit=True)
-    stack_publish.execute("select cellcast.publish(%s, %s::json)", (channel, json.dumps(data)))
-    stack_publish.close()
+    with stack.sql() as sql:
+        sql.execute("select cellcast.publish(%s, %s::json)", (channel, json.dumps(data)))
     while json.dumps(data).encode() not in read_frame(sock)[1]:
         pass
 
@@ -149,7 +150,7 @@ def test_a_changed_certificate_is_for_new_handshakes_and_a_broken_one_for_nobody
     assert {certificate(secure) for _ in range(6)} == {first}
     install(folder, "second", cert=False)
     wait_until(lambda: certificate(secure) == second, 10, "the new certificate is used")
-    assert total(secure, "supervisor_tls_stale") == 0 or wait_until(lambda: total(secure, "supervisor_tls_stale") == 0, 5)
+    wait_until(lambda: total(secure, "supervisor_tls_stale") == 0, 10, "the pair fits")
     late = enter(secure, channel)
     hears(secure, late, channel, "to the new one")
     for sock in (before, late):
@@ -206,5 +207,5 @@ def test_files_that_are_no_pair_stop_the_start(folder, tmp_path, cert, key, why)
     done = subprocess.run([BUILD / "supervisor/cellcast-supervisor", f"--run-dir={tmp_path}", "--listen=127.0.0.1:0",
                            "--admin=127.0.0.1:0", f"--tls-cert={folder / cert}", f"--tls-key={folder / key if key else ''}"],
                           capture_output=True, text=True, timeout=30)
-    assert done.returncode == 1 or done.returncode == 2, done
+    assert done.returncode != 0, done
     assert why in done.stdout + done.stderr
