@@ -38,6 +38,7 @@ struct channel {
     int64_t truth_ns; /* since when it is above the ring's head; 0: it is not */
     uint64_t want;    /* highest seq that Kafka told of behind a hole; 0: no hole */
     bool swept_hole;  /* want is what the sweep found */
+    bool looked_back; /* below the ring it has been read from further down than was asked for */
     struct need head_need, fill_need, refill_need;
     struct bytes name; /* full form; points behind the struct */
 };

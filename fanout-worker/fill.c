@@ -4,6 +4,7 @@
 #include "run/log.h"
 
 #define NEAR_SEQS 100 /* cursors as near to each other as that read on together */
+#define BACK_SEQS 64  /* below who asks first: who comes back with him may lack a little more */
 
 /* ---- asking */
 
@@ -54,6 +55,17 @@ void fill_ask_hole(struct routes *r, struct channel *ch)
                            INT64_MAX);
 }
 
+/* Somewhat further down, as far as the ring has room for what is read. */
+static uint64_t look_back(const struct routes *r, const struct ring *ring, uint64_t since)
+{
+    uint64_t below = ring->first - 1, room = r->limits.ring.messages - (ring->next - ring->first);
+    uint64_t lowest = below > room ? below - room : 0;
+    uint64_t back = since > BACK_SEQS ? since - BACK_SEQS : 0;
+    if (back < lowest)
+        back = lowest;
+    return back < since ? back : since;
+}
+
 void fill_ask_behind(struct routes *r, struct channel *ch)
 {
     struct cursor *c, *first = list_first(&ch->behind, struct cursor, state_link);
@@ -63,6 +75,9 @@ void fill_ask_behind(struct routes *r, struct channel *ch)
     list_for_each (c, &ch->behind, state_link)
         if (c->sent < since && first->sent - c->sent <= NEAR_SEQS)
             since = c->sent;
+    if (!ch->looked_back)
+        since = look_back(r, &ch->ring, since);
+    ch->looked_back = true;
     r->ports->ask_page(r->owner, ch->name, PAGE_REFILL, ch->epoch, since, ch->ring.first - 1);
 }
 
@@ -147,10 +162,19 @@ static void lose_too_early(struct routes *r, struct channel *ch, const struct pa
             cursor_lose(r, c);
 }
 
+/* What reaches the ring from below goes into it: whoever comes after him is served from memory. */
+static void extend_ring(struct routes *r, struct channel *ch, const struct page *page)
+{
+    for (size_t i = page->n; i > 0; i--)
+        if (page->rows[i - 1]->seq + 1 != ch->ring.first || !channel_prepend(r, ch, page->rows[i - 1]))
+            return;
+}
+
 static void serve_behind(struct routes *r, struct channel *ch, const struct page *page)
 {
     struct cursor *c;
     bool early = false;
+    extend_ring(r, ch, page);
     list_for_each (c, &ch->cursors, channel_link) {
         if (c->state != CURSOR_BEHIND && c->state != CURSOR_STALLED)
             continue;

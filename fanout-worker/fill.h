@@ -24,6 +24,7 @@ void fill_due(struct routes *r, struct channel *ch); /* a time came that somebod
 
 /* of routes.c, for fill.c */
 int channel_append(struct routes *r, struct channel *ch, struct pub *p); /* as ring_append */
+bool channel_prepend(struct routes *r, struct channel *ch, struct pub *p); /* -> whether it is there */
 void channel_restart(struct routes *r, struct channel *ch,
                      uint64_t next); /* empties the ring, leaves the cursors alone */
 void channel_epoch(struct routes *r, struct channel *ch, uint64_t epoch,

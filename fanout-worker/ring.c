@@ -72,6 +72,20 @@ int ring_append(struct ring *r, struct pub *p, const struct ring_limits *limits)
     return 0;
 }
 
+int ring_prepend(struct ring *r, struct pub *p, const struct ring_limits *limits)
+{
+    if (p->seq + 1 != r->first)
+        return RING_GAP;
+    if (ring_would_drop(r, p, limits))
+        return RING_FULL;
+    if (r->next - r->first == r->capacity)
+        grow(r);
+    *slot(r, p->seq) = pub_ref(p);
+    r->bytes += pub_bytes(p);
+    r->first--;
+    return 0;
+}
+
 struct pub *ring_find(const struct ring *r, uint64_t seq)
 {
     return seq >= r->first && seq < r->next ? *slot(r, seq) : NULL;

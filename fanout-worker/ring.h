@@ -10,7 +10,7 @@
 
 #include "pub.h"
 
-enum ring_answer { RING_REPEATED = 1, RING_GAP = 2 };
+enum ring_answer { RING_REPEATED = 1, RING_GAP = 2, RING_FULL = 3 };
 
 struct ring_limits {
     uint32_t messages; /* >= 1; from --ring-messages */
@@ -30,6 +30,8 @@ void ring_restart(struct ring *r,
                   uint64_t next); /* drops everything; `next` is what comes next */
 /* Takes its own reference. -> 0, RING_REPEATED (below next), RING_GAP (above next) */
 int ring_append(struct ring *r, struct pub *p, const struct ring_limits *limits);
+/* The one below the oldest; drops nothing for it. Takes its own reference. -> 0, RING_GAP (another one), RING_FULL */
+int ring_prepend(struct ring *r, struct pub *p, const struct ring_limits *limits);
 bool ring_would_drop(const struct ring *r, const struct pub *p,
                      const struct ring_limits *limits);
 struct pub *ring_find(const struct ring *r,

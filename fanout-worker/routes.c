@@ -87,6 +87,16 @@ void channel_restart(struct routes *r, struct channel *ch, uint64_t next)
 {
     uncache(r, ch);
     ring_restart(&ch->ring, next);
+    ch->looked_back = false;
+}
+
+bool channel_prepend(struct routes *r, struct channel *ch, struct pub *p)
+{
+    uncache(r, ch);
+    int answer = ring_prepend(&ch->ring, p, &r->limits.ring);
+    cache(r, ch);
+    evict(r, ch);
+    return answer == 0;
 }
 
 /* Whoever waits for what the ring is about to drop is served first. */

@@ -2,11 +2,10 @@
 
 #include "base64.h"
 #include "core/json.h"
+#include "signature.h"
 
 #include <errno.h>
 #include <math.h>
-#include <openssl/crypto.h>
-#include <openssl/hmac.h>
 #include <stdlib.h>
 
 #define HEADER_MAX 1024 /* bytes of a token's header, encoded */
@@ -15,10 +14,11 @@
 /* A token taken apart. Nothing in it is true before its signature was checked with the key of
  * the tenant it names. */
 struct token {
-    struct bytes signed_part; /* header.payload, as it came */
-    struct bytes signature;   /* encoded */
-    const EVP_MD *digest;     /* what `alg` chose */
-    struct buf payload;       /* decoded, checked to be a JSON object */
+    struct bytes text;               /* all of it, as it came */
+    struct bytes signed_part;        /* header.payload */
+    struct bytes signature;          /* encoded */
+    const struct signature_alg *alg; /* NULL: none that we know */
+    struct buf payload;              /* decoded, checked to be a JSON object */
 };
 
 /* The claims that are used, as slices of the payload; texts are decoded where they are
@@ -75,7 +75,7 @@ uint32_t auth_ttl(int64_t expire_at, int64_t now)
 
 /* ---- the token's form */
 
-static const EVP_MD *read_digest(struct bytes header)
+static const struct signature_alg *read_alg(struct bytes header)
 {
     struct bytes alg = json_member(header, "alg");
     /* crit: extensions that must be understood; b64, zip: another payload than the one that
@@ -83,11 +83,9 @@ static const EVP_MD *read_digest(struct bytes header)
     if (json_member(header, "crit").n || json_member(header, "b64").n ||
         json_member(header, "zip").n)
         return NULL;
-    if (bytes_is(alg, "\"HS256\""))
-        return EVP_sha256();
-    if (bytes_is(alg, "\"HS384\""))
-        return EVP_sha384();
-    return bytes_is(alg, "\"HS512\"") ? EVP_sha512() : NULL;
+    if (json_type(alg) != JSON_STRING)
+        return NULL;
+    return signature_alg(bytes_of(alg.p + 1, alg.n - 2));
 }
 
 static int decode_object(struct bytes part, struct buf *into)
@@ -117,29 +115,22 @@ static int token_split(struct token *t, struct bytes text)
     header = next_part(&rest);
     payload = next_part(&rest);
     t->signature = rest;
+    t->text = text;
     t->signed_part = bytes_of(text.p, header.n + 1 + payload.n);
     if (header.n > HEADER_MAX || rest.n == 0)
         return -EBADMSG;
     buf_init(&decoded);
-    t->digest = decode_object(header, &decoded) == 0 ? read_digest(buf_bytes(&decoded)) : NULL;
+    t->alg = decode_object(header, &decoded) == 0 ? read_alg(buf_bytes(&decoded)) : NULL;
     buf_fini(&decoded);
-    return t->digest ? decode_object(payload, &t->payload) : -EBADMSG;
+    return t->alg ? decode_object(payload, &t->payload) : -EBADMSG;
 }
 
-/* By libcrypto and in constant time. librhonabwy, which signs in the tests, compares signatures
- * with strcmp and inflates a payload whose header says so. */
-static bool token_is_signed(const struct token *t, struct bytes key)
+static bool token_is_signed(const struct token *t, const struct signature_keys *keys)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned n = 0;
     struct buf given;
-    if (key.n == 0)
-        return false;
     buf_init(&given);
     bool ok = base64url_decode(t->signature, &given) == 0 &&
-              HMAC(t->digest, key.p, (int)key.n, (const unsigned char *)t->signed_part.p,
-                   t->signed_part.n, digest, &n) &&
-              given.n == n && CRYPTO_memcmp(given.p, digest, n) == 0;
+              signature_is_right(keys, t->alg, t->signed_part, buf_bytes(&given));
     buf_fini(&given);
     return ok;
 }
@@ -264,6 +255,7 @@ static int fill(struct auth *ret, struct bytes tenant, const struct claims *c)
 
 struct asker {
     const struct config *config;
+    struct token_cache *cache;
     struct bytes tenant;  /* of the path, or of the connection; empty: default */
     bool tenant_is_fixed; /* the claim may not name another */
     const struct config_channel *channel; /* subscription tokens; else NULL */
@@ -274,6 +266,22 @@ struct asker {
 static const struct config_tenant *asked_tenant(const struct asker *a)
 {
     return config_tenant(a->config, a->tenant.n ? a->tenant : BYTES(CONFIG_DEFAULT_TENANT));
+}
+
+/* A signature that any gateway of the cell has found right is not checked again. */
+static bool is_signed(const struct asker *a, const struct token *t, const struct claims *c,
+                      const struct signature_keys *keys, int64_t now)
+{
+    struct bytes print = signature_print(keys, t->alg);
+    if (print.n == 0)
+        return false;
+    struct token_name name = token_name(a->cache, print, t->text);
+    if (token_cache_has(a->cache, &name, now))
+        return true;
+    if (!token_is_signed(t, keys))
+        return false;
+    token_cache_put(a->cache, &name, c->has_exp ? c->exp : 0, now);
+    return true;
 }
 
 static enum auth_answer judge_bearer(const struct asker *a, const struct config_tenant *tenant,
@@ -305,7 +313,7 @@ static enum auth_answer judge(const struct asker *a, const struct token *t, int6
     bool follow = c->has_tenant && !a->tenant_is_fixed;
     const struct config_tenant *tenant =
         follow ? config_tenant(a->config, c->tenant) : asked_tenant(a);
-    if (!tenant || !token_is_signed(t, tenant->options.token_hmac_secret_key))
+    if (!tenant || !is_signed(a, t, c, tenant->keys, now))
         return AUTH_INVALID;
     enum auth_answer answer = judge_dates(c, now);
     if (answer == AUTH_OK)
@@ -342,28 +350,28 @@ static enum auth_answer enter_without_token(const struct asker *a, struct auth *
     return AUTH_OK;
 }
 
-enum auth_answer auth_connect(const struct config *config, struct bytes path_tenant,
+enum auth_answer auth_connect(const struct config *config, struct token_cache *cache, struct bytes path_tenant,
                               struct bytes token, int64_t now, struct auth *ret)
 {
-    struct asker a = {.config = config, .tenant = path_tenant};
+    struct asker a = {.config = config, .cache = cache, .tenant = path_tenant};
     return token.n ? check(&a, token, now, ret) : enter_without_token(&a, ret);
 }
 
-enum auth_answer auth_refresh(const struct config *config, struct bytes tenant,
+enum auth_answer auth_refresh(const struct config *config, struct token_cache *cache, struct bytes tenant,
                               struct bytes user, struct bytes token, int64_t now,
                               struct auth *ret)
 {
     struct asker a = {
-        .config = config, .tenant = tenant, .tenant_is_fixed = true, .user = &user};
+        .config = config, .cache = cache, .tenant = tenant, .tenant_is_fixed = true, .user = &user};
     return token.n ? check(&a, token, now, ret) : AUTH_NO_CREDENTIALS;
 }
 
-enum auth_answer auth_subscribe(const struct config *config,
+enum auth_answer auth_subscribe(const struct config *config, struct token_cache *cache,
                                 const struct config_channel *channel, struct bytes user,
                                 struct bytes client, struct bytes token, int64_t now,
                                 struct auth *ret)
 {
-    struct asker a = {.config = config,
+    struct asker a = {.config = config, .cache = cache,
                       .tenant = channel->tenant->name,
                       .tenant_is_fixed = true,
                       .channel = channel,

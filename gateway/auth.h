@@ -1,6 +1,6 @@
-/* Connection and subscription tokens: JSON Web Tokens signed with HMAC by the tenant's
- * token_hmac_secret_key (protocol.md 12). HS256, HS384 and HS512 and nothing else: what the
- * header of a token says only chooses among these.
+/* Connection and subscription tokens: JSON Web Tokens signed by a key of the tenant
+ * (protocol.md 12; signature.h), remembered once their signature was found right
+ * (token_cache.h).
  *
  * A token is worth what its key is worth: the tenant is settled first (claim `tenant`, else the
  * connection's path, else `default`), and the signature must be by that tenant's key, so a
@@ -13,6 +13,7 @@
 #define GATEWAY_AUTH_H
 
 #include "config.h"
+#include "token_cache.h"
 
 #define AUTH_TOKEN_MAX 32768       /* bytes; a longer one is invalid */
 #define AUTH_TTL_MAX (365 * 86400) /* s; protocol.md 3 */
@@ -53,16 +54,16 @@ void auth_fini(struct auth *a);
  * anonymous, if the tenant has allow_anonymous_connect_without_token. On anything but AUTH_OK
  * `ret` is untouched.
  * -> AUTH_OK, EXPIRED, OVER, INVALID, WRONG_KIND, NO_CREDENTIALS, ELSEWHERE */
-enum auth_answer auth_connect(const struct config *config, struct bytes path_tenant,
+enum auth_answer auth_connect(const struct config *config, struct token_cache *cache, struct bytes path_tenant,
                               struct bytes token, int64_t now, struct auth *ret);
 /* For refresh on a connection of that tenant (name) and user. -> as above without
  * NO_CREDENTIALS, or MISMATCH */
-enum auth_answer auth_refresh(const struct config *config, struct bytes tenant,
+enum auth_answer auth_refresh(const struct config *config, struct token_cache *cache, struct bytes tenant,
                               struct bytes user, struct bytes token, int64_t now,
                               struct auth *ret);
 /* For subscribe and sub_refresh. user, client: the connection's. -> AUTH_OK, EXPIRED, OVER,
  * INVALID, WRONG_KIND, MISMATCH */
-enum auth_answer auth_subscribe(const struct config *config,
+enum auth_answer auth_subscribe(const struct config *config, struct token_cache *cache,
                                 const struct config_channel *channel, struct bytes user,
                                 struct bytes client, struct bytes token, int64_t now,
                                 struct auth *ret);

@@ -92,6 +92,23 @@ static void host(struct config_tenant *t, const struct config *c, struct texts c
     }
 }
 
+static void tenant_free(struct config_tenant *t)
+{
+    signature_keys_free(t->keys);
+    tenant_options_fini(&t->options);
+    free(t->cells);
+    free(t);
+}
+
+static int read_tenant_options(struct reader *r, struct config_tenant *t, json_t *given)
+{
+    struct tenant_options *o = &t->options;
+    int error = tenant_options_read(o, given, r->why);
+    return error < 0 ? error
+                     : signature_keys_new(o->token_hmac_secret_key, o->token_rsa_public_key, o->token_ecdsa_public_key,
+                                          &t->keys, r->why);
+}
+
 static int read_tenant(struct reader *r, json_t *from)
 {
     struct bytes name = text_member(from, "name");
@@ -109,9 +126,8 @@ static int read_tenant(struct reader *r, json_t *from)
     host(t, r->config, cells);
     texts_fini(&cells);
     size_t before = r->why->n;
-    if (tenant_options_read(&t->options, json_object_get(from, "options"), r->why) < 0) {
-        free(t->cells);
-        free(t);
+    if (read_tenant_options(r, t, json_object_get(from, "options")) < 0) {
+        tenant_free(t);
         buf_printf(r->why, " (tenant \"%.*s\")", BYTES_FMT(name));
         return -EBADMSG;
     }
@@ -290,9 +306,7 @@ struct config *config_unref(const struct config *c)
     map_for_each (key, &mine->api_keys, by_sha256)
         free(key);
     map_for_each (tenant, &mine->tenants, by_name) {
-        tenant_options_fini(&tenant->options);
-        free(tenant->cells);
-        free(tenant);
+        tenant_free(tenant);
     }
     map_for_each (cell, &mine->cells, by_name)
         free(cell);

@@ -15,6 +15,7 @@
 #include "core/buf.h"
 #include "core/bytes.h"
 #include "core/map.h"
+#include "signature.h"
 #include "wire/channel.h"
 #include "wire/messages.h"
 
@@ -59,6 +60,7 @@ struct config_tenant {
     const struct config_cell **cells; /* that host it, as far as the configuration tells their topics */
     size_t n_cells;
     struct tenant_options options;
+    struct signature_keys *keys; /* of the options' token keys */
 };
 
 struct config_namespace {

@@ -6,6 +6,7 @@
 #include "flow.h"
 #include "kafka_link.h"
 #include "summons.h"
+#include "tls.h"
 #include "ws.h"
 
 #include "core/clock.h"
@@ -114,6 +115,18 @@ static int config_came(struct gateway *g, struct bytes body)
     return 0;
 }
 
+static int tls_came(struct gateway *g, struct bytes body)
+{
+    struct ctl_tls m;
+    struct buf why = {0};
+    if (!g->tls || wire_get_ctl_tls(body, &m) < 0)
+        return -EBADMSG;
+    if (tls_take(g->tls, &m, &why) < 0)
+        log_error("tls_refused", "why=\"%.*s\" what was there stays", BYTES_FMT(buf_bytes(&why)));
+    buf_fini(&why);
+    return 0;
+}
+
 static int call_came(struct ctl_link *c, struct bytes body)
 {
     struct ctl_call m;
@@ -151,6 +164,8 @@ static int frame_came(struct ctl_link *c, uint8_t type, struct bytes body)
         return HEAR(ctl_canary, body, error_ = canary_asked(g, &m));
     case CTL_CALL:
         return call_came(c, body);
+    case CTL_TLS:
+        return tls_came(g, body);
     case CTL_RESULT:
         return HEAR(ctl_result, body, ops_result_came(g, &m));
     default:
@@ -211,7 +226,7 @@ static void on_accepts(struct ev_loop *loop, ev_io *w, int events)
         if (fd >= 0) {
             c->adopted++;
             c->g->metrics.sockets_adopted_total++;
-            ws_adopt(c->g->ws, fd);
+            ws_adopt(c->g->ws, fd, c->g->tls != NULL);
         } else if (errno == EAGAIN || errno == EINTR) {
             return;
         } else if (errno != EBADMSG) {

@@ -3,6 +3,7 @@
 #include "drain.h"
 #include "fan_link.h"
 #include "seq_link.h"
+#include "tls.h"
 
 #include "core/random.h"
 
@@ -35,6 +36,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     strangers_init(&g->strangers);
     lag_init(&g->lag, now_ns);
     admission_init(&g->admission, options, now_ns);
+    token_cache_init(&g->tokens, &g->metrics);
     g->ops = ops_new(g);
 }
 
@@ -47,6 +49,7 @@ void gateway_fini(struct gateway *g)
     map_fini(&g->channels);
     ops_free(g->ops);
     admission_fini(&g->admission);
+    token_cache_fini(&g->tokens);
     g->config = config_unref(g->config);
     buf_fini(&g->scratch);
     buf_fini(&g->outgoing);
@@ -64,6 +67,8 @@ bool gateway_ready(const struct gateway *g, const char **ret_why)
 {
     if (!g->config)
         return no(ret_why, "no configuration yet");
+    if (g->tls && !tls_is_ready(g->tls))
+        return no(ret_why, "no certificate yet");
     if (!fan_mapped(g->fan))
         return no(ret_why, "no partition map yet");
     if (g->drain)

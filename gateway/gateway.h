@@ -11,6 +11,7 @@
 #include "ops.h"
 #include "stranger.h"
 #include "tables.h"
+#include "token_cache.h"
 #include "trim.h"
 #include "wheel.h"
 
@@ -52,6 +53,7 @@ struct gateway {
     uint64_t gathers;         /* writes that were put together; numbers the one under way */
     struct buf outgoing;      /* the write under way; WS_HEAD bytes are free in front */
 
+    struct tls *tls;          /* NULL: clients speak plain HTTP */
     struct ws *ws;
     struct seq_links *seq;
     struct fan_links *fan;
@@ -59,6 +61,7 @@ struct gateway {
     struct ctl_link *ctl;     /* NULL without a supervisor */
     struct ops *ops;
     struct admission admission;
+    struct token_cache tokens;
     struct drain *drain;      /* NULL until it begins */
     struct gateway_loop *turns; /* watchers that open and end a turn; gateway_loop.c */
 };

@@ -10,6 +10,7 @@
 #include "seq_link.h"
 #include "slow.h"
 #include "sweep.h"
+#include "tls.h"
 #include "ws.h"
 
 #include "core/clock.h"
@@ -171,7 +172,7 @@ static void stop_loop(struct gateway_loop *l, struct ev_loop *loop)
 static void on_accepted(void *owner, int fd, const char *peer)
 {
     struct gateway *g = owner;
-    ws_adopt(g->ws, fd);
+    ws_adopt(g->ws, fd, false);
 }
 
 /* The supervisor's socket lives on when this process ends: whoever dials meanwhile waits for the next one. */
@@ -221,6 +222,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     g->fan = fan_links_new(g);
     g->seq = seq_links_new(g, g->options->sequencer);
     g->kafka = kafka_link_new(g);
+    g->tls = g->options->tls ? tls_new(&g->metrics) : NULL;
     g->ws = ws_new(g, &http_handlers);
     if (!g->ws) {
         buf_append_str(ret_error, "libwebsockets does not start; see the log");
@@ -229,6 +231,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     int error = listen_here(g, l, ret_error);
     if (error < 0)
         return error;
+    token_cache_map(&g->tokens, TOKENS_FD);
     g->ctl = ctl_link_new(g, listener_port(l->listener));
     log_info("started", "port=%d capacity=%u supervisor=%s", listener_port(l->listener), g->capacity,
              g->ctl ? "yes" : "no, so there will be no configuration");
@@ -243,6 +246,7 @@ void gateway_stop(struct gateway *g)
     g->ctl = NULL;
     listener_free(g->turns->listener);
     ws_free(g->ws);
+    tls_free(g->tls);
     seq_links_free(g->seq);
     kafka_link_free(g->kafka);
     fan_links_free(g->fan);

@@ -53,7 +53,7 @@ static void refuse(struct connection *c, uint32_t id, uint32_t error)
 static bool check(struct connection *c, uint32_t id, struct bytes token, struct auth *ret)
 {
     struct gateway *g = c->gateway;
-    enum auth_answer answer = auth_connect(g->config, connection_tenant(c), token, gateway_unix_s(g), ret);
+    enum auth_answer answer = auth_connect(g->config, &g->tokens, connection_tenant(c), token, gateway_unix_s(g), ret);
     struct auth_verdict verdict = auth_verdict(AUTH_CONNECT, answer);
     if (verdict.disconnect)
         connection_disconnect(c, verdict.disconnect, NULL);
@@ -118,7 +118,8 @@ void verb_refresh(struct connection *c, const struct command *m)
         return;
     }
     auth_init(&a);
-    enum auth_answer answer = auth_refresh(g->config, connection_tenant(c), connection_user(c), m->token, gateway_unix_s(g), &a);
+    enum auth_answer answer = auth_refresh(g->config, &g->tokens, connection_tenant(c), connection_user(c), m->token,
+                                           gateway_unix_s(g), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_REFRESH, answer);
     if (verdict.disconnect) {
         connection_disconnect(c, verdict.disconnect, NULL);

@@ -50,8 +50,8 @@ static uint32_t check(struct connection *c, const struct command *m, const struc
 static bool admit(struct connection *c, const struct command *m, const struct config_channel *ch, struct auth *a)
 {
     if (m->token.n) {
-        enum auth_answer answer = auth_subscribe(c->gateway->config, ch, connection_user(c), connection_client(c), m->token,
-                                                 gateway_unix_s(c->gateway), a);
+        enum auth_answer answer = auth_subscribe(c->gateway->config, &c->gateway->tokens, ch, connection_user(c),
+                                                 connection_client(c), m->token, gateway_unix_s(c->gateway), a);
         struct auth_verdict verdict = auth_verdict(AUTH_SUBSCRIBE, answer);
         if (verdict.disconnect)
             connection_disconnect(c, verdict.disconnect, NULL);
@@ -179,8 +179,8 @@ void verb_sub_refresh(struct connection *c, const struct command *m)
     }
     struct auth a;
     auth_init(&a);
-    enum auth_answer answer = auth_subscribe(c->gateway->config, &ch, connection_user(c), connection_client(c), m->token,
-                                             gateway_unix_s(c->gateway), &a);
+    enum auth_answer answer = auth_subscribe(c->gateway->config, &c->gateway->tokens, &ch, connection_user(c),
+                                             connection_client(c), m->token, gateway_unix_s(c->gateway), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_SUB_REFRESH, answer);
     if (verdict.disconnect) {
         connection_disconnect(c, verdict.disconnect, NULL);

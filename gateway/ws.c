@@ -16,6 +16,7 @@
 #define ARGUMENT_MAX 16384        /* bytes of one argument in a request's query; more than its headers may have */
 #define RETRY_AFTER_MAX 5         /* s; drawn, so that those who go by it do not come back together */
 #define MESSAGE_TOO_LARGE 1009    /* RFC 6455 7.4.1 */
+#define NOT_TLS "this port speaks TLS: https:// or wss://\n"
 
 _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame's head");
 
@@ -48,6 +49,7 @@ struct ws_socket {
     char *close_reason;
     uint16_t close_code;           /* 0: not closing */
     bool leaving;                  /* the peer has sent a Close frame */
+    bool tls;                      /* it has to speak TLS */
 };
 
 /* ---- requests */
@@ -244,6 +246,14 @@ static void abandon(struct ws_socket *s)
     s->exchange = NULL;
 }
 
+/* libwebsockets goes on in the plain when the first byte is not TLS's. */
+static bool is_plain_by_mistake(struct ws_socket *s)
+{
+    bool plain = s->tls && !lws_is_ssl(s->wsi);
+    s->ws->g->metrics.tls_plain_total += plain;
+    return plain;
+}
+
 static int on_request(struct ws_socket *s)
 {
     struct lws *wsi = s->wsi;
@@ -251,6 +261,10 @@ static int on_request(struct ws_socket *s)
     uint64_t n = 0;
     abandon(s);
     s->exchange = exchange_read(s);
+    if (is_plain_by_mistake(s)) {
+        answer_text(s, 400, NOT_TLS);
+        return 0;
+    }
     if (!lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI)) {
         hand_over(s);
         return 0;
@@ -319,6 +333,8 @@ static int on_upgrade(struct ws_socket *s, const char *to)
 {
     const char *why = "";
     abandon(s);
+    if (is_plain_by_mistake(s))
+        return refuse(s, 400, NOT_TLS);
     if (strcasecmp(to, "websocket") != 0)
         return refuse(s, 400, "only upgrades to websocket\n");
     struct exchange *x = exchange_read(s);
@@ -488,7 +504,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-void ws_adopt(struct ws *w, int fd)
+void ws_adopt(struct ws *w, int fd, bool tls)
 {
     if (w->g->n_sockets >= w->g->sockets_max && !strangers_cut_longest(w->g)) {
         w->g->metrics.sockets_dropped_total++;
@@ -498,7 +514,8 @@ void ws_adopt(struct ws *w, int fd)
     struct ws_socket *s = calloc(1, sizeof *s);
     assert(s);
     s->ws = w;
-    s->wsi = ws_context_adopt(&w->context, fd);
+    s->tls = tls;
+    s->wsi = ws_context_adopt(&w->context, fd, tls);
     if (!s->wsi) {
         free(s); /* the descriptor is closed */
         return;
@@ -523,7 +540,7 @@ struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers)
     w->g = g;
     w->handlers = *handlers;
     lws_set_log_level(LLL_ERR | LLL_WARN, say);
-    if (ws_context_init(&w->context, g->loop, on_event) == 0)
+    if (ws_context_init(&w->context, g->loop, g->tls, on_event) == 0)
         return w;
     log_error("libwebsockets_failed", "is libwebsockets-evlib-ev installed");
     free(w);

@@ -6,7 +6,7 @@
  * Writing is direct and whole messages; what a socket does not take at once libwebsockets keeps, and then there must be
  * no further ws_write until `writable`. Every client socket has TCP_NOTSENT_LOWAT, without which one that does not read
  * pins megabytes in the kernel. No timers of libwebsockets are used, they are a sorted list: deadlines are the
- * gateway's wheel. Nothing is freed inside a call into here; `closed` comes from the loop. */
+ * gateway's wheel. With TLS (tls.h) nothing of this is different. Nothing is freed inside a call into here; `closed` comes from the loop. */
 #ifndef GATEWAY_WS_H
 #define GATEWAY_WS_H
 
@@ -44,7 +44,7 @@ struct ws_handlers {
 /* -> NULL when libwebsockets could not start; it has said why in the log */
 struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers);
 void ws_free(struct ws *w); /* cuts what is still open; `closed` is called */
-void ws_adopt(struct ws *w, int fd); /* takes fd */
+void ws_adopt(struct ws *w, int fd, bool tls); /* takes fd; tls: it has to speak TLS */
 
 /* ---- a WebSocket */
 enum ws_written {

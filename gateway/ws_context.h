@@ -4,19 +4,23 @@
 #ifndef GATEWAY_WS_CONTEXT_H
 #define GATEWAY_WS_CONTEXT_H
 
+#include "tls.h"
+
 #include <ev.h>
 #include <libwebsockets.h>
 
 struct ws_context {
     struct lws_context *context;
-    struct lws_vhost *vhost; /* where sockets are adopted to */
+    struct lws_vhost *plain, *secure; /* where sockets are adopted to; secure NULL: no TLS */
+    lws_callback_function *callback;
+    struct tls *tls;
     struct lws_protocols protocols[2];
 };
 
-/* callback: of all connections. -> 0, or -EIO; libwebsockets has said why in its log. c stays where it is until fini. */
-int ws_context_init(struct ws_context *c, struct ev_loop *loop, lws_callback_function *callback);
+/* tls: NULL, none. callback: of all connections. -> 0, or -EIO; libwebsockets has said why in its log. c stays where it is until fini. */
+int ws_context_init(struct ws_context *c, struct ev_loop *loop, struct tls *tls, lws_callback_function *callback);
 void ws_context_fini(struct ws_context *c); /* cuts what is still open: the callback is called */
 /* Takes the descriptor of an accepted client. -> NULL when it could not, and the descriptor is closed */
-struct lws *ws_context_adopt(struct ws_context *c, int fd);
+struct lws *ws_context_adopt(struct ws_context *c, int fd, bool secure);
 
 #endif

@@ -89,7 +89,7 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
     char socket[128];
     struct command *c = calloc(1, sizeof *c);
     assert(c);
-    c->listen_fd = -1;
+    c->inherits = (struct inherits){-1, -1};
     c->path = strdup(bin_path);
     add_flag(c, "%s", roles[role].program);
     add_flag(c, "--cell=%s", o->cell);
@@ -101,6 +101,8 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
         add_flag(c, "--port=%u", (unsigned)o->slot_port_base + slot);
         add_flag(c, "--sequencer=%s", o->sequencer);
         add_flag(c, "--kafka=%s", o->kafka);
+        if (o->tls_cert[0])
+            add_flag(c, "--tls");
         add_given(c, o->gateway_option);
         return c;
     }

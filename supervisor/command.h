@@ -4,13 +4,14 @@
 
 #include "child.h"
 #include "options.h"
+#include "spawn.h"
 
 struct command {
     char *path;
     char **argv; /* NULL-ended */
     char **env;  /* NULL-ended */
     size_t n_argv, n_env;
-    int listen_fd; /* LISTEN_FD of the child, borrowed; -1: none */
+    struct inherits inherits; /* borrowed descriptors */
 };
 
 /* Where gateways find a worker. It has two such names and takes the other one when it is replaced while it still works. */

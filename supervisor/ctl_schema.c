@@ -3,6 +3,7 @@
 #include "run/option_help.h"
 #include "run/option_value.h"
 #include "wire/channel.h"
+#include "wire/public_key.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -290,6 +291,18 @@ static void check_ephemeral(struct check *c, const char *place, json_t *ns)
         fault(c, path(at, "%s.options.history_ttl", place), "an ephemeral namespace has no history; leave it out, or 0");
 }
 
+static void check_public_key(struct check *c, const char *place, json_t *tenant, const char *option, enum public_key_kind kind)
+{
+    char at[PATH_MAX_BYTES];
+    const json_t *pem = json_object_get(json_object_get(tenant, "options"), option);
+    const char *wrong = NULL;
+    if (!json_is_string(pem) || json_string_length(pem) == 0)
+        return;
+    EVP_PKEY_free(public_key_read(bytes_str(json_string_value(pem)), kind, &wrong));
+    if (wrong)
+        fault(c, path(at, "%s.options.%s", place, option), "%s", wrong);
+}
+
 /* ---- the parts of the file */
 
 static bool namespace_valid(struct bytes name)
@@ -373,6 +386,8 @@ static void check_tenant(struct check *c, json_t *tenants, size_t i)
         fault(c, at, "tenant \"cellcast\" is reserved");
     check_tenant_cells(c, at, tenant);
     check_options(c, at, tenant, tenant_options, COUNT(tenant_options));
+    check_public_key(c, at, tenant, "token_rsa_public_key", PUBLIC_KEY_RSA);
+    check_public_key(c, at, tenant, "token_ecdsa_public_key", PUBLIC_KEY_EC);
     namespaces = array_of(c, at, tenant, "namespaces");
     for (size_t k = 0; k < json_array_size(namespaces); k++)
         check_namespace(c, at, namespaces, k);

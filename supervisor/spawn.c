@@ -32,49 +32,35 @@ static void reset_signals(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* What a child inherits: descriptors of ours; -1: none */
-struct inherited {
-    int ctl, accept, listen;
+/* Of a child's sockets; fd -1: none. */
+struct place {
+    int fd, at;
 };
 
-/* Out of the way: each may lie where another one has to go. */
-static int lift(const char *path, int fd)
+/* All are first moved out of the way: each may lie where another one has to go. */
+static void put(const char *path, struct place *all, size_t n)
 {
-    int up = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD);
-    if (fd >= 0 && up < 0)
-        fail(path, "descriptors");
-    return up;
-}
-
-static void drop(int up, int at)
-{
-    if (up >= 0)
-        dup2(up, at);
-    else
-        close(at);
-}
-
-static void place(const char *path, struct inherited fds)
-{
-    int ctl = lift(path, fds.ctl), accept = lift(path, fds.accept), listen = lift(path, fds.listen);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (null < 0)
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0)
         fail(path, "descriptors");
-    dup2(null, STDIN_FILENO);
-    drop(ctl, CTL_FD);
-    drop(accept, ACCEPT_FD);
-    drop(listen, LISTEN_FD);
-    close_range(LISTEN_FD + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    for (size_t i = 0; i < n; i++)
+        if (all[i].fd >= 0 && (all[i].fd = fcntl(all[i].fd, F_DUPFD_CLOEXEC, FIRST_SPARE_FD)) < 0)
+            fail(path, "descriptors");
+    close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
+    for (size_t i = 0; i < n; i++)
+        if (all[i].fd >= 0)
+            dup2(all[i].fd, all[i].at);
 }
 
-static void become(const char *path, char *const argv[], char *const env[], struct inherited fds,
+static void become(const char *path, char *const argv[], char *const env[], int ctl, int accept, const struct inherits *more,
                    pid_t parent)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127); /* it died before that line */
     reset_signals();
-    place(path, fds);
+    struct place all[] = {{ctl, CTL_FD}, {accept, ACCEPT_FD}, {more->listen, LISTEN_FD}, {more->tokens, TOKENS_FD}};
+    put(path, all, sizeof all / sizeof *all);
     execve(path, argv, env);
     fail(path, "can't be executed");
 }
@@ -94,7 +80,7 @@ static void close_pair(int fds[2])
             close(fds[i]);
 }
 
-int spawn(const char *path, char *const argv[], char *const env[], bool with_accept, int listen_fd,
+int spawn(const char *path, char *const argv[], char *const env[], bool with_accept, const struct inherits *more,
           struct spawned *ret)
 {
     int ctl[2] = {-1, -1}, accept[2] = {-1, -1};
@@ -104,7 +90,7 @@ int spawn(const char *path, char *const argv[], char *const env[], bool with_acc
     pid_t parent = getpid();
     pid_t pid = error == 0 ? fork() : -1;
     if (pid == 0)
-        become(path, argv, env, (struct inherited){ctl[1], accept[1], listen_fd}, parent);
+        become(path, argv, env, ctl[1], accept[1], more, parent);
     if (pid < 0) {
         error = error ? error : -errno;
         close_pair(ctl);

@@ -1,6 +1,6 @@
 /* fork and exec of a child with its inherited sockets: CTL_FD a stream, ACCEPT_FD (gateways) a SOCK_SEQPACKET,
- * LISTEN_FD (gateways) the slot's own listener. All other descriptors are closed, standard input is /dev/null, and it
- * dies by SIGKILL with the supervisor. */
+ * LISTEN_FD and TOKENS_FD (gateways) what `more` says. All other descriptors are closed, standard input is /dev/null, and
+ * it dies by SIGKILL with the supervisor. */
 #ifndef SUPERVISOR_SPAWN_H
 #define SUPERVISOR_SPAWN_H
 
@@ -13,9 +13,15 @@ struct spawned {
     int accept_fd; /* -1 without with_accept */
 };
 
-/* listen_fd: borrowed; -1: none. A program that can't be executed is a process that says so on standard error and exits with 127.
+/* Borrowed descriptors that a child gets besides; -1: none. */
+struct inherits {
+    int listen; /* LISTEN_FD: the gateway slot's own listener */
+    int tokens; /* TOKENS_FD: memory of tokens */
+};
+
+/* A program that can't be executed is a process that says so on standard error and exits with 127.
  * -> 0, or -errno (EMFILE, EAGAIN, ENOMEM) */
-int spawn(const char *path, char *const argv[], char *const env[], bool with_accept, int listen_fd,
+int spawn(const char *path, char *const argv[], char *const env[], bool with_accept, const struct inherits *more,
           struct spawned *ret);
 
 #endif

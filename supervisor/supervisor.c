@@ -5,6 +5,7 @@
 #include "run/log.h"
 #include "run_dir.h"
 #include "status.h"
+#include "token_memory.h"
 #include "watch.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@ static struct command *on_command(void *owner, const struct child *c)
     struct command *command =
         command_new(&s->options, s->programs[c->role], c, s->topic, environ);
     if (c->role == ROLE_GATEWAY)
-        command->listen_fd = slot_port_open(&s->cell.ports, c->slot);
+        command->inherits = (struct inherits){slot_port_open(&s->cell.ports, c->slot), s->tokens_fd};
     return command;
 }
 
@@ -38,12 +39,22 @@ static void send_config(struct supervisor *s, struct child *c)
     buf_fini(&body);
 }
 
+static void tell_tls(struct supervisor *s, struct child *c)
+{
+    struct buf body = {0};
+    tls_put(&s->tls, &body);
+    child_send(c, CTL_TLS, buf_bytes(&body));
+    buf_fini(&body);
+}
+
 static void on_greeted(void *owner, struct child *c)
 {
     struct supervisor *s = owner;
     send_config(s, c);
     cell_greeted(&s->cell, c);
     canary_replan(&s->canary);
+    if (c->role == ROLE_GATEWAY && tls_is_on(&s->tls))
+        tell_tls(s, c);
     if (c->role == ROLE_GATEWAY)
         canary_greeted(&s->canary, c);
 }
@@ -209,8 +220,12 @@ static void say_ready(struct supervisor *s, int64_t now_ns)
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct supervisor *s = w->data;
+    struct child *c;
     int64_t now_ns = clock_mono_ns();
     watch_children(s, now_ns);
+    if (tls_tick(&s->tls, now_ns))
+        for cell_each_gateway (c, &s->cell)
+            tell_tls(s, c);
     canary_spare_replaced(&s->canary, now_ns);
     acceptor_tick(&s->acceptor, now_ns);
     say_ready(s, now_ns);
@@ -276,6 +291,9 @@ static int take_what_is_needed(struct supervisor *s, const char *self, struct bu
         error = find_programs(s, self, ret_error);
     if (error < 0)
         return error;
+    error = tls_init(&s->tls, &s->options, &s->metrics, s->started_ns, ret_error);
+    if (error < 0)
+        return error;
     s->lock_fd = run_dir_take(s->options.run_dir, ret_error);
     if (s->lock_fd < 0)
         return s->lock_fd;
@@ -287,7 +305,7 @@ static int take_what_is_needed(struct supervisor *s, const char *self, struct bu
 
 int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_error)
 {
-    s->lock_fd = -1;
+    s->lock_fd = s->tokens_fd = -1;
     s->started_ns = clock_mono_ns();
     process_init(&s->process, false, on_stop, on_hup, s);
     cell_init(&s->cell, s->process.loop, &s->options, &child_handlers, s);
@@ -300,6 +318,7 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
     int error = take_what_is_needed(s, self, ret_error);
     if (error < 0)
         return error;
+    s->tokens_fd = token_memory_new(s->options.token_memory);
     s->kafka = kafka_watch_new(s->options.kafka);
     canary_init(&s->canary, &s->cell, &s->config, s->kafka, &s->metrics);
     config_init(&s->config, s->process.loop, s->options.postgres, s->options.run_dir,
@@ -331,10 +350,13 @@ void supervisor_fini(struct supervisor *s)
     evacuation_fini(&s->evacuation);
     control_fini(&s->control);
     top_fini(&s->top);
+    tls_fini(&s->tls);
     cell_fini(&s->cell);
     for (int role = 0; role < ROLE_COUNT; role++)
         free(s->programs[role]);
     if (s->lock_fd >= 0)
         close(s->lock_fd);
+    if (s->tokens_fd >= 0)
+        close(s->tokens_fd);
     process_fini(&s->process);
 }

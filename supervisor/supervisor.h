@@ -16,6 +16,7 @@
 #include "roll.h"
 #include "run/admin.h"
 #include "run/process.h"
+#include "tls.h"
 #include "top.h"
 
 struct supervisor {
@@ -24,8 +25,10 @@ struct supervisor {
     struct supervisor_metrics metrics;
     char *programs[ROLE_COUNT]; /* paths */
     int lock_fd;                /* RUNDIR/supervisor.lock; -1: not held */
+    int tokens_fd;              /* token_memory.h; -1: none */
     struct cell cell;
     struct acceptor acceptor;
+    struct tls tls;
     struct control control;
     struct top top;
     struct config config;

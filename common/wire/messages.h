@@ -205,6 +205,7 @@ enum fan_type {
 #define CTL_FD 3
 #define ACCEPT_FD 4
 #define LISTEN_FD 5 /* gateway: its slot's own listening socket, which the supervisor keeps over restarts; or none */
+#define TOKENS_FD 6 /* gateway: memory for the tokens that any of them has checked, or none; gateway/token_cache.h */
 enum ctl_type {
     CTL_HELLO = 1,
     CTL_STATUS = 2,
@@ -218,6 +219,7 @@ enum ctl_type {
     CTL_ANSWER = 10,
     CTL_RESULT = 11,
     CTL_PACE = 12,
+    CTL_TLS = 16,
 };
 
 #define CTL_ACCEPTED_FIELDS(F)                                                                               \
@@ -284,6 +286,14 @@ enum ctl_type {
     F(u64, request, "")                                                                                      \
     F(u32, asked, "gateways that were asked")                                                                \
     F(str, answers, "list of ctl_answer; fewer than asked when one did not answer in 2 s")
+/* To gateways with --tls, after the hello and with every change. */
+#define TLS_TICKET_KEY_BYTES 80 /* name 16, HMAC-SHA-256 32, AES-256 32 */
+#define TLS_TICKET_KEYS_MAX 3
+#define CTL_TLS_FIELDS(F)                                                                                    \
+    F(str, chain, "PEM: certificate, then those between it and the root")                                    \
+    F(str, key, "PEM: its private key")                                                                      \
+    F(str, tickets, "keys of session tickets, one behind the other; the first one encrypts")                 \
+    F(u32, ticket_s, "life of a session")
 
 #define WIRE_MESSAGES(M)                                                                                     \
     M(publication, PUBLICATION_FIELDS)                                                                       \
@@ -332,7 +342,8 @@ enum ctl_type {
     M(ctl_call, CTL_CALL_FIELDS)                                                                             \
     M(ctl_answer, CTL_ANSWER_FIELDS)                                                                         \
     M(ctl_result, CTL_RESULT_FIELDS)                                                                         \
-    M(ctl_pace, CTL_PACE_FIELDS)
+    M(ctl_pace, CTL_PACE_FIELDS)                                                                             \
+    M(ctl_tls, CTL_TLS_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

@@ -19,7 +19,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
 
 static void on_accepted(void *owner, int fd, const char *peer)
 {
-    ws_context_adopt(owner, fd);
+    ws_context_adopt(owner, fd, false);
 }
 
 static void on_input(struct ev_loop *loop, ev_io *w, int events)
@@ -37,7 +37,7 @@ int main(void)
     struct ev_loop *loop = ev_default_loop(0);
     ev_io input;
     lws_set_log_level(LLL_ERR, NULL);
-    if (ws_context_init(&c, loop, on_event) < 0 ||
+    if (ws_context_init(&c, loop, NULL, on_event) < 0 ||
         listener_new(loop, "127.0.0.1:0", 1024, on_accepted, &c, &listener, &error) < 0)
         return 1;
     printf("%d\n", listener_port(listener));

@@ -1,24 +1,46 @@
 /* Tokens as strangers send them: the first byte chooses between a token as it stands (0), a
  * payload that is signed here, so that what follows the signature is reached (1), and the same
  * with a header that the input brings (2: header and payload parted by a NUL). What is accepted
- * must keep its promises. */
+ * must keep its promises, and is asked twice: the second time its signature may be remembered,
+ * which must not change the answer. */
 #include "auth.h"
 #include "base64.h"
 #include "core/json.h"
 #include "fuzz.h"
 
+#include <fcntl.h>
 #include <openssl/hmac.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define NOW 1700000000LL
 
 static struct config *config;
 static struct config_channel channel;
+static struct gateway_metrics metrics;
+static struct token_cache cache;
+
+/* Nobody has its private half. */
+#define PUBLIC_KEY                                                                              \
+    "-----BEGIN PUBLIC KEY-----\\n"                                                            \
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEGhF41Jdr4ioGObvhIPdyo6J2VfRZ\\n"                      \
+    "1qo2DNcB9lFdRAh1hhS8miw1IT1dDRQhp+VQEJxdi37OVOj/US6Ez5qLPA==\\n"                          \
+    "-----END PUBLIC KEY-----\\n"
+
+static void remember(void)
+{
+    int fd = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    token_cache_init(&cache, &metrics);
+    FUZZ_CHECK(ftruncate(fd, 4096) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
+    FUZZ_CHECK(token_cache_map(&cache, fd));
+    close(fd);
+}
 
 static void setup(void)
 {
     static const char json[] =
-        "{\"tenants\":[{\"name\":\"default\",\"options\":{\"token_hmac_secret_key\":\"secret\"}"
-        "},"
+        "{\"tenants\":[{\"name\":\"default\",\"options\":{\"token_hmac_secret_key\":\"secret\","
+        "\"token_ecdsa_public_key\":\"" PUBLIC_KEY "\"}},"
         "{\"name\":\"acme\",\"options\":{\"token_hmac_secret_key\":\"acme\"}}],"
         "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"},{\"tenant\":\"acme\",\"name\":"
         "\"\"}]}";
@@ -28,6 +50,7 @@ static void setup(void)
     FUZZ_CHECK(config_parse(bytes_str(json), 1, BYTES(""), &config, &why) == 0);
     FUZZ_CHECK(config_resolve(config, NULL, BYTES("$news"), &channel) == 0);
     buf_fini(&why);
+    remember();
 }
 
 static void append_url(struct buf *into, struct bytes data)
@@ -64,20 +87,27 @@ static void check_auth(enum auth_answer answer, const struct auth *a)
     FUZZ_CHECK(a->info.n == 0 || !memchr(a->info.p, '\n', a->info.n));
 }
 
-static void check(struct bytes token, bool may_be_good)
+static void ask(struct bytes token, enum auth_answer answers[3])
 {
     struct auth a;
-    enum auth_answer answers[3];
     auth_init(&a);
-    check_auth(answers[0] = auth_connect(config, BYTES(""), token, NOW, &a), &a);
+    check_auth(answers[0] = auth_connect(config, &cache, BYTES(""), token, NOW, &a), &a);
     auth_fini(&a);
-    check_auth(answers[1] = auth_refresh(config, BYTES("default"), BYTES("u"), token, NOW, &a),
+    check_auth(answers[1] = auth_refresh(config, &cache, BYTES("default"), BYTES("u"), token, NOW, &a),
                &a);
     auth_fini(&a);
     check_auth(answers[2] =
-                   auth_subscribe(config, &channel, BYTES("u"), BYTES("c"), token, NOW, &a),
+                   auth_subscribe(config, &cache, &channel, BYTES("u"), BYTES("c"), token, NOW, &a),
                &a);
     auth_fini(&a);
+}
+
+static void check(struct bytes token, bool may_be_good)
+{
+    enum auth_answer answers[3], again[3];
+    ask(token, answers);
+    ask(token, again);
+    FUZZ_CHECK(memcmp(answers, again, sizeof again) == 0);
     for (size_t i = 0; i < 3; i++)
         FUZZ_CHECK(may_be_good || answers[i] == AUTH_INVALID ||
                    answers[i] == AUTH_NO_CREDENTIALS);

@@ -154,6 +154,23 @@ START_TEST(neighbours_behind_the_ring_read_on_together)
 }
 END_TEST
 
+START_TEST(what_a_cold_ring_lacked_is_read_once_and_then_in_memory)
+{
+    begin();
+    for (int i = 0; i < 6; i++)
+        world_commit(&w, 0); /* Kafka's tail does not reach so far back */
+    world_subscribe(&w, 0, 0, false, 7, 4);
+    world_settle(&w);
+    ck_assert_uint_eq(view(0)->seq, 6);
+    world_subscribe(&w, 1, 0, false, 7, 1); /* lacks a little more */
+    ck_assert_uint_eq(w.n_questions, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(1)->seq, 6);
+    ck_assert_uint_eq(w.metrics.refills_total, 2);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(above_the_head_is_fine_when_postgresql_is_there_too)
 {
     begin();
@@ -337,7 +354,7 @@ UNIT_MAIN("fanout-worker/cursor", from_the_head_gets_what_comes_next,
           nobody_is_answered_before_the_partition_has_caught_up,
           resumes_from_the_ring_alone_where_it_reaches,
           what_the_ring_lacks_is_read_once_however_many_lack_it,
-          neighbours_behind_the_ring_read_on_together,
+          neighbours_behind_the_ring_read_on_together, what_a_cold_ring_lacked_is_read_once_and_then_in_memory,
           above_the_head_is_fine_when_postgresql_is_there_too,
           above_postgresqls_head_is_asked_again_before_it_is_112,
           an_earlier_epoch_is_112_at_the_head, a_later_epoch_is_believed_when_postgresql_has_it,

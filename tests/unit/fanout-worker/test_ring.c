@@ -21,6 +21,14 @@ static int append(struct ring *r, uint64_t seq, size_t bytes, const struct ring_
     return answer;
 }
 
+static int prepend(struct ring *r, uint64_t seq)
+{
+    struct pub *p = pub(seq, 1);
+    int answer = ring_prepend(r, p, &limits);
+    pub_unref(p);
+    return answer;
+}
+
 START_TEST(takes_what_comes_next_and_names_what_does_not)
 {
     struct ring r;
@@ -88,6 +96,24 @@ START_TEST(keeps_its_position_when_it_is_emptied)
 }
 END_TEST
 
+START_TEST(takes_what_lies_below_while_there_is_room)
+{
+    struct ring r;
+    ring_init(&r, 11);
+    for (uint64_t seq = 10; seq > 2; seq--) {
+        ck_assert_int_eq(prepend(&r, seq - 1), RING_GAP);
+        ck_assert_int_eq(prepend(&r, seq), 0);
+    }
+    ck_assert_int_eq(prepend(&r, 2), RING_FULL);
+    for (uint64_t seq = 3; seq <= 10; seq++)
+        ck_assert_uint_eq(ring_find(&r, seq)->seq, seq);
+    ck_assert_int_eq(append(&r, 11, 1, &limits), 0); /* the oldest goes, as ever */
+    ck_assert_ptr_null(ring_find(&r, 3));
+    ck_assert_uint_eq(ring_find(&r, 11)->seq, 11);
+    ring_fini(&r);
+}
+END_TEST
+
 START_TEST(shares_publications_by_reference)
 {
     struct ring r;
@@ -131,5 +157,5 @@ END_TEST
 
 UNIT_MAIN("fanout-worker/ring", takes_what_comes_next_and_names_what_does_not,
           finds_exactly_what_it_holds, drops_the_oldest_when_bytes_run_out_but_keeps_the_newest,
-          keeps_its_position_when_it_is_emptied, shares_publications_by_reference,
+          keeps_its_position_when_it_is_emptied, takes_what_lies_below_while_there_is_room, shares_publications_by_reference,
           a_body_is_a_fan_publication_that_ends_with_the_stamp)

@@ -2,14 +2,20 @@
 
 #include "unit.h"
 
+#include <fcntl.h>
 #include <rhonabwy.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #define NOW 1700000000LL
 
 static struct config *config;
+static struct gateway_metrics metrics;
+static struct token_cache cache;
 
 static void setup(void)
 {
+    token_cache_init(&cache, &metrics);
     struct buf why = {0};
     static const char json[] = "{\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],"
                                "\"options\":{\"token_hmac_secret_key\":\"secret\"}},"
@@ -24,6 +30,12 @@ static void setup(void)
                                "\"tenant\":\"acme\",\"name\":\"\"}]}";
     ck_assert_int_eq(config_parse(bytes_str(json), 1, BYTES("a"), &config, &why), 0);
     buf_fini(&why);
+}
+
+static void teardown(void)
+{
+    config_unref(config);
+    token_cache_fini(&cache);
 }
 
 /* Signed by another implementation than the one under test. The caller frees. */
@@ -56,7 +68,7 @@ static enum auth_answer connect_signed(const char *path, const char *payload, co
                                        struct auth *ret)
 {
     char *token = sign(payload, key);
-    enum auth_answer answer = auth_connect(config, bytes_str(path), bytes_str(token), NOW, ret);
+    enum auth_answer answer = auth_connect(config, &cache, bytes_str(path), bytes_str(token), NOW, ret);
     free(token);
     return answer;
 }
@@ -82,7 +94,7 @@ START_TEST(a_signed_token_says_who_its_bearer_is)
     ck_assert_bytes(a.info, "");
     ck_assert_int_eq(a.expire_at, 0);
     auth_fini(&a);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -94,7 +106,7 @@ START_TEST(three_hmac_algorithms_and_no_other)
     auth_init(&a);
     for (size_t i = 0; i < 3; i++) {
         char *token = sign_with("{\"sub\":\"u\"}", "secret", good[i], NULL, NULL);
-        ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
+        ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
         free(token);
     }
     static const char *const bad[] = {
@@ -107,11 +119,11 @@ START_TEST(three_hmac_algorithms_and_no_other)
         "W10.eyJzdWIiOiJ1In0.AAAA",                  /* header is no object */
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(auth_connect(config, BYTES(""), bytes_str(bad[i]), NOW, &a) ==
+        ck_assert_msg(auth_connect(config, &cache, BYTES(""), bytes_str(bad[i]), NOW, &a) ==
                           AUTH_INVALID,
                       "%s", bad[i]);
     auth_fini(&a);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -123,15 +135,15 @@ START_TEST(headers_that_change_the_meaning_are_refused)
     auth_init(&a);
     for (size_t i = 0; i < 3; i++) {
         char *token = sign_with("{\"sub\":\"u\"}", "secret", R_JWA_ALG_HS256, names[i], "DEF");
-        ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a),
+        ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a),
                          AUTH_INVALID);
         free(token);
     }
     char *named = sign_with("{\"sub\":\"u\"}", "secret", R_JWA_ALG_HS256, "kid", "1");
-    ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_str(named), NOW, &a), AUTH_OK);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(named), NOW, &a), AUTH_OK);
     free(named);
     auth_fini(&a);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -146,19 +158,19 @@ START_TEST(a_token_that_was_touched_is_worth_nothing)
         for (const char *put = "A.e_="; *put; put++) {
             token[i] = *put;
             if (*put != was)
-                ck_assert_msg(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a) ==
+                ck_assert_msg(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a) ==
                                   AUTH_INVALID,
                               "%s", token);
         }
         token[i] = was;
     }
     for (size_t n = 1; n < strlen(token); n++)
-        ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_of(token, n), NOW, &a),
+        ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_of(token, n), NOW, &a),
                          AUTH_INVALID);
-    ck_assert_int_eq(auth_connect(config, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
     free(token);
     auth_fini(&a);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -195,14 +207,14 @@ START_TEST(a_token_opens_the_tenant_of_its_key_and_no_other)
         char *token = cases[i].key[0] ? sign(cases[i].payload, cases[i].key)
                                       : strdup("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1In0.AAAA");
         enum auth_answer answer =
-            auth_connect(config, bytes_str(cases[i].path), bytes_str(token), NOW, &a);
+            auth_connect(config, &cache, bytes_str(cases[i].path), bytes_str(token), NOW, &a);
         ck_assert_msg(answer == cases[i].answer, "case %zu: %d", i, answer);
         if (cases[i].tenant)
             ck_assert_bytes(a.tenant, cases[i].tenant);
         free(token);
         auth_fini(&a);
     }
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -246,7 +258,7 @@ START_TEST(dates_are_judged_at_the_time_given)
         ck_assert_int_eq(a.expire_at, cases[i].expire_at);
         auth_fini(&a);
     }
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -271,7 +283,7 @@ START_TEST(claims_of_a_wrong_type_make_it_invalid)
         ck_assert_msg(connect_signed("", bad[i], "secret", &a) == AUTH_INVALID, "%s", bad[i]);
     ck_assert_ptr_null(a.memory.p);
     auth_fini(&a);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -288,7 +300,7 @@ START_TEST(info_comes_raw_or_as_base64)
         connect_signed("", "{\"info\":1,\"b64info\":\"eyJhIjoxfQ==\"}", "secret", &a), AUTH_OK);
     ck_assert_bytes(a.info, "{\"a\":1}");
     auth_fini(&a);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -309,7 +321,7 @@ START_TEST(server_side_subscriptions_are_seen)
         ck_assert(a.server_subs == cases[i].some);
         auth_fini(&a);
     }
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -318,16 +330,16 @@ START_TEST(without_a_token_the_tenant_decides)
     setup();
     struct auth a;
     auth_init(&a);
-    ck_assert_int_eq(auth_connect(config, BYTES(""), BYTES(""), NOW, &a), AUTH_NO_CREDENTIALS);
-    ck_assert_int_eq(auth_connect(config, BYTES("nobody"), BYTES(""), NOW, &a),
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), BYTES(""), NOW, &a), AUTH_NO_CREDENTIALS);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES("nobody"), BYTES(""), NOW, &a),
                      AUTH_NO_CREDENTIALS);
-    ck_assert_int_eq(auth_connect(config, BYTES("far"), BYTES(""), NOW, &a), AUTH_ELSEWHERE);
-    ck_assert_int_eq(auth_connect(config, BYTES("open"), BYTES(""), NOW, &a), AUTH_OK);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES("far"), BYTES(""), NOW, &a), AUTH_ELSEWHERE);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES("open"), BYTES(""), NOW, &a), AUTH_OK);
     ck_assert_bytes(a.tenant, "open");
     ck_assert_bytes(a.user, "");
     ck_assert_int_eq(a.expire_at, 0);
     auth_fini(&a);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -344,7 +356,7 @@ START_TEST(a_long_token_is_not_read)
     ck_assert_int_eq(connect_signed("", payload.p, "secret", &a), AUTH_INVALID);
     buf_fini(&payload);
     auth_fini(&a);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -369,16 +381,16 @@ START_TEST(a_refresh_is_for_the_same_user_of_the_same_tenant)
         auth_init(&a);
         char *token = sign(cases[i].payload, cases[i].key);
         enum auth_answer answer =
-            auth_refresh(config, BYTES("default"), BYTES("u"), bytes_str(token), NOW, &a);
+            auth_refresh(config, &cache, BYTES("default"), BYTES("u"), bytes_str(token), NOW, &a);
         ck_assert_msg(answer == cases[i].answer, "case %zu: %d", i, answer);
         free(token);
         auth_fini(&a);
     }
     struct auth a;
     auth_init(&a);
-    ck_assert_int_eq(auth_refresh(config, BYTES("default"), BYTES("u"), BYTES(""), NOW, &a),
+    ck_assert_int_eq(auth_refresh(config, &cache, BYTES("default"), BYTES("u"), BYTES(""), NOW, &a),
                      AUTH_NO_CREDENTIALS);
-    config_unref(config);
+    teardown();
 }
 END_TEST
 
@@ -417,13 +429,113 @@ START_TEST(a_subscription_token_is_for_one_channel_and_one_user)
         struct auth a;
         auth_init(&a);
         char *token = sign(cases[i].payload, cases[i].key);
-        enum auth_answer answer = auth_subscribe(config, &channel, bytes_str(cases[i].user),
+        enum auth_answer answer = auth_subscribe(config, &cache, &channel, bytes_str(cases[i].user),
                                                  BYTES("c1"), bytes_str(token), NOW, &a);
         ck_assert_msg(answer == cases[i].answer, "case %zu: %d", i, answer);
         free(token);
         auth_fini(&a);
     }
-    config_unref(config);
+    teardown();
+}
+END_TEST
+
+/* ---- remembered signatures */
+
+static void remember(void)
+{
+    int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    ck_assert_int_eq(ftruncate(fd, 65536), 0);
+    ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    ck_assert(token_cache_map(&cache, fd));
+    close(fd);
+    metrics = (struct gateway_metrics){0};
+}
+
+START_TEST(a_signature_is_checked_once)
+{
+    setup();
+    remember();
+    struct auth a;
+    struct config_channel channel;
+    auth_init(&a);
+    ck_assert_uint_eq(config_resolve(config, NULL, BYTES("$news"), &channel), 0);
+    char *token = sign("{\"sub\":\"u\"}", "secret");
+    char *sub = sign("{\"sub\":\"u\",\"channel\":\"$news\"}", "secret");
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
+        ck_assert_bytes(a.user, "u");
+        ck_assert_int_eq(auth_refresh(config, &cache, BYTES("default"), BYTES("u"), bytes_str(token), NOW, &a), AUTH_OK);
+        ck_assert_int_eq(auth_subscribe(config, &cache, &channel, BYTES("u"), BYTES("c"), bytes_str(sub), NOW, &a), AUTH_OK);
+    }
+    ck_assert_uint_eq(metrics.tokens_checked_total, 2);
+    ck_assert_uint_eq(metrics.tokens_remembered_total, 7);
+    free(token);
+    free(sub);
+    auth_fini(&a);
+    teardown();
+}
+END_TEST
+
+/* Everything but the signature is judged as if it came for the first time. */
+START_TEST(a_remembered_token_opens_nothing_more)
+{
+    setup();
+    remember();
+    struct auth a;
+    struct config_channel channel;
+    auth_init(&a);
+    ck_assert_uint_eq(config_resolve(config, NULL, BYTES("$news"), &channel), 0);
+    char *token = sign("{\"sub\":\"u\",\"exp\":1700000100}", "secret");
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES("acme"), bytes_str(token), NOW, &a), AUTH_INVALID);
+    ck_assert_int_eq(auth_refresh(config, &cache, BYTES("acme"), BYTES("u"), bytes_str(token), NOW, &a), AUTH_INVALID);
+    ck_assert_int_eq(auth_refresh(config, &cache, BYTES("default"), BYTES("v"), bytes_str(token), NOW, &a), AUTH_MISMATCH);
+    ck_assert_int_eq(auth_subscribe(config, &cache, &channel, BYTES("u"), BYTES("c"), bytes_str(token), NOW, &a),
+                     AUTH_WRONG_KIND);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW + 100, &a), AUTH_EXPIRED);
+    free(token);
+    auth_fini(&a);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_wrong_signature_is_not_remembered)
+{
+    setup();
+    remember();
+    struct auth a;
+    auth_init(&a);
+    char *token = sign("{\"sub\":\"u\"}", "acme-secret");
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_INVALID);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES("acme"), bytes_str(token), NOW, &a), AUTH_OK);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_INVALID);
+    ck_assert_uint_eq(metrics.tokens_remembered_total, 0);
+    free(token);
+    auth_fini(&a);
+    teardown();
+}
+END_TEST
+
+START_TEST(a_changed_key_revokes_at_once_what_is_remembered)
+{
+    setup();
+    remember();
+    struct auth a;
+    struct config *changed;
+    struct buf why = {0};
+    auth_init(&a);
+    char *token = sign("{\"sub\":\"u\"}", "secret");
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
+    static const char json[] = "{\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":"
+                               "{\"token_hmac_secret_key\":\"another\"}}]}";
+    ck_assert_int_eq(config_parse(bytes_str(json), 2, BYTES("a"), &changed, &why), 0);
+    ck_assert_int_eq(auth_connect(changed, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_INVALID);
+    config_unref(changed);
+    free(token);
+    buf_fini(&why);
+    auth_fini(&a);
+    teardown();
 }
 END_TEST
 
@@ -484,5 +596,6 @@ UNIT_MAIN("gateway/auth", a_signed_token_says_who_its_bearer_is,
           server_side_subscriptions_are_seen, without_a_token_the_tenant_decides,
           a_long_token_is_not_read, a_refresh_is_for_the_same_user_of_the_same_tenant,
           a_subscription_token_is_for_one_channel_and_one_user,
-          each_answer_has_the_protocols_consequence,
+          a_signature_is_checked_once, a_remembered_token_opens_nothing_more, a_wrong_signature_is_not_remembered,
+          a_changed_key_revokes_at_once_what_is_remembered, each_answer_has_the_protocols_consequence,
           the_time_to_live_is_at_least_a_second_and_at_most_a_year)

@@ -19,11 +19,24 @@ static const struct supervisor_options options = {
     .slot_port_base = 8100,
     .gateway_option = "write-max-bytes=4096\nquick",
     .worker_option = "",
+    .tls_cert = "",
 };
+
+static bool has_word(char **words, const char *wanted)
+{
+    while (*words && strcmp(*words, wanted) != 0)
+        words++;
+    return *words;
+}
+
+static struct command *command_of(const struct supervisor_options *o, enum child_role role, unsigned slot, char *const *env)
+{
+    return command_new(o, "/bin/x", &(struct child){.role = role, .slot = slot}, "cellcast.a", env);
+}
 
 static struct command *command(enum child_role role, unsigned slot, char *const *env)
 {
-    return command_new(&options, "/bin/x", &(struct child){.role = role, .slot = slot}, "cellcast.a", env);
+    return command_of(&options, role, slot, env);
 }
 
 static void ck_words(char **have, const char *const *want)
@@ -42,6 +55,20 @@ START_TEST(a_gateway_gets_its_flags_and_those_given_for_it_come_last)
     ck_words(c->argv, want);
     ck_assert_str_eq(c->path, "/bin/x");
     command_free(c);
+}
+END_TEST
+
+START_TEST(where_the_public_port_speaks_tls_a_gateway_knows_it)
+{
+    struct supervisor_options secure = options;
+    secure.tls_cert = "/etc/cert";
+    struct command *gateway = command_of(&secure, ROLE_GATEWAY, 1, (char *[]){NULL});
+    struct command *worker = command_of(&secure, ROLE_WORKER, 1, (char *[]){NULL});
+    ck_assert(has_word(gateway->argv, "--tls"));
+    ck_assert(!has_word(worker->argv, "--tls"));
+    ck_assert_int_eq(gateway->inherits.tokens, -1);
+    command_free(gateway);
+    command_free(worker);
 }
 END_TEST
 
@@ -142,7 +169,8 @@ START_TEST(programs_are_found_beside_us_or_in_the_build_tree_or_the_places_tried
 END_TEST
 
 UNIT_MAIN("supervisor/command", a_gateway_gets_its_flags_and_those_given_for_it_come_last,
-          a_worker_gets_the_topic_and_the_conninfo_where_nobody_can_read_it, a_worker_has_two_names_by_turns,
+          where_the_public_port_speaks_tls_a_gateway_knows_it, a_worker_gets_the_topic_and_the_conninfo_where_nobody_can_read_it,
+          a_worker_has_two_names_by_turns,
           our_own_variables_are_not_passed_on_and_all_others_are, a_flag_given_several_times_becomes_one,
           a_flag_that_is_not_there_or_lacks_its_value_is_left_to_the_parser,
           programs_are_found_beside_us_or_in_the_build_tree_or_the_places_tried_are_named)

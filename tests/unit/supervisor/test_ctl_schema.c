@@ -204,10 +204,20 @@ START_TEST(what_an_ephemeral_namespace_cannot_keep_is_refused)
 }
 END_TEST
 
+START_TEST(a_public_key_that_no_gateway_could_use_is_refused)
+{
+    ck_assert_int_eq(check_it(FILE_OF(CELL, TENANT(",\"options\":{\"token_rsa_public_key\":\"\"}"), "")), 0);
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"token_rsa_public_key\":\"secret\"}"), ""),
+             "tenants[0].options.token_rsa_public_key: an RSA public key in PEM (BEGIN PUBLIC KEY) is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"token_ecdsa_public_key\":\"secret\"}"), ""),
+             "tenants[0].options.token_ecdsa_public_key: an elliptic-curve public key in PEM (BEGIN PUBLIC KEY) is wanted");
+}
+END_TEST
+
 UNIT_MAIN("supervisor/ctl_schema", a_file_that_is_right_passes_with_its_keys_hashed,
           a_wrong_name_of_an_option_brings_the_nearest_one, a_value_of_the_wrong_kind_is_told_what_is_wanted,
           names_are_checked_for_form_repeats_and_what_they_point_to, keys_are_checked_for_tenant_repeats_and_form,
-          what_is_no_json_is_told_where,
+          what_is_no_json_is_told_where, a_public_key_that_no_gateway_could_use_is_refused,
           a_policy_for_slow_readers_that_breaks_a_promise_is_refused, what_an_ephemeral_namespace_cannot_keep_is_refused,
           a_file_replaces_everything_so_no_part_may_be_forgotten,
           all_faults_are_told_at_once_and_too_many_are_counted, members_of_the_wrong_type_everywhere_harm_nobody)

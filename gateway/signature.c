@@ -1,0 +1,174 @@
+#include "signature.h"
+
+#include "wire/public_key.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/crypto.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/hmac.h>
+#include <stdlib.h>
+
+#define DER_MAX 160 /* bytes; two numbers of P-521 as a SEQUENCE */
+
+enum family { FAMILY_HMAC, FAMILY_RSA, FAMILY_ECDSA, FAMILY_COUNT };
+
+struct signature_alg {
+    const char *name;
+    enum family family;
+    const EVP_MD *(*digest)(void);
+    int curve_bits; /* ECDSA: of the only curve that goes with it; RFC 7518 3.4 */
+};
+
+struct signature_keys {
+    struct bytes hmac; /* borrowed from the configuration */
+    EVP_PKEY *pkeys[FAMILY_COUNT];
+    unsigned char prints[FAMILY_COUNT][SIGNATURE_PRINT];
+    bool there[FAMILY_COUNT];
+};
+
+/* clang-format off */
+static const struct signature_alg algs[] = {
+    {"HS256", FAMILY_HMAC,  EVP_sha256, 0},
+    {"HS384", FAMILY_HMAC,  EVP_sha384, 0},
+    {"HS512", FAMILY_HMAC,  EVP_sha512, 0},
+    {"RS256", FAMILY_RSA,   EVP_sha256, 0},
+    {"RS384", FAMILY_RSA,   EVP_sha384, 0},
+    {"RS512", FAMILY_RSA,   EVP_sha512, 0},
+    {"ES256", FAMILY_ECDSA, EVP_sha256, 256},
+    {"ES384", FAMILY_ECDSA, EVP_sha384, 384},
+    {"ES512", FAMILY_ECDSA, EVP_sha512, 521},
+};
+/* clang-format on */
+
+const struct signature_alg *signature_alg(struct bytes name)
+{
+    for (size_t i = 0; i < sizeof algs / sizeof *algs; i++)
+        if (bytes_is(name, algs[i].name))
+            return &algs[i];
+    return NULL;
+}
+
+/* ---- keys */
+
+static void take_print(struct signature_keys *keys, enum family family, struct bytes key)
+{
+    struct buf text = {0};
+    buf_append_char(&text, (char)family);
+    buf_append_bytes(&text, key);
+    bool ok = EVP_Digest(text.p, text.n, keys->prints[family], NULL, EVP_sha256(), NULL);
+    assert(ok);
+    buf_fini(&text);
+    keys->there[family] = true;
+}
+
+static int take_public(struct signature_keys *keys, enum family family, struct bytes pem, struct buf *ret_why)
+{
+    bool rsa = family == FAMILY_RSA;
+    const char *wrong;
+    if (pem.n == 0)
+        return 0;
+    keys->pkeys[family] = public_key_read(pem, rsa ? PUBLIC_KEY_RSA : PUBLIC_KEY_EC, &wrong);
+    if (!keys->pkeys[family]) {
+        buf_printf(ret_why, "option %s: %s", rsa ? "token_rsa_public_key" : "token_ecdsa_public_key", wrong);
+        return -EBADMSG;
+    }
+    take_print(keys, family, pem);
+    return 0;
+}
+
+int signature_keys_new(struct bytes hmac, struct bytes rsa, struct bytes ecdsa, struct signature_keys **ret_keys,
+                       struct buf *ret_why)
+{
+    struct signature_keys *keys = calloc(1, sizeof *keys);
+    assert(keys);
+    keys->hmac = hmac;
+    if (hmac.n)
+        take_print(keys, FAMILY_HMAC, hmac);
+    int error = take_public(keys, FAMILY_RSA, rsa, ret_why);
+    if (error == 0)
+        error = take_public(keys, FAMILY_ECDSA, ecdsa, ret_why);
+    if (error < 0) {
+        signature_keys_free(keys);
+        return error;
+    }
+    *ret_keys = keys;
+    return 0;
+}
+
+void signature_keys_free(struct signature_keys *keys)
+{
+    if (!keys)
+        return;
+    for (int i = 0; i < FAMILY_COUNT; i++)
+        EVP_PKEY_free(keys->pkeys[i]);
+    free(keys);
+}
+
+struct bytes signature_print(const struct signature_keys *keys, const struct signature_alg *alg)
+{
+    return keys->there[alg->family] ? bytes_of(keys->prints[alg->family], SIGNATURE_PRINT) : bytes_of(NULL, 0);
+}
+
+/* ---- checking */
+
+/* By libcrypto and in constant time. librhonabwy, which signs in the tests, compares signatures with strcmp and
+ * inflates a payload whose header says so. */
+static bool hmac_is_right(struct bytes key, const EVP_MD *digest, struct bytes text, struct bytes signature)
+{
+    unsigned char right[EVP_MAX_MD_SIZE];
+    unsigned n = 0;
+    return HMAC(digest, key.p, (int)key.n, (const unsigned char *)text.p, text.n, right, &n) && signature.n == n &&
+           CRYPTO_memcmp(signature.p, right, n) == 0;
+}
+
+static bool public_is_right(EVP_PKEY *key, const EVP_MD *digest, struct bytes text, struct bytes signature)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    bool ok = ctx && EVP_DigestVerifyInit(ctx, NULL, digest, NULL, key) == 1 &&
+              EVP_DigestVerify(ctx, (const unsigned char *)signature.p, signature.n, (const unsigned char *)text.p,
+                               text.n) == 1;
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    return ok;
+}
+
+/* A token carries r and s as two numbers of the curve's size, libcrypto wants a SEQUENCE. -> its length, 0: refused */
+static size_t der_of(struct bytes signature, size_t coordinate, unsigned char *ret_der)
+{
+    if (signature.n != 2 * coordinate)
+        return 0;
+    const unsigned char *p = (const unsigned char *)signature.p;
+    ECDSA_SIG *both = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(p, (int)coordinate, NULL), *s = BN_bin2bn(p + coordinate, (int)coordinate, NULL);
+    assert(both && r && s);
+    ECDSA_SIG_set0(both, r, s);
+    int n = i2d_ECDSA_SIG(both, &ret_der);
+    ECDSA_SIG_free(both);
+    return n > 0 ? (size_t)n : 0;
+}
+
+static bool ecdsa_is_right(EVP_PKEY *key, const struct signature_alg *alg, struct bytes text, struct bytes signature)
+{
+    unsigned char der[DER_MAX];
+    if (EVP_PKEY_get_bits(key) != alg->curve_bits)
+        return false;
+    size_t n = der_of(signature, ((size_t)alg->curve_bits + 7) / 8, der);
+    return n && public_is_right(key, alg->digest(), text, bytes_of(der, n));
+}
+
+bool signature_is_right(const struct signature_keys *keys, const struct signature_alg *alg, struct bytes text,
+                        struct bytes signature)
+{
+    if (!keys->there[alg->family])
+        return false;
+    switch (alg->family) {
+    case FAMILY_HMAC:
+        return hmac_is_right(keys->hmac, alg->digest(), text, signature);
+    case FAMILY_RSA:
+        return public_is_right(keys->pkeys[FAMILY_RSA], alg->digest(), text, signature);
+    default:
+        return ecdsa_is_right(keys->pkeys[FAMILY_ECDSA], alg, text, signature);
+    }
+}

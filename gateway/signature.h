@@ -1,0 +1,29 @@
+/* Signatures of tokens: HS, RS and ES with 256, 384 and 512 bits (RFC 7518), and a tenant's keys for them. The algorithm
+ * that a token's header names only chooses among the keys that its tenant has, each of which serves one family: a token
+ * can't make an HMAC key of a public one. */
+#ifndef GATEWAY_SIGNATURE_H
+#define GATEWAY_SIGNATURE_H
+
+#include "core/buf.h"
+
+#define SIGNATURE_PRINT 32 /* bytes of a key's print */
+
+struct signature_alg; /* a row of the table */
+struct signature_keys;
+
+/* name: `alg` of a token's header, without quotes. -> NULL: none of these */
+const struct signature_alg *signature_alg(struct bytes name);
+
+/* hmac: the key itself; rsa, ecdsa: public keys as PEM. Each may be empty: tokens of its family are refused.
+ * -> 0, or -EBADMSG with the reason in ret_why */
+int signature_keys_new(struct bytes hmac, struct bytes rsa, struct bytes ecdsa, struct signature_keys **ret_keys,
+                       struct buf *ret_why);
+void signature_keys_free(struct signature_keys *keys);
+
+/* What only this key has: SIGNATURE_PRINT bytes, borrowed. -> empty when there is no key for the algorithm */
+struct bytes signature_print(const struct signature_keys *keys, const struct signature_alg *alg);
+/* signature: as bytes. Without a key for the algorithm it is wrong. */
+bool signature_is_right(const struct signature_keys *keys, const struct signature_alg *alg, struct bytes text,
+                        struct bytes signature);
+
+#endif
