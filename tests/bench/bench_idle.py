@@ -1,0 +1,174 @@
+"""as many idle subscribed connections as asked for (--connections=1000000), over gateways of 18,000: memory of each, kernel and peer"""
+
+import argparse
+import json
+import sys
+import time
+
+from compare import generate
+from cpu import cpu_s
+from idle import anonymous_bytes
+from kernel_memory import Kernel, meminfo
+from peers import Centrifuge
+from stack import Stack
+
+GATEWAY_HOLDS = 18200  # of the 20,000 files that a process may have open here
+ROOM_EACH, ROOM_LEFT = 13_500, 3 << 30  # bytes: of a connection, both ends and all processes; for the rest of the machine
+OPENING = 2000  # connections on their way at once: no more than the kernel keeps (tcp_max_syn_backlog)
+SETTLE_S = 14  # gateways give back what a peak has left over within 10 s
+MOST = {"process_bytes_per_connection": 1945 + 1024, "process_bytes_per_subscription": 96}  # issue 5: bare libwebsockets and 1 KB
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="tests/bench/run idle")
+    for name, default in (("connections", 100_000), ("connect-rate", 8000), ("idle", 30), ("ping", 120), ("few", 10_000), ("more", 10)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    o = parser.parse_args()
+    fit = (meminfo()["MemAvailable"] - ROOM_LEFT) // ROOM_EACH
+    if o.connections > fit:
+        parser.error(f"--connections={o.connections}: in the memory that is free now, {max(fit, 0)} fit")
+    return o
+
+
+class Cell:
+    """The real stack; its cell is started anew, with as many gateways as are wanted."""
+
+    name = "cellcast"
+
+    def __init__(self, ping):
+        self.stack, self.ping = Stack(gateways=1, workers=2, ports=300), ping
+
+    def start(self):
+        self.stack.start_without_cell()
+
+    def stop(self):
+        self.stack.stop()
+
+    def fresh(self, connections):
+        if "cell" in self.stack.kept:
+            self.stack.end("cell", seconds=60)
+        self.stack.gateways = -(-connections // GATEWAY_HOLDS)
+        self.stack.start_cell(f"--gateway-option=ping-interval={self.ping}s")
+        self.stack.wait_ready(120)
+
+    def pids(self):
+        """-> {group: [pid]}; `server` are those that hold connections"""
+        of = lambda role: [p["pid"] for p in self.stack.status()["processes"] if p["role"] == role]
+        return {"server": of("gateway"), "worker": of("worker"), "supervisor": [self.stack.pid("cell")]}
+
+    def port(self):
+        return self.stack.port
+
+
+class Peer:
+    """Centrifugo's engine."""
+
+    def __init__(self, server):
+        self.server, self.name, self.running = server, server.name, False
+
+    def start(self):
+        pass
+
+    def stop(self):
+        if self.running:
+            self.server.process.terminate()
+            self.server.process.wait(60)
+
+    def fresh(self, connections):
+        self.stop()
+        self.server.start()
+        self.running = True
+
+    def pids(self):
+        return {"server": [self.server.process.pid]}
+
+    def port(self):
+        return self.server.port
+
+
+class Groups:
+    """CPU time and memory of a server's processes, by group."""
+
+    def __init__(self, pids):
+        self.pids = pids
+
+    def cpu(self):
+        return {name: sum(map(cpu_s, pids)) for name, pids in self.pids.items()}
+
+    def memory(self):
+        return {name: sum(map(anonymous_bytes, pids)) for name, pids in self.pids.items()}
+
+
+def less(now, before):
+    return {name: now[name] - before[name] for name in now}
+
+
+class Watch:
+    """Beside the generator: everybody is subscribed when it begins."""
+
+    def __init__(self, server, o):
+        self.groups, self.o = Groups(server.pids()), o
+        self.before, self.kernel, self.cpu = self.groups.memory(), Kernel(), self.groups.cpu()
+
+    def __call__(self):
+        joined = self.groups.cpu()
+        self.join_cpu = less(joined, self.cpu)
+        time.sleep(SETTLE_S)
+        self.memory, self.added = less(self.groups.memory(), self.before), self.kernel.added()
+        at, rest = time.monotonic(), self.groups.cpu()
+        time.sleep(self.o.idle)
+        self.idle_cpu = {name: used / (time.monotonic() - at) for name, used in less(self.groups.cpu(), rest).items()}
+
+
+def hold(server, connections, subscriptions, o):
+    """-> the row of that many idle connections on a fresh server"""
+    server.fresh(connections)
+    processes = -(-connections // GATEWAY_HOLDS)
+    watch = Watch(server, o)
+    report = generate(watch, server=f"127.0.0.1:{server.port()}", channel="quiet:idle-", connections=connections, channels=subscriptions,
+                      subscriptions=subscriptions, processes=processes, connect_rate=o.connect_rate,
+                      opening_max=max(4, OPENING // processes), subscribe_timeout="120s", messages=0, stay=f"{SETTLE_S + o.idle + 5}s")
+    each = lambda of: {name: round(value / connections) for name, value in of.items()}
+    us = lambda of, digits: {name: round(value / connections * 1e6, digits) for name, value in of.items()}
+    big = {name: size for name, size in watch.added["caches"].items() if size / connections >= 32}
+    row = {"server": server.name, "connections": connections, "subscriptions": subscriptions, "server_processes": len(watch.groups.pids["server"]),
+           "join_s": report["join_s"], "bytes_before": watch.before, "bytes_per_connection": each(watch.memory),
+           "kernel_bytes_per_connection": round(watch.added["kernel"] / connections),
+           "data_in_sockets_per_connection": round(watch.added["sockets"] / connections), "kernel_caches_per_connection": each(big),
+           "handshake_cpu_us": us(watch.join_cpu, 1), "idle_cpu_us_per_connection_s": us(watch.idle_cpu, 3),
+           "lost": report["connections"]["lost"], "turned_away": report["connections"]["turned_away"], "ok": report["ok"], "failures": report["failures"]}
+    print(json.dumps(row), file=sys.stderr, flush=True)
+    return row
+
+
+def run(server, sizes, o):
+    """sizes: (connections, subscriptions) of each row"""
+    try:
+        server.start()
+        return [hold(server, *size, o) for size in sizes]
+    finally:
+        server.stop()
+
+
+def per_subscription(one, several):
+    more = several["subscriptions"] - one["subscriptions"]
+    return round((several["bytes_per_connection"]["server"] - one["bytes_per_connection"]["server"]) / more)
+
+
+def main():
+    o = arguments()
+    few = [(o.few, 1), (o.few, 1 + o.more)]
+    peers = [run(Peer(peer), few, o) for peer in Centrifuge.if_there()]
+    ours = run(Cell(o.ping), [*few, (o.connections, 1)], o)
+    most = ours[-1]
+    row = {"connections": most["connections"] if most["ok"] else 0, "process_bytes_per_connection": most["bytes_per_connection"]["server"],
+           "kernel_bytes_per_connection": most["kernel_bytes_per_connection"], "process_bytes_per_subscription": per_subscription(*ours[:2])}
+    for rows in peers:
+        row.update(peer_bytes_per_connection=rows[0]["bytes_per_connection"]["server"], peer_bytes_per_subscription=per_subscription(*rows))
+    failed = [name for name, limit in MOST.items() if row[name] > limit] + [r["server"] for r in sum(peers, ours) if not r["ok"]]
+    print(json.dumps({"bench": "idle", "options": vars(o), **row, "rows": sum(peers, ours), "most": MOST, "failed": failed, "holds": not failed}))
+    return 0 if not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
