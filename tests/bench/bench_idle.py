@@ -12,7 +12,6 @@ from kernel_memory import Kernel, meminfo
 from peers import Centrifuge
 from stack import Stack
 
-GATEWAY_HOLDS = 18200  # of the 20,000 files that a process may have open here
 ROOM_EACH, ROOM_LEFT = 13_500, 3 << 30  # bytes: of a connection, both ends and all processes; for the rest of the machine
 OPENING = 2000  # connections on their way at once: no more than the kernel keeps (tcp_max_syn_backlog)
 SETTLE_S = 14  # gateways give back what a peak has left over within 10 s
@@ -21,8 +20,13 @@ MOST = {"process_bytes_per_connection": 1945 + 1024, "process_bytes_per_subscrip
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run idle")
-    for name, default in (("connections", 100_000), ("connect-rate", 8000), ("idle", 30), ("ping", 120), ("few", 10_000), ("more", 10)):
-        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--connections", type=int, default=100_000)
+    parser.add_argument("--each", type=int, default=18_200, help="connections of a gateway: a process may have 20,000 files open here")
+    parser.add_argument("--connect-rate", type=int, default=8000)
+    parser.add_argument("--ping", type=int, default=120, help="s between two pings")
+    parser.add_argument("--idle", type=int, default=30, help="s of nothing")
+    parser.add_argument("--few", type=int, default=10_000, help="connections of the other rows: of one gateway, and of the peer")
+    parser.add_argument("--more", type=int, default=10, help="further subscriptions of each in one of these rows")
     o = parser.parse_args()
     fit = (meminfo()["MemAvailable"] - ROOM_LEFT) // ROOM_EACH
     if o.connections > fit:
@@ -35,8 +39,8 @@ class Cell:
 
     name = "cellcast"
 
-    def __init__(self, ping):
-        self.stack, self.ping = Stack(gateways=1, workers=2, ports=300), ping
+    def __init__(self, o):
+        self.stack, self.o = Stack(gateways=1, workers=2, ports=300), o
 
     def start(self):
         self.stack.start_without_cell()
@@ -47,8 +51,8 @@ class Cell:
     def fresh(self, connections):
         if "cell" in self.stack.kept:
             self.stack.end("cell", seconds=60)
-        self.stack.gateways = -(-connections // GATEWAY_HOLDS)
-        self.stack.start_cell(f"--gateway-option=ping-interval={self.ping}s")
+        self.stack.gateways = -(-connections // self.o.each)
+        self.stack.start_cell(f"--gateway-option=ping-interval={self.o.ping}s")
         self.stack.wait_ready(120)
 
     def pids(self):
@@ -123,7 +127,7 @@ class Watch:
 def hold(server, connections, subscriptions, o):
     """-> the row of that many idle connections on a fresh server"""
     server.fresh(connections)
-    processes = -(-connections // GATEWAY_HOLDS)
+    processes = -(-connections // o.each)
     watch = Watch(server, o)
     report = generate(watch, server=f"127.0.0.1:{server.port()}", channel="quiet:idle-", connections=connections, channels=subscriptions,
                       subscriptions=subscriptions, processes=processes, connect_rate=o.connect_rate,
@@ -159,7 +163,7 @@ def main():
     o = arguments()
     few = [(o.few, 1), (o.few, 1 + o.more)]
     peers = [run(Peer(peer), few, o) for peer in Centrifuge.if_there()]
-    ours = run(Cell(o.ping), [*few, (o.connections, 1)], o)
+    ours = run(Cell(o), [*few, (o.connections, 1)], o)
     most = ours[-1]
     row = {"connections": most["connections"] if most["ok"] else 0, "process_bytes_per_connection": most["bytes_per_connection"]["server"],
            "kernel_bytes_per_connection": most["kernel_bytes_per_connection"], "process_bytes_per_subscription": per_subscription(*ours[:2])}

@@ -18,7 +18,7 @@ def kernel_bytes(fields):
 
 
 def cache_bytes():
-    """-> {cache of objects: bytes of its pages}; only root may look"""
+    """-> {cache of objects: bytes of its pages}"""
     caches = {}
     for line in Path("/proc/slabinfo").read_text().splitlines()[2:]:
         words = line.split()
@@ -32,10 +32,17 @@ def socket_bytes():
     return int(tcp[tcp.index("mem") + 1]) * PAGE
 
 
+def drop_unused():
+    """Entries of directories that nobody uses any more: whoever walks /proc/PID/fd, as agents do that watch a machine, leaves a
+    KB for each connection behind."""
+    Path("/proc/sys/vm/drop_caches").write_text("2")
+
+
 class Kernel:
-    """added() -> what has been added since it was made."""
+    """added() -> what has been added since it was made; root's alone."""
 
     def __init__(self):
+        drop_unused()
         self.all, self.caches, self.sockets = kernel_bytes(meminfo()), cache_bytes(), socket_bytes()
 
     def added(self):
