@@ -6,14 +6,14 @@ import sys
 import time
 
 from compare import generate
-from cpu import cpu_s
-from idle import anonymous_bytes
+from groups import Groups, cell_groups, less
 from kernel_memory import Kernel, meminfo
 from peers import Centrifuge
 from stack import Stack
 
 ROOM_EACH, ROOM_LEFT = 13_500, 3 << 30  # bytes: of a connection, both ends and all processes; for the rest of the machine
 OPENING = 2000  # connections on their way at once: no more than the kernel keeps (tcp_max_syn_backlog)
+NOISE = 32  # bytes a connection: a cache that grew less has grown for other reasons
 SETTLE_S = 14  # gateways give back what a peak has left over within 10 s
 MOST = {"process_bytes_per_connection": 1945 + 1024, "process_bytes_per_subscription": 96}  # issue 5: bare libwebsockets and 1 KB
 
@@ -55,10 +55,8 @@ class Cell:
         self.stack.start_cell(f"--gateway-option=ping-interval={self.o.ping}s")
         self.stack.wait_ready(120)
 
-    def pids(self):
-        """-> {group: [pid]}; `server` are those that hold connections"""
-        of = lambda role: [p["pid"] for p in self.stack.status()["processes"] if p["role"] == role]
-        return {"server": of("gateway"), "worker": of("worker"), "supervisor": [self.stack.pid("cell")]}
+    def groups(self):
+        return cell_groups(self.stack)
 
     def port(self):
         return self.stack.port
@@ -83,70 +81,54 @@ class Peer:
         self.server.start()
         self.running = True
 
-    def pids(self):
-        return {"server": [self.server.process.pid]}
+    def groups(self):
+        return Groups({"server": [self.server.process.pid]})
 
     def port(self):
         return self.server.port
 
 
-class Groups:
-    """CPU time and memory of a server's processes, by group."""
-
-    def __init__(self, pids):
-        self.pids = pids
-
-    def cpu(self):
-        return {name: sum(map(cpu_s, pids)) for name, pids in self.pids.items()}
-
-    def memory(self):
-        return {name: sum(map(anonymous_bytes, pids)) for name, pids in self.pids.items()}
-
-
-def less(now, before):
-    return {name: now[name] - before[name] for name in now}
-
-
 class Watch:
     """Beside the generator: everybody is subscribed when it begins."""
 
-    def __init__(self, server, o):
-        self.groups, self.o = Groups(server.pids()), o
+    def __init__(self, server, idle_s):
+        self.groups, self.idle_s = server.groups(), idle_s
         self.before, self.kernel, self.cpu = self.groups.memory(), Kernel(), self.groups.cpu()
 
     def __call__(self):
-        joined = self.groups.cpu()
-        self.join_cpu = less(joined, self.cpu)
+        self.join_cpu = less(self.groups.cpu(), self.cpu)
         time.sleep(SETTLE_S)
         self.memory, self.added = less(self.groups.memory(), self.before), self.kernel.added()
         at, rest = time.monotonic(), self.groups.cpu()
-        time.sleep(self.o.idle)
+        time.sleep(self.idle_s)
         self.idle_cpu = {name: used / (time.monotonic() - at) for name, used in less(self.groups.cpu(), rest).items()}
 
+    def figures(self, connections):
+        each = lambda of: {name: round(value / connections) for name, value in of.items()}
+        us = lambda of: {name: round(value / connections * 1e6, 3) for name, value in of.items()}
+        return {"bytes_per_connection": each(self.memory), "kernel_bytes_per_connection": round(self.added["kernel"] / connections),
+                "data_in_sockets_per_connection": round(self.added["sockets"] / connections),
+                "kernel_caches_per_connection": {name: size for name, size in each(self.added["caches"]).items() if size >= NOISE},
+                "handshake_cpu_us": us(self.join_cpu), "idle_cpu_us_per_s": us(self.idle_cpu)}
 
-def hold(server, connections, subscriptions, o):
+
+def hold(server, connections, subscriptions, idle_s, o):
     """-> the row of that many idle connections on a fresh server"""
     server.fresh(connections)
     processes = -(-connections // o.each)
-    watch = Watch(server, o)
+    watch = Watch(server, idle_s)
     report = generate(watch, server=f"127.0.0.1:{server.port()}", channel="quiet:idle-", connections=connections, channels=subscriptions,
-                      subscriptions=subscriptions, processes=processes, connect_rate=o.connect_rate,
-                      opening_max=max(4, OPENING // processes), subscribe_timeout="120s", messages=0, stay=f"{SETTLE_S + o.idle + 5}s")
-    each = lambda of: {name: round(value / connections) for name, value in of.items()}
-    us = lambda of, digits: {name: round(value / connections * 1e6, digits) for name, value in of.items()}
-    big = {name: size for name, size in watch.added["caches"].items() if size / connections >= 32}
+                      subscriptions=subscriptions, processes=processes, connect_rate=o.connect_rate, opening_max=max(4, OPENING // processes),
+                      subscribe_timeout="120s", messages=0, stay=f"{SETTLE_S + idle_s + 5}s")
     row = {"server": server.name, "connections": connections, "subscriptions": subscriptions, "server_processes": len(watch.groups.pids["server"]),
-           "join_s": report["join_s"], "bytes_before": watch.before, "bytes_per_connection": each(watch.memory),
-           "kernel_bytes_per_connection": round(watch.added["kernel"] / connections),
-           "data_in_sockets_per_connection": round(watch.added["sockets"] / connections), "kernel_caches_per_connection": each(big),
-           "handshake_cpu_us": us(watch.join_cpu, 1), "idle_cpu_us_per_connection_s": us(watch.idle_cpu, 3),
-           "lost": report["connections"]["lost"], "turned_away": report["connections"]["turned_away"], "ok": report["ok"], "failures": report["failures"]}
+           "bytes_before": watch.before, **watch.figures(connections), "join_s": report["join_s"],
+           **{name: report["connections"][name] for name in ("lost", "turned_away")}, "ok": report["ok"], "failures": report["failures"]}
     print(json.dumps(row), file=sys.stderr, flush=True)
     return row
 
 
 def run(server, sizes, o):
-    """sizes: (connections, subscriptions) of each row"""
+    """sizes: (connections, subscriptions, seconds of nothing) of each row"""
     try:
         server.start()
         return [hold(server, *size, o) for size in sizes]
@@ -161,9 +143,9 @@ def per_subscription(one, several):
 
 def main():
     o = arguments()
-    few = [(o.few, 1), (o.few, 1 + o.more)]
+    few = [(o.few, 1, 1), (o.few, 1 + o.more, 1)]
     peers = [run(Peer(peer), few, o) for peer in Centrifuge.if_there()]
-    ours = run(Cell(o), [*few, (o.connections, 1)], o)
+    ours = run(Cell(o), [*few, (o.connections, 1, o.idle)], o)
     most = ours[-1]
     row = {"connections": most["connections"] if most["ok"] else 0, "process_bytes_per_connection": most["bytes_per_connection"]["server"],
            "kernel_bytes_per_connection": most["kernel_bytes_per_connection"], "process_bytes_per_subscription": per_subscription(*ours[:2])}
