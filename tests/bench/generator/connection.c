@@ -45,6 +45,7 @@ static void close_socket(struct connection *c)
     if (c->io.fd < 0)
         return;
     ev_io_stop(c->swarm->loop, &c->io);
+    c->paused = false;
     close(c->io.fd);
     ev_io_set(&c->io, -1, EV_READ);
     buf_fini(&c->rest);
@@ -99,6 +100,24 @@ void connection_error(struct connection *c)
 {
     c->swarm->report->errors++;
     connection_lost(c);
+}
+
+void connection_pause(struct connection *c)
+{
+    if (c->state != CONNECTION_SUBSCRIBED)
+        return;
+    c->paused = true;
+    ev_io_stop(c->swarm->loop, &c->io);
+}
+
+void connection_resume(struct connection *c)
+{
+    if (!c->paused)
+        return;
+    c->paused = false;
+    c->resumed_us = clock_real_us();
+    c->heard = ev_now(c->swarm->loop);
+    ev_io_start(c->swarm->loop, &c->io);
 }
 
 static void system_failed(struct connection *c, int error)
@@ -353,6 +372,8 @@ void connection_open(struct connection *c)
 static bool is_late(const struct connection *c, double now)
 {
     double silent = now - c->heard;
+    if (c->paused)
+        return false;
     if (c->state == CONNECTION_SUBSCRIBED)
         return c->ping_s && silent > c->ping_s + PING_DELAY_S;
     return is_on_its_way(c->state) && silent > ANSWER_S;

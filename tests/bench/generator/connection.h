@@ -39,12 +39,14 @@ struct connection {
     struct buf rest;         /* the beginning of a frame, or of the upgrade's answer */
     double heard;            /* loop time of the last byte, or of the last move */
     uint64_t joined_us;      /* since 1970, when all was subscribed */
+    uint64_t resumed_us;     /* since 1970, when it last read again after a pause; 0: never paused */
     int64_t lost_ns;         /* loop's monotonic clock; 0: never was */
     uint16_t ping_s;         /* the server's; 0: it sends none */
     uint16_t unanswered;     /* subscribes */
     uint16_t tries;          /* since it was subscribed last */
     uint8_t state;           /* enum connection_state */
     bool connected_once, subscribed_once, pong;
+    bool paused;             /* it does not read */
 };
 
 /* When a read came, µs since 1970. */
@@ -57,6 +59,8 @@ struct stamp {
 void connection_init(struct connection *c, struct swarm *s, uint64_t index, struct subscription *subscriptions);
 void connection_open(struct connection *c); /* its turn has come; only while WAITING */
 void connection_cut(struct connection *c);  /* as a network does it: no close frame; it comes back */
+void connection_pause(struct connection *c);  /* it reads nothing, whatever waits; only while SUBSCRIBED */
+void connection_resume(struct connection *c); /* what was published meanwhile is in no latency */
 /* Called each second: whoever waits for an answer, or a ping, too long is lost. now: loop time. */
 void connection_look(struct connection *c, double now);
 void connection_fini(struct connection *c);
