@@ -35,7 +35,7 @@ def measure(server, slow, o):
         found.update(grown=less(groups.memory(), before)["server"], sockets=socket_bytes() - sockets)
 
     report = server.run(beside=look, connections=o.connections, rate=o.rate, messages=o.messages, payload=o.payload, slow_percent=slow,
-                        may_lose=True, linger="20s")
+                        may_lose="true", linger="20s")
     readers = max(1, o.connections * slow // 100)
     row = {"server": server.name, "slow_percent": slow, "fast_p99_ms": report["latency_us"]["kernel"]["p99"] / 1000,
            "cpu_us": round(cost(report), 2), "server_bytes_per_slow_reader": found["grown"] // readers,
