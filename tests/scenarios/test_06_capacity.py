@@ -23,5 +23,9 @@ def test_cpu_is_that_of_deliveries_and_of_being_there():
 
 @pytest.mark.parametrize("subscribers, gateways", [(9_000, 1), (9_001, 2), (100_000, 12)])
 def test_enough_gateways_reach_the_last_subscriber_in_time(subscribers, gateways):
-    assert gateways_within(COSTS, subscribers, 100) == gateways
+    assert gateways_within(COSTS, subscribers, 100, margin=1) == gateways
     assert last_ms(COSTS, subscribers, gateways, gateways) <= 100
+
+
+def test_a_margin_asks_for_more():
+    assert gateways_within(COSTS, 9_000, 100) == 2
