@@ -16,5 +16,5 @@ class FloorOfOne(Floor):
 
 
 if __name__ == "__main__":
-    sys.exit(cpu_per_delivery("channels", 1.6, 0.8, floor=FloorOfOne, connections=10000, channels=10000, subscriptions=10, rate=500,
+    sys.exit(cpu_per_delivery("channels", 3.0, 0.8, floor=FloorOfOne, connections=10000, channels=10000, subscriptions=10, rate=500,
                               messages=5000))
