@@ -5,13 +5,12 @@ import json
 import sys
 from types import SimpleNamespace
 
-from bench_batch import ONE_BY_ONE
 from compare import Cellcast, Floor, figures
 from peers import Centrifuge
 
 WORKLOADS = {
     "fanout": SimpleNamespace(connections=10000, first=3, step=1.3, publishing={}),
-    "batch": SimpleNamespace(connections=500, first=250, step=1.5, publishing=ONE_BY_ONE),
+    "batch": SimpleNamespace(connections=500, first=250, step=1.5, publishing={"publishers": 32, "batch_max": 1}),  # so many wait for commits at once
 }
 
 

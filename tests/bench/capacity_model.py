@@ -25,7 +25,7 @@ def cpu_ms(costs, gateways, deliveries):
     return gateways * costs.idle_ms + deliveries * costs.delivery_us / 1000
 
 
-def gateways_within(costs, subscribers, within_ms, margin=1.3):
+def gateways_within(costs, subscribers, within_ms, margin=1.4):
     """Gateways, with a core each, that have reached the last subscriber of one channel in that time. margin: how far off the
     worst of what was measured is."""
     return math.ceil(margin * subscribers * costs.delivery_us / 1000 / (within_ms - costs.path_ms))
