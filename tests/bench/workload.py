@@ -14,13 +14,12 @@ def options(bench, **defaults):
     return parser.parse_args()
 
 
-def cpu_per_delivery(bench, floor_most, peer_most, publishing=None, **defaults):
-    """publishing: flags of the generator's publishers. Prints the result -> exit code: 0 when both ratios hold (the peer's only where
+def cpu_per_delivery(bench, floor_most, peer_most, publishing=None, floor=Floor, **defaults):
+    """defaults: options, which are flags of the generator; publishing: further ones; floor: whose sends are compared with. Prints the result -> exit code: 0 when both ratios hold (the peer's only where
     there is the peer) and every run was well."""
     o = options(bench, gateways=3, rounds=3, payload=200, **defaults)
-    servers = [Cellcast(o.gateways), Floor(o.gateways), *Centrifuge.if_there()]
-    runs = alternate(servers, o.rounds, connections=o.connections, rate=o.rate, messages=o.messages, payload=o.payload,
-                     **(publishing or {}))
+    servers = [Cellcast(o.gateways), floor(o.gateways), *Centrifuge.if_there()]
+    runs = alternate(servers, o.rounds, **{name: getattr(o, name) for name in (*defaults, "payload")}, **(publishing or {}))
     cost = lambda run: run["server_us"]
     floor, peer = ratio(runs, "cellcast", "floor", cost), ratio(runs, "cellcast", "centrifuge", cost)
     holds = well(runs) and floor <= floor_most and (peer is None or peer <= peer_most)

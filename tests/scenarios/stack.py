@@ -94,7 +94,8 @@ def wait_until(check, seconds=20, what="condition", every=0.05):
 
 
 class Stack:
-    def __init__(self, gateways=3, workers=2, cell="a", kafka_profile="test", sequencers=1):
+    def __init__(self, gateways=3, workers=2, cell="a", kafka_profile="test", sequencers=1, ports=40):
+        """ports: 11 and as many as there will ever be gateways."""
         self.sequencers = sequencers
         self.kafka_profile = kafka_profile
         self.gateways, self.workers, self.cell = gateways, workers, cell
@@ -105,7 +106,7 @@ class Stack:
         self.run = self.home / "run"
         self.log.mkdir()
         self.run.mkdir()
-        base = free_ports(40)
+        base = free_ports(ports)
         (self.port, self.admin_port, self.sequencer_port, self.sequencer_admin, self.relay_admin, self.pg_port,
          self.kafka_port) = range(base, base + 7)  # Kafka's controller: base + 7
         self.standby_port, self.standby_admin = base + 8, base + 9

@@ -49,6 +49,7 @@ static void close_socket(struct connection *c)
     if (c->io.fd < 0)
         return;
     ev_io_stop(c->swarm->loop, &c->io);
+    c->paused = false;
     close(c->io.fd);
     ev_io_set(&c->io, -1, EV_READ);
     buf_fini(&c->rest);
@@ -114,6 +115,24 @@ void connection_error(struct connection *c)
 {
     c->swarm->report->errors++;
     connection_lost(c);
+}
+
+void connection_pause(struct connection *c)
+{
+    if (c->state != CONNECTION_SUBSCRIBED)
+        return;
+    c->paused = true;
+    ev_io_stop(c->swarm->loop, &c->io);
+}
+
+void connection_resume(struct connection *c)
+{
+    if (!c->paused)
+        return;
+    c->paused = false;
+    c->resumed_us = clock_real_us();
+    c->since = ev_now(c->swarm->loop);
+    ev_io_start(c->swarm->loop, &c->io);
 }
 
 static void system_failed(struct connection *c, int error)
@@ -417,6 +436,8 @@ static bool is_late(const struct connection *c, double now)
 {
     const struct sdk *sdk = &c->swarm->sdk;
     double waited = now - c->since;
+    if (c->paused)
+        return false;
     if (c->state == CONNECTION_SUBSCRIBED)
         return c->ping_s && waited > c->ping_s + PING_DELAY_S;
     if (c->state == CONNECTION_JOINING)

@@ -40,6 +40,7 @@ struct connection {
     struct buf rest;         /* the beginning of a frame, or of the upgrade's answer */
     double since;            /* loop time: of the last byte when SUBSCRIBED, else when what it waits for was asked for */
     uint64_t joined_us;      /* since 1970, when all was subscribed */
+    uint64_t resumed_us;     /* since 1970, when it last read again after a pause; 0: never paused */
     int64_t lost_ns;         /* loop's monotonic clock; 0: never was */
     uint16_t ping_s;         /* the server's; 0: it sends none */
     uint16_t unanswered;     /* subscribes */
@@ -47,6 +48,7 @@ struct connection {
     uint16_t refusals;       /* of its subscribes since then */
     uint8_t state;           /* enum connection_state */
     bool connected_once, subscribed_once, pong;
+    bool paused;             /* it does not read */
 };
 
 /* When a read came, µs since 1970. */
@@ -59,6 +61,8 @@ struct stamp {
 void connection_init(struct connection *c, struct swarm *s, uint64_t index, struct subscription *subscriptions);
 void connection_open(struct connection *c); /* its turn has come; only while WAITING */
 void connection_cut(struct connection *c);  /* as a network does it: no close frame; it comes back */
+void connection_pause(struct connection *c);  /* it reads nothing, whatever waits; only while SUBSCRIBED */
+void connection_resume(struct connection *c); /* what was published meanwhile is in no latency */
 /* Called four times a second: whoever waits for an answer, or a ping, too long is lost. now: loop time. */
 void connection_look(struct connection *c, double now);
 void connection_fini(struct connection *c);

@@ -36,10 +36,16 @@ static void judge(struct connection *c, struct subscription *s, const struct del
     }
 }
 
+/* It was published while its subscriber did not read. */
+static bool is_late(const struct connection *c, const struct delivery *d)
+{
+    return d->stamp_us < c->resumed_us;
+}
+
 static void time_it(struct connection *c, const struct delivery *d, const struct stamp *at)
 {
     struct report *r = c->swarm->report;
-    if (c->state != CONNECTION_SUBSCRIBED || d->stamp_us < c->joined_us) {
+    if (c->state != CONNECTION_SUBSCRIBED || d->stamp_us < c->joined_us || is_late(c, d)) {
         r->caught_up++;
         return;
     }
@@ -61,5 +67,7 @@ void delivery_take(struct connection *c, struct subscription *s, const struct de
     }
     judge(c, s, d);
     time_it(c, d, at);
-    arrivals_record(&swarm->arrivals[d->number], d->stamp_us, at->kernel_us, at->user_us);
+    bool late = is_late(c, d);
+    arrivals_record(&swarm->arrivals[d->number], d->stamp_us, late ? 0 : at->kernel_us,
+                    late ? 0 : at->user_us);
 }

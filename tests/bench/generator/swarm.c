@@ -85,6 +85,25 @@ static void cut_some(struct swarm *s)
         connection_cut(&s->connections[random_u64() % s->n]);
 }
 
+/* The slow ones stand spread over all, so that each server's process has its share. */
+static bool is_slow(const struct swarm *s, size_t i)
+{
+    return (i + 1) * s->n_slow / s->n > i * s->n_slow / s->n;
+}
+
+static void make_slow(struct swarm *s, bool slow)
+{
+    s->slow = slow;
+    for (size_t i = 0; i < s->n; i++) {
+        if (!is_slow(s, i))
+            continue;
+        if (slow)
+            connection_pause(&s->connections[i]);
+        else
+            connection_resume(&s->connections[i]);
+    }
+}
+
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct swarm *s = w->data;
@@ -92,6 +111,9 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     begin_some(s);
     if (phase == PHASE_PUBLISH && s->cut_rate > 0 && !board_all_published(s->board))
         cut_some(s);
+    bool slow = phase == PHASE_PUBLISH && !board_all_published(s->board);
+    if (s->n_slow && slow != s->slow)
+        make_slow(s, slow);
     if (phase == PHASE_END)
         ev_break(loop, EVBREAK_ALL);
 }
@@ -142,6 +164,7 @@ void swarm_run(const struct bench_options *options, const struct dialect *dialec
                         .report = &board->reports[number],
                         .arrivals = &board->arrivals[number * board->messages],
                         .n = n,
+                        .n_slow = n * (size_t)options->slow_percent / 100,
                         .rate = (double)options->connect_rate * share,
                         .cut_rate = (double)options->drop_rate * share};
     process_init(&process, true, stop, NULL, s);

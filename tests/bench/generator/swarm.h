@@ -30,6 +30,8 @@ struct swarm {
     size_t begun;     /* of these, in order */
     size_t opening;   /* neither waiting nor subscribed */
     char *room;       /* READ_MAX bytes for a read; nothing in it outlasts one */
+    size_t n_slow;    /* of these, that pause while messages are published */
+    bool slow;        /* they pause now */
     double rate;      /* connections begun per second */
     double cut_rate;  /* connections cut per second */
     double started, cut_since; /* loop time */

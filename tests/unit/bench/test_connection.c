@@ -137,6 +137,23 @@ START_TEST(one_that_is_lost_comes_back)
 }
 END_TEST
 
+START_TEST(one_that_pauses_reads_nothing_until_it_goes_on)
+{
+    begin();
+    say(UPGRADED, strlen(UPGRADED));
+    ck_becomes(connection.state == CONNECTION_SUBSCRIBED);
+    connection_pause(&connection);
+    say_frame(FRAME_TEXT, BYTES(PUSH));
+    for (int i = 0; i < 20; i++)
+        turn();
+    ck_assert_uint_eq(swarm.report->delivered, 0);
+    connection_resume(&connection);
+    ck_becomes(swarm.report->delivered == 1);
+    ck_assert_uint_eq(swarm.report->caught_up, 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_refused_upgrade_is_tried_again)
 {
     begin();
@@ -221,8 +238,8 @@ START_TEST(an_answer_or_a_ping_that_does_not_come_is_a_timeout)
 END_TEST
 
 UNIT_MAIN("bench/connection", a_frame_in_two_pieces_is_one_delivery,
-          one_that_is_lost_comes_back, a_refused_upgrade_is_tried_again,
-          of_a_storm_the_time_runs_from_the_first_loss,
+          one_that_is_lost_comes_back, one_that_pauses_reads_nothing_until_it_goes_on,
+          a_refused_upgrade_is_tried_again, of_a_storm_the_time_runs_from_the_first_loss,
           the_go_sdk_waits_a_second_for_tcp_and_upgrade_together,
           a_close_code_says_whether_to_come_back,
           an_answer_or_a_ping_that_does_not_come_is_a_timeout)

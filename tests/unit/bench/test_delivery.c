@@ -92,8 +92,24 @@ START_TEST(a_number_that_this_run_has_not_is_unreadable)
 }
 END_TEST
 
+START_TEST(what_came_while_it_did_not_read_is_in_no_latency)
+{
+    begin();
+    connection.resumed_us = 3000;
+    arrive(0, 3, 2000, true);
+    arrive(0, 8, 4000, true);
+    ck_assert_uint_eq(swarm.report->delivered, 2);
+    ck_assert_uint_eq(swarm.report->caught_up, 1);
+    ck_assert_uint_eq(swarm.report->kernel.count, 1);
+    ck_assert_uint_eq(swarm.arrivals[3].count, 1);
+    ck_assert_uint_eq(swarm.arrivals[3].last_kernel_us, 0);
+    ck_assert_uint_eq(swarm.arrivals[8].last_kernel_us, 4010);
+}
+END_TEST
+
 UNIT_MAIN("bench/delivery", a_subscription_is_found_by_the_number_in_its_channels_name,
           by_offset_or_by_number_it_is_checked,
           the_kernels_stamp_counts_for_the_last_frame_of_a_read,
           what_was_published_before_it_was_subscribed_is_in_no_latency,
+          what_came_while_it_did_not_read_is_in_no_latency,
           a_number_that_this_run_has_not_is_unreadable)
