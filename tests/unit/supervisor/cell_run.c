@@ -224,7 +224,7 @@ void hear_all(int fd, char *ret, size_t size)
 {
     struct buf all;
     buf_init(&all);
-    read_all(fd, 1500, &all);
+    read_all(fd, 10000, &all);
     close(fd);
     snprintf(ret, size, "%.*s", all.n ? (int)strcspn(all.p, "\n") : 0, all.n ? all.p : "");
     buf_fini(&all);

@@ -236,7 +236,7 @@ static void from(const char *header, size_t n, char text[64])
 START_TEST(a_source_above_its_rate_waits_and_another_one_does_not)
 {
     char text[64];
-    int all[4];
+    int all[4], heard = 0, closed = 0;
     setup();
     START("--proxy-from=127.0.0.0/8", "--source-rate=2", "--source-wait=900ms");
     wait_for_gateway();
@@ -251,8 +251,11 @@ START_TEST(a_source_above_its_rate_waits_and_another_one_does_not)
     ck_assert_str_eq(text, "10.1.2.8");
     for (int i = 0; i < 4; i++) {
         hear_all(all[i], text, sizeof text);
-        ck_assert_str_eq(text, i < 3 ? "10.1.2.7" : "");
+        heard += strcmp(text, "10.1.2.7") == 0;
+        closed += text[0] == 0;
     }
+    ck_assert_int_eq(heard, 3); /* the kernel says in which order they come */
+    ck_assert_int_eq(closed, 1);
     ck_assert_int_eq(metric("arrivals_held"), 0);
     ck_assert(logged(&r, "event=source_refused peer=10.1.2.7"));
     cell_run_end(&r);
