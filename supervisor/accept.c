@@ -65,11 +65,10 @@ static void look_again(struct acceptor *a, int64_t wait_ns)
     ev_timer_start(a->cell->loop, &a->again);
 }
 
-/* Tries one gateway after the other, the one with most headroom first. -> whether one took it */
-static bool place(struct acceptor *a, int fd, struct bytes body)
+/* Tries one gateway after the other, the one with most headroom, which is at, first. -> whether one took it */
+static bool place(struct acceptor *a, int at, int fd, struct bytes body)
 {
-    int at;
-    while ((at = pick(a)) >= 0) {
+    for (; at >= 0; at = pick(a)) {
         struct child *g = a->cell->crews[ROLE_GATEWAY].at[at];
         int error = pass(g, fd, body);
         if (error == 0) {
@@ -83,13 +82,13 @@ static bool place(struct acceptor *a, int fd, struct bytes body)
     return false;
 }
 
-static bool hand_over(struct acceptor *a, const struct arrival *one)
+static bool hand_over(struct acceptor *a, int at, const struct arrival *one)
 {
     char peer[SOURCE_TEXT_MAX];
     struct buf body = {0};
     source_text(one->source, peer);
     wire_put_ctl_accepted(&body, &(struct ctl_accepted){.peer = bytes_str(peer), .accepted_us = one->accepted_us});
-    bool taken = place(a, one->fd, buf_bytes(&body));
+    bool taken = place(a, at, one->fd, buf_bytes(&body));
     buf_fini(&body);
     return taken;
 }
@@ -147,7 +146,8 @@ static struct arrival *first_who_waits(struct acceptor *a)
 static void push(struct acceptor *a)
 {
     struct arrival *first;
-    while ((first = first_who_waits(a)) && pick(a) >= 0 && may_pass(a) && hand_over(a, first))
+    int at;
+    while ((first = first_who_waits(a)) && (at = pick(a)) >= 0 && may_pass(a) && hand_over(a, at, first))
         arrival_free(first);
     bool starved = pick(a) < 0;
     bool full = arrivals_full(&a->arrivals);
