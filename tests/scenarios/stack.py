@@ -15,7 +15,7 @@ import psycopg
 import requests
 
 REPO = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("CELLCAST_BUILD", REPO / "build"))
+BUILD = Path(os.environ.get("CELLCAST_BUILD", REPO / "build")).resolve()  # it is used from other folders, too
 KEY = "test-key"
 SECRET = "test-secret"
 
