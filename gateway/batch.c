@@ -8,6 +8,7 @@
 
 #define LOAD_BEGINS 0.5
 #define LOAD_FULL 0.75
+#define MS_PER_S 1000
 
 void batch_init(struct batch *b, int64_t now_ns)
 {
@@ -38,13 +39,30 @@ static uint32_t now_ms(const struct gateway *g)
     return (uint32_t)(g->now_ns / NS_PER_MS);
 }
 
-/* ms between two flushes of the channel */
-static uint32_t delay_of(const struct batch *b, const struct channel *c)
+/* 0 to 1 */
+static double share_of_load(double load)
 {
-    double share = (b->load - LOAD_BEGINS) / (LOAD_FULL - LOAD_BEGINS);
-    if (share <= 0 || c->ephemeral)
+    double share = (load - LOAD_BEGINS) / (LOAD_FULL - LOAD_BEGINS);
+    return share <= 0 ? 0 : share < 1 ? share : 1;
+}
+
+/* ms between two flushes of the channel, for its own sake */
+static uint32_t own_delay(struct channel *c, uint32_t now)
+{
+    pace_age(&c->pace, now);
+    if (c->pace.deliveries <= (float)BATCH_WRITES * PACE_S)
         return 0;
-    return (uint32_t)((share < 1 ? share : 1) * c->batch_ms);
+    return (uint32_t)((uint64_t)c->n_subs * MS_PER_S / BATCH_WRITES);
+}
+
+/* ms between two flushes of the channel */
+static uint32_t delay_of(const struct gateway *g, struct channel *c)
+{
+    uint32_t most = c->ephemeral ? 0 : c->batch_ms;
+    uint32_t own = most ? own_delay(c, now_ms(g)) : 0, loaded = (uint32_t)(share_of_load(g->batch.load) * most);
+    if (own > most)
+        own = most;
+    return own > loaded ? own : loaded;
 }
 
 /* Most wait equally long: its place is near the end. */
@@ -58,7 +76,7 @@ static void put_in_order(struct list *waiting, struct channel *c)
 
 bool batch_hold(struct gateway *g, struct channel *c)
 {
-    uint32_t delay = delay_of(&g->batch, c), quiet = now_ms(g) - c->due_ms;
+    uint32_t delay = delay_of(g, c), quiet = now_ms(g) - c->due_ms;
     if (quiet >= delay) {
         c->due_ms = now_ms(g);
         return false;
