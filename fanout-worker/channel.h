@@ -31,6 +31,7 @@ struct channel {
     struct list behind;       /* struct cursor::state_link, the one that waits longest first */
     uint32_t placed;          /* cursors that stand somewhere: neither waiting nor passing */
     uint32_t hash;            /* channel_place().partition_hash */
+    uint32_t partition;       /* or lane: index into struct routes::partitions */
     bool known;               /* epoch and ring.next are meant */
     uint64_t epoch;
     struct ring ring;

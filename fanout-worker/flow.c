@@ -125,21 +125,26 @@ static void listen_now(struct worker *w)
 
 int flow_map(struct worker *w, const struct ctl_map *m)
 {
-    if (m->partitions == 0 || m->partitions > PARTITIONS_MAX ||
-        m->owners.n != m->partitions * sizeof(uint32_t))
+    struct lanes lanes;
+    lanes_init(&lanes);
+    if (m->partitions == 0 || m->partitions > PARTITIONS_MAX || lanes_take(&lanes, m->lanes) < 0 ||
+        m->owners.n != (m->partitions + lanes.most) * sizeof(uint32_t)) {
+        lanes_fini(&lanes);
         return -EBADMSG;
-    bool *mine = calloc(m->partitions, sizeof *mine);
+    }
+    uint32_t n = m->partitions + lanes.most;
+    bool *mine = calloc(n, sizeof *mine);
     assert(mine);
     struct bytes owners = m->owners;
-    for (uint32_t i = 0, slot; i < m->partitions && wire_get_u32(&owners, &slot); i++)
+    for (uint32_t i = 0, slot; i < n && wire_get_u32(&owners, &slot); i++)
         mine[i] = slot == (uint32_t)w->options.slot;
     w->generation = m->generation;
-    routes_map(routes_now(w), m->generation, mine, m->partitions);
-    source_assign(w->source, mine, m->partitions);
+    routes_map(routes_now(w), m->generation, mine, m->partitions, &lanes);
+    source_assign(w->source, mine, n);
     presence_keep(&w->presence, is_mine, w);
     free(mine);
-    log_info("map_taken", "generation=%llu partitions=%u mine=%lld",
-             (unsigned long long)m->generation, m->partitions,
+    log_info("map_taken", "generation=%llu partitions=%u lanes=%u mine=%lld",
+             (unsigned long long)m->generation, m->partitions, n - m->partitions,
              (long long)w->metrics.partitions);
     routes_doubt(routes_now(w), -1);
     consider_caught_up(w, true);
@@ -274,7 +279,7 @@ void flow_ask_presence(struct worker *w, struct gateway_link *g,
                        const struct fan_ask_presence *m)
 {
     const struct partition *p =
-        routes_partition(&w->routes, channel_place(m->channel).partition_hash);
+        routes_partition(&w->routes, m->channel);
     struct fan_presence answer = {.request = m->request, .status = STATUS_AWAY};
     if (!p || !p->owned) {
         gateway_send_not_mine(g, m->channel);

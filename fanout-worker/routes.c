@@ -16,12 +16,18 @@ void routes_init(struct routes *r, const struct routes_ports *ports, void *owner
 {
     *r = (struct routes){.ports = ports, .owner = owner, .limits = *limits, .metrics = metrics};
     map_init(&r->channels);
+    lanes_init(&r->lanes);
     list_init(&r->cached);
     list_init(&r->dirty);
     list_init(&r->soon);
     list_init(&r->late);
     list_init(&r->swept);
     list_init(&r->busy);
+}
+
+static uint32_t partition_of(const struct routes *r, struct bytes name, uint32_t hash)
+{
+    return lanes_partition(&r->lanes, name, (struct channel_place){.partition_hash = hash}, r->hashed);
 }
 
 /* ---- channels and the memory of their rings */
@@ -37,6 +43,7 @@ static struct channel *find_or_new(struct routes *r, struct bytes name)
     if (ch)
         return ch;
     ch = channel_new(name, channel_place(name).partition_hash);
+    ch->partition = partition_of(r, name, ch->hash);
     map_insert(&r->channels, &ch->by_name, hash_bytes(name));
     r->metrics->channels++;
     return ch;
@@ -179,21 +186,21 @@ void channel_epoch(struct routes *r, struct channel *ch, uint64_t epoch, uint64_
 
 /* ---- partitions */
 
-const struct partition *routes_partition(const struct routes *r, uint32_t hash)
+const struct partition *routes_partition(const struct routes *r, struct bytes channel)
 {
-    return r->n_partitions ? &r->partitions[hash % r->n_partitions] : NULL;
+    uint32_t hash = channel_place(channel).partition_hash;
+    return r->hashed ? &r->partitions[partition_of(r, channel, hash)] : NULL;
 }
 
 bool routes_owns(const struct routes *r, struct bytes channel)
 {
-    const struct partition *p = routes_partition(r, channel_place(channel).partition_hash);
+    const struct partition *p = routes_partition(r, channel);
     return p && p->owned;
 }
 
-static bool owned(const struct routes *r, const struct channel *ch)
+static const struct partition *home(const struct routes *r, const struct channel *ch)
 {
-    const struct partition *p = routes_partition(r, ch->hash);
-    return p && p->owned;
+    return &r->partitions[ch->partition];
 }
 
 static void disown(struct routes *r, struct channel *ch)
@@ -206,22 +213,58 @@ static void disown(struct routes *r, struct channel *ch)
     drop(r, ch);
 }
 
-static void resize(struct routes *r, uint32_t n)
+static uint32_t size(const struct routes *r)
+{
+    return r->hashed + r->lanes.most;
+}
+
+static void begin_anew(struct routes *r)
 {
     struct channel *ch;
     map_for_each (ch, &r->channels, by_name)
         disown(r, ch);
-    free(r->partitions);
-    r->partitions = calloc(n ? n : 1, sizeof *r->partitions);
-    assert(r->partitions);
-    r->n_partitions = n;
+    for (uint32_t i = 0; i < size(r); i++)
+        r->partitions[i] = (struct partition){0};
 }
 
-void routes_map(struct routes *r, uint64_t generation, const bool *mine, uint32_t n)
+static void resize(struct routes *r, uint32_t n)
+{
+    uint32_t before = size(r);
+    r->partitions = realloc(r->partitions, n * sizeof *r->partitions);
+    assert(r->partitions);
+    for (uint32_t i = before; i < n; i++)
+        r->partitions[i] = (struct partition){0};
+}
+
+static void take_lanes(struct routes *r, struct lanes *lanes)
+{
+    lanes_fini(&r->lanes);
+    if (lanes)
+        r->lanes = *lanes;
+    else
+        lanes_init(&r->lanes);
+}
+
+/* What stays with this worker keeps its ring, in another lane too. */
+static void settle_channels(struct routes *r)
 {
     struct channel *ch;
-    if (n != r->n_partitions)
-        resize(r, n);
+    map_for_each (ch, &r->channels, by_name) {
+        ch->partition = partition_of(r, ch->name, ch->hash);
+        if (!home(r, ch)->owned)
+            disown(r, ch);
+    }
+}
+
+void routes_map(struct routes *r, uint64_t generation, const bool *mine, uint32_t hashed,
+                struct lanes *lanes)
+{
+    uint32_t n = hashed + (lanes ? lanes->most : 0);
+    if (hashed != r->hashed)
+        begin_anew(r);
+    resize(r, n);
+    r->hashed = hashed;
+    take_lanes(r, lanes);
     r->metrics->partitions = r->metrics->partitions_caught_up = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct partition *p = &r->partitions[i];
@@ -231,21 +274,19 @@ void routes_map(struct routes *r, uint64_t generation, const bool *mine, uint32_
         r->metrics->partitions += p->owned;
         r->metrics->partitions_caught_up += p->caught_up;
     }
-    map_for_each (ch, &r->channels, by_name)
-        if (!owned(r, ch))
-            disown(r, ch);
+    settle_channels(r);
 }
 
 void routes_caught_up(struct routes *r, uint32_t partition)
 {
     struct channel *ch;
-    if (partition >= r->n_partitions || !r->partitions[partition].owned ||
+    if (partition >= size(r) || !r->partitions[partition].owned ||
         r->partitions[partition].caught_up)
         return;
     r->partitions[partition].caught_up = true;
     r->metrics->partitions_caught_up++;
     map_for_each (ch, &r->channels, by_name)
-        if (ch->hash % r->n_partitions == partition)
+        if (ch->partition == partition)
             decide_all(r, ch);
     routes_doubt(r, (int32_t)partition);
 }
@@ -253,7 +294,7 @@ void routes_caught_up(struct routes *r, uint32_t partition)
 struct channel *routes_channel(struct routes *r, struct bytes channel)
 {
     struct channel *ch = find(r, channel);
-    if (!ch || !ch->known || !routes_partition(r, ch->hash)->caught_up)
+    if (!ch || !ch->known || !home(r, ch)->caught_up)
         return NULL;
     uncache(r, ch);
     cache(r, ch); /* used last */
@@ -357,7 +398,7 @@ int routes_ephemeral(struct routes *r, struct bytes channel, const struct pub *p
     struct cursor *c;
     if (!ch)
         return routes_owns(r, channel) ? 0 : ROUTES_NOT_MINE;
-    if (!routes_partition(r, ch->hash)->caught_up)
+    if (!home(r, ch)->caught_up)
         return 0;
     list_for_each (c, &ch->cursors, channel_link) {
         if (c->state != CURSOR_PASSING)
@@ -406,7 +447,7 @@ void routes_doubt(struct routes *r, int32_t partition)
 {
     struct channel *ch, *spare;
     list_for_each_safe (ch, spare, &r->swept, swept_link) {
-        if (partition >= 0 && ch->hash % r->n_partitions != (uint32_t)partition)
+        if (partition >= 0 && ch->partition != (uint32_t)partition)
             continue;
         ch->swept_ns = r->now_ns - r->limits.sweep_ns;
         list_remove(&ch->swept_link);
@@ -423,7 +464,7 @@ static void sweep(struct routes *r)
         ch->swept_ns = r->now_ns;
         list_remove(&ch->swept_link);
         list_append(&r->swept, &ch->swept_link);
-        if (!routes_partition(r, ch->hash)->caught_up)
+        if (!home(r, ch)->caught_up)
             continue;
         r->metrics->sweep_checked_total++;
         fill_ask_head(r, ch);
@@ -480,5 +521,6 @@ void routes_fini(struct routes *r)
         drop(r, ch);
     }
     map_fini(&r->channels);
+    lanes_fini(&r->lanes);
     free(r->partitions);
 }

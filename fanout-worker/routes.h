@@ -15,6 +15,7 @@
 #include "channel.h"
 #include "metrics.h"
 #include "page.h"
+#include "wire/lanes.h"
 
 #define STATUS_OK 0
 #define STATUS_AWAY 100          /* protocol.md 9.2: internal, temporary */
@@ -58,8 +59,9 @@ struct routes {
     struct routes_limits limits;
     struct worker_metrics *metrics;
     int64_t now_ns; /* loop clock; the owner sets it before each call */
-    struct partition *partitions;
-    uint32_t n_partitions;   /* 0: no map yet */
+    struct partition *partitions; /* hashed ones, then lanes */
+    uint32_t hashed;         /* partitions that channels are hashed over; 0: no map yet */
+    struct lanes lanes;
     struct map channels;     /* struct channel::by_name */
     struct list cached;      /* struct channel::cached_link, the ring used longest ago first */
     struct list dirty;       /* struct channel::dirty_link */
@@ -83,16 +85,18 @@ void routes_init(struct routes *r, const struct routes_ports *ports, void *owner
                  const struct routes_limits *limits, struct worker_metrics *metrics);
 void routes_fini(struct routes *r);
 
-/* owned: one per partition. Channels of partitions that went, and all when their number
- * changed, are dropped and their takers told not_mine; what is new has to catch up. */
-void routes_map(struct routes *r, uint64_t generation, const bool *owned, uint32_t partitions);
+/* owned: one per partition and lane; lanes: taken over, NULL: none. Channels of what went, and
+ * all when the number of hashed partitions changed, are dropped and their takers told not_mine;
+ * what is new has to catch up. */
+void routes_map(struct routes *r, uint64_t generation, const bool *owned, uint32_t hashed,
+                struct lanes *lanes);
 void routes_caught_up(struct routes *r, uint32_t partition);
 bool routes_owns(const struct routes *r, struct bytes channel);
 /* NULL when nothing is known, or its partition is not caught up: its ring and head may then
  * be old. */
 struct channel *routes_channel(struct routes *r, struct bytes channel);
 const struct partition *routes_partition(const struct routes *r,
-                                         uint32_t hash); /* NULL while there is no map */
+                                         struct bytes channel); /* NULL while there is no map */
 
 /* -> 0, or ROUTES_NOT_MINE. `subscribed` follows when the position is decided. A second one
  * of a taker on the channel replaces the first. */

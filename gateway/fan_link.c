@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "run/dial.h"
 #include "run/log.h"
+#include "wire/lanes.h"
 
 #include <assert.h>
 #include <endian.h>
@@ -30,25 +31,35 @@ struct fan_peer {
     bool kept; /* by the new map */
 };
 
+struct fan_map {
+    uint32_t partitions; /* that channels are hashed over; 0: no map yet */
+    struct lanes lanes;
+    struct fan_peer **owner; /* per partition and lane; NULL: nobody */
+};
+
 struct fan_links {
     struct gateway *g;
     struct list peers; /* struct fan_peer::link */
     uint64_t generation;
-    uint32_t partitions;     /* 0: no map yet */
-    struct fan_peer **owner; /* per partition; NULL: nobody */
+    struct fan_map map;
     ev_timer beat;
     struct wheel_timer astray; /* set while a worker disowned something */
 };
 
-static struct fan_peer *owner_of(const struct fan_links *f, struct channel_place place)
+static struct fan_peer *owner_of(const struct fan_map *m, struct bytes full, struct channel_place place)
 {
-    return f->partitions ? f->owner[place.partition_hash % f->partitions] : NULL;
+    return m->partitions ? m->owner[lanes_partition(&m->lanes, full, place, m->partitions)] : NULL;
+}
+
+static uint32_t map_size(const struct fan_map *m)
+{
+    return m->partitions + m->lanes.most;
 }
 
 /* -> the link of the channel's worker, or NULL while there is none */
-static struct link *link_of(const struct fan_links *f, struct channel_place place)
+static struct link *link_of(const struct fan_links *f, struct bytes full, struct channel_place place)
 {
-    struct fan_peer *p = owner_of(f, place);
+    struct fan_peer *p = owner_of(&f->map, full, place);
     return p && p->welcome ? dial_link(p->dial) : NULL;
 }
 
@@ -63,7 +74,7 @@ void fan_links_look(struct fan_links *f)
 
 void fan_subscribe(struct fan_links *f, struct channel *c)
 {
-    struct link *l = link_of(f, c->place);
+    struct link *l = link_of(f, c->full, c->place);
     struct fan_subscribe m = {.channel = c->full, .from_head = 1, .ephemeral = c->ephemeral};
     if (c->state == CHANNEL_LIVE && !c->ephemeral) {
         m.from_head = 0;
@@ -76,32 +87,32 @@ void fan_subscribe(struct fan_links *f, struct channel *c)
 
 void fan_unsubscribe(struct fan_links *f, struct channel *c)
 {
-    struct link *l = link_of(f, c->place);
+    struct link *l = link_of(f, c->full, c->place);
     if (l)
         LINK_SEND(l, FAN_UNSUBSCRIBE, fan_unsubscribe, (&(struct fan_unsubscribe){.channel = c->full}));
 }
 
 void fan_presence_set(struct fan_links *f, struct channel *c, const struct fan_presence_set *m)
 {
-    struct link *l = link_of(f, c->place);
+    struct link *l = link_of(f, c->full, c->place);
     if (l)
         LINK_SEND(l, FAN_PRESENCE_SET, fan_presence_set, m);
 }
 
 void fan_presence_clear(struct fan_links *f, struct channel *c, const struct fan_presence_clear *m)
 {
-    struct link *l = link_of(f, c->place);
+    struct link *l = link_of(f, c->full, c->place);
     if (l)
         LINK_SEND(l, FAN_PRESENCE_CLEAR, fan_presence_clear, m);
 }
 
 #define ASK(f, TYPE, name, m)                                                                                \
     ({                                                                                                       \
-        struct channel_place place_ = channel_place((m)->channel);                                           \
-        struct link *link_ = link_of(f, place_);                                                             \
+        struct fan_peer *peer_ = owner_of(&(f)->map, (m)->channel, channel_place((m)->channel));              \
+        struct link *link_ = peer_ && peer_->welcome ? dial_link(peer_->dial) : NULL;                        \
         if (link_)                                                                                           \
             LINK_SEND(link_, TYPE, name, m);                                                                 \
-        link_ ? (int)owner_of(f, place_)->slot : -ENOTCONN;                                                  \
+        link_ ? (int)peer_->slot : -ENOTCONN;                                                                \
     })
 
 int fan_read(struct fan_links *f, const struct fan_read *m)
@@ -140,7 +151,7 @@ static void tell_everything(struct fan_peer *p)
     struct channel *c;
     map_for_each(c, &f->g->channels, by_name)
     {
-        if (owner_of(f, c->place) == p)
+        if (owner_of(&f->map, c->full, c->place) == p)
             tell_channel(f, c);
     }
     tell_synced(f, p);
@@ -288,9 +299,9 @@ static void drop_peer(struct fan_peer *p)
         f->g->metrics.links_up--;
         ops_worker_lost(f->g, p->slot);
     }
-    for (uint32_t i = 0; i < f->partitions; i++)
-        if (f->owner[i] == p)
-            f->owner[i] = NULL;
+    for (uint32_t i = 0; i < map_size(&f->map); i++)
+        if (f->map.owner[i] == p)
+            f->map.owner[i] = NULL;
     dial_free(p->dial);
     list_remove(&p->link);
     free(p);
@@ -331,49 +342,75 @@ static int keep_peers(struct fan_links *f, struct bytes workers)
     return more;
 }
 
+static void fan_map_fini(struct fan_map *m)
+{
+    lanes_fini(&m->lanes);
+    free(m->owner);
+}
+
 /* Channels go over to their new owners: the old one forgets them, the new one hears all about them. */
-static void move_channels(struct fan_links *f, struct fan_peer **owner, uint32_t partitions)
+static void move_channels(struct fan_links *f, const struct fan_map *to)
 {
     struct channel *c;
-    struct fan_peer **old = f->owner;
-    uint32_t old_partitions = f->partitions;
+    struct fan_map from = f->map;
     map_for_each(c, &f->g->channels, by_name)
-    {
-        struct fan_peer *now = owner[c->place.partition_hash % partitions];
-        if (old_partitions && old[c->place.partition_hash % old_partitions] != now)
+        if (owner_of(&from, c->full, c->place) != owner_of(to, c->full, c->place))
             fan_unsubscribe(f, c);
-    }
-    f->owner = owner;
-    f->partitions = partitions;
+    f->map = *to;
     map_for_each(c, &f->g->channels, by_name)
-    {
-        struct fan_peer *now = owner[c->place.partition_hash % partitions];
-        if (!old_partitions || old[c->place.partition_hash % old_partitions] != now)
+        if (owner_of(&from, c->full, c->place) != owner_of(to, c->full, c->place))
             tell_channel(f, c);
+    fan_map_fini(&from);
+}
+
+/* Without the owners. -> 0, -EBADMSG */
+static int read_map(const struct ctl_map *m, struct fan_map *ret)
+{
+    struct fan_map map = {.partitions = m->partitions};
+    lanes_init(&map.lanes);
+    if (m->partitions == 0 || m->partitions > PARTITIONS_MAX || lanes_take(&map.lanes, m->lanes) < 0 ||
+        m->owners.n != map_size(&map) * sizeof(uint32_t)) {
+        fan_map_fini(&map);
+        return -EBADMSG;
     }
-    free(old);
+    *ret = map;
+    return 0;
+}
+
+static void find_owners(const struct fan_links *f, struct bytes slots, struct fan_map *map)
+{
+    uint32_t slot;
+    map->owner = calloc(map_size(map), sizeof *map->owner);
+    assert(map->owner);
+    for (uint32_t i = 0; wire_get_u32(&slots, &slot); i++)
+        map->owner[i] = find_peer(f, slot);
 }
 
 int fan_links_map(struct fan_links *f, const struct ctl_map *m)
 {
-    if (m->partitions == 0 || m->partitions > PARTITIONS_MAX || m->owners.n != m->partitions * sizeof(uint32_t))
-        return -EBADMSG;
-    if (f->partitions && m->generation <= f->generation)
+    struct fan_map map;
+    if (f->map.partitions && m->generation <= f->generation)
         return 0;
-    f->generation = m->generation;
-    if (keep_peers(f, m->workers) < 0)
+    if (read_map(m, &map) < 0)
         return -EBADMSG;
-    struct fan_peer **owner = calloc(m->partitions, sizeof *owner);
-    assert(owner);
-    struct bytes owners = m->owners;
-    for (uint32_t i = 0, slot; i < m->partitions && wire_get_u32(&owners, &slot); i++)
-        owner[i] = find_peer(f, slot);
-    move_channels(f, owner, m->partitions);
+    if (keep_peers(f, m->workers) < 0) {
+        fan_map_fini(&map);
+        return -EBADMSG;
+    }
+    find_owners(f, m->owners, &map);
+    f->generation = m->generation;
+    move_channels(f, &map);
     struct fan_peer *p;
     list_for_each(p, &f->peers, link)
         tell_synced(f, p);
-    log_info("map_taken", "generation=%llu partitions=%u", (unsigned long long)m->generation, m->partitions);
+    log_info("map_taken", "generation=%llu partitions=%u lanes=%u", (unsigned long long)m->generation, m->partitions,
+             map.lanes.most);
     return 0;
+}
+
+uint32_t fan_lane(const struct fan_links *f, struct bytes full)
+{
+    return lanes_of(&f->map.lanes, full);
 }
 
 /* ---- life */
@@ -383,6 +420,7 @@ struct fan_links *fan_links_new(struct gateway *g)
     struct fan_links *f = calloc(1, sizeof *f);
     assert(f);
     f->g = g;
+    lanes_init(&f->map.lanes);
     list_init(&f->peers);
     wheel_timer_init(&f->astray, find_astray);
     ev_timer_init(&f->beat, on_beat, BEAT_MS / 1000., BEAT_MS / 1000.);
@@ -403,13 +441,13 @@ void fan_links_free(struct fan_links *f)
         dial_free(p->dial);
         free(p);
     }
-    free(f->owner);
+    fan_map_fini(&f->map);
     free(f);
 }
 
 bool fan_mapped(const struct fan_links *f)
 {
-    return f->partitions > 0;
+    return f->map.partitions > 0;
 }
 
 bool fan_linked(const struct fan_links *f)
@@ -418,5 +456,5 @@ bool fan_linked(const struct fan_links *f)
     list_for_each(p, &f->peers, link)
         if (!p->welcome)
             return false;
-    return f->partitions > 0;
+    return f->map.partitions > 0;
 }

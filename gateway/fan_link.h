@@ -14,6 +14,7 @@ void fan_links_free(struct fan_links *f);
 
 /* A map of a generation that is not above ours changes nothing. -> 0, -EBADMSG */
 int fan_links_map(struct fan_links *f, const struct ctl_map *m);
+uint32_t fan_lane(const struct fan_links *f, struct bytes full); /* by the map; 0: it is hashed (wire/lanes.h) */
 bool fan_mapped(const struct fan_links *f); /* there is a map */
 bool fan_linked(const struct fan_links *f); /* and every worker in it said welcome */
 

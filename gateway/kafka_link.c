@@ -1,6 +1,7 @@
 #include "kafka_link.h"
 
 #include "ephemeral.h"
+#include "fan_link.h"
 #include "gateway.h"
 
 #include "core/clock.h"
@@ -61,10 +62,11 @@ static struct handed *remember(struct kafka_link *k, uint64_t ticket)
 static int hand_over(struct kafka_link *k, const struct config_cell *cell, struct bytes channel, struct handed *h)
 {
     struct kafka_topic *topic = kafka_producer_topic(k->producer, cell->topic);
-    int32_t partition = (int32_t)(channel_place(channel).partition_hash % cell->partitions);
+    uint32_t lane = fan_lane(k->g->fan, channel);
+    uint32_t partition = lane ? cell->partitions + lane - 1 : channel_place(channel).partition_hash % cell->partitions;
     if (!topic)
         return -EIO;
-    return kafka_produce(k->producer, topic, partition, channel, buf_bytes(&k->record), (uint64_t)(uintptr_t)h);
+    return kafka_produce(k->producer, topic, (int32_t)partition, channel, buf_bytes(&k->record), (uint64_t)(uintptr_t)h);
 }
 
 int kafka_link_publish(struct kafka_link *k, uint64_t ticket, const struct ops_publish *what)

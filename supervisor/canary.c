@@ -279,7 +279,7 @@ int canary_seen(struct canary *c, struct child *gateway, struct bytes body, int6
     const struct plan *plan = &c->cell->plan;
     if (plan->generation == 0 || !is_ours(c, p.data, &n, &published_us))
         return 0;
-    uint32_t partition = channel_place(m.channel).partition_hash % plan->partitions;
+    uint32_t partition = channel_place(m.channel).partition_hash % plan->hashed;
     c->seen_ns[plan->owners[partition] - 1][gateway->slot - 1] = now_ns;
     c->metrics->canaries_seen_total++;
     record_hops(c->metrics, &p, published_us, m.seen_us);

@@ -50,7 +50,7 @@ void canary_lanes_choose(struct canary_lanes *lanes, const struct plan *plan, co
     for (uint32_t number = 0; number < LANE_TRIES && wanted; number++) {
         canary_channel(cell, number, channel);
         struct channel_place place = channel_place(bytes_str(channel));
-        int at = lane_of[plan->owners[place.partition_hash % plan->partitions]];
+        int at = lane_of[plan->owners[place.partition_hash % plan->hashed]];
         struct canary_lane *lane = &lanes->lane[at];
         if (!takes(lane, (unsigned)at, each, place.shard))
             continue;

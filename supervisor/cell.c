@@ -1,6 +1,7 @@
 #include "cell.h"
 
 #include "command.h"
+#include "config_copy.h"
 #include "core/clock.h"
 #include "run/log.h"
 
@@ -26,6 +27,7 @@ void cell_fini(struct cell *cell)
         child_free(cell->crews[role].spare);
     }
     slot_ports_fini(&cell->ports);
+    buf_fini(&cell->lanes);
 }
 
 /* ---- walks */
@@ -111,9 +113,10 @@ static void put_map(const struct cell *cell, struct buf *into)
         wire_put_ctl_worker(&workers, &one);
     }
     struct ctl_map map = {.generation = cell->plan.generation,
-                          .partitions = cell->plan.partitions,
+                          .partitions = cell->plan.hashed,
                           .owners = buf_bytes(&owners),
-                          .workers = buf_bytes(&workers)};
+                          .workers = buf_bytes(&workers),
+                          .lanes = buf_bytes(&cell->lanes)};
     wire_put_ctl_map(into, &map);
     buf_fini(&owners);
     buf_fini(&workers);
@@ -122,8 +125,9 @@ static void put_map(const struct cell *cell, struct buf *into)
 static void tell_map(struct cell *cell, unsigned workers)
 {
     struct buf map;
-    log_info("map_changed", "generation=%llu partitions=%u workers=%u",
-             (unsigned long long)cell->plan.generation, cell->plan.partitions, workers);
+    log_info("map_changed", "generation=%llu partitions=%u lanes=%u workers=%u",
+             (unsigned long long)cell->plan.generation, cell->plan.hashed,
+             cell->plan.partitions - cell->plan.hashed, workers);
     buf_init(&map);
     put_map(cell, &map);
     /* Workers first: one that learns of its share later than a gateway refuses the first subscriptions. */
@@ -137,16 +141,21 @@ static uint64_t now_ms(void)
     return (uint64_t)(clock_real_ns() / NS_PER_MS);
 }
 
-static void assign(struct cell *cell)
+/* renew: the map is another one, whoever owns what */
+static void assign(struct cell *cell, bool renew)
 {
     uint32_t slots[SLOTS_MAX], n = 0;
     struct child *w;
     for cell_each_worker (w, cell)
         if (w->planned)
             slots[n++] = w->slot;
-    if (!plan_assign(&cell->plan, cell->partitions, slots, n, now_ms()))
-        return;
-    tell_map(cell, n);
+    bool changed = plan_assign(&cell->plan, cell->partitions, cell->lanes_most, slots, n, now_ms());
+    if (!changed && renew && cell->plan.generation) {
+        plan_renew(&cell->plan, now_ms());
+        changed = true;
+    }
+    if (changed)
+        tell_map(cell, n);
 }
 
 void cell_greeted(struct cell *cell, struct child *c)
@@ -154,7 +163,7 @@ void cell_greeted(struct cell *cell, struct child *c)
     bool leaving = c->state == CHILD_DRAINING || c->slot > cell->crews[c->role].wanted;
     if (c->role == ROLE_WORKER && !c->planned && !leaving && cell_fills(cell, c)) {
         c->planned = true;
-        assign(cell); /* tells it, too: it can hear now */
+        assign(cell, false); /* tells it, too: it can hear now */
         return;
     }
     if (cell->plan.generation == 0)
@@ -240,8 +249,20 @@ static void drain_beyond(struct cell *cell, enum child_role role, uint32_t drain
         child_let_go(crew->at[i], drain_ms);
 }
 
-void cell_start(struct cell *cell, uint32_t partitions)
+/* -> whether they are other ones than before */
+static bool take_lanes(struct cell *cell, struct bytes config)
 {
+    struct buf before = cell->lanes;
+    buf_init(&cell->lanes);
+    cell->lanes_most = config_lanes(config, &cell->lanes);
+    bool same = bytes_equal(buf_bytes(&before), buf_bytes(&cell->lanes));
+    buf_fini(&before);
+    return !same;
+}
+
+void cell_start(struct cell *cell, uint32_t partitions, struct bytes config)
+{
+    bool other_lanes = take_lanes(cell, config);
     cell->partitions = partitions;
     if (!cell->started) {
         cell->started = true;
@@ -249,7 +270,7 @@ void cell_start(struct cell *cell, uint32_t partitions)
         for (unsigned i = 0; i < cell->crews[ROLE_WORKER].wanted; i++)
             cell->crews[ROLE_WORKER].at[i]->planned = true;
     }
-    assign(cell);
+    assign(cell, other_lanes);
     start_slots(cell, ROLE_WORKER);
     start_slots(cell, ROLE_GATEWAY);
 }
@@ -263,7 +284,7 @@ void cell_scale(struct cell *cell, unsigned gateways, unsigned workers)
         return;
     for (unsigned i = w->wanted; i < w->made; i++)
         w->at[i]->planned = false;
-    assign(cell);
+    assign(cell, false);
     start_slots(cell, ROLE_WORKER);
     start_slots(cell, ROLE_GATEWAY);
     drain_beyond(cell, ROLE_WORKER, CELL_WORKER_DRAIN_MS);

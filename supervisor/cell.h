@@ -27,15 +27,18 @@ struct cell {
     } crews[ROLE_COUNT];
     struct slot_ports ports;
     struct plan plan;
-    uint32_t partitions; /* of the configuration; 0: not known */
+    uint32_t partitions; /* that channels are hashed over, of the configuration; 0: not known */
+    struct buf lanes;    /* ctl_map::lanes */
+    uint32_t lanes_most; /* highest number of them */
     bool started;        /* children are wanted: there is a configuration, and the cell does not stop */
 };
 
 void cell_init(struct cell *cell, struct ev_loop *loop, const struct supervisor_options *options,
                const struct child_handlers *handlers, void *owner);
 void cell_fini(struct cell *cell); /* kills what runs */
-/* Starts everything that is wanted, with a topic of so many partitions. Called again: a new partition count. */
-void cell_start(struct cell *cell, uint32_t partitions);
+/* Starts everything that is wanted, with a topic of so many partitions and the lanes of that configuration. Called again:
+ * other ones. */
+void cell_start(struct cell *cell, uint32_t partitions, struct bytes config);
 /* Wanted from now on; 0 leaves a role as it is. Those beyond are drained. */
 void cell_scale(struct cell *cell, unsigned gateways, unsigned workers);
 /* A child's ctl_hello: it is told the map; a new worker gets its share. */

@@ -2,6 +2,8 @@
 
 #include "core/json.h"
 #include "plan.h"
+#include "wire/lanes.h"
+#include "wire/messages.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -62,6 +64,34 @@ int config_read(struct bytes json, const char *cell, struct config_facts *ret_fa
     buf_printf(ret_error, "cell %s is not configured: `cellcastctl apply` a file that has it",
                cell);
     return -ENOENT;
+}
+
+static bool read_lane(struct bytes one, struct buf *channel, uint64_t *ret_lane)
+{
+    buf_clear(channel);
+    return json_type(one) == JSON_OBJECT && json_string(json_member(one, "channel"), channel) == 0 &&
+           json_u64(json_member(one, "lane"), ret_lane) && *ret_lane >= 1 && *ret_lane <= LANE_MAX;
+}
+
+uint32_t config_lanes(struct bytes json, struct buf *into)
+{
+    struct json_iter it;
+    struct bytes one, all = json_member(json, "lanes");
+    struct buf channel;
+    uint64_t lane;
+    uint32_t most = 0;
+    if (json_type(all) != JSON_ARRAY)
+        return 0; /* of a database that is not migrated yet */
+    buf_init(&channel);
+    json_array_each(&it, all, &one)
+    {
+        if (!read_lane(one, &channel, &lane))
+            continue;
+        wire_put_ctl_lane(into, &(struct ctl_lane){.channel = buf_bytes(&channel), .lane = (uint32_t)lane});
+        most = lane > most ? (uint32_t)lane : most;
+    }
+    buf_fini(&channel);
+    return most;
 }
 
 static int write_all(int fd, struct bytes text)

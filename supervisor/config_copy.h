@@ -10,13 +10,16 @@
 struct config_facts {
     uint64_t version;
     char topic[TOPIC_MAX + 1];
-    uint32_t partitions;
+    uint32_t partitions; /* that channels are hashed over */
 };
 
 /* json: what cellcast.config() returned. -> 0, -ENOENT when it knows no such cell, -EBADMSG when it is no
  * configuration; with the reason in ret_error */
 int config_read(struct bytes json, const char *cell, struct config_facts *ret_facts,
                 struct buf *ret_error);
+/* Appends the lanes of a configuration that config_read took, as ctl_map::lanes. -> the highest number, 0: none; what is no
+ * lane is left out */
+uint32_t config_lanes(struct bytes json, struct buf *into);
 /* Written beside it and renamed, so that a crash leaves the old or the new one. -> 0, -errno */
 int config_save(const char *path, struct bytes json);
 /* Appends the file. -> 0, -ENOENT, -EFBIG, -errno */

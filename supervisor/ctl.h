@@ -28,6 +28,7 @@ struct ctl_options {
     V(drain, "GATEWAY", 1, 1, "that gateway (3, gateway-3) gets no connections, and its clients move away, until undrain") \
     V(undrain, "GATEWAY", 1, 1, "it takes connections again, however far its drain was")              \
     V(restart, "[all|gateways|workers|gateway-3]", 0, 1, "replaces processes one by one, each when its successor is ready; from the programs and files as they are now") \
+    V(lane, "CHANNEL NUMBER", 2, 2, "that channel goes through a partition of its own from now on, shared with those of the same number (1 to 64; 0: it is among the others again)") \
     V(shards, "SEQUENCER-ADMIN RANGES", 2, 2, "that sequencer leads these shards from now on: 0-31,40")   \
     V(epoch, "bump", 1, 1, "begins a new generation of the message log: every subscriber starts anew")
 

@@ -142,6 +142,27 @@ int ctl_config(const struct ctl_options *o, char *const *words)
     return failed ? CTL_FAILED : CTL_DONE;
 }
 
+/* ---- lane */
+
+int ctl_lane(const struct ctl_options *o, char *const *words)
+{
+    struct buf full;
+    if (!*words[1] || words[1][strspn(words[1], "0123456789")] || strlen(words[1]) > 9) {
+        ctl_say("lane CHANNEL NUMBER");
+        return CTL_USAGE;
+    }
+    json_t *asked = json_pack("{s:s, s:i}", "channel", words[0], "lane", atoi(words[1]));
+    char *text = json_dumps(asked, 0);
+    buf_init(&full);
+    int failed = ask_postgres(o, "SELECT cellcast.set_lane($1::json->>'channel', ($1::json->>'lane')::integer)", text, &full);
+    if (!failed)
+        printf("%s: lane %s\n", full.p, words[1]);
+    free(text);
+    json_decref(asked);
+    buf_fini(&full);
+    return failed ? CTL_FAILED : CTL_DONE;
+}
+
 /* ---- scale */
 
 int ctl_scale(const struct ctl_options *o, char *const *words)

@@ -13,7 +13,7 @@ void plan_init(struct plan *p)
 uint32_t plan_share(const struct plan *p, uint32_t worker)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < p->partitions; i++)
+    for (uint32_t i = 0; i < p->hashed; i++)
         n += p->owners[i] == worker;
     return n;
 }
@@ -60,16 +60,16 @@ void plan_renew(struct plan *p, uint64_t now_ms)
     p->generation = now_ms > p->generation ? now_ms : p->generation + 1;
 }
 
-bool plan_assign(struct plan *p, uint32_t partitions, const uint32_t *workers, uint32_t n_workers,
+bool plan_assign(struct plan *p, uint32_t hashed, uint32_t lanes, const uint32_t *workers, uint32_t n_workers,
                  uint64_t now_ms)
 {
-    assert(partitions <= PARTITIONS_MAX);
-    if (n_workers == 0 || partitions == 0)
+    struct plan after = {.hashed = hashed, .partitions = hashed + lanes};
+    assert(hashed <= PARTITIONS_MAX && lanes <= LANE_MAX);
+    if (n_workers == 0 || hashed == 0)
         return false;
-    struct plan after = {.partitions = partitions};
     spread(p, &after, workers, n_workers);
-    if (p->partitions == partitions &&
-        memcmp(p->owners, after.owners, partitions * sizeof *after.owners) == 0)
+    if (p->hashed == hashed && p->partitions == after.partitions &&
+        memcmp(p->owners, after.owners, after.partitions * sizeof *after.owners) == 0)
         return false;
     after.generation = p->generation;
     *p = after;

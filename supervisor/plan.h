@@ -7,6 +7,7 @@
 #define SUPERVISOR_PLAN_H
 
 #include "core/buf.h"
+#include "wire/lanes.h"
 
 #include <stdint.h>
 
@@ -14,19 +15,20 @@
 
 struct plan {
     uint64_t generation; /* grows with every change; 0: there is no map yet */
-    uint32_t partitions; /* of the topic; 0: not known yet */
-    uint32_t owners[PARTITIONS_MAX]; /* worker slot, from 1 */
+    uint32_t hashed;     /* partitions of the topic that channels are hashed over; 0: not known yet */
+    uint32_t partitions; /* these, and the lanes behind them (wire/lanes.h) */
+    uint32_t owners[PARTITIONS_MAX + LANE_MAX]; /* worker slot, from 1 */
 };
 
 void plan_init(struct plan *p);
 /* Makes the map for these workers (slots from 1, ascending, none twice). now_ms: ms since 1970; a generation is the
  * larger of it and the last one + 1, so that it grows above restarts of the supervisor without a file: its children,
  * who hold the old one, end with it. -> true when the map changed (no worker, no partition: never) */
-bool plan_assign(struct plan *p, uint32_t partitions, const uint32_t *workers, uint32_t n_workers,
+bool plan_assign(struct plan *p, uint32_t hashed, uint32_t lanes, const uint32_t *workers, uint32_t n_workers,
                  uint64_t now_ms);
-/* The same map in a new generation: a worker is to be found elsewhere. */
+/* The same map in a new generation: a worker is to be found elsewhere, or a channel in another lane. */
 void plan_renew(struct plan *p, uint64_t now_ms);
-uint32_t plan_share(const struct plan *p, uint32_t worker); /* partitions that it owns */
+uint32_t plan_share(const struct plan *p, uint32_t worker); /* hashed partitions that it owns */
 /* ctl_map's field `owners` */
 void plan_put_owners(const struct plan *p, struct buf *into);
 

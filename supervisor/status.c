@@ -187,8 +187,8 @@ static void put_processes(const struct supervisor *s, int64_t now_ns, struct buf
 
 static void put_map(const struct plan *plan, struct buf *into)
 {
-    buf_printf(into, "\"map\":{\"generation\":%llu,\"partitions\":%u,\"owners\":[",
-               (unsigned long long)plan->generation, plan->partitions);
+    buf_printf(into, "\"map\":{\"generation\":%llu,\"partitions\":%u,\"lanes\":%u,\"owners\":[",
+               (unsigned long long)plan->generation, plan->hashed, plan->partitions - plan->hashed);
     for (uint32_t i = 0; i < plan->partitions; i++)
         buf_printf(into, "%s%u", i ? "," : "", plan->owners[i]);
     buf_append_str(into, "]}");

@@ -121,7 +121,7 @@ static void on_config(void *owner)
         send_config(s, c);
     if (s->drain.state != DRAIN_RUNNING)
         return;
-    cell_start(&s->cell, s->config.facts.partitions);
+    cell_start(&s->cell, s->config.facts.partitions, buf_bytes(&s->config.json));
     canary_replan(&s->canary);
     if (other_topic)
         roll_role(&s->roll, ROLE_WORKER);

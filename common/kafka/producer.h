@@ -42,9 +42,10 @@ struct kafka_topic *kafka_producer_topic(struct kafka_producer *p, const char *n
 int kafka_produce(struct kafka_producer *p, struct kafka_topic *t, int32_t partition, struct bytes key, struct bytes value,
                   uint64_t token);
 bool kafka_producer_reachable(const struct kafka_producer *p); /* at least one broker answers */
-/* Blocking, a few seconds at most: makes the topic unless it is there with at least these partitions.
+/* Blocking, a few seconds at most: makes the topic unless it is there with at least these partitions. keyed: those that keys
+ * are hashed over; a topic that has at least them is grown.
  * LogAppendTime, retention as given. -> 0 made, 1 was there, -errno with the reason in ret_error */
-int kafka_topic_make(const char *brokers, const char *topic, int partitions, int replication, int64_t retention_ms,
+int kafka_topic_make(const char *brokers, const char *topic, int partitions, int keyed, int replication, int64_t retention_ms,
                      struct buf *ret_error);
 
 #endif

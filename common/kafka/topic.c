@@ -36,22 +36,6 @@ static int count_partitions(rd_kafka_t *rk, const char *topic, struct buf *ret_e
     return partitions;
 }
 
-/* Keys keep their partition only as long as the count stands: a topic that is there is never
- * grown. */
-static int judge_existing(rd_kafka_t *rk, const char *topic, int partitions,
-                          struct buf *ret_error)
-{
-    int there = count_partitions(rk, topic, ret_error);
-    if (there < 0)
-        return -EIO;
-    if (there >= partitions)
-        return 1;
-    buf_printf(ret_error,
-               "topic %s has %d partitions, %d are asked for; to grow it would move keys",
-               topic, there, partitions);
-    return -EEXIST;
-}
-
 static rd_kafka_NewTopic_t *describe(const char *topic, int partitions, int replication,
                                      int64_t retention_ms, struct buf *ret_error)
 {
@@ -72,25 +56,33 @@ static rd_kafka_NewTopic_t *describe(const char *topic, int partitions, int repl
     return t;
 }
 
-/* -> Kafka's answer, with its text in ret_text */
-static rd_kafka_resp_err_t create(rd_kafka_t *rk, rd_kafka_NewTopic_t *t, struct buf *ret_text)
+/* ---- asking the broker for a change */
+
+static rd_kafka_AdminOptions_t *patience(rd_kafka_t *rk, rd_kafka_admin_op_t what)
 {
     char why[256];
-    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_AdminOptions_t *options = rd_kafka_AdminOptions_new(rk, what);
     rd_kafka_AdminOptions_set_request_timeout(options, MAKE_MS, why, sizeof why);
     rd_kafka_AdminOptions_set_operation_timeout(options, MAKE_MS / 2, why, sizeof why);
-    rd_kafka_CreateTopics(rk, &t, 1, options, queue);
+    return options;
+}
+
+static const rd_kafka_topic_result_t **results_of(rd_kafka_event_t *event, size_t *ret_n)
+{
+    if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_CREATETOPICS_RESULT)
+        return rd_kafka_CreateTopics_result_topics(rd_kafka_event_CreateTopics_result(event), ret_n);
+    return rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), ret_n);
+}
+
+/* -> Kafka's answer about the one topic, with its text in ret_text */
+static rd_kafka_resp_err_t answered(rd_kafka_queue_t *queue, struct buf *ret_text)
+{
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, MAKE_MS + 500);
     rd_kafka_resp_err_t err = RD_KAFKA_RESP_ERR__TIMED_OUT;
     const char *text = NULL;
     if (event) {
         size_t n = 0;
-        const rd_kafka_CreateTopics_result_t *result =
-            rd_kafka_event_CreateTopics_result(event);
-        const rd_kafka_topic_result_t **topics =
-            result ? rd_kafka_CreateTopics_result_topics(result, &n) : NULL;
+        const rd_kafka_topic_result_t **topics = results_of(event, &n);
         err = n == 1 ? rd_kafka_topic_result_error(topics[0]) : rd_kafka_event_error(event);
         text = n == 1 ? rd_kafka_topic_result_error_string(topics[0])
                       : rd_kafka_event_error_string(event);
@@ -99,6 +91,26 @@ static rd_kafka_resp_err_t create(rd_kafka_t *rk, rd_kafka_NewTopic_t *t, struct
         buf_append_str(ret_text, text ? text : rd_kafka_err2str(err));
     if (event)
         rd_kafka_event_destroy(event);
+    return err;
+}
+
+static rd_kafka_resp_err_t create(rd_kafka_t *rk, rd_kafka_NewTopic_t *t, struct buf *ret_text)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *options = patience(rk, RD_KAFKA_ADMIN_OP_CREATETOPICS);
+    rd_kafka_CreateTopics(rk, &t, 1, options, queue);
+    rd_kafka_resp_err_t err = answered(queue, ret_text);
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    return err;
+}
+
+static rd_kafka_resp_err_t enlarge(rd_kafka_t *rk, rd_kafka_NewPartitions_t *p, struct buf *ret_text)
+{
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *options = patience(rk, RD_KAFKA_ADMIN_OP_CREATEPARTITIONS);
+    rd_kafka_CreatePartitions(rk, &p, 1, options, queue);
+    rd_kafka_resp_err_t err = answered(queue, ret_text);
     rd_kafka_AdminOptions_destroy(options);
     rd_kafka_queue_destroy(queue);
     return err;
@@ -122,8 +134,40 @@ static int answer_of(rd_kafka_resp_err_t err)
     }
 }
 
-int kafka_topic_make(const char *brokers, const char *topic, int partitions, int replication,
-                     int64_t retention_ms, struct buf *ret_error)
+/* ---- a topic that is there */
+
+static int grow(rd_kafka_t *rk, const char *topic, int partitions, struct buf *ret_error)
+{
+    char why[256];
+    rd_kafka_NewPartitions_t *p = rd_kafka_NewPartitions_new(topic, (size_t)partitions, why, sizeof why);
+    if (!p) {
+        buf_append_str(ret_error, why);
+        return -EINVAL;
+    }
+    int error = answer_of(enlarge(rk, p, ret_error));
+    rd_kafka_NewPartitions_destroy(p);
+    return error;
+}
+
+/* Keys keep their partition only as long as the count that they are hashed over stands. */
+static int judge_existing(rd_kafka_t *rk, const char *topic, int partitions, int keyed,
+                          struct buf *ret_error)
+{
+    int there = count_partitions(rk, topic, ret_error);
+    if (there < 0)
+        return -EIO;
+    if (there >= partitions)
+        return 1;
+    if (there >= keyed)
+        return grow(rk, topic, partitions, ret_error);
+    buf_printf(ret_error,
+               "topic %s has %d partitions, %d are asked for; to grow it would move keys",
+               topic, there, keyed);
+    return -EEXIST;
+}
+
+int kafka_topic_make(const char *brokers, const char *topic, int partitions, int keyed,
+                     int replication, int64_t retention_ms, struct buf *ret_error)
 {
     char why[256];
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, "cellcast-topic", settings, ret_error);
@@ -141,7 +185,7 @@ int kafka_topic_make(const char *brokers, const char *topic, int partitions, int
     }
     rd_kafka_resp_err_t err = create(rk, t, ret_error);
     int answer = err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS
-                     ? judge_existing(rk, topic, partitions, ret_error)
+                     ? judge_existing(rk, topic, partitions, keyed, ret_error)
                      : answer_of(err);
     rd_kafka_NewTopic_destroy(t);
     rd_kafka_destroy(rk);

@@ -13,7 +13,7 @@
 
 struct channel_place {
     uint8_t shard;           /* < SHARDS: first byte of MD5(full name), low 6 bits */
-    uint32_t partition_hash; /* bytes 4…7 of it, big-endian; partition = partition_hash % partitions */
+    uint32_t partition_hash; /* bytes 4…7 of it, big-endian; lanes.h makes a partition of it */
 };
 
 struct channel_place channel_place(struct bytes full);

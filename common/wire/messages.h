@@ -255,12 +255,16 @@ enum ctl_type {
     F(str, json, "what cellcast.config() returns: tenants, namespaces, api_keys")
 #define CTL_MAP_FIELDS(F)                                                                                    \
     F(u64, generation, "grows with every change")                                                            \
-    F(u32, partitions, "of the cell's topic")                                                                \
-    F(str, owners, "partitions times u32: worker slot")                                                      \
-    F(str, workers, "list of ctl_worker")
+    F(u32, partitions, "of the cell's topic, that channels are hashed over")                                 \
+    F(str, owners, "u32 each, of these partitions and then of the lanes: worker slot")                       \
+    F(str, workers, "list of ctl_worker")                                                                    \
+    F(str, lanes, "list of ctl_lane (lanes.h)")
 #define CTL_WORKER_FIELDS(F)                                                                                 \
     F(u32, slot, "")                                                                                         \
     F(str, path, "its Unix socket")
+#define CTL_LANE_FIELDS(F)                                                                                   \
+    F(str, channel, "")                                                                                      \
+    F(u32, lane, "from 1")
 #define CTL_DRAIN_FIELDS(F) F(u32, seconds, "the process ends; everybody is to be gone by then")
 #define CTL_PACE_FIELDS(F)                                                                                   \
     F(u8, clear, "1: its clients are sent away, and it stays; 0: they are not, unless ctl_drain came")       \
@@ -335,6 +339,7 @@ enum ctl_type {
     M(ctl_config, CTL_CONFIG_FIELDS)                                                                         \
     M(ctl_map, CTL_MAP_FIELDS)                                                                               \
     M(ctl_worker, CTL_WORKER_FIELDS)                                                                         \
+    M(ctl_lane, CTL_LANE_FIELDS)                                                                             \
     M(ctl_drain, CTL_DRAIN_FIELDS)                                                                           \
     M(ctl_canary, CTL_CANARY_FIELDS)                                                                         \
     M(ctl_channel, CTL_CHANNEL_FIELDS)                                                                       \

@@ -15,6 +15,7 @@ void cells_init(struct cells *c)
 {
     *c = (struct cells){.version = -1};
     map_init(&c->tenants);
+    lanes_init(&c->lanes);
 }
 
 static void forget_tenants(struct cells *c)
@@ -30,13 +31,37 @@ void cells_fini(struct cells *c)
 {
     forget_tenants(c);
     map_fini(&c->tenants);
+    lanes_fini(&c->lanes);
 }
 
-void cells_begin(struct cells *c, int64_t version, struct cells_change *change)
+/* -> what stands before the next space, taken off the front */
+static struct bytes take_word(struct bytes *text)
+{
+    const char *space = memchr(text->p, ' ', text->n);
+    struct bytes word = bytes_of(text->p, space ? (size_t)(space - text->p) : text->n);
+    size_t used = word.n + (space ? 1 : 0);
+    *text = bytes_of(text->p + used, text->n - used);
+    return word;
+}
+
+static void take_lanes(struct cells *c, struct bytes text)
+{
+    lanes_fini(&c->lanes);
+    lanes_init(&c->lanes);
+    while (text.n) {
+        struct bytes channel = take_word(&text);
+        uint64_t lane;
+        if (bytes_u64(take_word(&text), &lane))
+            lanes_put(&c->lanes, channel, lane);
+    }
+}
+
+void cells_begin(struct cells *c, int64_t version, struct bytes lanes, struct cells_change *change)
 {
     *change = (struct cells_change){.gone = c->used};
     c->version = version;
     forget_tenants(c);
+    take_lanes(c, lanes);
 }
 
 static void host(struct cells *c, struct bytes tenant, int cell)
@@ -57,12 +82,9 @@ static void host(struct cells *c, struct bytes tenant, int cell)
 static void host_all(struct cells *c, struct bytes tenants, int cell)
 {
     while (tenants.n) {
-        const char *space = memchr(tenants.p, ' ', tenants.n);
-        struct bytes one = bytes_of(tenants.p, space ? (size_t)(space - tenants.p) : tenants.n);
+        struct bytes one = take_word(&tenants);
         if (one.n)
             host(c, one, cell);
-        size_t used = one.n + (space ? 1 : 0);
-        tenants = bytes_of(tenants.p + used, tenants.n - used);
     }
 }
 
@@ -79,6 +101,7 @@ int cells_put(struct cells *c, struct cells_change *change, struct bytes name,
         return -EINVAL;
     if (partitions < 1 || partitions > CELL_PARTITIONS_MAX)
         return -EINVAL;
+    int32_t total = (int32_t)partitions + (int32_t)c->lanes.most;
     int n = cells_find(c, name);
     if (n < 0) {
         /* A number that a cell of the version before still has is not given away: its
@@ -89,12 +112,14 @@ int cells_put(struct cells *c, struct cells_change *change, struct bytes name,
         c->used |= 1ull << n;
         set_text(c->cell[n].name, name);
         change->made |= 1ull << n;
-    } else if (!bytes_is(topic, c->cell[n].topic) || partitions != c->cell[n].partitions) {
+    } else if (!bytes_is(topic, c->cell[n].topic) || partitions != c->cell[n].partitions ||
+               total != c->cell[n].total) {
         change->made |= 1ull << n;
         change->moved |= 1ull << n;
     }
     set_text(c->cell[n].topic, topic);
     c->cell[n].partitions = (int32_t)partitions;
+    c->cell[n].total = total;
     change->gone &= ~(1ull << n);
     host_all(c, tenants, n);
     return 0;

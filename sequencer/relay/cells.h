@@ -7,6 +7,7 @@
 
 #include "core/map.h"
 #include "message.h"
+#include "wire/lanes.h"
 
 #define CELL_NAME_MAX 63   /* bytes */
 #define CELL_TOPIC_MAX 249 /* bytes; Kafka's limit */
@@ -15,13 +16,15 @@
 struct cell {
     char name[CELL_NAME_MAX + 1];
     char topic[CELL_TOPIC_MAX + 1];
-    int32_t partitions; /* 1 … CELL_PARTITIONS_MAX */
+    int32_t partitions; /* that channels are hashed over; 1 … CELL_PARTITIONS_MAX */
+    int32_t total;      /* these, and the lanes behind them */
 };
 
 struct cells {
     struct cell cell[MESSAGE_CELLS_MAX];
     uint64_t used;      /* bit n: cell[n] is configured */
     struct map tenants; /* struct cells_tenant::by_name */
+    struct lanes lanes; /* of channels, in every cell */
     int64_t version;    /* -1: nothing loaded yet */
 };
 
@@ -31,10 +34,11 @@ void cells_fini(struct cells *c);
 /* Loading: begin, each cell, end. Between begin and end nothing else is asked. */
 struct cells_change {
     uint64_t made;  /* cells that are new, or have another topic or number of partitions */
-    uint64_t moved; /* those of `made` that had another topic or number of partitions before */
+    uint64_t moved; /* those of `made` that had another topic or number of partitions before, lanes counted */
     uint64_t gone;  /* cells that were there before */
 };
-void cells_begin(struct cells *c, int64_t version, struct cells_change *change);
+/* lanes: channel and number in turn, parted by one space; what is none is left out */
+void cells_begin(struct cells *c, int64_t version, struct bytes lanes, struct cells_change *change);
 /* tenants: names parted by one space. -> 0; -EINVAL: name, topic or partitions out of bounds;
  * -ENOSPC: too many cells */
 int cells_put(struct cells *c, struct cells_change *change, struct bytes name,

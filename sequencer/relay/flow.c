@@ -223,7 +223,7 @@ static void release(struct relay *r, struct message *m)
                      (clock_mono_ns() - m->decoded_ns) / NS_PER_US);
     list_remove(&m->open_link);
     uint64_t cells = cells_of(&r->cells, m->row.tenant);
-    message_route(m, cells & ~r->mark.parked[m->row.shard]);
+    message_route(m, cells & ~r->mark.parked[m->row.shard], lanes_of(&r->cells.lanes, m->row.channel));
     mark_release(&r->mark, m);
     if (m->n_deliveries == 0) {
         r->metrics.homeless_total += cells == 0;
@@ -308,7 +308,7 @@ static void on_doubt(void *owner, unsigned cell)
 {
     struct relay *r = owner;
     sink_close(&r->sink, cell);
-    topics_want(r->topics, cell, r->cells.cell[cell].topic, r->cells.cell[cell].partitions);
+    topics_want(r->topics, cell, &r->cells.cell[cell]);
 }
 
 const struct sink_handlers flow_sink_handlers = {.acked = on_acked,

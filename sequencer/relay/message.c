@@ -47,9 +47,10 @@ void message_free(struct message *m)
     free(m);
 }
 
-void message_route(struct message *m, uint64_t cells)
+void message_route(struct message *m, uint64_t cells, uint32_t lane)
 {
     assert(!m->deliveries);
+    m->lane = lane;
     unsigned n = (unsigned)__builtin_popcountll(cells);
     if (n == 0)
         return;

@@ -20,6 +20,7 @@ struct message {
     int64_t decoded_ns;    /* monotonic */
     size_t bytes;          /* what it counts for in --outstanding-bytes */
     bool catching;         /* read for one parked cell; counts in its window */
+    uint32_t lane;         /* of its channel when it was released (wire/lanes.h); 0: none */
     unsigned n_deliveries; /* 0 until routed, and for a tenant without a cell */
     unsigned unacked;      /* deliveries that Kafka has not acknowledged */
     struct delivery *deliveries;
@@ -40,7 +41,7 @@ struct delivery {
 struct message *message_new(const struct row *row);
 void message_free(struct message *m); /* must hang on no list, nor its deliveries */
 /* One delivery for each bit of cells; once per message. */
-void message_route(struct message *m, uint64_t cells);
+void message_route(struct message *m, uint64_t cells, uint32_t lane);
 /* Value of the Kafka record, appended: a `record` body of wire/messages.h. */
 void message_encode(const struct message *m, bool stub, uint64_t relayed_us, struct buf *into);
 

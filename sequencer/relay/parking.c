@@ -104,7 +104,7 @@ static void set_aside(struct relay *r, unsigned n)
     p->cells |= 1ull << n;
     p->goes &= ~(1ull << n);
     sink_clear(&r->sink, n);
-    topics_want(r->topics, n, cell->topic, cell->partitions);
+    topics_want(r->topics, n, cell);
 }
 
 static void park(struct relay *r, unsigned n, const char *why, int64_t now)
@@ -233,7 +233,7 @@ void parking_row(struct relay *r, const struct row *row)
     struct message *m = message_new(row);
     m->catching = true;
     m->decoded_ns = clock_mono_ns();
-    message_route(m, 1ull << n);
+    message_route(m, 1ull << n, lanes_of(&r->cells.lanes, m->row.channel));
     mark_catch(&r->mark, m);
     p->cell[n].count++;
     p->cell[n].bytes += m->bytes;

@@ -15,11 +15,11 @@
 
 /* ---- configuration */
 
-static void on_config_begin(void *owner, int64_t version)
+static void on_config_begin(void *owner, int64_t version, struct bytes lanes)
 {
     struct relay *r = owner;
     r->metrics.config_loads_total++;
-    cells_begin(&r->cells, version, &r->change);
+    cells_begin(&r->cells, version, lanes, &r->change);
 }
 
 static void on_config_cell(void *owner, struct bytes name, struct bytes topic,
@@ -53,13 +53,13 @@ static void drop_cell(struct relay *r, unsigned n)
 static void make_cell(struct relay *r, unsigned n)
 {
     const struct cell *cell = &r->cells.cell[n];
-    log_info("cell", "cell=%s topic=%s partitions=%d", cell->name, cell->topic,
-             cell->partitions);
+    log_info("cell", "cell=%s topic=%s partitions=%d lanes=%d", cell->name, cell->topic,
+             cell->partitions, cell->total - cell->partitions);
     if (r->change.moved >> n & 1)
         sink_close(&r->sink, n);
     else
         sink_add_cell(&r->sink, n, cell);
-    topics_want(r->topics, n, cell->topic, cell->partitions);
+    topics_want(r->topics, n, cell);
 }
 
 static void on_config_end(void *owner)
@@ -75,14 +75,14 @@ static void on_config_end(void *owner)
         store_load_progress(r->store);
 }
 
-static void on_topic_made(void *owner, unsigned n, const char *topic, int32_t partitions)
+static void on_topic_made(void *owner, unsigned n, const char *topic, int32_t total)
 {
     struct relay *r = owner;
     const struct cell *cell = &r->cells.cell[n];
     if (!(r->cells.used >> n & 1) || strcmp(cell->topic, topic) != 0 ||
-        cell->partitions != partitions)
+        cell->total != total)
         return;
-    log_info("topic_there", "cell=%s topic=%s partitions=%d", cell->name, topic, partitions);
+    log_info("topic_there", "cell=%s topic=%s partitions=%d", cell->name, topic, total);
     sink_open(&r->sink, n);
 }
 

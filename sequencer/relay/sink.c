@@ -172,13 +172,18 @@ static void refuse(struct sink *s, struct delivery *d, int error, const char *wh
         s->handlers->doubt(s->owner, d->cell);
 }
 
+static int32_t partition_of(const struct cell *cell, struct bytes channel, uint32_t lane)
+{
+    uint32_t hashed = (uint32_t)cell->partitions;
+    return (int32_t)(lane ? hashed + lane - 1 : channel_place(channel).partition_hash % hashed);
+}
+
 /* -> 0, or what kafka_produce answered; a record that is too large has become a stub and is
  * taken as one */
 static int hand_over(struct sink *s, struct sink_cell *c, struct delivery *d)
 {
     struct bytes channel = d->message->row.channel;
-    int32_t partition =
-        (int32_t)(channel_place(channel).partition_hash % (uint32_t)c->cell->partitions);
+    int32_t partition = partition_of(c->cell, channel, d->message->lane);
     for (;;) {
         buf_clear(&s->scratch);
         message_encode(d->message, d->stub, (uint64_t)s->now_us(), &s->scratch);

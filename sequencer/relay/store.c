@@ -30,7 +30,8 @@ static const char heads_sql[] =
     " FROM cellcast.shard s, now";
 static const char config_sql[] =
     "SELECT v.version, c.name, c.topic, c.partitions, array_to_string(ARRAY("
-    "  SELECT t.tenant FROM cellcast.tenant_cell t WHERE t.cell = c.name), ' ')"
+    "  SELECT t.tenant FROM cellcast.tenant_cell t WHERE t.cell = c.name), ' '),"
+    " (SELECT coalesce(string_agg(l.channel || ' ' || l.lane, ' '), '') FROM cellcast.lane l)"
     " FROM (SELECT cellcast.config_version() AS version) v LEFT JOIN cellcast.cell c ON true "
     "ORDER BY c.name";
 static const char progress_sql[] = "SELECT cell, shard, id FROM cellcast.relay_progress";
@@ -216,7 +217,7 @@ static void on_config(void *ctx, enum pg_status status, const struct pg_result *
     struct store *s = ctx;
     if (!answered(s, CONFIG, status, r) || pg_rows(r) == 0)
         return;
-    s->handlers->config_begin(s->owner, pg_i64(r, 0, 0));
+    s->handlers->config_begin(s->owner, pg_i64(r, 0, 0), pg_bytes(r, 0, 5));
     for (int i = 0; i < pg_rows(r); i++)
         if (!pg_is_null(r, i, 1))
             s->handlers->config_cell(s->owner, pg_bytes(r, i, 1), pg_bytes(r, i, 2),

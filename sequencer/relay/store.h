@@ -31,7 +31,8 @@ struct store_handlers {
     void (*down)(void *owner, const char *why);
     void (*heads)(void *owner, const struct store_heads *heads);
     /* Configuration: begin, each cell, end. */
-    void (*config_begin)(void *owner, int64_t version);
+    /* lanes: channel and number in turn, parted by one space */
+    void (*config_begin)(void *owner, int64_t version, struct bytes lanes);
     void (*config_cell)(void *owner, struct bytes name, struct bytes topic, int64_t partitions,
                         struct bytes tenants);
     void (*config_end)(void *owner);

@@ -30,8 +30,7 @@ struct topics {
         enum wish state;
         uint64_t number; /* of the wish; a result of an older one is dropped */
         int64_t due_ns;  /* monotonic */
-        char topic[CELL_TOPIC_MAX + 1];
-        int32_t partitions;
+        struct cell cell;
     } wishes[MESSAGE_CELLS_MAX];
     uint64_t last_number;
     char why[256];    /* of the last failure; "": none since the last success */
@@ -70,8 +69,8 @@ static void try_wish(struct topics *t, struct topics_wish *w)
     struct buf error;
     buf_init(&error);
     pthread_mutex_unlock(&t->lock);
-    int made = kafka_topic_make(t->brokers, asked.topic, asked.partitions, t->replication,
-                                t->retention_ms, &error);
+    int made = kafka_topic_make(t->brokers, asked.cell.topic, asked.cell.total, asked.cell.partitions,
+                                t->replication, t->retention_ms, &error);
     pthread_mutex_lock(&t->lock);
     if (w->state == WISH_OPEN && w->number == asked.number) {
         if (made >= 0) {
@@ -79,7 +78,7 @@ static void try_wish(struct topics *t, struct topics_wish *w)
             t->why[0] = 0;
         } else {
             w->due_ns = clock_mono_ns() + RETRY_NS;
-            snprintf(t->why, sizeof t->why, "topic=%.80s: %.150s", asked.topic,
+            snprintf(t->why, sizeof t->why, "topic=%.80s: %.150s", asked.cell.topic,
                      error.p ? error.p : "no reason given");
         }
         if (!t->ending)
@@ -117,7 +116,7 @@ static void on_granted(struct ev_loop *loop, ev_async *async, int events)
             t->wishes[n].state = WISH_NONE;
         pthread_mutex_unlock(&t->lock);
         if (granted.state == WISH_GRANTED)
-            t->made(t->owner, n, granted.topic, granted.partitions);
+            t->made(t->owner, n, granted.cell.topic, granted.cell.total);
     }
     char why[sizeof t->why];
     pthread_mutex_lock(&t->lock);
@@ -164,14 +163,11 @@ void topics_free(struct topics *t)
     pthread_mutex_unlock(&t->lock);
 }
 
-void topics_want(struct topics *t, unsigned cell, const char *topic, int32_t partitions)
+void topics_want(struct topics *t, unsigned n, const struct cell *cell)
 {
-    assert(cell < MESSAGE_CELLS_MAX);
+    assert(n < MESSAGE_CELLS_MAX);
     pthread_mutex_lock(&t->lock);
-    struct topics_wish *w = &t->wishes[cell];
-    *w = (struct topics_wish){
-        .state = WISH_OPEN, .number = ++t->last_number, .partitions = partitions};
-    snprintf(w->topic, sizeof w->topic, "%s", topic);
+    t->wishes[n] = (struct topics_wish){.state = WISH_OPEN, .number = ++t->last_number, .cell = *cell};
     pthread_cond_signal(&t->changed);
     pthread_mutex_unlock(&t->lock);
 }

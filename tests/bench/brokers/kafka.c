@@ -136,7 +136,7 @@ static void reader_new(const struct place *where, struct reader *r)
     unread = settings.partitions;
     for (int32_t i = 0; i < settings.partitions; i++)
         partitions[i] = i;
-    if (kafka_topic_make(brokers, where->name, settings.partitions, 1, 3600000, &error) < 0 ||
+    if (kafka_topic_make(brokers, where->name, settings.partitions, settings.partitions, 1, 3600000, &error) < 0 ||
         kafka_consumer_new(where->loop, brokers, "leg", where->name, &handlers, r, &consumer,
                            &error) < 0)
         leg_fail(error.p);

@@ -94,7 +94,7 @@ START_TEST(nobody_is_answered_before_the_partition_has_caught_up)
 {
     bool owned[WORLD_PARTITIONS] = {true, true};
     world_init(&w, 1, &limits);
-    routes_map(&w.routes, 1, owned, WORLD_PARTITIONS);
+    routes_map(&w.routes, 1, owned, WORLD_PARTITIONS, NULL);
     world_subscribe(&w, 0, 0, false, 7, 2);
     publish(0, 4);
     ck_assert(!view(0)->answered);

@@ -103,7 +103,7 @@ START_TEST(a_map_that_changes_nothing_here_disturbs_nobody)
     begin();
     publish(0, 1);
     world_subscribe(&w, 0, 0, true, 0, 0);
-    routes_map(&w.routes, 1, owned, WORLD_PARTITIONS);
+    routes_map(&w.routes, 1, owned, WORLD_PARTITIONS, NULL);
     publish(0, 1);
     ck_assert_uint_eq(w.takers[0].views[0].got, 1);
     world_fini(&w);
@@ -116,10 +116,57 @@ START_TEST(another_number_of_partitions_begins_anew)
     begin();
     publish(0, 1);
     world_subscribe(&w, 0, 0, true, 0, 0);
-    routes_map(&w.routes, 1, owned, 3);
+    routes_map(&w.routes, 1, owned, 3, NULL);
     ck_assert(!w.takers[0].views[0].wanted);
     ck_assert_int_eq(w.metrics.partitions, 3);
     ck_assert_int_eq(w.metrics.partitions_caught_up, 0);
+    world_fini(&w);
+}
+END_TEST
+
+/* Lane 1 for channel 0; `there`: it is this worker's. */
+static void lane_for_the_first(bool there)
+{
+    bool owned[WORLD_PARTITIONS + 1] = {true, true, there};
+    struct lanes lanes;
+    lanes_init(&lanes);
+    lanes_put(&lanes, bytes_str(w.channels[0].name), 1);
+    routes_map(&w.routes, 2, owned, WORLD_PARTITIONS, &lanes);
+}
+
+START_TEST(a_channel_whose_lane_is_here_too_goes_on)
+{
+    bool owned[WORLD_PARTITIONS] = {true, true};
+    begin();
+    publish(0, 1);
+    world_subscribe(&w, 0, 0, true, 0, 0);
+    world_subscribe(&w, 0, 1, true, 0, 0);
+    lane_for_the_first(true);
+    ck_assert_int_eq(w.metrics.partitions, 3);
+    ck_assert_int_eq(w.metrics.partitions_caught_up, 2);
+    publish(0, 1);
+    ck_assert_uint_eq(w.takers[0].views[0].got, 1);
+    routes_caught_up(&w.routes, WORLD_PARTITIONS);
+    ck_assert_int_eq(w.metrics.partitions_caught_up, 3);
+    routes_map(&w.routes, 3, owned, WORLD_PARTITIONS, NULL);
+    publish(0, 1);
+    ck_assert_uint_eq(w.takers[0].views[0].got, 2);
+    ck_assert(w.takers[0].views[1].wanted);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(a_channel_whose_lane_is_elsewhere_is_disowned_and_no_other)
+{
+    begin();
+    publish(0, 1);
+    world_subscribe(&w, 0, 0, true, 0, 0);
+    world_subscribe(&w, 0, 1, true, 0, 0);
+    lane_for_the_first(false);
+    ck_assert(!w.takers[0].views[0].wanted);
+    ck_assert(w.takers[0].views[1].wanted);
+    ck_assert(!routes_owns(&w.routes, bytes_str(w.channels[0].name)));
+    ck_assert(routes_owns(&w.routes, bytes_str(w.channels[1].name)));
     world_fini(&w);
 }
 END_TEST
@@ -232,4 +279,5 @@ UNIT_MAIN("fanout-worker/routes", repeats_and_earlier_epochs_are_dropped,
           unsubscribing_twice_or_from_nothing_is_fine,
           ephemeral_ones_go_to_who_subscribed_to_such_and_takes_them,
           an_ephemeral_channel_asks_postgresql_for_nothing,
-          durable_ones_and_epochs_pass_an_ephemeral_cursor_by)
+          durable_ones_and_epochs_pass_an_ephemeral_cursor_by,
+          a_channel_whose_lane_is_here_too_goes_on, a_channel_whose_lane_is_elsewhere_is_disowned_and_no_other)

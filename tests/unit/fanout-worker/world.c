@@ -184,7 +184,7 @@ void world_own(struct world *w, bool all)
 {
     bool owned[WORLD_PARTITIONS];
     memset(owned, all, sizeof owned);
-    routes_map(&w->routes, 1, owned, WORLD_PARTITIONS);
+    routes_map(&w->routes, 1, owned, WORLD_PARTITIONS, NULL);
     for (uint32_t i = 0; all && i < WORLD_PARTITIONS; i++)
         routes_caught_up(&w->routes, i);
 }

@@ -14,7 +14,7 @@ static void start(void)
 static struct message *release(unsigned shard, uint64_t id, uint64_t cells)
 {
     struct message *m = message_of(shard, id);
-    message_route(m, cells);
+    message_route(m, cells, 0);
     mark_release(&mark, m);
     return m;
 }
@@ -267,7 +267,7 @@ END_TEST
 static struct message *caught(uint64_t id)
 {
     struct message *m = message_of(3, id);
-    message_route(m, 1);
+    message_route(m, 1, 0);
     mark_catch(&mark, m);
     return m;
 }

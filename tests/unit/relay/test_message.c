@@ -130,13 +130,13 @@ END_TEST
 START_TEST(a_route_is_one_delivery_per_cell)
 {
     struct message *m = message_of(1, 1), *nowhere = message_of(1, 2);
-    message_route(m, 1ull << 63 | 5);
+    message_route(m, 1ull << 63 | 5, 0);
     ck_assert_uint_eq(m->n_deliveries, 3);
     ck_assert_uint_eq(m->unacked, 3);
     ck_assert_uint_eq(m->deliveries[0].cell, 0);
     ck_assert_uint_eq(m->deliveries[1].cell, 2);
     ck_assert_uint_eq(m->deliveries[2].cell, 63);
-    message_route(nowhere, 0);
+    message_route(nowhere, 0, 0);
     ck_assert_uint_eq(nowhere->n_deliveries, 0);
     message_free(m);
     message_free(nowhere);

@@ -99,7 +99,7 @@ static void acknowledge(unsigned cell)
     }
 }
 
-void topics_want(struct topics *t, unsigned cell, const char *topic, int32_t partitions)
+void topics_want(struct topics *t, unsigned n, const struct cell *cell)
 {
     kafka.wanted++;
 }
@@ -174,7 +174,7 @@ static void start(void)
     cells_init(&r.cells);
     sink_init(&r.sink, loop, "k", "relay", NULL, &flow_sink_handlers, &r);
     ev_init(&r.ask.later, NULL);
-    cells_begin(&r.cells, 1, &r.change);
+    cells_begin(&r.cells, 1, BYTES(""), &r.change);
     cells_put(&r.cells, &r.change, BYTES("a"), BYTES("a"), 1, BYTES("default"));
     cells_put(&r.cells, &r.change, BYTES("b"), BYTES("b"), 1, BYTES("default"));
     cells_end(&r.cells, &r.change);

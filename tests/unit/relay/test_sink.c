@@ -185,7 +185,7 @@ static void finish(void)
 static void add(uint64_t seq, uint64_t cells)
 {
     struct message *m = message_of(1, seq);
-    message_route(m, cells);
+    message_route(m, cells, 0);
     for (unsigned i = 0; i < m->n_deliveries; i++)
         sink_add(&sink, &m->deliveries[i]);
 }
@@ -264,7 +264,7 @@ START_TEST(a_record_that_is_too_large_goes_as_a_stub_in_its_place)
     producer.value_max = 500;
     row.data = bytes_of(large, sizeof large);
     struct message *m = message_new(&row);
-    message_route(m, 1);
+    message_route(m, 1, 0);
     add(1, 1);
     sink_add(&sink, m->deliveries);
     add(3, 1);

@@ -11,7 +11,7 @@ static void choose(uint32_t partitions, uint32_t n_workers)
     for (uint32_t i = 0; i < n_workers; i++)
         workers[i] = i + 1;
     plan_init(&plan);
-    ck_assert(plan_assign(&plan, partitions, workers, n_workers, 1));
+    ck_assert(plan_assign(&plan, partitions, 0, workers, n_workers, 1));
     canary_lanes_choose(&lanes, &plan, "a");
 }
 

@@ -1,6 +1,7 @@
 #include "config_copy.h"
 
 #include "unit.h"
+#include "wire/messages.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,6 +56,27 @@ START_TEST(what_is_no_configuration_is_refused_and_changes_nothing)
 }
 END_TEST
 
+START_TEST(lanes_are_read_and_what_is_none_is_left_out)
+{
+    struct buf list;
+    struct ctl_lane one;
+    buf_init(&list);
+    ck_assert_uint_eq(config_lanes(BYTES("{\"version\":1}"), &list), 0);
+    ck_assert_uint_eq(config_lanes(BYTES("{\"lanes\":[{\"channel\":\"a/b\",\"lane\":2},{\"channel\":\"a/c\",\"lane\":65},3,"
+                                         "{\"channel\":\"a/d\",\"lane\":1}]}"),
+                                   &list),
+                      2);
+    struct bytes rest = buf_bytes(&list);
+    ck_assert_int_eq(wire_next_ctl_lane(&rest, &one), 1);
+    ck_assert(bytes_is(one.channel, "a/b"));
+    ck_assert_uint_eq(one.lane, 2);
+    ck_assert_int_eq(wire_next_ctl_lane(&rest, &one), 1);
+    ck_assert(bytes_is(one.channel, "a/d"));
+    ck_assert_uint_eq(rest.n, 0);
+    buf_fini(&list);
+}
+END_TEST
+
 START_TEST(a_copy_is_saved_whole_or_not_at_all_and_for_the_owner_alone)
 {
     char folder[] = "/tmp/test-config-XXXXXX", path[64];
@@ -77,4 +99,5 @@ END_TEST
 UNIT_MAIN("supervisor/config_copy", the_cells_topic_and_partitions_are_read,
           a_cell_that_is_not_there_is_said_with_the_way_out,
           what_is_no_configuration_is_refused_and_changes_nothing,
-          a_copy_is_saved_whole_or_not_at_all_and_for_the_owner_alone)
+          a_copy_is_saved_whole_or_not_at_all_and_for_the_owner_alone,
+          lanes_are_read_and_what_is_none_is_left_out)

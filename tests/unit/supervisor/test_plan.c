@@ -6,7 +6,7 @@ static struct plan plan;
 
 static bool assign(uint32_t partitions, uint64_t now_ms, uint32_t n, const uint32_t *workers)
 {
-    return plan_assign(&plan, partitions, workers, n, now_ms);
+    return plan_assign(&plan, partitions, 0, workers, n, now_ms);
 }
 
 #define ASSIGN(partitions, now_ms, ...)                                                            \
@@ -31,6 +31,24 @@ static void ck_balanced(const uint32_t *workers, uint32_t n)
     }
     ck_assert_uint_eq(sum, plan.partitions);
 }
+
+START_TEST(lanes_are_owned_behind_the_hashed_partitions)
+{
+    const uint32_t two[] = {1, 2}, three[] = {1, 2, 3};
+    plan_init(&plan);
+    ck_assert(plan_assign(&plan, 4, 0, two, 2, 1));
+    ck_assert(plan_assign(&plan, 4, 1, two, 2, 2));
+    ck_assert_uint_eq(plan.hashed, 4);
+    ck_assert_uint_eq(plan.partitions, 5);
+    ck_assert_uint_eq(plan_share(&plan, 1) + plan_share(&plan, 2), 4);
+    ck_assert(!plan_assign(&plan, 4, 1, two, 2, 3));
+    ck_assert(plan_assign(&plan, 4, 1, three, 3, 4));
+    for (uint32_t i = 0; i < plan.partitions; i++)
+        ck_assert_uint_ge(plan.owners[i], 1);
+    ck_assert(plan_assign(&plan, 4, 0, three, 3, 5));
+    ck_assert_uint_eq(plan.partitions, 4);
+}
+END_TEST
 
 START_TEST(every_partition_has_an_owner_and_shares_differ_by_one_at_most)
 {
@@ -128,7 +146,7 @@ START_TEST(a_renewed_map_is_the_same_in_a_new_generation)
 {
     struct plan before;
     plan_init(&plan);
-    plan_assign(&plan, 4, (const uint32_t[]){1, 2}, 2, 5000);
+    plan_assign(&plan, 4, 0, (const uint32_t[]){1, 2}, 2, 5000);
     before = plan;
     plan_renew(&plan, 4000);
     ck_assert_uint_eq(plan.generation, 5001);
@@ -145,4 +163,5 @@ UNIT_MAIN("supervisor/plan", every_partition_has_an_owner_and_shares_differ_by_o
           the_generation_grows_also_when_the_clock_stands_or_goes_back, a_renewed_map_is_the_same_in_a_new_generation,
           more_workers_than_partitions_leave_some_without,
           without_workers_or_partitions_there_is_no_map,
-          owners_travel_as_one_u32_per_partition)
+          owners_travel_as_one_u32_per_partition,
+          lanes_are_owned_behind_the_hashed_partitions)

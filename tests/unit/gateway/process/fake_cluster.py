@@ -314,9 +314,12 @@ class FakeSupervisor:
     def configure(self, config):
         self.say("ctl_config", version=config["version"], json=json.dumps(config))
 
-    def map(self, generation, workers, owners):
+    def map(self, generation, workers, owners, lanes=None):
+        """owners: of each partition, and then of each lane; lanes: {channel: number}"""
         listed = b"".join(wire.pack("ctl_worker", slot=slot, path=path) for slot, path in workers.items())
-        self.say("ctl_map", generation=generation, partitions=len(owners),
+        lanes = lanes or {}
+        self.say("ctl_map", generation=generation, partitions=len(owners) - max(lanes.values(), default=0),
+                 lanes=b"".join(wire.pack("ctl_lane", channel=channel, lane=lane) for channel, lane in lanes.items()),
                  owners=b"".join(slot.to_bytes(4, "little") for slot in owners), workers=listed)
 
     def pass_connection(self, port):

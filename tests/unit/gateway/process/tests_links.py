@@ -69,6 +69,29 @@ async def channels_move_to_another_worker_with_a_new_map(c):
 
 
 @test()
+async def a_channel_with_a_lane_is_its_lanes_workers_and_no_other_is_told_anew(c):
+    client = await connect(c)
+    for channel in ("news", "hot"):
+        await client.call(subscribe={"channel": channel})
+    second = FakeWorker()
+    second.channels = c.worker.channels
+    await second.serve(c.dir + "/worker-2.sock")
+    c.supervisor.map(2, {1: c.path, 2: c.dir + "/worker-2.sock"}, [1] * 4 + [2], {"default/hot": 1})
+    await c.until(lambda: "FAN_SUBSCRIBE" in second.heard)
+    await c.until(lambda: "FAN_UNSUBSCRIBE" in c.worker.heard)
+    eq((second.heard.count("FAN_SUBSCRIBE"), c.worker.heard.count("FAN_UNSUBSCRIBE")), (1, 1))
+    second.append("default/hot", data="1")
+    eq((await client.push())["pub"]["offset"], 1)
+    c.worker.append("default/news", data="2")
+    eq((await client.push())["pub"]["offset"], 1)
+    c.supervisor.map(3, {1: c.path, 2: c.dir + "/worker-2.sock"}, [1] * 4)
+    await c.until(lambda: "FAN_UNSUBSCRIBE" in second.heard)
+    c.worker.append("default/hot", data="3")
+    eq((await client.push())["pub"]["offset"], 2)
+    second.server.close()
+
+
+@test()
 async def a_disowned_channel_is_told_again(c):
     client = await connect(c)
     real, c.worker.on_fan_subscribe = c.worker.on_fan_subscribe, None
