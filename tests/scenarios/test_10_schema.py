@@ -252,6 +252,7 @@ def test_apply_replaces_the_whole_configuration_in_one_step(db):
     assert version == before + 1
     assert one(db, "SELECT cellcast.config()") == {
         "version": version,
+        "lanes": [],
         "cells": [{"name": "a", "topic": "cellcast.a", "partitions": 4}],
         "tenants": [
             {"name": "cellcast", "cells": ["a"], "options": {}},
