@@ -27,6 +27,7 @@ struct claims {
     struct buf texts; /* decoded user, tenant, channel, client, one behind the other */
     struct bytes user, tenant, channel, client, b64info;
     struct bytes info; /* JSON */
+    struct bytes audience, issuer; /* JSON */
     bool has_tenant, has_channel, has_client, has_expire_at, has_exp, has_nbf, server_subs;
     int64_t exp, expire_at, nbf;
 };
@@ -194,6 +195,8 @@ static bool has_some(struct bytes value)
 static int read_claims(struct claims *c, struct bytes payload)
 {
     buf_reserve(&c->texts, payload.n); /* a decoded text is never longer, so that slices stay */
+    c->audience = json_member(payload, "aud");
+    c->issuer = json_member(payload, "iss");
     c->info = json_member(payload, "info");
     c->info = is_absent(c->info) ? bytes_of(NULL, 0) : c->info;
     c->server_subs =
@@ -284,6 +287,35 @@ static bool is_signed(const struct asker *a, const struct token *t, const struct
     return true;
 }
 
+static bool text_is(struct bytes value, struct bytes wanted)
+{
+    struct buf text;
+    buf_init(&text);
+    bool same = json_type(value) == JSON_STRING && json_string(value, &text) == 0 && bytes_equal(buf_bytes(&text), wanted);
+    buf_fini(&text);
+    return same;
+}
+
+/* A text, or an array of texts of which one has to be it (RFC 7519 4.1.3). */
+static bool is_among(struct bytes value, struct bytes wanted)
+{
+    struct json_iter it;
+    struct bytes one;
+    if (json_type(value) != JSON_ARRAY)
+        return text_is(value, wanted);
+    json_array_each (&it, value, &one)
+        if (text_is(one, wanted))
+            return true;
+    return false;
+}
+
+/* Made for us, by whom we believe. */
+static bool is_addressed(const struct tenant_options *o, const struct claims *c)
+{
+    return (o->token_audience.n == 0 || is_among(c->audience, o->token_audience)) &&
+           (o->token_issuer.n == 0 || text_is(c->issuer, o->token_issuer));
+}
+
 static enum auth_answer judge_bearer(const struct asker *a, const struct config_tenant *tenant,
                                      const struct claims *c)
 {
@@ -313,7 +345,7 @@ static enum auth_answer judge(const struct asker *a, const struct token *t, int6
     bool follow = c->has_tenant && !a->tenant_is_fixed;
     const struct config_tenant *tenant =
         follow ? config_tenant(a->config, c->tenant) : asked_tenant(a);
-    if (!tenant || !is_signed(a, t, c, tenant->keys, now))
+    if (!tenant || !is_signed(a, t, c, tenant->keys, now) || !is_addressed(&tenant->options, c))
         return AUTH_INVALID;
     enum auth_answer answer = judge_dates(c, now);
     if (answer == AUTH_OK)

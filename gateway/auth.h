@@ -5,9 +5,10 @@
  * A token is worth what its key is worth: the tenant is settled first (claim `tenant`, else the
  * connection's path, else `default`), and the signature must be by that tenant's key, so a
  * token cannot carry its bearer into another tenant. Claims used: sub, exp, expire_at, nbf,
- * info, b64info, tenant; in subscription tokens channel and client too. Claims `channels` and
- * `subs` (server-side subscriptions) are not acted on; server_subs says that there were some.
- * aud, iss, iat, jti and meta are not looked at. A claim of a wrong type makes the token
+ * info, b64info, tenant; in subscription tokens channel and client too; aud and iss where the
+ * tenant has token_audience and token_issuer. Claims `channels` and `subs` (server-side
+ * subscriptions) are not acted on; server_subs says that there were some. iat, jti and meta are
+ * not looked at. A claim of a wrong type makes the token
  * invalid; null is as good as absent. */
 #ifndef GATEWAY_AUTH_H
 #define GATEWAY_AUTH_H
@@ -24,7 +25,7 @@ enum auth_answer {
     AUTH_OK = 0,
     AUTH_EXPIRED,    /* signed, but exp has passed or nbf is to come: a fresh token helps */
     AUTH_OVER,       /* signed, and its expire_at has passed */
-    AUTH_INVALID,    /* no token of ours: form, algorithm, signature, types, tenant, no key */
+    AUTH_INVALID,    /* no token of ours: form, algorithm, signature, types, tenant, no key, audience, issuer */
     AUTH_WRONG_KIND, /* a subscription token where a connection token belongs, or the reverse */
     AUTH_MISMATCH,   /* signed, but for another user, channel, client or tenant */
     AUTH_NO_CREDENTIALS, /* no token, and the tenant lets nobody in without one */

@@ -104,9 +104,12 @@ static int read_tenant_options(struct reader *r, struct config_tenant *t, json_t
 {
     struct tenant_options *o = &t->options;
     int error = tenant_options_read(o, given, r->why);
-    return error < 0 ? error
-                     : signature_keys_new(o->token_hmac_secret_key, o->token_rsa_public_key, o->token_ecdsa_public_key,
-                                          &t->keys, r->why);
+    struct signature_options keys = {.hmac = o->token_hmac_secret_key,
+                                     .hmac_previous = o->token_hmac_previous_secret_key,
+                                     .rsa = o->token_rsa_public_key,
+                                     .ecdsa = o->token_ecdsa_public_key,
+                                     .eddsa = o->token_eddsa_public_key};
+    return error < 0 ? error : signature_keys_new(&keys, &t->keys, r->why);
 }
 
 static int read_tenant(struct reader *r, json_t *from)

@@ -12,17 +12,17 @@
 
 #define DER_MAX 160 /* bytes; two numbers of P-521 as a SEQUENCE */
 
-enum family { FAMILY_HMAC, FAMILY_RSA, FAMILY_ECDSA, FAMILY_COUNT };
+enum family { FAMILY_HMAC, FAMILY_RSA, FAMILY_ECDSA, FAMILY_EDDSA, FAMILY_COUNT };
 
 struct signature_alg {
     const char *name;
     enum family family;
-    const EVP_MD *(*digest)(void);
+    const EVP_MD *(*digest)(void); /* EdDSA: the curve's own */
     int curve_bits; /* ECDSA: of the only curve that goes with it; RFC 7518 3.4 */
 };
 
 struct signature_keys {
-    struct bytes hmac; /* borrowed from the configuration */
+    struct bytes hmac, hmac_previous; /* borrowed from the configuration */
     EVP_PKEY *pkeys[FAMILY_COUNT];
     unsigned char prints[FAMILY_COUNT][SIGNATURE_PRINT];
     bool there[FAMILY_COUNT];
@@ -39,6 +39,7 @@ static const struct signature_alg algs[] = {
     {"ES256", FAMILY_ECDSA, EVP_sha256, 256},
     {"ES384", FAMILY_ECDSA, EVP_sha384, 384},
     {"ES512", FAMILY_ECDSA, EVP_sha512, 521},
+    {"EdDSA", FAMILY_EDDSA, NULL,       0},
 };
 /* clang-format on */
 
@@ -65,30 +66,56 @@ static void take_print(struct signature_keys *keys, enum family family, struct b
 
 static int take_public(struct signature_keys *keys, enum family family, struct bytes pem, struct buf *ret_why)
 {
-    bool rsa = family == FAMILY_RSA;
+    static const struct {
+        const char *option;
+        enum public_key_kind kind;
+    } of[FAMILY_COUNT] = {
+        [FAMILY_RSA] = {"token_rsa_public_key", PUBLIC_KEY_RSA},
+        [FAMILY_ECDSA] = {"token_ecdsa_public_key", PUBLIC_KEY_EC},
+        [FAMILY_EDDSA] = {"token_eddsa_public_key", PUBLIC_KEY_ED},
+    };
     const char *wrong;
     if (pem.n == 0)
         return 0;
-    keys->pkeys[family] = public_key_read(pem, rsa ? PUBLIC_KEY_RSA : PUBLIC_KEY_EC, &wrong);
+    keys->pkeys[family] = public_key_read(pem, of[family].kind, &wrong);
     if (!keys->pkeys[family]) {
-        buf_printf(ret_why, "option %s: %s", rsa ? "token_rsa_public_key" : "token_ecdsa_public_key", wrong);
+        buf_printf(ret_why, "option %s: %s", of[family].option, wrong);
         return -EBADMSG;
     }
     take_print(keys, family, pem);
     return 0;
 }
 
-int signature_keys_new(struct bytes hmac, struct bytes rsa, struct bytes ecdsa, struct signature_keys **ret_keys,
-                       struct buf *ret_why)
+/* Both keys make one print: without the previous one nothing that it signed is remembered as right. */
+static int take_hmac(struct signature_keys *keys, const struct signature_options *o, struct buf *ret_why)
+{
+    struct buf both = {0};
+    if (o->hmac_previous.n && o->hmac.n == 0) {
+        buf_append_str(ret_why, "option token_hmac_previous_secret_key: there is no token_hmac_secret_key, which it would be previous to");
+        return -EBADMSG;
+    }
+    keys->hmac = o->hmac;
+    keys->hmac_previous = o->hmac_previous;
+    buf_printf(&both, "%zu:", o->hmac.n);
+    buf_append_bytes(&both, o->hmac);
+    buf_append_bytes(&both, o->hmac_previous);
+    if (o->hmac.n)
+        take_print(keys, FAMILY_HMAC, buf_bytes(&both));
+    buf_fini(&both);
+    return 0;
+}
+
+int signature_keys_new(const struct signature_options *o, struct signature_keys **ret_keys, struct buf *ret_why)
 {
     struct signature_keys *keys = calloc(1, sizeof *keys);
     assert(keys);
-    keys->hmac = hmac;
-    if (hmac.n)
-        take_print(keys, FAMILY_HMAC, hmac);
-    int error = take_public(keys, FAMILY_RSA, rsa, ret_why);
+    int error = take_hmac(keys, o, ret_why);
     if (error == 0)
-        error = take_public(keys, FAMILY_ECDSA, ecdsa, ret_why);
+        error = take_public(keys, FAMILY_RSA, o->rsa, ret_why);
+    if (error == 0)
+        error = take_public(keys, FAMILY_ECDSA, o->ecdsa, ret_why);
+    if (error == 0)
+        error = take_public(keys, FAMILY_EDDSA, o->eddsa, ret_why);
     if (error < 0) {
         signature_keys_free(keys);
         return error;
@@ -165,9 +192,12 @@ bool signature_is_right(const struct signature_keys *keys, const struct signatur
         return false;
     switch (alg->family) {
     case FAMILY_HMAC:
-        return hmac_is_right(keys->hmac, alg->digest(), text, signature);
+        return hmac_is_right(keys->hmac, alg->digest(), text, signature) ||
+               (keys->hmac_previous.n && hmac_is_right(keys->hmac_previous, alg->digest(), text, signature));
     case FAMILY_RSA:
         return public_is_right(keys->pkeys[FAMILY_RSA], alg->digest(), text, signature);
+    case FAMILY_EDDSA:
+        return public_is_right(keys->pkeys[FAMILY_EDDSA], NULL, text, signature);
     default:
         return ecdsa_is_right(keys->pkeys[FAMILY_ECDSA], alg, text, signature);
     }

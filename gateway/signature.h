@@ -1,4 +1,4 @@
-/* Signatures of tokens: HS, RS and ES with 256, 384 and 512 bits (RFC 7518), and a tenant's keys for them. The algorithm
+/* Signatures of tokens: HS, RS and ES with 256, 384 and 512 bits (RFC 7518), EdDSA (RFC 8037), and a tenant's keys for them. The algorithm
  * that a token's header names only chooses among the keys that its tenant has, each of which serves one family: a token
  * can't make an HMAC key of a public one. */
 #ifndef GATEWAY_SIGNATURE_H
@@ -14,10 +14,14 @@ struct signature_keys;
 /* name: `alg` of a token's header, without quotes. -> NULL: none of these */
 const struct signature_alg *signature_alg(struct bytes name);
 
-/* hmac: the key itself; rsa, ecdsa: public keys as PEM. Each may be empty: tokens of its family are refused.
- * -> 0, or -EBADMSG with the reason in ret_why */
-int signature_keys_new(struct bytes hmac, struct bytes rsa, struct bytes ecdsa, struct signature_keys **ret_keys,
-                       struct buf *ret_why);
+/* Each may be empty: tokens of its family are refused. */
+struct signature_options {
+    struct bytes hmac, hmac_previous; /* the key itself, and one that is still good */
+    struct bytes rsa, ecdsa, eddsa;   /* public keys as PEM */
+};
+
+/* Borrows the HMAC keys. -> 0, or -EBADMSG with the reason in ret_why */
+int signature_keys_new(const struct signature_options *o, struct signature_keys **ret_keys, struct buf *ret_why);
 void signature_keys_free(struct signature_keys *keys);
 
 /* What only this key has: SIGNATURE_PRINT bytes, borrowed. -> empty when there is no key for the algorithm */

@@ -303,6 +303,17 @@ static void check_public_key(struct check *c, const char *place, json_t *tenant,
         fault(c, path(at, "%s.options.%s", place, option), "%s", wrong);
 }
 
+static void check_previous_key(struct check *c, const char *place, json_t *tenant)
+{
+    char at[PATH_MAX_BYTES];
+    json_t *options = json_object_get(tenant, "options");
+    const char *now = json_string_value(json_object_get(options, "token_hmac_secret_key"));
+    const char *before = json_string_value(json_object_get(options, "token_hmac_previous_secret_key"));
+    if (before && *before && !(now && *now))
+        fault(c, path(at, "%s.options.token_hmac_previous_secret_key", place),
+              "there is no token_hmac_secret_key, which it would be previous to");
+}
+
 /* ---- the parts of the file */
 
 static bool namespace_valid(struct bytes name)
@@ -388,6 +399,8 @@ static void check_tenant(struct check *c, json_t *tenants, size_t i)
     check_options(c, at, tenant, tenant_options, COUNT(tenant_options));
     check_public_key(c, at, tenant, "token_rsa_public_key", PUBLIC_KEY_RSA);
     check_public_key(c, at, tenant, "token_ecdsa_public_key", PUBLIC_KEY_EC);
+    check_public_key(c, at, tenant, "token_eddsa_public_key", PUBLIC_KEY_ED);
+    check_previous_key(c, at, tenant);
     namespaces = array_of(c, at, tenant, "namespaces");
     for (size_t k = 0; k < json_array_size(namespaces); k++)
         check_namespace(c, at, namespaces, k);

@@ -16,13 +16,17 @@ static EVP_PKEY *read_pem(struct bytes pem)
 
 static const char *what_is_wrong(const EVP_PKEY *key, enum public_key_kind kind)
 {
-    if (kind == PUBLIC_KEY_EC)
-        return key && EVP_PKEY_get_base_id(key) == EVP_PKEY_EC
-                   ? NULL
-                   : "an elliptic-curve public key in PEM (BEGIN PUBLIC KEY) is wanted";
-    if (!key || EVP_PKEY_get_base_id(key) != EVP_PKEY_RSA)
-        return "an RSA public key in PEM (BEGIN PUBLIC KEY) is wanted";
-    return EVP_PKEY_get_bits(key) < PUBLIC_KEY_RSA_BITS_MIN ? "an RSA key of 2048 bits at least is wanted" : NULL;
+    int id = key ? EVP_PKEY_get_base_id(key) : EVP_PKEY_NONE;
+    switch (kind) {
+    case PUBLIC_KEY_EC:
+        return id == EVP_PKEY_EC ? NULL : "an elliptic-curve public key in PEM (BEGIN PUBLIC KEY) is wanted";
+    case PUBLIC_KEY_ED:
+        return id == EVP_PKEY_ED25519 || id == EVP_PKEY_ED448 ? NULL : "an Ed25519 or Ed448 public key in PEM (BEGIN PUBLIC KEY) is wanted";
+    default:
+        if (id != EVP_PKEY_RSA)
+            return "an RSA public key in PEM (BEGIN PUBLIC KEY) is wanted";
+        return EVP_PKEY_get_bits(key) < PUBLIC_KEY_RSA_BITS_MIN ? "an RSA key of 2048 bits at least is wanted" : NULL;
+    }
 }
 
 struct evp_pkey_st *public_key_read(struct bytes pem, enum public_key_kind kind, const char **ret_wrong)

@@ -6,7 +6,7 @@
 
 #define PUBLIC_KEY_RSA_BITS_MIN 2048 /* RFC 7518 3.3 */
 
-enum public_key_kind { PUBLIC_KEY_RSA, PUBLIC_KEY_EC };
+enum public_key_kind { PUBLIC_KEY_RSA, PUBLIC_KEY_EC, PUBLIC_KEY_ED };
 
 struct evp_pkey_st;
 

@@ -55,23 +55,37 @@ def test_who_returns_after_a_kill_costs_no_signature(stack):
     close_all(socks)
 
 
-def test_a_changed_key_ends_what_is_remembered_at_once(stack):
-    (mine,) = tokens_of(1)
-    close_all(enter(stack, 1, [mine]))
-    close_all(enter(stack, 2, [mine]))
-    changed = json.loads(json.dumps(CONFIGURATION))
-    changed["tenants"][0]["options"]["token_hmac_secret_key"] = "another"
-    versions = total(stack, "supervisor_config_changes_total")
-    stack.configure(changed)
+def opens(stack, gateway, one):
+    (sock,) = open_many(stack.slot_base + gateway, 1)
     try:
-        wait_until(lambda: total(stack, "supervisor_config_changes_total") > versions, 10, "the new key is there")
-        (sock,) = open_many(stack.slot_base + 2, 1)
-        with pytest.raises((EOFError, AssertionError)):  # closed with 3500
-            say([sock], lambda i: [{"id": 1, "connect": {"token": mine}}])
+        say([sock], lambda i: [{"id": 1, "connect": {"token": one}}])
+        return True
+    except (EOFError, AssertionError):  # closed with 3500
+        return False
     finally:
-        stack.configure(CONFIGURATION)
-    wait_until(lambda: total(stack, "supervisor_config_changes_total") > versions + 1, 10, "the old key is back")
-    close_all(enter(stack, 2, [mine]))
+        close_all([sock])
+
+
+def with_keys(stack, **options):
+    changed = json.loads(json.dumps(CONFIGURATION))
+    changed["tenants"][0]["options"].update(options)
+    stack.configure(changed)
+
+
+def test_a_changed_key_ends_what_is_remembered_unless_it_is_still_good(stack):
+    (mine,) = tokens_of(1)
+    (new,) = tokens_of(1, secret="another")
+    assert opens(stack, 1, mine) and opens(stack, 2, mine)
+    try:
+        with_keys(stack, token_hmac_secret_key="another", token_hmac_previous_secret_key="test-secret")
+        wait_until(lambda: opens(stack, 2, new), 20, "the new key is there")
+        assert opens(stack, 2, mine)
+        with_keys(stack, token_hmac_secret_key="another")
+        wait_until(lambda: not opens(stack, 2, mine), 20, "the previous one is gone")
+        assert opens(stack, 2, new)
+    finally:
+        with_keys(stack)
+    wait_until(lambda: opens(stack, 2, mine), 20, "the old key is back")
 
 
 # -- history

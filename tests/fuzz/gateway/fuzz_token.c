@@ -41,7 +41,8 @@ static void setup(void)
     static const char json[] =
         "{\"tenants\":[{\"name\":\"default\",\"options\":{\"token_hmac_secret_key\":\"secret\","
         "\"token_ecdsa_public_key\":\"" PUBLIC_KEY "\"}},"
-        "{\"name\":\"acme\",\"options\":{\"token_hmac_secret_key\":\"acme\"}}],"
+        "{\"name\":\"acme\",\"options\":{\"token_hmac_secret_key\":\"acme\",\"token_hmac_previous_secret_key\":\"older\","
+        "\"token_audience\":\"a\",\"token_issuer\":\"i\"}}],"
         "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"},{\"tenant\":\"acme\",\"name\":"
         "\"\"}]}";
     struct buf why = {0};

@@ -21,6 +21,8 @@ static void setup(void)
                                "\"options\":{\"token_hmac_secret_key\":\"secret\"}},"
                                "{\"name\":\"acme\",\"cells\":[\"a\"],\"options\":{\"token_hmac_"
                                "secret_key\":\"acme-secret\"}},"
+                               "{\"name\":\"picky\",\"cells\":[\"a\"],\"options\":{\"token_hmac_secret_key\":\"picky-secret\","
+                               "\"token_audience\":\"chat\",\"token_issuer\":\"us\"}},"
                                "{\"name\":\"open\",\"cells\":[\"a\"],\"options\":{\"allow_"
                                "anonymous_connect_without_token\":true}},"
                                "{\"name\":\"far\",\"cells\":[\"b\"],\"options\":{\"token_hmac_"
@@ -325,6 +327,31 @@ START_TEST(server_side_subscriptions_are_seen)
 }
 END_TEST
 
+START_TEST(audience_and_issuer_are_looked_at_where_the_tenant_names_them)
+{
+    setup();
+    static const struct {
+        const char *payload;
+        enum auth_answer answer;
+    } cases[] = {{"{\"aud\":\"chat\",\"iss\":\"us\"}", AUTH_OK},
+                 {"{\"aud\":[\"mail\",\"chat\"],\"iss\":\"\\u0075s\"}", AUTH_OK},
+                 {"{\"aud\":\"mail\",\"iss\":\"us\"}", AUTH_INVALID},
+                 {"{\"aud\":[],\"iss\":\"us\"}", AUTH_INVALID},
+                 {"{\"aud\":[1,{\"chat\":1}],\"iss\":\"us\"}", AUTH_INVALID},
+                 {"{\"aud\":\"chat\"}", AUTH_INVALID},
+                 {"{\"aud\":\"chat\",\"iss\":[\"us\"]}", AUTH_INVALID},
+                 {"{\"aud\":\"chat\",\"iss\":\"them\",\"exp\":1}", AUTH_INVALID},
+                 {"{}", AUTH_INVALID}};
+    struct auth a;
+    auth_init(&a);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_msg(connect_signed("picky", cases[i].payload, "picky-secret", &a) == cases[i].answer, "%s", cases[i].payload);
+    ck_assert_int_eq(connect_signed("", "{\"aud\":\"anybody\",\"iss\":7}", "secret", &a), AUTH_OK);
+    auth_fini(&a);
+    teardown();
+}
+END_TEST
+
 START_TEST(without_a_token_the_tenant_decides)
 {
     setup();
@@ -593,7 +620,7 @@ UNIT_MAIN("gateway/auth", a_signed_token_says_who_its_bearer_is,
           a_token_that_was_touched_is_worth_nothing,
           a_token_opens_the_tenant_of_its_key_and_no_other, dates_are_judged_at_the_time_given,
           claims_of_a_wrong_type_make_it_invalid, info_comes_raw_or_as_base64,
-          server_side_subscriptions_are_seen, without_a_token_the_tenant_decides,
+          server_side_subscriptions_are_seen, audience_and_issuer_are_looked_at_where_the_tenant_names_them, without_a_token_the_tenant_decides,
           a_long_token_is_not_read, a_refresh_is_for_the_same_user_of_the_same_tenant,
           a_subscription_token_is_for_one_channel_and_one_user,
           a_signature_is_checked_once, a_remembered_token_opens_nothing_more, a_wrong_signature_is_not_remembered,

@@ -8,19 +8,25 @@ static struct signature_keys *keys_of(const char *hmac, const char *rsa, const c
 {
     struct signature_keys *keys;
     struct buf why = {0};
-    int error = signature_keys_new(bytes_str(hmac), bytes_str(rsa), bytes_str(ecdsa), &keys, &why);
+    struct signature_options o = {.hmac = bytes_str(hmac), .rsa = bytes_str(rsa), .ecdsa = bytes_str(ecdsa)};
+    int error = signature_keys_new(&o, &keys, &why);
     ck_assert_msg(error == 0, "%s", why.p);
     buf_fini(&why);
     return keys;
 }
 
-static void refused(const char *rsa, const char *ecdsa, const char *wanted)
+static void refused_options(const struct signature_options *o, const char *wanted)
 {
     struct signature_keys *keys;
     struct buf why = {0};
-    ck_assert_int_lt(signature_keys_new(BYTES(""), bytes_str(rsa), bytes_str(ecdsa), &keys, &why), 0);
+    ck_assert_int_lt(signature_keys_new(o, &keys, &why), 0);
     ck_assert_msg(why.n && strstr(why.p, wanted), "%s", why.p);
     buf_fini(&why);
+}
+
+static void refused(const char *rsa, const char *ecdsa, const char *wanted)
+{
+    refused_options(&(struct signature_options){.rsa = bytes_str(rsa), .ecdsa = bytes_str(ecdsa)}, wanted);
 }
 
 /* header.payload.signature */
@@ -35,10 +41,10 @@ static bool right(const struct signature_keys *keys, const char *alg, const char
     return ok;
 }
 
-START_TEST(each_family_has_three_algorithms_and_no_other_name_is_known)
+START_TEST(each_family_has_its_algorithms_and_no_other_name_is_known)
 {
-    static const char *const good[] = {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"};
-    static const char *const bad[] = {"", "none", "None", "hs256", "HS", "HS2560", "PS256", "EdDSA", "ES256K"};
+    static const char *const good[] = {"HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512", "EdDSA"};
+    static const char *const bad[] = {"", "none", "None", "hs256", "HS", "HS2560", "PS256", "EDDSA", "ES256K"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ck_assert_ptr_nonnull(signature_alg(bytes_str(good[i])));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -143,6 +149,51 @@ START_TEST(a_print_is_of_one_key_and_one_family)
 }
 END_TEST
 
+START_TEST(an_eddsa_signature_is_right_for_its_key_alone)
+{
+    char *pem, *other_pem;
+    jwk_t *mine = key_pair(R_KEY_TYPE_EDDSA, 256, &pem), *other = key_pair(R_KEY_TYPE_EDDSA, 256, &other_pem);
+    struct signature_keys *keys;
+    struct buf why = {0};
+    ck_assert_int_eq(signature_keys_new(&(struct signature_options){.eddsa = bytes_str(pem)}, &keys, &why), 0);
+    char *token = sign_jwk("{}", mine, R_JWA_ALG_EDDSA), *foreign = sign_jwk("{}", other, R_JWA_ALG_EDDSA);
+    ck_assert(right(keys, "EdDSA", token));
+    ck_assert(!right(keys, "EdDSA", foreign));
+    ck_assert(!right(keys, "ES256", token));
+    ck_assert(!right(keys, "HS256", token));
+    refused_options(&(struct signature_options){.ecdsa = bytes_str(pem)}, "token_ecdsa_public_key: an elliptic-curve");
+    free(token);
+    free(foreign);
+    r_jwk_free(mine);
+    r_jwk_free(other);
+    signature_keys_free(keys);
+    free(pem);
+    free(other_pem);
+}
+END_TEST
+
+START_TEST(the_previous_key_is_good_while_it_stands_there)
+{
+    struct signature_keys *both, *after = keys_of("new", "", "");
+    struct buf why = {0};
+    const struct signature_alg *hs = signature_alg(BYTES("HS256"));
+    jwk_t *old;
+    r_jwk_init(&old);
+    r_jwk_import_from_symmetric_key(old, (const unsigned char *)"old", 3);
+    char *token = sign_jwk("{}", old, R_JWA_ALG_HS256);
+    struct signature_options o = {.hmac = BYTES("new"), .hmac_previous = BYTES("old")};
+    ck_assert_int_eq(signature_keys_new(&o, &both, &why), 0);
+    ck_assert(right(both, "HS256", token));
+    ck_assert(!right(after, "HS256", token));
+    ck_assert(!bytes_equal(signature_print(both, hs), signature_print(after, hs)));
+    refused_options(&(struct signature_options){.hmac_previous = BYTES("old")}, "there is no token_hmac_secret_key");
+    free(token);
+    r_jwk_free(old);
+    signature_keys_free(both);
+    signature_keys_free(after);
+}
+END_TEST
+
 START_TEST(a_bad_key_is_refused_with_the_reason)
 {
     char *rsa, *ec, *weak;
@@ -154,13 +205,15 @@ START_TEST(a_bad_key_is_refused_with_the_reason)
     refused(weak, "", "2048 bits at least");
     refused("", rsa, "token_ecdsa_public_key: an elliptic-curve");
     refused("", "key", "token_ecdsa_public_key: an elliptic-curve");
+    refused_options(&(struct signature_options){.eddsa = bytes_str(ec)}, "token_eddsa_public_key: an Ed25519 or Ed448");
     free(rsa);
     free(ec);
     free(weak);
 }
 END_TEST
 
-UNIT_MAIN("gateway/signature", each_family_has_three_algorithms_and_no_other_name_is_known,
+UNIT_MAIN("gateway/signature", each_family_has_its_algorithms_and_no_other_name_is_known,
           an_rsa_signature_is_right_for_its_key_alone, an_ecdsa_signature_goes_with_the_curve_of_its_algorithm,
           a_signature_of_another_length_is_wrong, a_public_key_is_no_secret, a_print_is_of_one_key_and_one_family,
+          an_eddsa_signature_is_right_for_its_key_alone, the_previous_key_is_good_while_it_stands_there,
           a_bad_key_is_refused_with_the_reason)

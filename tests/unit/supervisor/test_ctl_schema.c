@@ -211,6 +211,10 @@ START_TEST(a_public_key_that_no_gateway_could_use_is_refused)
              "tenants[0].options.token_rsa_public_key: an RSA public key in PEM (BEGIN PUBLIC KEY) is wanted");
     ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"token_ecdsa_public_key\":\"secret\"}"), ""),
              "tenants[0].options.token_ecdsa_public_key: an elliptic-curve public key in PEM (BEGIN PUBLIC KEY) is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"token_eddsa_public_key\":\"secret\"}"), ""),
+             "tenants[0].options.token_eddsa_public_key: an Ed25519 or Ed448 public key in PEM (BEGIN PUBLIC KEY) is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"token_hmac_previous_secret_key\":\"old\"}"), ""),
+             "tenants[0].options.token_hmac_previous_secret_key: there is no token_hmac_secret_key, which it would be previous to");
 }
 END_TEST
 
