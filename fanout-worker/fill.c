@@ -162,19 +162,20 @@ static void lose_too_early(struct routes *r, struct channel *ch, const struct pa
             cursor_lose(r, c);
 }
 
-/* What reaches the ring from below goes into it: whoever comes after him is served from memory. */
-static void extend_ring(struct routes *r, struct channel *ch, const struct page *page)
+void fill_extend(struct routes *r, struct channel *ch, const struct page *page)
 {
-    for (size_t i = page->n; i > 0; i--)
-        if (page->rows[i - 1]->seq + 1 != ch->ring.first || !channel_prepend(r, ch, page->rows[i - 1]))
+    for (size_t i = 0; i < page->n; i++) {
+        struct pub *p = page->rows[page->reverse ? i : page->n - 1 - i];
+        if (p->seq + 1 != ch->ring.first || !channel_prepend(r, ch, p))
             return;
+    }
 }
 
 static void serve_behind(struct routes *r, struct channel *ch, const struct page *page)
 {
     struct cursor *c;
     bool early = false;
-    extend_ring(r, ch, page);
+    fill_extend(r, ch, page);
     list_for_each (c, &ch->cursors, channel_link) {
         if (c->state != CURSOR_BEHIND && c->state != CURSOR_STALLED)
             continue;

@@ -20,6 +20,8 @@ void fill_want(struct routes *r, struct channel *ch, uint64_t seq);
 void fill_truth(struct routes *r, struct channel *ch, uint64_t seq);
 void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose,
                const struct page *page);
+/* What reaches the ring from below goes into it: whoever comes later is served from memory. */
+void fill_extend(struct routes *r, struct channel *ch, const struct page *page);
 void fill_due(struct routes *r, struct channel *ch); /* a time came that somebody waited for */
 
 /* of routes.c, for fill.c */

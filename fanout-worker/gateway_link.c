@@ -262,6 +262,8 @@ void gateways_tick(struct worker *w, int64_t now_ns)
     struct fan_beat beat = {.sent_us = clock_real_us()};
     list_for_each_safe (g, spare, &w->gateways, link) {
         const char *why = fault(g, now_ns);
+        if (!why)
+            read_tick(g, now_ns);
         if (why)
             cut(g, why);
         else if (g->lease &&

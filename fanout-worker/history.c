@@ -111,7 +111,7 @@ static struct query *query_for(struct history *h, const struct history_ask *ask)
     buf_append_bytes(&key, ask->channel);
     struct query *like =
         map_find_bytes(&h->queries, buf_bytes(&key), struct query, by_key, key);
-    if (like && !like->in_flight) {
+    if (like && (!like->in_flight || ask->settled)) {
         buf_fini(&key);
         h->metrics->queries_joined_total++;
         return like;
@@ -204,7 +204,8 @@ static void on_page(void *ctx, enum pg_status status, const struct pg_result *r)
     struct page page = {.channel = q->ask.channel,
                         .epoch = q->ask.epoch,
                         .since = q->ask.since,
-                        .until = q->ask.until};
+                        .until = q->ask.until,
+                        .reverse = q->ask.reverse};
     h->in_flight--;
     list_remove(&q->link);
     q->in_flight = false;

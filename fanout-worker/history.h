@@ -1,7 +1,7 @@
 /* What PostgreSQL is asked: pages of rows and heads of channels, over one connection, a
  * limited number of queries in flight, the others in the order of asking. Of equal questions
  * at most one is in flight and one behind it, however many ask: one that comes while its
- * like is in flight waits for a snapshot younger than itself. */
+ * like is in flight waits for a snapshot younger than itself, unless it is settled. */
 #ifndef FANOUT_HISTORY_H
 #define FANOUT_HISTORY_H
 
@@ -22,6 +22,7 @@ struct history_ask {
     uint32_t rows;         /* most; 0: only the position */
     size_t bytes;          /* of payload, about; at least one row comes */
     bool reverse;          /* the highest seqs first */
+    bool settled;          /* no younger snapshot shows more: an answer under way will do */
 };
 
 /* page: borrowed; NULL: PostgreSQL is away, or refuses. */

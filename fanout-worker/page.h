@@ -13,6 +13,7 @@ struct page {
     uint64_t log_epoch;    /* current generation of the log */
     uint64_t head;         /* channel_head in that generation, 0: nothing was published in it */
     bool cut;              /* the range holds more rows than these */
+    bool reverse;          /* asked for the highest seqs first */
     size_t n;
     struct pub **rows; /* ascending; descending when it was asked for in reverse */
 };

@@ -1,20 +1,22 @@
 #include "read.h"
 
+#include "core/clock.h"
 #include "worker.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #define READ_ROWS_MAX 1000 /* in one answer that comes from PostgreSQL */
+#define WARM_SEQS 64       /* a ring is filled downwards in such steps: who lacks about the same asks the same */
 
 /* A question that waits for PostgreSQL. */
 struct read {
-    struct list link; /* of struct gateway_link::reads */
+    struct list link; /* of struct gateway_link::reads, in the order of asking */
     struct gateway_link *gateway;
     struct history_wait *wait;
-    uint64_t request;
-    bool head;      /* fan_ask_head */
-    uint64_t epoch; /* as in fan_read */
+    int64_t asked_ns;     /* loop clock */
+    bool head;            /* fan_ask_head: of `what` only request and channel are meant */
+    struct fan_read what; /* its channel stands behind the struct */
 };
 
 /* ---- from the ring */
@@ -77,9 +79,9 @@ static void send_slice(struct worker *w, struct gateway_link *g, const struct fa
     gateway_send_range(g, &answer);
 }
 
-static void send_failure(struct worker *w, struct gateway_link *g, uint64_t request, bool head)
+static void send_failure(struct gateway_link *g, uint64_t request, bool head)
 {
-    w->metrics.reads_failed_total++;
+    g->worker->metrics.reads_failed_total++;
     if (head)
         gateway_send_head(g, &(struct fan_head){.request = request, .status = STATUS_AWAY});
     else
@@ -107,6 +109,46 @@ static bool answer_from_ring(struct worker *w, struct gateway_link *g, const str
     return true;
 }
 
+/* ---- filling a ring */
+
+uint64_t read_warms_since(const struct ring *ring, uint32_t messages_max,
+                          const struct fan_read *m)
+{
+    uint64_t below = ring->first - 1, room = messages_max - (ring->next - ring->first);
+    uint64_t since = m->since;
+    if (m->reverse) {
+        uint64_t high = m->since && m->since <= ring_head(ring) ? m->since - 1 : ring_head(ring);
+        since = high > m->limit ? high - m->limit : 0;
+    }
+    if (since >= below || below - since > room)
+        return below;
+    uint64_t lacks = (below - since + WARM_SEQS - 1) / WARM_SEQS * WARM_SEQS;
+    if (lacks > room)
+        lacks = room;
+    return below > lacks ? below - lacks : 0;
+}
+
+/* -> whether what it lacks can be kept, so that one query does for all who lack about the same */
+static bool ask_to_warm(struct worker *w, const struct fan_read *m, struct history_ask *ret_ask)
+{
+    const struct channel *ch = routes_channel(&w->routes, m->channel);
+    if (!ch || (m->epoch && m->epoch != ch->epoch))
+        return false;
+    uint64_t until = ch->ring.first - 1;
+    uint64_t since = read_warms_since(&ch->ring, w->routes.limits.ring.messages, m);
+    if (since >= until)
+        return false;
+    *ret_ask = (struct history_ask){.channel = m->channel,
+                                    .epoch = ch->epoch,
+                                    .since = since,
+                                    .until = until,
+                                    .rows = (uint32_t)(until - since),
+                                    .bytes = (size_t)w->options.ring_bytes,
+                                    .reverse = true,
+                                    .settled = true};
+    return true;
+}
+
 /* ---- from PostgreSQL */
 
 /* The ring may have seen more than the page's snapshot. */
@@ -120,12 +162,12 @@ static uint64_t head_of(struct worker *w, const struct page *page)
 static void send_page(struct worker *w, struct gateway_link *g, const struct read *q,
                       const struct page *page)
 {
-    struct fan_range answer = {.request = q->request,
+    struct fan_range answer = {.request = q->what.request,
                                .epoch = page->log_epoch,
                                .head = head_of(w, page),
                                .more = page->cut};
     buf_clear(&w->scratch);
-    if (q->epoch && q->epoch != page->log_epoch) {
+    if (q->what.epoch && q->what.epoch != page->log_epoch) {
         answer.status = STATUS_UNRECOVERABLE;
         answer.more = false;
     }
@@ -135,34 +177,29 @@ static void send_page(struct worker *w, struct gateway_link *g, const struct rea
     gateway_send_range(g, &answer);
 }
 
+static void read_end(struct read *q)
+{
+    struct gateway_link *g = q->gateway;
+    list_remove(&q->link);
+    g->n_reads--;
+    free(q);
+    gateway_breathe(g);
+}
+
 static void on_page(void *ctx, const struct page *page)
 {
     struct read *q = ctx;
     struct gateway_link *g = q->gateway;
     struct worker *w = g->worker;
-    list_remove(&q->link);
-    g->n_reads--;
     if (!page)
-        send_failure(w, g, q->request, q->head);
+        send_failure(g, q->what.request, q->head);
     else if (q->head)
-        gateway_send_head(g, &(struct fan_head){.request = q->request,
+        gateway_send_head(g, &(struct fan_head){.request = q->what.request,
                                                 .epoch = page->log_epoch,
                                                 .head = head_of(w, page)});
     else
         send_page(w, g, q, page);
-    free(q);
-    gateway_breathe(g);
-}
-
-static void ask(struct worker *w, struct gateway_link *g, uint64_t request, bool head,
-                const struct history_ask *what)
-{
-    struct read *q = calloc(1, sizeof *q);
-    assert(q);
-    *q = (struct read){.gateway = g, .request = request, .head = head, .epoch = what->epoch};
-    list_append(&g->reads, &q->link);
-    g->n_reads++;
-    q->wait = history_page(w->history, what, false, on_page, q);
+    read_end(q);
 }
 
 static uint64_t until_of(const struct fan_read *m)
@@ -172,26 +209,68 @@ static uint64_t until_of(const struct fan_read *m)
     return m->until ? m->until : INT64_MAX;
 }
 
+static void ask_exactly(struct read *q)
+{
+    struct worker *w = q->gateway->worker;
+    const struct fan_read *m = &q->what;
+    struct history_ask ask = {.channel = m->channel, .until = INT64_MAX};
+    if (!q->head)
+        ask = (struct history_ask){.channel = m->channel,
+                                   .epoch = m->epoch,
+                                   .since = m->reverse ? 0 : m->since,
+                                   .until = until_of(m),
+                                   .rows = m->limit < READ_ROWS_MAX ? m->limit : READ_ROWS_MAX,
+                                   .bytes = (size_t)w->options.read_bytes,
+                                   .reverse = m->reverse};
+    q->wait = history_page(w->history, &ask, false, on_page, q);
+}
+
+static void on_warm(void *ctx, const struct page *page)
+{
+    struct read *q = ctx;
+    struct gateway_link *g = q->gateway;
+    struct worker *w = g->worker;
+    if (page)
+        routes_warm(&w->routes, page);
+    if (answer_from_ring(w, g, &q->what, !page)) {
+        w->metrics.reads_warmed_total += page != NULL;
+        read_end(q);
+    } else if (page) {
+        ask_exactly(q);
+    } else {
+        on_page(q, NULL);
+    }
+}
+
+static void ask(struct worker *w, struct gateway_link *g, const struct fan_read *m, bool head)
+{
+    struct history_ask warm;
+    struct read *q = calloc(1, sizeof *q + m->channel.n);
+    assert(q);
+    *q = (struct read){.gateway = g, .asked_ns = clock_mono_ns(), .head = head, .what = *m};
+    q->what.channel = bytes_of(q + 1, m->channel.n);
+    memcpy(q + 1, m->channel.p, m->channel.n);
+    list_append(&g->reads, &q->link);
+    g->n_reads++;
+    if (!head && ask_to_warm(w, &q->what, &warm))
+        q->wait = history_page(w->history, &warm, false, on_warm, q);
+    else
+        ask_exactly(q);
+}
+
 void read_range(struct worker *w, struct gateway_link *g, const struct fan_read *m)
 {
     bool up = history_is_up(w->history);
     w->metrics.reads_total++;
     if (!routes_owns(&w->routes, m->channel)) {
         gateway_send_not_mine(g, m->channel);
-        send_failure(w, g, m->request, false);
+        send_failure(g, m->request, false);
     } else if (answer_from_ring(w, g, m, !up)) {
         w->metrics.reads_ring_total++;
     } else if (!up) {
-        send_failure(w, g, m->request, false);
+        send_failure(g, m->request, false);
     } else {
-        ask(w, g, m->request, false,
-            &(struct history_ask){.channel = m->channel,
-                                  .epoch = m->epoch,
-                                  .since = m->reverse ? 0 : m->since,
-                                  .until = until_of(m),
-                                  .rows = m->limit < READ_ROWS_MAX ? m->limit : READ_ROWS_MAX,
-                                  .bytes = (size_t)w->options.read_bytes,
-                                  .reverse = m->reverse});
+        ask(w, g, m, false);
     }
 }
 
@@ -200,16 +279,26 @@ void read_head(struct worker *w, struct gateway_link *g, const struct fan_ask_he
     const struct channel *ch = routes_channel(&w->routes, m->channel);
     if (!routes_owns(&w->routes, m->channel)) {
         gateway_send_not_mine(g, m->channel);
-        send_failure(w, g, m->request, true);
+        send_failure(g, m->request, true);
     } else if (ch && ring_head(&ch->ring) >= m->at_least) {
         gateway_send_head(g, &(struct fan_head){.request = m->request,
                                                 .epoch = ch->epoch,
                                                 .head = ring_head(&ch->ring)});
     } else if (!history_is_up(w->history)) {
-        send_failure(w, g, m->request, true);
+        send_failure(g, m->request, true);
     } else {
-        ask(w, g, m->request, true,
-            &(struct history_ask){.channel = m->channel, .until = INT64_MAX});
+        ask(w, g, &(struct fan_read){.request = m->request, .channel = m->channel}, true);
+    }
+}
+
+void read_tick(struct gateway_link *g, int64_t now_ns)
+{
+    int64_t timeout_ns = g->worker->options.read_timeout * NS_PER_MS;
+    struct read *q;
+    while ((q = list_first(&g->reads, struct read, link)) && now_ns - q->asked_ns > timeout_ns) {
+        history_forget(q->wait);
+        send_failure(g, q->what.request, q->head);
+        read_end(q);
     }
 }
 

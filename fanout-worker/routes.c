@@ -441,6 +441,13 @@ void routes_page(struct routes *r, enum page_purpose purpose, const struct page 
     release(r, ch);
 }
 
+void routes_warm(struct routes *r, const struct page *page)
+{
+    struct channel *ch = routes_channel(r, page->channel);
+    if (ch && ch->epoch == page->epoch && ch->epoch == page->log_epoch)
+        fill_extend(r, ch, page);
+}
+
 /* ---- time */
 
 void routes_doubt(struct routes *r, int32_t partition)

@@ -115,6 +115,8 @@ int routes_ephemeral(struct routes *r, struct bytes channel, const struct pub *p
 /* The position of a channel in PostgreSQL; seq 0: nothing was published in that epoch. */
 void routes_head(struct routes *r, struct bytes channel, uint64_t epoch, uint64_t seq);
 void routes_page(struct routes *r, enum page_purpose purpose, const struct page *page);
+/* A page that nobody's cursor asked for: what of it reaches the ring from below is kept. */
+void routes_warm(struct routes *r, const struct page *page);
 
 /* Compares all channels of the partition (-1: of all) with PostgreSQL now instead of in
  * their turn. */

@@ -111,15 +111,23 @@ static void on_page(void *ctx, const struct page *page)
         buf_printf(&said, "%s:away ", (const char *)ctx);
 }
 
+static struct history_ask from(uint64_t since)
+{
+    return (struct history_ask){
+        .channel = BYTES("t/a"), .epoch = 1, .since = since, .until = 99, .rows = 10, .bytes = 100};
+}
+
 static struct history_wait *ask(const char *who, uint64_t since, bool patient)
 {
-    struct history_ask what = {.channel = BYTES("t/a"),
-                               .epoch = 1,
-                               .since = since,
-                               .until = 99,
-                               .rows = 10,
-                               .bytes = 100};
+    struct history_ask what = from(since);
     return history_page(h, &what, patient, on_page, (void *)who);
+}
+
+static void ask_settled(const char *who, uint64_t since)
+{
+    struct history_ask what = from(since);
+    what.settled = true;
+    history_page(h, &what, false, on_page, (void *)who);
 }
 
 static void answer(size_t i, enum pg_status status)
@@ -168,6 +176,19 @@ START_TEST(one_that_comes_while_its_like_is_in_flight_gets_a_younger_answer)
     ck_assert_bytes(buf_bytes(&said), "a:5 b:5 c:5 ");
     answer(0, PG_OK);
     ck_assert_bytes(buf_bytes(&said), "a:5 b:5 c:5 d:5 ");
+    end();
+}
+END_TEST
+
+START_TEST(what_is_settled_takes_the_answer_that_is_under_way)
+{
+    begin(8);
+    ask_settled("a", 5);
+    ask_settled("b", 5);
+    ck_assert_uint_eq(n_questions, 1);
+    answer(0, PG_OK);
+    ck_assert_bytes(buf_bytes(&said), "a:5 b:5 ");
+    ck_assert_uint_eq(n_questions, 0);
     end();
 }
 END_TEST
@@ -318,6 +339,7 @@ END_TEST
 
 UNIT_MAIN("fanout-worker/history", equal_questions_share_one_query,
           one_that_comes_while_its_like_is_in_flight_gets_a_younger_answer,
+          what_is_settled_takes_the_answer_that_is_under_way,
           no_more_are_in_flight_than_allowed_and_the_others_wait_in_order,
           who_asks_anew_when_answered_gets_a_query_of_his_own,
           heads_of_a_turn_go_together_and_those_that_come_meanwhile_next,

@@ -128,8 +128,45 @@ START_TEST(limit_0_asks_for_the_position_alone)
 }
 END_TEST
 
+static uint64_t warms(uint64_t since, uint32_t limit, bool reverse, uint32_t messages_max)
+{
+    return read_warms_since(
+        &ring, messages_max, &(struct fan_read){.since = since, .limit = limit, .reverse = reverse});
+}
+
+START_TEST(a_ring_is_filled_downwards_in_steps_that_readers_share)
+{
+    begin();
+    ring_fini(&ring);
+    ring_init(&ring, 301); /* empty, its head is 300 */
+    ck_assert_uint_eq(warms(290, 32, false, 256), 300 - 64);
+    ck_assert_uint_eq(warms(240, 32, false, 256), 300 - 64);
+    ck_assert_uint_eq(warms(230, 32, false, 256), 300 - 128);
+    ck_assert_uint_eq(warms(0, 10, true, 256), 300 - 64);
+    ck_assert_uint_eq(warms(0, 100, true, 256), 300 - 128);
+    ck_assert_uint_eq(warms(250, 20, true, 256), 300 - 128);
+    ck_assert_uint_eq(warms(290, 32, false, 50), 300 - 50);
+    ring_fini(&ring);
+    ring_init(&ring, 41);
+    ck_assert_uint_eq(warms(2, 32, false, 256), 0);
+    ring_fini(&ring);
+}
+END_TEST
+
+START_TEST(what_a_ring_has_no_room_for_does_not_fill_it)
+{
+    begin(); /* [40, 60] */
+    ck_assert_uint_eq(warms(10, 32, false, 100), 0);
+    ck_assert_uint_eq(warms(10, 32, false, 49), 39);
+    ck_assert_uint_eq(warms(60, 32, false, 100), 39); /* nothing is lacking */
+    ring_fini(&ring);
+}
+END_TEST
+
 UNIT_MAIN("fanout-worker/read", forward_reads_what_the_ring_holds_whole,
           forward_below_the_ring_takes_postgresql,
           forward_above_the_head_takes_postgresql_unless_it_is_away, reverse_reads_downwards,
           reverse_gives_the_rings_part_while_postgresql_is_away,
-          reverse_ends_at_the_first_message, limit_0_asks_for_the_position_alone)
+          reverse_ends_at_the_first_message, limit_0_asks_for_the_position_alone,
+          a_ring_is_filled_downwards_in_steps_that_readers_share,
+          what_a_ring_has_no_room_for_does_not_fill_it)
