@@ -16,7 +16,7 @@
  *                                         ◀── on_filled, on_refilled, on_head ─────┘
  *  gateway ──▶ gateway_link ──▶ flow_subscribe ──▶ routes: a cursor
  *                           ──▶ read_range, read_head ──▶ ring, or history
- *                           ──▶ flow_presence_* ──▶ presence ──▶ flow_joined ──▶ gateways
+ *                           ──▶ flow_presence_* ──▶ presence ──▶ on_told, on_counts ──▶ gateways
  *
  *  end of the turn ──▶ flow_turn ──▶ routes: cursors, as far as each gateway takes
  *                                         ──▶ gateway_link ──▶ gateway
@@ -29,6 +29,12 @@ static struct routes *routes_now(struct worker *w)
 {
     w->routes.now_ns = clock_mono_ns();
     return &w->routes;
+}
+
+static struct presence *presence_now(struct worker *w)
+{
+    w->presence.now_ns = clock_mono_ns();
+    return &w->presence;
 }
 
 /* ---- Kafka */
@@ -265,14 +271,19 @@ void flow_presence_set(struct worker *w, struct gateway_link *g,
 {
     if (!routes_owns(&w->routes, m->channel))
         gateway_send_not_mine(g, m->channel);
-    else if (presence_set(&w->presence, g->lease, m) < 0)
+    else if (presence_set(presence_now(w), g->lease, m) < 0)
         w->metrics.presence_refused_total++;
 }
 
 void flow_presence_clear(struct worker *w, struct gateway_link *g,
                          const struct fan_presence_clear *m)
 {
-    presence_clear(&w->presence, g->lease, m);
+    presence_clear(presence_now(w), g->lease, m);
+}
+
+void flow_synced(struct worker *w, struct gateway_link *g, const struct fan_synced *m)
+{
+    presence_synced(presence_now(w), g->lease, m->generation);
 }
 
 void flow_ask_presence(struct worker *w, struct gateway_link *g,
@@ -286,16 +297,18 @@ void flow_ask_presence(struct worker *w, struct gateway_link *g,
     } else {
         buf_clear(&w->scratch);
         answer.status = STATUS_OK;
-        presence_answer(&w->presence, m->channel, m->counts_only,
-                        (struct presence_since){p->since_ns, p->since_generation},
-                        clock_mono_ns(), &w->scratch, &answer);
+        presence_answer(presence_now(w), m,
+                        (struct presence_since){p->since_ns, p->since_generation}, &w->scratch,
+                        &answer);
     }
     gateway_send_presence(g, &answer);
 }
 
-void flow_joined(void *owner, struct bytes channel, struct bytes info, bool joined)
+/* Calls `send` for every gateway that listens to the channel and takes something now. */
+static void tell_listeners(struct worker *w, struct bytes channel,
+                           void (*send)(struct gateway_link *g, const void *what),
+                           const void *what)
 {
-    struct worker *w = owner;
     const struct channel *ch = routes_channel(routes_now(w), channel);
     struct cursor *c;
     if (!ch)
@@ -306,15 +319,50 @@ void flow_joined(void *owner, struct bytes channel, struct bytes info, bool join
         if (gateway_full(gateway_of(c->taker)))
             w->metrics.joins_dropped_total++;
         else
-            gateway_send_joined(gateway_of(c->taker), channel, info, joined);
+            send(gateway_of(c->taker), what);
     }
 }
+
+static void send_join(struct gateway_link *g, const void *what)
+{
+    gateway_send_join(g, what);
+}
+
+static void send_leave(struct gateway_link *g, const void *what)
+{
+    gateway_send_leave(g, what);
+}
+
+static void send_counts(struct gateway_link *g, const void *what)
+{
+    gateway_send_counts(g, what);
+}
+
+static void on_told(void *owner, struct bytes channel, struct bytes info, bool joined)
+{
+    if (joined)
+        tell_listeners(owner, channel, send_join,
+                       &(struct fan_join){.channel = channel, .info = info});
+    else
+        tell_listeners(owner, channel, send_leave,
+                       &(struct fan_leave){.channel = channel, .info = info});
+}
+
+static void on_counts(void *owner, struct bytes channel, uint32_t clients, uint32_t users)
+{
+    tell_listeners(
+        owner, channel, send_counts,
+        &(struct fan_counts){.channel = channel, .clients = clients, .users = users});
+}
+
+const struct presence_ports flow_presence = {.told = on_told, .counts = on_counts};
 
 /* ---- the loop */
 
 void flow_tick(struct worker *w)
 {
     routes_tick(routes_now(w));
+    presence_tick(presence_now(w));
 }
 
 void flow_turn(struct worker *w)

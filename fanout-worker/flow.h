@@ -10,6 +10,7 @@ struct worker;
 
 extern const struct routes_ports flow_ports;       /* owner: struct worker */
 extern const struct history_handlers flow_history; /* owner: struct worker */
+extern const struct presence_ports flow_presence;  /* owner: struct worker */
 
 /* from Kafka */
 void flow_record(struct worker *w, enum record_kind kind, struct bytes channel,
@@ -29,10 +30,9 @@ void flow_presence_clear(struct worker *w, struct gateway_link *g,
                          const struct fan_presence_clear *m);
 void flow_ask_presence(struct worker *w, struct gateway_link *g,
                        const struct fan_ask_presence *m);
+void flow_synced(struct worker *w, struct gateway_link *g, const struct fan_synced *m);
 void flow_drained(struct worker *w, struct gateway_link *g);
 void flow_gateway_gone(struct worker *w, struct gateway_link *g);
-/* A presence_init told. */
-void flow_joined(void *owner, struct bytes channel, struct bytes info, bool joined);
 
 /* of the loop */
 void flow_tick(struct worker *w); /* every 50 ms */

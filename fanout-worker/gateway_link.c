@@ -51,7 +51,8 @@ static void forget(struct gateway_link *g)
 {
     struct worker *w = g->worker;
     if (g->lease) {
-        presence_lost(&w->presence, g->lease, clock_mono_ns());
+        w->presence.now_ns = clock_mono_ns();
+        presence_lost(&w->presence, g->lease);
         w->metrics.gateways--;
     }
     flow_gateway_gone(w, g);
@@ -132,7 +133,7 @@ static int synced_came(struct gateway_link *g, struct bytes body)
     struct fan_synced m;
     int error = wire_get_fan_synced(body, &m);
     if (error == 0)
-        presence_synced(&g->worker->presence, g->lease, m.generation, clock_mono_ns());
+        flow_synced(g->worker, g, &m);
     return error;
 }
 
@@ -314,12 +315,17 @@ void gateway_send_presence(struct gateway_link *g, const struct fan_presence *m)
     SEND(g, FAN_PRESENCE, fan_presence, m);
 }
 
-void gateway_send_joined(struct gateway_link *g, struct bytes channel, struct bytes info,
-                         bool joined)
+void gateway_send_join(struct gateway_link *g, const struct fan_join *m)
 {
-    struct fan_join m = {.channel = channel, .info = info};
-    if (joined)
-        SEND(g, FAN_JOIN, fan_join, &m);
-    else
-        SEND(g, FAN_LEAVE, fan_leave, (&(struct fan_leave){.channel = channel, .info = info}));
+    SEND(g, FAN_JOIN, fan_join, m);
+}
+
+void gateway_send_leave(struct gateway_link *g, const struct fan_leave *m)
+{
+    SEND(g, FAN_LEAVE, fan_leave, m);
+}
+
+void gateway_send_counts(struct gateway_link *g, const struct fan_counts *m)
+{
+    SEND(g, FAN_COUNTS, fan_counts, m);
 }

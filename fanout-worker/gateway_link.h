@@ -45,7 +45,8 @@ void gateway_send_not_mine(struct gateway_link *g, struct bytes channel);
 void gateway_send_range(struct gateway_link *g, const struct fan_range *m);
 void gateway_send_head(struct gateway_link *g, const struct fan_head *m);
 void gateway_send_presence(struct gateway_link *g, const struct fan_presence *m);
-void gateway_send_joined(struct gateway_link *g, struct bytes channel, struct bytes info,
-                         bool joined);
+void gateway_send_join(struct gateway_link *g, const struct fan_join *m);
+void gateway_send_leave(struct gateway_link *g, const struct fan_leave *m);
+void gateway_send_counts(struct gateway_link *g, const struct fan_counts *m);
 
 #endif

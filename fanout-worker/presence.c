@@ -1,41 +1,13 @@
 #include "presence.h"
 
+#include "core/clock.h"
+#include "room.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-struct room {
-    struct map_node by_name; /* of struct presence::rooms */
-    struct map clients;      /* struct entry::by_client */
-    struct map users;        /* struct visitor::by_user */
-    struct bytes name;
-};
-
-/* A user in a room, with as many clients as it has there. */
-struct visitor {
-    struct map_node by_user; /* of struct room::users */
-    uint32_t clients;
-    struct bytes user;
-};
-
-struct entry {
-    struct map_node by_client; /* of struct room::clients */
-    struct list lease_link;    /* of struct lease::entries */
-    struct room *room;
-    struct visitor *visitor;
-    struct lease *lease;
-    uint64_t round; /* of the lease, when it was last sent */
-    bool told;      /* its join was: its leave is, too */
-    struct bytes client, info;
-};
-
-static char *put(char *at, struct bytes from, struct bytes *ret)
-{
-    if (from.n)
-        memcpy(at, from.p, from.n);
-    *ret = bytes_of(at, from.n);
-    return at + from.n;
-}
+#define ROOMS_PER_TICK 500 /* that are looked at for those who have lingered long enough */
 
 /* ---- rooms */
 
@@ -44,164 +16,169 @@ static struct room *room_find(struct presence *p, struct bytes channel)
     return map_find_bytes(&p->rooms, channel, struct room, by_name, name);
 }
 
-static struct room *room_new(struct presence *p, struct bytes channel)
+static struct room *room_open(struct presence *p, struct bytes channel)
 {
-    struct room *room = calloc(1, sizeof *room + channel.n);
-    assert(room);
-    map_init(&room->clients);
-    map_init(&room->users);
-    put((char *)(room + 1), channel, &room->name);
+    struct room *room = room_find(p, channel);
+    if (room)
+        return room;
+    room = room_new(channel);
     map_insert(&p->rooms, &room->by_name, hash_bytes(channel));
     return room;
 }
 
-static void room_release(struct presence *p, struct room *room)
+/* -> whether it is still there */
+static bool room_release(struct presence *p, struct room *room)
 {
     if (room->clients.count)
-        return;
+        return true;
     map_remove(&p->rooms, &room->by_name);
-    map_fini(&room->clients);
-    map_fini(&room->users);
-    free(room);
+    list_remove(&room->gone_link);
+    list_remove(&room->counts_link);
+    room_free(room);
+    return false;
 }
 
-static struct visitor *visitor_enter(struct room *room, struct bytes user)
+/* ---- joins and leaves */
+
+/* -> whether it was told; else counts will be */
+static bool tell(struct presence *p, struct room *room, struct bytes info, bool joined)
 {
-    struct visitor *v = map_find_bytes(&room->users, user, struct visitor, by_user, user);
-    if (!v) {
-        v = calloc(1, sizeof *v + user.n);
-        assert(v);
-        put((char *)(v + 1), user, &v->user);
-        map_insert(&room->users, &v->by_user, hash_bytes(user));
+    if (pushes_take(&room->pushes, room->clients.count, p->now_ns)) {
+        p->ports->told(p->owner, room->name, info, joined);
+        return true;
     }
-    v->clients++;
-    return v;
+    p->missed++;
+    if (!list_is_linked(&room->counts_link))
+        list_append(&p->counting, &room->counts_link);
+    return false;
 }
 
-static void visitor_leave(struct room *room, struct visitor *v)
-{
-    if (--v->clients)
-        return;
-    map_remove(&room->users, &v->by_user);
-    free(v);
-}
-
-/* ---- entries */
-
-static size_t entry_bytes(size_t client, size_t user, size_t info)
-{
-    return sizeof(struct entry) + sizeof(struct visitor) + client + user + info;
-}
-
-static struct entry *entry_new(struct presence *p, struct room *room, struct lease *l,
-                               const struct fan_presence_set *what)
-{
-    struct entry *e = calloc(1, sizeof *e + what->client.n + what->info.n);
-    assert(e);
-    put(put((char *)(e + 1), what->client, &e->client), what->info, &e->info);
-    e->room = room;
-    e->lease = l;
-    e->visitor = visitor_enter(room, what->user);
-    map_insert(&room->clients, &e->by_client, hash_bytes(what->client));
-    list_append(&l->entries, &e->lease_link);
-    p->entries++;
-    p->bytes += entry_bytes(what->client.n, what->user.n, what->info.n);
-    return e;
-}
-
-/* Leaves the room standing, even when it is empty. */
-static void entry_free(struct presence *p, struct entry *e)
+static void entry_drop(struct presence *p, struct entry *e)
 {
     p->entries--;
-    p->bytes -= entry_bytes(e->client.n, e->visitor->user.n, e->info.n);
-    map_remove(&e->room->clients, &e->by_client);
-    list_remove(&e->lease_link);
-    visitor_leave(e->room, e->visitor);
-    free(e);
+    p->bytes -= e->bytes;
+    entry_free(e);
 }
 
-static void entry_leaves(struct presence *p, struct entry *e, bool tell)
+/* -> whether its room is still there */
+static bool entry_leaves(struct presence *p, struct entry *e)
 {
     struct room *room = e->room;
-    if (tell)
-        p->told(p->owner, room->name, e->info, false);
-    entry_free(p, e);
-    room_release(p, room);
+    if (!e->muted)
+        tell(p, room, e->announced, false);
+    entry_drop(p, e);
+    return room_release(p, room);
+}
+
+/* Its gateway does not hold it any more, since then. */
+static void entry_goes(struct presence *p, struct entry *e, int64_t since_ns)
+{
+    struct room *room = e->room;
+    if (e->muted || p->now_ns - since_ns >= room->linger_ns) {
+        entry_leaves(p, e);
+        return;
+    }
+    e->lease = NULL;
+    e->gone_ns = since_ns;
+    list_remove(&e->held_link);
+    list_append(&room->gone, &e->held_link);
+    list_remove(&e->user_link);
+    list_prepend(&e->visitor->entries, &e->user_link);
+    if (!list_is_linked(&room->gone_link))
+        list_append(&p->lingering, &room->gone_link);
+}
+
+static bool is_away(const struct entry *e)
+{
+    return !e->lease || !e->lease->linked || e->round < e->lease->keep_from;
+}
+
+/* The entry that a client's becomes: its own, or one whose place it takes. -> or NULL */
+static struct entry *predecessor(struct presence *p, struct room *room,
+                                 const struct fan_presence_set *what)
+{
+    struct entry *own = room_client(room, what->client);
+    if (own || what->silent)
+        return own;
+    struct entry *vacant = room_vacant(room, what, is_away);
+    p->followed += vacant != NULL;
+    return vacant;
+}
+
+static bool is_unchanged(const struct entry *e, const struct lease *l,
+                         const struct fan_presence_set *what)
+{
+    return e->lease == l && bytes_equal(e->info, what->info) &&
+           bytes_equal(e->visitor->user, what->user);
+}
+
+static struct entry *entry_becomes(struct presence *p, struct room *room, struct entry *old,
+                                   const struct fan_presence_set *what)
+{
+    struct entry *e = entry_new(room, what, old);
+    p->entries++;
+    p->bytes += e->bytes;
+    if (old)
+        entry_drop(p, old);
+    else
+        e->muted = !what->tells || (!what->silent && !tell(p, room, what->info, true));
+    return e;
 }
 
 int presence_set(struct presence *p, struct lease *l, const struct fan_presence_set *what)
 {
     struct room *room = room_find(p, what->channel);
-    struct entry *old =
-        room ? map_find_bytes(&room->clients, what->client, struct entry, by_client, client)
-             : NULL;
-    bool was_told = old && old->told;
-    size_t bytes = p->bytes + entry_bytes(what->client.n, what->user.n, what->info.n);
-    if (bytes - (old ? entry_bytes(old->client.n, old->visitor->user.n, old->info.n) : 0) >
-        p->bytes_max)
+    struct entry *old = room ? predecessor(p, room, what) : NULL;
+    size_t bytes = p->bytes + entry_bytes(what, old) - (old ? old->bytes : 0);
+    if (bytes > p->bytes_max)
         return -ENOBUFS;
-    if (!room)
-        room = room_new(p, what->channel);
-    /* An entry of another gateway by that name is a left-over: a client has one connection. */
-    bool same = old && old->lease == l && bytes_equal(old->info, what->info) &&
-                bytes_equal(old->visitor->user, what->user);
-    if (old && !same)
-        entry_free(p, old);
-    struct entry *e = same ? old : entry_new(p, room, l, what);
+    room = room_open(p, what->channel);
+    room->linger_ns = what->linger_ms * NS_PER_MS;
+    room->pushes.per_s = what->pushes;
+    bool unchanged = old && is_unchanged(old, l, what);
+    struct entry *e = unchanged ? old : entry_becomes(p, room, old, what);
+    e->lease = l;
     e->round = l->round;
-    e->told = was_told || !what->silent;
-    if (!old && !what->silent)
-        p->told(p->owner, what->channel, what->info, true);
+    list_remove(&e->held_link);
+    list_append(&l->entries, &e->held_link);
     return 0;
 }
 
 void presence_clear(struct presence *p, struct lease *l, const struct fan_presence_clear *what)
 {
     struct room *room = room_find(p, what->channel);
-    struct entry *e =
-        room ? map_find_bytes(&room->clients, what->client, struct entry, by_client, client)
-             : NULL;
+    struct entry *e = room ? room_client(room, what->client) : NULL;
     if (e && e->lease == l)
-        entry_leaves(p, e, !what->silent);
+        entry_goes(p, e, p->now_ns);
 }
 
 /* ---- leases */
 
-void presence_init(struct presence *p, int64_t grace_ns, size_t bytes_max,
-                   void (*told)(void *owner, struct bytes channel, struct bytes info,
-                                bool joined),
-                   void *owner)
+void presence_init(struct presence *p, const struct presence_ports *ports, void *owner,
+                   int64_t grace_ns, size_t bytes_max)
 {
     *p = (struct presence){
-        .told = told, .owner = owner, .grace_ns = grace_ns, .bytes_max = bytes_max};
+        .ports = ports, .owner = owner, .grace_ns = grace_ns, .bytes_max = bytes_max};
     map_init(&p->rooms);
     list_init(&p->leases);
-}
-
-/* before: entries that were last sent in a round below it. */
-static void lease_empty(struct presence *p, struct lease *l, uint64_t before)
-{
-    struct entry *e, *spare;
-    list_for_each_safe (e, spare, &l->entries, lease_link)
-        if (e->round < before)
-            entry_leaves(p, e, e->told);
-}
-
-static void lease_free(struct presence *p, struct lease *l)
-{
-    lease_empty(p, l, UINT64_MAX);
-    list_remove(&l->link);
-    free(l);
+    list_init(&p->lingering);
+    list_init(&p->counting);
 }
 
 static struct lease *lease_new(struct presence *p, struct bytes gateway)
 {
     struct lease *l = calloc(1, sizeof *l + gateway.n);
     assert(l);
-    put((char *)(l + 1), gateway, &l->name);
+    l->name = bytes_of(memcpy(l + 1, gateway.p, gateway.n), gateway.n);
     list_init(&l->entries);
     list_append(&p->leases, &l->link);
     return l;
+}
+
+static void lease_free(struct lease *l)
+{
+    list_remove(&l->link);
+    free(l);
 }
 
 /* Its own, or else one that a dead process of the same name left behind. */
@@ -225,49 +202,42 @@ struct lease *presence_hello(struct presence *p, struct bytes gateway, uint64_t 
     bool another = !l || l->origin != origin;
     if (!l)
         l = lease_new(p, gateway);
-    if (another) {
-        lease_empty(p, l, UINT64_MAX);
-        l->origin = origin;
-        l->synced_ns = -1;
-    }
     l->linked = true;
     l->round++;
+    if (another || l->ended)
+        l->keep_from = l->round;
+    if (another)
+        l->synced_ns = -1;
+    l->origin = origin;
+    l->ended = false;
     return l;
 }
 
-void presence_lost(struct presence *p, struct lease *l, int64_t now_ns)
+void presence_lost(struct presence *p, struct lease *l)
 {
     l->linked = false;
-    l->lost_ns = now_ns;
+    l->lost_ns = p->now_ns;
 }
 
-void presence_synced(struct presence *p, struct lease *l, uint64_t generation, int64_t now_ns)
+void presence_synced(struct presence *p, struct lease *l, uint64_t generation)
 {
-    l->synced_ns = now_ns;
+    l->synced_ns = p->now_ns;
     l->synced_generation = generation;
-    lease_empty(p, l, l->round);
-}
-
-void presence_tick(struct presence *p, int64_t now_ns)
-{
-    struct lease *l, *spare;
-    list_for_each_safe (l, spare, &p->leases, link)
-        if (!l->linked && now_ns - l->lost_ns >= p->grace_ns)
-            lease_free(p, l);
+    l->keep_from = l->round;
 }
 
 static void room_empty(struct presence *p, struct room *room)
 {
     struct entry *e;
     map_for_each (e, &room->clients, by_client)
-        entry_free(p, e);
+        entry_drop(p, e);
 }
 
 void presence_keep(struct presence *p, bool (*mine)(void *ctx, struct bytes channel), void *ctx)
 {
     struct room *room;
     map_for_each (room, &p->rooms, by_name) {
-        if (mine(ctx, room->name))
+        if (mine && mine(ctx, room->name))
             continue;
         room_empty(p, room);
         room_release(p, room);
@@ -277,13 +247,86 @@ void presence_keep(struct presence *p, bool (*mine)(void *ctx, struct bytes chan
 void presence_fini(struct presence *p)
 {
     struct lease *l, *spare;
-    list_for_each_safe (l, spare, &p->leases, link) {
-        struct entry *e, *next;
-        list_for_each_safe (e, next, &l->entries, lease_link)
-            entry_leaves(p, e, false);
-        lease_free(p, l);
-    }
+    presence_keep(p, NULL, NULL);
+    list_for_each_safe (l, spare, &p->leases, link)
+        lease_free(l);
     map_fini(&p->rooms);
+}
+
+/* ---- time */
+
+/* -> how many of that many are left */
+static size_t end_stale(struct presence *p, struct lease *l, size_t most)
+{
+    struct entry *e;
+    while (most && (e = list_first(&l->entries, struct entry, held_link)) &&
+           e->round < l->keep_from) {
+        entry_goes(p, e, l->lost_ns);
+        most--;
+    }
+    return most;
+}
+
+static size_t end_leases(struct presence *p, size_t most)
+{
+    struct lease *l, *spare;
+    list_for_each_safe (l, spare, &p->leases, link) {
+        if (!l->linked && p->now_ns - l->lost_ns >= p->grace_ns) {
+            l->ended = true;
+            l->keep_from = UINT64_MAX;
+        }
+        most = end_stale(p, l, most);
+        if (l->ended && list_is_empty(&l->entries))
+            lease_free(l);
+    }
+    return most;
+}
+
+/* -> how many of that many are left. The room goes to the end of the list while it has some. */
+static size_t end_lingerers(struct presence *p, struct room *room, size_t most)
+{
+    struct entry *e;
+    while (most && (e = list_first(&room->gone, struct entry, held_link)) &&
+           p->now_ns - e->gone_ns >= room->linger_ns) {
+        most--;
+        if (!entry_leaves(p, e))
+            return most;
+    }
+    list_remove(&room->gone_link);
+    if (!list_is_empty(&room->gone))
+        list_append(&p->lingering, &room->gone_link);
+    return most;
+}
+
+static void end_lingering(struct presence *p, size_t most)
+{
+    const struct list *last = p->lingering.prev;
+    for (int rooms = 0; rooms < ROOMS_PER_TICK && !list_is_empty(&p->lingering); rooms++) {
+        struct room *room = list_first(&p->lingering, struct room, gone_link);
+        bool is_last = &room->gone_link == last;
+        most = end_lingerers(p, room, most);
+        if (is_last || most == 0)
+            return;
+    }
+}
+
+static void tell_counts(struct presence *p)
+{
+    struct room *room, *spare;
+    list_for_each_safe (room, spare, &p->counting, counts_link) {
+        enum pushes_counts due = pushes_counts(&room->pushes, room->clients.count, p->now_ns);
+        if (due == PUSHES_COUNTS)
+            p->ports->counts(p->owner, room->name, (uint32_t)room->clients.count,
+                             (uint32_t)room->users.count);
+        else if (due == PUSHES_ALL_TOLD)
+            list_remove(&room->counts_link);
+    }
+}
+
+void presence_tick(struct presence *p)
+{
+    end_lingering(p, end_leases(p, PRESENCE_SLICE));
+    tell_counts(p);
 }
 
 /* ---- answers */
@@ -292,30 +335,41 @@ static bool all_synced(const struct presence *p, struct presence_since since)
 {
     const struct lease *l;
     list_for_each (l, &p->leases, link)
-        if (l->synced_ns < 0 ||
-            (l->synced_ns < since.ns && l->synced_generation < since.generation))
+        if (!l->ended && (l->synced_ns < 0 || (l->synced_ns < since.ns &&
+                                               l->synced_generation < since.generation)))
             return false;
     return true;
 }
 
-void presence_answer(struct presence *p, struct bytes channel, bool counts_only,
-                     struct presence_since since, int64_t now_ns, struct buf *into,
+/* -> the last seat in the page when there are more behind it, or 0 */
+static uint64_t put_page(const struct roster *r, const struct fan_ask_presence *what,
+                         struct buf *into)
+{
+    uint64_t last = 0;
+    uint32_t n = 0;
+    for (size_t at = roster_after(r, what->after); at < r->n; at++) {
+        const struct entry *e = r->seats[at].who;
+        if (!e)
+            continue;
+        if (n == what->limit || (n && into->n + e->place.n + e->info.n > PRESENCE_ANSWER_MAX))
+            return last;
+        wire_put_presence_entry(into,
+                                &(struct presence_entry){.client = e->place, .info = e->info});
+        last = r->seats[at].number;
+        n++;
+    }
+    return 0;
+}
+
+void presence_answer(struct presence *p, const struct fan_ask_presence *what,
+                     struct presence_since since, struct buf *into,
                      struct fan_presence *ret_answer)
 {
-    struct room *room = room_find(p, channel);
-    bool complete = now_ns - since.ns >= PRESENCE_YOUNG_NS && all_synced(p, since);
-    struct map_node *node = room && !counts_only ? map_next(&room->clients, NULL) : NULL;
-    for (; node; node = map_next(&room->clients, node)) {
-        const struct entry *e = container_of(node, struct entry, by_client);
-        if (into->n + e->client.n + e->info.n > PRESENCE_ANSWER_MAX) {
-            complete = false;
-            break;
-        }
-        wire_put_presence_entry(into,
-                                &(struct presence_entry){.client = e->client, .info = e->info});
-    }
-    ret_answer->complete = complete;
+    struct room *room = room_find(p, what->channel);
+    ret_answer->complete =
+        p->now_ns - since.ns >= PRESENCE_YOUNG_NS && all_synced(p, since);
     ret_answer->clients = room ? (uint32_t)room->clients.count : 0;
     ret_answer->users = room ? (uint32_t)room->users.count : 0;
+    ret_answer->next = room && what->limit ? put_page(&room->roster, what, into) : 0;
     ret_answer->entries = buf_bytes(into);
 }

@@ -1,13 +1,17 @@
 /* Who is where, as a lease per gateway: a gateway holds the entries of its connections as a
- * whole, for as long as its link lives and `grace_ns` beyond. Pure: time is a parameter,
- * joins and leaves go out by `told`.
+ * whole, for as long as its link lives and `grace_ns` beyond. Pure: time is what its owner
+ * says, joins and leaves go out by its ports.
  *
  *     lease (gateway, origin) ──▶ entries ◀── room (channel): clients by name, users counted
  *
  * A link of the same origin that comes back sends everything anew; what it has not sent when
- * it is synced is gone. Another origin of the same name is another process: what the old one
- * held goes at once if its link has gone; if not, they live side by side (a rolling restart).
- * Bounded by bytes. */
+ * it is synced goes. Another origin of the same name is another process: what the old one
+ * held goes if its link has gone; if not, they live side by side (a rolling restart).
+ *
+ * Who goes is gone for `linger_ms` first: still listed and counted, and silently followed by
+ * a client of the same user that looks the same. Only then the leave is told. So what is
+ * listed is at any time what joins and leaves add up to (decision 0018). Work that comes at
+ * once, a gateway's thousands, is done in slices, tick by tick. Bounded by bytes. */
 #ifndef FANOUT_PRESENCE_H
 #define FANOUT_PRESENCE_H
 
@@ -16,48 +20,59 @@
 #include "wire/messages.h"
 
 #define PRESENCE_YOUNG_NS 3000000000LL /* so long a partition's presence is incomplete */
-#define PRESENCE_ANSWER_MAX                                                                    \
-    (4 << 20) /* bytes of entries in an answer; more: cut, not complete */
+#define PRESENCE_ANSWER_MAX (1 << 20)  /* bytes of entries in a page, about */
+#define PRESENCE_SLICE 500             /* entries that a tick ends at most */
+
+struct presence_ports {
+    void (*told)(void *owner, struct bytes channel, struct bytes info, bool joined);
+    /* instead of joins and leaves that were too many */
+    void (*counts)(void *owner, struct bytes channel, uint32_t clients, uint32_t users);
+};
 
 struct presence {
-    void (*told)(void *owner, struct bytes channel, struct bytes info, bool joined);
+    const struct presence_ports *ports;
     void *owner;
-    int64_t grace_ns; /* from --presence-grace */
-    size_t bytes_max; /* from --presence-bytes */
-    size_t bytes;     /* of all entries */
-    size_t entries;
-    struct map rooms;   /* struct room::by_name */
-    struct list leases; /* struct lease::link */
+    int64_t now_ns;        /* loop clock; the owner sets it before each call */
+    int64_t grace_ns;      /* from --presence-grace */
+    size_t bytes_max;      /* from --presence-bytes */
+    size_t bytes;          /* of all entries */
+    size_t entries;        /* those that are gone and linger, too */
+    uint64_t followed;     /* clients that took the place of one that had gone */
+    uint64_t missed;       /* joins and leaves that were too many to be told */
+    struct map rooms;      /* struct room::by_name */
+    struct list leases;    /* struct lease::link */
+    struct list lingering; /* struct room::gone_link */
+    struct list counting;  /* struct room::counts_link */
 };
 
 struct lease {
     struct list link;    /* of struct presence::leases */
-    struct list entries; /* struct entry::lease_link */
+    struct list entries; /* struct entry::held_link, by round */
     uint64_t origin;
     bool linked;
+    bool ended;                 /* the grace is over: it goes with its last entry */
     int64_t lost_ns;            /* when the link went */
     int64_t synced_ns;          /* of the last fan_synced of this origin; -1: none yet */
     uint64_t synced_generation; /* of the map that it named */
     uint64_t round;             /* links so far; entries of an earlier one were not sent anew */
+    uint64_t keep_from;         /* entries of an earlier round go */
     struct bytes name;          /* of the gateway; points behind the struct */
 };
 
-void presence_init(struct presence *p, int64_t grace_ns, size_t bytes_max,
-                   void (*told)(void *owner, struct bytes channel, struct bytes info,
-                                bool joined),
-                   void *owner);
+void presence_init(struct presence *p, const struct presence_ports *ports, void *owner,
+                   int64_t grace_ns, size_t bytes_max);
 void presence_fini(struct presence *p);
 
 /* A gateway's link says hello. The lease is the presence's; it lives at least until
  * presence_lost. */
 struct lease *presence_hello(struct presence *p, struct bytes gateway, uint64_t origin);
-void presence_lost(struct presence *p, struct lease *l, int64_t now_ns);
-void presence_synced(struct presence *p, struct lease *l, uint64_t generation, int64_t now_ns);
+void presence_lost(struct presence *p, struct lease *l);
+void presence_synced(struct presence *p, struct lease *l, uint64_t generation);
 /* -> 0, -ENOBUFS (bytes_max is reached) */
 int presence_set(struct presence *p, struct lease *l, const struct fan_presence_set *what);
 void presence_clear(struct presence *p, struct lease *l,
                     const struct fan_presence_clear *what); /* unknown is fine */
-void presence_tick(struct presence *p, int64_t now_ns);     /* leases whose grace is over end */
+void presence_tick(struct presence *p); /* what is due; every 50 ms or so */
 /* Drops the rooms of channels that are another worker's now, silently. */
 void presence_keep(struct presence *p, bool (*mine)(void *ctx, struct bytes channel),
                    void *ctx);
@@ -69,9 +84,10 @@ struct presence_since {
     uint64_t generation;
 };
 
-/* Everything of ret_answer but `request` and `status` is filled, entries point into `into`. */
-void presence_answer(struct presence *p, struct bytes channel, bool counts_only,
-                     struct presence_since since, int64_t now_ns, struct buf *into,
+/* A page of at most `limit` entries behind seat `after`. Everything of ret_answer but
+ * `request` and `status` is filled, entries point into `into`. */
+void presence_answer(struct presence *p, const struct fan_ask_presence *what,
+                     struct presence_since since, struct buf *into,
                      struct fan_presence *ret_answer);
 
 #endif

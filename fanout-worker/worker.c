@@ -23,7 +23,6 @@ void worker_stop(struct worker *w)
 static void each_second(struct worker *w)
 {
     int64_t now_ns = clock_mono_ns();
-    presence_tick(&w->presence, now_ns);
     gateways_tick(w, now_ns);
     worker_count(w);
     control_status(&w->control);
@@ -57,6 +56,8 @@ bool worker_ready(const struct worker *w, struct buf *ret_why)
 void worker_count(struct worker *w)
 {
     w->metrics.presence_entries = (int64_t)w->presence.entries;
+    w->metrics.presence_followed_total = w->presence.followed;
+    w->metrics.joins_missed_total = w->presence.missed;
     w->metrics.kafka_lag = source_lag(w->source);
     w->metrics.kafka_up = source_is_up(w->source);
     w->metrics.postgres_up = history_is_up(w->history);
@@ -113,8 +114,8 @@ static void start_parts(struct worker *w)
     char name[128];
     snprintf(name, sizeof name, "cellcast-worker-%s-%lld", o->cell, (long long)o->slot);
     routes_init(&w->routes, &flow_ports, w, &limits, &w->metrics);
-    presence_init(&w->presence, o->presence_grace * NS_PER_MS, (size_t)o->presence_bytes,
-                  flow_joined, w);
+    presence_init(&w->presence, &flow_presence, w, o->presence_grace * NS_PER_MS,
+                  (size_t)o->presence_bytes);
     w->history = history_new(w->process.loop, o->postgres, name, (unsigned)o->queries_max,
                              &flow_history, w, &w->metrics);
     ev_timer_init(&w->tick, on_tick, TICK_S, TICK_S);

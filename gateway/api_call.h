@@ -20,7 +20,7 @@
 #define API_FIELDS(F)                                                                          \
     F(channel) F(channels) F(data) F(b64data) F(tags) F(after) F(idempotency_key) F(version)   \
     F(skip_history) F(delta) F(limit) F(since) F(reverse) F(pattern) F(user) F(client)         \
-    F(session) F(tenant) F(whitelist) F(disconnect)
+    F(session) F(tenant) F(whitelist) F(disconnect) F(cursor)
 enum api_field {
 #define API_FIELD(name) API_##name,
     API_FIELDS(API_FIELD)

@@ -1,6 +1,7 @@
 #include "api_params.h"
 #include "core/json.h"
 #include "permission.h"
+#include "presence.h"
 #include "publication.h"
 
 /* ---- history */
@@ -69,19 +70,22 @@ void api_history_forget(struct api_op *op)
 static void presence_arrived(void *ctx, const struct ops_presence *answer)
 {
     struct api_op *op = ctx;
-    struct bytes list = answer->entries;
-    struct presence_entry entry;
-    struct buf *into = &op->result;
+    if (answer->code || answer->next)
+        return api_op_finish(op, answer->code ? answer->code : PRESENCE_TOO_LONG);
+    buf_append_char(&op->result, '{');
+    presence_put_list(&op->result, answer);
+    buf_append_char(&op->result, '}');
+    api_op_finish(op, 0);
+}
+
+static void presence_page_arrived(void *ctx, const struct ops_presence *answer)
+{
+    struct api_op *op = ctx;
     if (answer->code)
         return api_op_finish(op, answer->code);
-    buf_append_str(into, "{\"presence\":{");
-    for (size_t i = 0; wire_next_presence_entry(&list, &entry) > 0; i++) {
-        buf_append_str(into, i ? "," : "");
-        json_append_string(into, entry.client);
-        buf_append_char(into, ':');
-        json_append_line(into, entry.info);
-    }
-    buf_append_str(into, "}}");
+    buf_append_char(&op->result, '{');
+    presence_put_page(&op->result, answer);
+    buf_append_char(&op->result, '}');
     api_op_finish(op, 0);
 }
 
@@ -90,27 +94,42 @@ static void presence_stats_arrived(void *ctx, const struct ops_presence *answer)
     struct api_op *op = ctx;
     if (answer->code)
         return api_op_finish(op, answer->code);
-    buf_printf(&op->result, "{\"num_clients\":%u,\"num_users\":%u}", answer->clients,
-               answer->users);
+    buf_append_char(&op->result, '{');
+    presence_put_counts(&op->result, answer->clients, answer->users);
+    buf_append_char(&op->result, '}');
     api_op_finish(op, 0);
 }
 
-static void ask_presence(struct api_op *op, bool counts_only, ops_presence_fn *arrived)
+/* -> whether the call goes on; otherwise it is finished */
+static bool has_presence(struct api_op *op, struct config_channel *ret)
 {
-    struct config_channel channel;
-    if (!api_channel(op, &channel))
-        return;
-    if (!channel.ns->options.presence)
-        return api_op_finish(op, 108);
-    op->ticket = ops_presence(op->call->gateway, channel.full, counts_only, arrived, op);
+    if (!api_channel(op, ret))
+        return false;
+    if (!ret->ns->options.presence)
+        api_op_finish(op, 108);
+    return ret->ns->options.presence;
 }
 
+/* Whoever says `limit` or `cursor` knows of pages. */
 void api_presence_start(struct api_op *op)
 {
-    ask_presence(op, false, presence_arrived);
+    struct config_channel channel;
+    struct bytes cursor = {0};
+    int64_t limit = 0;
+    uint64_t after = 0;
+    if (!api_text(op, API_cursor, &cursor) || !api_i64(op, API_limit, &limit))
+        return;
+    if (cursor.n && !bytes_u64(cursor, &after))
+        return api_op_malformed(op, "cursor");
+    bool paged = cursor.n || op->fields[API_limit].n;
+    if (has_presence(op, &channel))
+        op->ticket = ops_presence(op->call->gateway, channel.full, after, presence_limit(channel.ns, limit),
+                                  paged ? presence_page_arrived : presence_arrived, op);
 }
 
 void api_presence_stats_start(struct api_op *op)
 {
-    ask_presence(op, true, presence_stats_arrived);
+    struct config_channel channel;
+    if (has_presence(op, &channel))
+        op->ticket = ops_presence(op->call->gateway, channel.full, 0, 0, presence_stats_arrived, op);
 }

@@ -7,6 +7,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#define JOIN_LEAVE_LINGER_MAX (3600 * 1000) /* ms */
+
 struct config {
     unsigned refs;
     uint64_t version;
@@ -170,6 +172,10 @@ static int read_words(struct config_namespace *ns, struct buf *why)
     }
     if (!conflate && o->slow_reader.n && !bytes_is(o->slow_reader, "read_on") && !bytes_is(o->slow_reader, "drop")) {
         buf_append_str(why, "option slow_reader must be read_on, conflate or drop");
+        return -EBADMSG;
+    }
+    if (o->join_leave_linger > JOIN_LEAVE_LINGER_MAX) {
+        buf_append_str(why, "option join_leave_linger must be at most 1h");
         return -EBADMSG;
     }
     ns->format = binary ? FORMAT_BINARY : FORMAT_JSON;

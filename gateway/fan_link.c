@@ -218,9 +218,11 @@ static int frame_came(struct fan_peer *p, uint8_t type, struct bytes body)
     case FAN_NOT_MINE:
         return not_mine_came(p->links, body);
     case FAN_JOIN:
-        return HEAR(fan_join, body, flow_join(g, m.channel, m.info));
+        return HEAR(fan_join, body, flow_join(g, &m));
     case FAN_LEAVE:
-        return HEAR(fan_leave, body, flow_leave(g, m.channel, m.info));
+        return HEAR(fan_leave, body, flow_leave(g, &m));
+    case FAN_COUNTS:
+        return HEAR(fan_counts, body, flow_counts(g, &m));
     default:
         return 0; /* beats, and what a newer one may say */
     }

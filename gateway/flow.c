@@ -148,10 +148,29 @@ int flow_publication(struct gateway *g, const struct fan_publication *m)
 
 /* ---- joins and leaves */
 
-static void push_to_all(struct gateway *g, struct bytes channel, struct bytes info,
-                        void (*push)(struct buf *b, struct bytes head, struct bytes info))
+/* What is pushed to those who want joins and leaves, one of them. */
+struct presence_push {
+    enum { PUSH_JOIN, PUSH_LEAVE, PUSH_COUNTS } kind;
+    struct bytes info;       /* join, leave */
+    uint32_t clients, users; /* counts */
+};
+
+static void put_line(const struct channel *c, bool full, const struct presence_push *p, struct buf *line)
+{
+    struct buf *head = &c->gateway->scratch;
+    buf_clear(head);
+    channel_put_push(c, full, head);
+    if (p->kind == PUSH_COUNTS)
+        push_counts(line, buf_bytes(head), p->clients, p->users);
+    else
+        (p->kind == PUSH_JOIN ? push_join : push_leave)(line, buf_bytes(head), p->info);
+}
+
+/* Encoded once for each of the two spellings. */
+static void push_to_all(struct gateway *g, struct bytes channel, const struct presence_push *p)
 {
     struct channel *c = hub_find(g, channel);
+    struct buf lines[2] = {0};
     for (uint32_t i = c ? c->n_subs : 0; i-- > 0;) {
         struct sub *s = c->subs[i];
         if (!s->live || !s->wants_joins)
@@ -160,21 +179,28 @@ static void push_to_all(struct gateway *g, struct bytes channel, struct bytes in
             g->metrics.joins_dropped_total++;
             continue;
         }
-        buf_clear(&g->scratch);
-        channel_put_push(c, s->full, &g->scratch);
-        push(&s->connection->out, buf_bytes(&g->scratch), info);
+        if (lines[s->full].n == 0)
+            put_line(c, s->full, p, &lines[s->full]);
+        buf_append_bytes(&s->connection->out, buf_bytes(&lines[s->full]));
         connection_said(s->connection);
     }
+    buf_fini(&lines[0]);
+    buf_fini(&lines[1]);
 }
 
-void flow_join(struct gateway *g, struct bytes channel, struct bytes info)
+void flow_join(struct gateway *g, const struct fan_join *m)
 {
-    push_to_all(g, channel, info, push_join);
+    push_to_all(g, m->channel, &(struct presence_push){.kind = PUSH_JOIN, .info = m->info});
 }
 
-void flow_leave(struct gateway *g, struct bytes channel, struct bytes info)
+void flow_leave(struct gateway *g, const struct fan_leave *m)
 {
-    push_to_all(g, channel, info, push_leave);
+    push_to_all(g, m->channel, &(struct presence_push){.kind = PUSH_LEAVE, .info = m->info});
+}
+
+void flow_counts(struct gateway *g, const struct fan_counts *m)
+{
+    push_to_all(g, m->channel, &(struct presence_push){.kind = PUSH_COUNTS, .clients = m->clients, .users = m->users});
 }
 
 /* ---- the end of a turn */

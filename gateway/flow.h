@@ -10,8 +10,9 @@ void flow_subscribed(struct gateway *g, const struct fan_subscribed *m);
 /* g->config is another one. */
 void flow_configured(struct gateway *g);
 int flow_publication(struct gateway *g, const struct fan_publication *m); /* -> 0, -EBADMSG */
-void flow_join(struct gateway *g, struct bytes channel, struct bytes info);
-void flow_leave(struct gateway *g, struct bytes channel, struct bytes info);
+void flow_join(struct gateway *g, const struct fan_join *m);
+void flow_leave(struct gateway *g, const struct fan_leave *m);
+void flow_counts(struct gateway *g, const struct fan_counts *m); /* instead of those that were too many */
 
 /* ---- the end of a turn of the loop. -> whether the loop has to come back at once */
 bool flow_turn(struct gateway *g);

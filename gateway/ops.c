@@ -178,11 +178,11 @@ uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint6
     return asked(o, fan_read(g->fan, &m));
 }
 
-uint64_t ops_presence(struct gateway *g, struct bytes channel, bool counts_only, ops_presence_fn *done, void *ctx)
+uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done, void *ctx)
 {
     struct operation *o = begin(g, PRESENCE, ctx, ask_timeout(g));
     o->done.presence = done;
-    struct fan_ask_presence m = {.request = o->ticket, .channel = channel, .counts_only = counts_only};
+    struct fan_ask_presence m = {.request = o->ticket, .channel = channel, .after = after, .limit = limit};
     return asked(o, fan_ask_presence(g->fan, &m));
 }
 
@@ -250,7 +250,8 @@ void ops_presence_came(struct gateway *g, const struct fan_presence *m)
         o.done.presence(o.ctx, &(struct ops_presence){.code = m->status,
                                                       .clients = m->clients,
                                                       .users = m->users,
-                                                      .entries = m->entries});
+                                                      .entries = m->entries,
+                                                      .next = m->next});
 }
 
 void ops_head_came(struct gateway *g, const struct fan_head *m)

@@ -38,6 +38,7 @@ struct ops_presence {
     uint32_t code;
     uint32_t clients, users;
     struct bytes entries; /* list of presence_entry */
+    uint64_t next;        /* what `after` the page behind this one has; 0: there is none */
 };
 struct ops_head {
     uint32_t code;
@@ -59,7 +60,8 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
 /* as fan_read of messages.h */
 uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint64_t since, uint32_t limit, bool reverse,
                   ops_range_fn *done, void *ctx);
-uint64_t ops_presence(struct gateway *g, struct bytes channel, bool counts_only, ops_presence_fn *done, void *ctx);
+/* limit 0: only counts */
+uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done, void *ctx);
 /* at_least: as fan_ask_head of messages.h */
 uint64_t ops_ask_head(struct gateway *g, struct bytes channel, uint64_t at_least, ops_head_fn *done, void *ctx);
 /* Asks every gateway of the cell, this one too (through the supervisor). method, body: as ctl_call. */

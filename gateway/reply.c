@@ -1,6 +1,7 @@
 #include "reply.h"
 
 #include "error.h"
+#include "presence.h"
 #include "publication.h"
 
 #include "core/json.h"
@@ -95,27 +96,24 @@ void reply_sub_refreshed(struct buf *b, uint32_t id, uint32_t ttl)
 
 void reply_presence(struct buf *b, uint32_t id, const struct ops_presence *answer)
 {
-    struct bytes entries = answer->entries;
-    struct presence_entry e;
     begin(b, id, "presence");
-    buf_append_str(b, "\"presence\":{");
-    for (int n = 0; wire_next_presence_entry(&entries, &e) > 0; n++) {
-        if (n)
-            buf_append_char(b, ',');
-        json_append_string(b, e.client);
-        buf_append_char(b, ':');
-        buf_append_bytes(b, e.info);
-    }
-    buf_append_char(b, '}');
+    presence_put_list(b, answer);
     reply_end(b);
 }
 
 void reply_presence_stats(struct buf *b, uint32_t id, const struct ops_presence *answer)
 {
     begin(b, id, "presence_stats");
-    number(b, "num_clients", answer->clients);
-    buf_append_char(b, ',');
-    number(b, "num_users", answer->users);
+    presence_put_counts(b, answer->clients, answer->users);
+    reply_end(b);
+}
+
+void reply_presence_page(struct buf *b, uint32_t id, const struct ops_presence *answer)
+{
+    begin(b, id, "rpc");
+    buf_append_str(b, "\"data\":{");
+    presence_put_page(b, answer);
+    buf_append_char(b, '}');
     reply_end(b);
 }
 
@@ -223,6 +221,18 @@ void push_join(struct buf *b, struct bytes head, struct bytes info)
 void push_leave(struct buf *b, struct bytes head, struct bytes info)
 {
     push_info(b, head, "leave", info);
+}
+
+#define HEAD "{\"push\":{" /* of what channel_put_push puts; the channel follows */
+
+void push_counts(struct buf *b, struct bytes head, uint32_t clients, uint32_t users)
+{
+    size_t skip = sizeof HEAD - 1;
+    buf_append_bytes(b, head);
+    buf_append_str(b, "\"message\":{\"data\":{\"presence\":{");
+    buf_append(b, head.p + skip, head.n - skip); /* a message is shown without its push's channel */
+    presence_put_counts(b, clients, users);
+    buf_append_str(b, "}}}}}\n");
 }
 
 static void info_member(struct buf *b, const char *key, struct bytes json)

@@ -28,6 +28,7 @@ void reply_connected(struct buf *b, uint32_t id, const char *type, const struct 
 void reply_sub_refreshed(struct buf *b, uint32_t id, uint32_t ttl);
 void reply_presence(struct buf *b, uint32_t id, const struct ops_presence *answer);
 void reply_presence_stats(struct buf *b, uint32_t id, const struct ops_presence *answer);
+void reply_presence_page(struct buf *b, uint32_t id, const struct ops_presence *answer); /* rpc cellcast.presence */
 /* Publications up to most_bytes, at least one. -> 0, -EBADMSG (nothing appended) */
 int reply_history(struct buf *b, uint32_t id, const struct ops_range *answer, size_t most_bytes);
 /* rpc cellcast.publish: {"id":7,"rpc":{"data":{"offset":1,"epoch":"1","id":"…"}}} */
@@ -40,6 +41,8 @@ void reply_end(struct buf *b);
 void push_unsubscribe(struct buf *b, struct bytes head, uint32_t code, const char *reason);
 void push_join(struct buf *b, struct bytes head, struct bytes info);
 void push_leave(struct buf *b, struct bytes head, struct bytes info);
+/* {"push":{"channel":"x","message":{"data":{"presence":{"channel":"x","num_clients":2,"num_users":1}}}}} */
+void push_counts(struct buf *b, struct bytes head, uint32_t clients, uint32_t users);
 
 /* {"user":"…","client":"…","conn_info":…,"chan_info":…}; infos: JSON, or empty. Without a line's end. */
 void client_info_json(struct buf *b, struct bytes user, struct bytes client, struct bytes conn_info, struct bytes chan_info);

@@ -68,12 +68,16 @@ struct bytes sub_info(const struct sub *s)
 void sub_tell_presence(struct sub *s, bool silent)
 {
     struct connection *c = s->connection;
+    const struct config_namespace *ns = config_namespace_of(c->gateway->config, s->channel->full);
     fan_presence_set(c->gateway->fan, s->channel,
                      &(struct fan_presence_set){.channel = s->channel->full,
                                                 .client = connection_client(c),
                                                 .user = connection_user(c),
                                                 .info = sub_info(s),
-                                                .silent = silent || !s->tells});
+                                                .silent = silent,
+                                                .tells = s->tells,
+                                                .linger_ms = ns ? (uint32_t)ns->options.join_leave_linger : 0,
+                                                .pushes = ns ? (uint32_t)ns->options.join_leave_pushes : 0});
 }
 
 static void clear_presence(struct sub *s)
@@ -81,8 +85,7 @@ static void clear_presence(struct sub *s)
     if (s->present)
         fan_presence_clear(s->connection->gateway->fan, s->channel,
                            &(struct fan_presence_clear){.channel = s->channel->full,
-                                                        .client = connection_client(s->connection),
-                                                        .silent = !s->tells});
+                                                        .client = connection_client(s->connection)});
 }
 
 static void leave_connection(struct sub *s)

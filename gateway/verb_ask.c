@@ -1,10 +1,13 @@
-/* history, presence and presence_stats. */
+/* history, presence and presence_stats, and the rpc cellcast.presence: presence in pages. */
 #include "errand.h"
 #include "gateway.h"
 #include "hub.h"
 #include "permission.h"
+#include "presence.h"
 #include "reply.h"
-#include "verbs.h"
+#include "rpc.h"
+
+#include "core/json.h"
 
 typedef uint32_t permission_fn(const struct config_channel *c, struct bytes user, bool subscribed);
 
@@ -63,11 +66,24 @@ static void presence_came(void *ctx, const struct ops_presence *answer)
     struct errand *e = ctx;
     uint32_t id = e->id;
     struct connection *c = errand_end(e);
+    if (answer->code || answer->next) {
+        connection_reply_error(c, id, answer->code ? answer->code : PRESENCE_TOO_LONG);
+        return;
+    }
+    reply_presence(&c->out, id, answer);
+    connection_said(c);
+}
+
+static void page_came(void *ctx, const struct ops_presence *answer)
+{
+    struct errand *e = ctx;
+    uint32_t id = e->id;
+    struct connection *c = errand_end(e);
     if (answer->code) {
         connection_reply_error(c, id, answer->code);
         return;
     }
-    reply_presence(&c->out, id, answer);
+    reply_presence_page(&c->out, id, answer);
     connection_said(c);
 }
 
@@ -84,21 +100,42 @@ static void stats_came(void *ctx, const struct ops_presence *answer)
     connection_said(c);
 }
 
-static void ask_presence(struct connection *c, const struct command *m, bool counts_only, ops_presence_fn *done)
+void verb_presence(struct connection *c, const struct command *m)
 {
     struct config_channel ch;
     if (!may_ask(c, m, permission_presence, &ch))
         return;
     struct errand *e = errand_new(c, m->id);
-    e->ticket = ops_presence(c->gateway, ch.full, counts_only, done, e);
-}
-
-void verb_presence(struct connection *c, const struct command *m)
-{
-    ask_presence(c, m, false, presence_came);
+    e->ticket = ops_presence(c->gateway, ch.full, 0, presence_limit(ch.ns, 0), presence_came, e);
 }
 
 void verb_presence_stats(struct connection *c, const struct command *m)
 {
-    ask_presence(c, m, true, stats_came);
+    struct config_channel ch;
+    if (!may_ask(c, m, permission_presence, &ch))
+        return;
+    struct errand *e = errand_new(c, m->id);
+    e->ticket = ops_presence(c->gateway, ch.full, 0, 0, stats_came, e);
+}
+
+/* {"channel":"…","limit":100,"cursor":"…"} */
+void rpc_presence(struct connection *c, const struct command *m)
+{
+    struct command like = {.id = m->id};
+    struct config_channel ch;
+    struct bytes cursor = {0}, limit_json = json_member(m->data, "limit");
+    struct buf memory = {0};
+    uint64_t after = 0;
+    int64_t limit = 0;
+    buf_reserve(&memory, m->data.n); /* decoded texts are no longer: it does not move */
+    bool good = json_type(m->data) == JSON_OBJECT && rpc_text(m->data, "channel", &memory, &like.channel) &&
+                rpc_text(m->data, "cursor", &memory, &cursor) && (cursor.n == 0 || bytes_u64(cursor, &after)) &&
+                (rpc_absent(limit_json) || json_i64(limit_json, &limit));
+    if (!good) {
+        connection_reply_error(c, m->id, 107);
+    } else if (may_ask(c, &like, permission_presence, &ch)) {
+        struct errand *e = errand_new(c, m->id);
+        e->ticket = ops_presence(c->gateway, ch.full, after, presence_limit(ch.ns, limit), page_came, e);
+    }
+    buf_fini(&memory);
 }

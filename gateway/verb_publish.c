@@ -1,11 +1,11 @@
-/* publish, and rpc with its one method cellcast.publish, which can say what publish can't: after, tags, a key. */
+/* publish, and the rpc cellcast.publish, which can say what publish can't: after, tags, a key. */
 #include "errand.h"
 #include "gateway.h"
 #include "hub.h"
 #include "permission.h"
 #include "reply.h"
+#include "rpc.h"
 #include "sub.h"
-#include "verbs.h"
 
 #include "core/json.h"
 
@@ -93,31 +93,12 @@ static void rpc_published(void *ctx, const struct ops_published *answer)
     connection_said(c);
 }
 
-static bool is_absent(struct bytes value)
-{
-    enum json_type type = json_type(value);
-    return type == JSON_NONE || type == JSON_NULL;
-}
-
-/* -> false when it is there and no string */
-static bool read_text(struct bytes object, const char *name, struct buf *memory, struct bytes *ret)
-{
-    struct bytes value = json_member(object, name);
-    size_t start = memory->n;
-    if (is_absent(value))
-        return true;
-    if (json_string(value, memory) < 0)
-        return false;
-    *ret = bytes_of(memory->p + start, memory->n - start);
-    return true;
-}
-
 /* An object of strings without our own keys. */
 static bool read_tags(struct bytes object, struct bytes *ret)
 {
     struct bytes tags = json_member(object, "tags"), key, value;
     struct json_iter it;
-    if (is_absent(tags))
+    if (rpc_absent(tags))
         return true;
     if (json_type(tags) != JSON_OBJECT || tags.n > TAGS_MAX)
         return false;
@@ -157,7 +138,7 @@ static bool read_after(struct connection *c, struct bytes object, struct buf *me
     struct bytes after = json_member(object, "after"), item;
     struct json_iter it;
     int n = 0;
-    if (is_absent(after))
+    if (rpc_absent(after))
         return true;
     if (json_type(after) != JSON_ARRAY)
         return false;
@@ -172,15 +153,15 @@ static bool read_after(struct connection *c, struct bytes object, struct buf *me
 }
 
 /* {"channel":"…","data":…,"after":["channel@seq"],"idempotency_key":"…","tags":{…}} */
-static void rpc_publish(struct connection *c, const struct command *m)
+void rpc_publish(struct connection *c, const struct command *m)
 {
     struct command like = {.id = m->id};
     struct config_channel ch;
     struct said said = {.data = json_member(m->data, "data")};
     struct buf memory = {0}, after = {0};
     buf_reserve(&memory, m->data.n); /* decoded texts are no longer: it does not move */
-    bool good = json_type(m->data) == JSON_OBJECT && read_text(m->data, "channel", &memory, &like.channel) &&
-                read_text(m->data, "idempotency_key", &memory, &said.key) && said.key.n <= KEY_MAX &&
+    bool good = json_type(m->data) == JSON_OBJECT && rpc_text(m->data, "channel", &memory, &like.channel) &&
+                rpc_text(m->data, "idempotency_key", &memory, &said.key) && said.key.n <= KEY_MAX &&
                 read_tags(m->data, &said.tags) && read_after(c, m->data, &memory, &after);
     said.after = buf_bytes(&after);
     if (!good)
@@ -189,12 +170,4 @@ static void rpc_publish(struct connection *c, const struct command *m)
         publish(c, m->id, &ch, &said, rpc_published);
     buf_fini(&memory);
     buf_fini(&after);
-}
-
-void verb_rpc(struct connection *c, const struct command *m)
-{
-    if (bytes_is(m->method, "cellcast.publish"))
-        rpc_publish(c, m);
-    else
-        connection_reply_error(c, m->id, 104);
 }

@@ -115,6 +115,7 @@ enum fan_type {
     FAN_NOT_MINE = 26,
     FAN_JOIN = 27,
     FAN_LEAVE = 28,
+    FAN_COUNTS = 29,
 };
 
 #define FAN_HELLO_FIELDS(F)                                                                                  \
@@ -146,15 +147,18 @@ enum fan_type {
     F(str, client, "")                                                                                       \
     F(str, user, "")                                                                                         \
     F(str, info, "ClientInfo as a JSON object")                                                              \
-    F(u8, silent, "1: tell nobody (re-sent after a reconnect, or join/leave off)")
+    F(u8, silent, "1: its join was told before (re-sent after a reconnect)")                                 \
+    F(u8, tells, "1: joins and leaves of the channel are pushed")                                            \
+    F(u32, linger_ms, "a leave is told when the client has not come back for so long")                       \
+    F(u32, pushes, "joins and leaves times members in a second at most, above it counts; 0: no bound")
 #define FAN_PRESENCE_CLEAR_FIELDS(F)                                                                         \
     F(str, channel, "")                                                                                      \
-    F(str, client, "")                                                                                       \
-    F(u8, silent, "")
+    F(str, client, "")
 #define FAN_ASK_PRESENCE_FIELDS(F)                                                                           \
     F(u64, request, "")                                                                                      \
     F(str, channel, "")                                                                                      \
-    F(u8, counts_only, "")
+    F(u64, after, "a fan_presence's next; 0: from the first one on")                                         \
+    F(u32, limit, "entries at most; 0: only counts")
 #define FAN_SYNCED_FIELDS(F) F(u64, generation, "all interest and presence of this gateway have been sent")
 #define FAN_BEAT_FIELDS(F) F(u64, sent_us, "every second each way")
 #define FAN_WELCOME_FIELDS(F)                                                                                \
@@ -188,9 +192,10 @@ enum fan_type {
     F(u8, complete, "0: not every gateway has told its presence since the worker started")                   \
     F(u32, clients, "")                                                                                      \
     F(u32, users, "distinct")                                                                                \
-    F(str, entries, "list of presence_entry, unless counts_only")
+    F(str, entries, "list of presence_entry, in the order of coming")                                        \
+    F(u64, next, "there are more: what to ask for as after; 0: that is all")
 #define PRESENCE_ENTRY_FIELDS(F)                                                                             \
-    F(str, client, "")                                                                                       \
+    F(str, client, "whose join was told: of the same user, who has come back as another client since")       \
     F(str, info, "ClientInfo as a JSON object")
 #define FAN_NOT_MINE_FIELDS(F)                                                                               \
     F(str, channel, "")                                                                                      \
@@ -199,6 +204,10 @@ enum fan_type {
     F(str, channel, "")                                                                                      \
     F(str, info, "ClientInfo as a JSON object")
 #define FAN_LEAVE_FIELDS(F) FAN_JOIN_FIELDS(F)
+#define FAN_COUNTS_FIELDS(F)                                                                                 \
+    F(str, channel, "in which joins and leaves were too many to be pushed")                                  \
+    F(u32, clients, "")                                                                                      \
+    F(u32, users, "distinct")
 
 /* ---- supervisor <-> its children, inherited socket pair (CTL_FD). Accepted connections come over a second one
  * (ACCEPT_FD, SOCK_SEQPACKET): one descriptor a message, whose bytes are a ctl_accepted body. */
@@ -348,7 +357,8 @@ enum ctl_type {
     M(ctl_answer, CTL_ANSWER_FIELDS)                                                                         \
     M(ctl_result, CTL_RESULT_FIELDS)                                                                         \
     M(ctl_pace, CTL_PACE_FIELDS)                                                                             \
-    M(ctl_tls, CTL_TLS_FIELDS)
+    M(ctl_tls, CTL_TLS_FIELDS)                                                                               \
+    M(fan_counts, FAN_COUNTS_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

@@ -26,7 +26,7 @@ OPEN = {
         "allow_publish_for_anonymous allow_history_for_client allow_history_for_anonymous allow_presence_for_client "
         "allow_presence_for_anonymous"
     ).split()
-}
+} | {"join_leave_linger": "1s"}
 
 CONFIGURATION = {
     "cells": [{"name": "a"}],
@@ -44,6 +44,9 @@ CONFIGURATION = {
                 {"name": "closed", "options": {}},
                 {"name": "quiet", "options": dict(OPEN, presence=False, join_leave=False, history_limit=0)},
                 {"name": "state", "options": dict(OPEN, force_recovery=False, slow_reader="conflate")},
+                {"name": "lounge", "options": dict(OPEN, join_leave_linger="6s")},
+                {"name": "inn", "options": {k: v for k, v in OPEN.items() if k != "join_leave_linger"}},
+                {"name": "hall", "options": dict(OPEN, join_leave_linger=0, join_leave_pushes=60, presence_limit=10)},
                 {"name": "typing", "options": dict({k: v for k, v in OPEN.items() if "history" not in k}, ephemeral=True)},
                 {"name": "members", "options": {"allow_subscribe_for_client": True, "allow_publish_for_subscriber": True,
                                                 "allow_history_for_subscriber": True, "presence": True,

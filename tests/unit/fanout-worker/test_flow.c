@@ -299,9 +299,10 @@ START_TEST(joins_go_to_who_is_interested_and_presence_is_answered)
     greet(&other, "a-2", 2);
     SAY(&p, FAN_SUBSCRIBE, fan_subscribe, .channel = BYTES("t/x"), .from_head = 1);
     SAY(&other, FAN_PRESENCE_SET, fan_presence_set, .channel = BYTES("t/x"),
-        .client = BYTES("c1"), .user = BYTES("u"), .info = BYTES("{\"user\":\"u\"}"));
+        .client = BYTES("c1"), .user = BYTES("u"), .info = BYTES("{\"user\":\"u\"}"), .tells = 1);
     ck_assert_bytes(EXPECT(&p, FAN_JOIN, fan_join).info, "{\"user\":\"u\"}");
-    SAY(&p, FAN_ASK_PRESENCE, fan_ask_presence, .request = 4, .channel = BYTES("t/x"));
+    SAY(&p, FAN_ASK_PRESENCE, fan_ask_presence, .request = 4, .channel = BYTES("t/x"),
+        .limit = 9);
     struct fan_presence m = EXPECT(&p, FAN_PRESENCE, fan_presence);
     struct presence_entry e;
     ck_assert_uint_eq(m.request, 4);

@@ -65,12 +65,13 @@ uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint6
     return fake_n;
 }
 
-uint64_t ops_presence(struct gateway *g, struct bytes channel, bool counts_only,
+uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit,
                       ops_presence_fn *done, void *ctx)
 {
     struct fake_op *op = begin(FAKE_PRESENCE, (void *)done, ctx);
     buf_append_bytes(&op->channel, channel);
-    op->counts_only = counts_only;
+    op->since = after;
+    op->limit = limit;
     return fake_n;
 }
 
@@ -134,6 +135,13 @@ void fake_presence(size_t at, uint32_t code, uint32_t clients, uint32_t users,
     struct ops_presence a = {.code = code, .clients = clients, .users = users, .entries = list};
     ((ops_presence_fn *)op->fn)(op->ctx, &a);
     free((char *)list.p);
+}
+
+void fake_presence_page(size_t at, struct bytes entries, uint64_t next)
+{
+    struct fake_op *op = answer(at, FAKE_PRESENCE);
+    struct ops_presence a = {.clients = 3, .users = 2, .entries = entries, .next = next};
+    ((ops_presence_fn *)op->fn)(op->ctx, &a);
 }
 
 void fake_called(size_t at, uint32_t asked, const char *const *bodies)

@@ -17,9 +17,9 @@ struct fake_op {
     struct buf method, tenant, body;            /* call */
     uint8_t format;
     bool ephemeral;
-    uint64_t epoch, since;
+    uint64_t epoch, since; /* since: presence's after too */
     uint32_t limit;
-    bool reverse, counts_only;
+    bool reverse;
     bool answered, cancelled;
     void *fn, *ctx;
 };
@@ -35,6 +35,7 @@ void fake_range(size_t at, uint32_t code, uint64_t epoch, uint64_t head,
                 struct bytes publications);
 void fake_presence(size_t at, uint32_t code, uint32_t clients, uint32_t users,
                    struct bytes entries);
+void fake_presence_page(size_t at, struct bytes entries, uint64_t next); /* of 3 clients, 2 users */
 /* bodies: as many answers as there are, NULL at the end */
 void fake_called(size_t at, uint32_t asked, const char *const *bodies);
 

@@ -102,7 +102,7 @@ START_TEST(presence_shows_who_is_there)
     wire_put_presence_entry(&list, &one);
     wire_put_presence_entry(&list, &two);
     api_post("K", "/api/presence", "{\"channel\":\"news\"}");
-    ck_assert(!fake_ops[0].counts_only);
+    ck_assert_uint_eq(fake_ops[0].limit, 1000);
     ck_assert_bytes(buf_bytes(&fake_ops[0].channel), "default/news");
     fake_presence(0, 0, 2, 2, buf_bytes(&list));
     API_ANSWERED(200,
@@ -112,9 +112,36 @@ START_TEST(presence_shows_who_is_there)
     fake_presence(0, 0, 0, 0, BYTES(""));
     API_ANSWERED(200, "{\"result\":{\"presence\":{}}}");
     api_post("K", "/api/presence_stats", "{\"channel\":\"news\"}");
-    ck_assert(fake_ops[0].counts_only);
+    ck_assert_uint_eq(fake_ops[0].limit, 0);
     fake_presence(0, 0, 0, 0, BYTES(""));
     API_ANSWERED(200, "{\"result\":{\"num_clients\":0,\"num_users\":0}}");
+    buf_fini(&list);
+    api_end();
+}
+END_TEST
+
+START_TEST(presence_that_is_too_long_comes_in_pages)
+{
+    struct buf list = {0};
+    struct presence_entry one = {.client = BYTES("c-1"), .info = BYTES("{\"user\":\"u\"}")};
+    wire_put_presence_entry(&list, &one);
+    api_post("K", "/api/presence", "{\"channel\":\"news\"}");
+    fake_presence_page(0, buf_bytes(&list), 7);
+    API_ERROR(130,
+              "more clients than presence_limit: ask presence_stats, or for pages by cellcast.presence");
+    api_post("K", "/api/presence", "{\"channel\":\"news\",\"limit\":1}");
+    ck_assert_uint_eq(fake_ops[0].limit, 1);
+    fake_presence_page(0, buf_bytes(&list), 7);
+    API_ANSWERED(200, "{\"result\":{\"presence\":{\"c-1\":{\"user\":\"u\"}},\"num_clients\":3,"
+                      "\"num_users\":2,\"next\":\"7\"}}");
+    api_post("K", "/api/presence", "{\"channel\":\"news\",\"cursor\":\"7\",\"limit\":5000}");
+    ck_assert_uint_eq(fake_ops[0].since, 7);
+    ck_assert_uint_eq(fake_ops[0].limit, 1000);
+    fake_presence_page(0, buf_bytes(&list), 0);
+    API_ANSWERED(200, "{\"result\":{\"presence\":{\"c-1\":{\"user\":\"u\"}},\"num_clients\":3,"
+                      "\"num_users\":2}}");
+    api_post("K", "/api/presence", "{\"channel\":\"news\",\"cursor\":\"x\"}");
+    ck_assert_int_eq(api.status, 400);
     buf_fini(&list);
     api_end();
 }
@@ -188,6 +215,7 @@ END_TEST
 
 UNIT_MAIN("gateway/api_read", history_shows_publications_epoch_and_offset,
           history_without_a_limit_is_the_position, history_backwards, bad_history_calls,
-          presence_shows_who_is_there, presence_that_is_off_or_away, canaries_can_be_looked_at,
+          presence_shows_who_is_there,
+          presence_that_is_too_long_comes_in_pages, presence_that_is_off_or_away, canaries_can_be_looked_at,
           what_a_batch_reads_is_bounded_as_a_whole,
           an_ephemeral_channel_has_no_history)

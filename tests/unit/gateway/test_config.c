@@ -170,6 +170,7 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
         {NAMESPACE("{\"history_ttl\":\"99999999999999999d\"}"), "history_ttl must be ms"},
         {NAMESPACE("{\"history_ttl\":-1}"), "history_ttl must be ms"},
         {NAMESPACE("{\"format\":\"xml\"}"), "format must be json or binary"},
+        {NAMESPACE("{\"join_leave_linger\":\"2h\"}"), "join_leave_linger must be at most 1h"},
         {"{\"namespaces\":[{\"tenant\":\"x\",\"name\":\"\"}]}", "not registered"},
         {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\"}]}",
          "a name is empty"},

@@ -32,6 +32,7 @@ CONFIG = {
         {"tenant": "default", "name": "", "options": OPEN},
         {"tenant": "default", "name": "chat", "options": dict(OPEN, join_leave=True)},
         {"tenant": "default", "name": "closed", "options": {}},
+        {"tenant": "default", "name": "few", "options": dict(OPEN, presence_limit=2)},
         {"tenant": "default", "name": "loose", "options": dict(OPEN, force_recovery=False, history_limit=0, presence=False)},
         {"tenant": "default", "name": "state", "options": dict(OPEN, force_recovery=False, slow_reader="conflate")},
         {"tenant": "default", "name": "typing", "options": dict(OPEN, ephemeral=True)},
@@ -149,24 +150,26 @@ class FakeWorker:
 
     def on_fan_presence_set(self, writer, m):
         self.presence.setdefault(m["channel"].decode(), {})[m["client"].decode()] = m
-        if not m["silent"]:
-            self.tell(m["channel"].decode(), "fan_join", m["info"])
+        if m["tells"] and not m["silent"]:
+            self.tell(m["channel"].decode(), "fan_join", info=m["info"])
 
     def on_fan_presence_clear(self, writer, m):
         gone = self.presence.get(m["channel"].decode(), {}).pop(m["client"].decode(), None)
-        if gone and not m["silent"]:
-            self.tell(m["channel"].decode(), "fan_leave", gone["info"])
+        if gone and gone["tells"]:
+            self.tell(m["channel"].decode(), "fan_leave", info=gone["info"])
 
     def on_fan_ask_presence(self, writer, m):
         there = self.presence.get(m["channel"].decode(), {})
-        entries = b"".join(wire.pack("presence_entry", client=client, info=p["info"]) for client, p in there.items())
+        page, more = list(there.items())[m["after"]:][:m["limit"]], len(there) > m["after"] + m["limit"] and m["limit"]
+        entries = b"".join(wire.pack("presence_entry", client=client, info=p["info"]) for client, p in page)
         writer.write(wire.frame("fan_presence", request=m["request"], complete=1, clients=len(there),
-                                users=len({p["user"] for p in there.values()}), entries=b"" if m["counts_only"] else entries))
+                                users=len({p["user"] for p in there.values()}), entries=entries,
+                                next=m["after"] + m["limit"] if more else 0))
 
-    def tell(self, channel, name, info):
+    def tell(self, channel, name, **what):
         for writer, subs in self.links.items():
             if channel in subs:
-                writer.write(wire.frame(name, channel=channel, info=info))
+                writer.write(wire.frame(name, channel=channel, **what))
 
     def pump(self, writer, name, skip=0):
         c, subs = self.channels[name], self.links[writer]

@@ -223,6 +223,38 @@ async def joins_and_leaves_are_pushed_to_those_who_ask_and_may(c):
 
 
 @test()
+async def tells_counts_where_joins_are_too_many(c):
+    asks, does_not = await connect(c), await connect(c)
+    await asks.call(subscribe={"channel": "chat:x", "join_leave": True})
+    await asks.push()
+    await does_not.call(subscribe={"channel": "default/chat:x"})
+    await asks.push()
+    c.worker.tell("default/chat:x", "fan_counts", clients=100000, users=99000)
+    eq(await asks.push(), {"channel": "chat:x", "message": {"data": {"presence": {"channel": "chat:x", "num_clients": 100000,
+                                                                                 "num_users": 99000}}}})
+
+
+@test()
+async def shows_presence_in_pages_where_it_is_long(c):
+    clients = [await connect(c) for _ in range(5)]
+    for client in clients:
+        await client.call(subscribe={"channel": "few:x"})
+    eq(await clients[0].call(presence={"channel": "few:x"}), 130)
+    eq(await clients[0].call(presence_stats={"channel": "few:x"}), {"num_clients": 5, "num_users": 1})
+    there, cursor = [], None
+    for size in (2, 2, 1):
+        page = (await clients[0].call(rpc={"method": "cellcast.presence", "data": {"channel": "few:x", "cursor": cursor}}))["data"]
+        eq((len(page["presence"]), page["num_clients"], page["num_users"]), (size, 5, 1))
+        there, cursor = there + list(page["presence"]), page.get("next")
+    eq((sorted(there), cursor), (sorted(client.id for client in clients), None))
+    page = await clients[0].call(rpc={"method": "cellcast.presence", "data": {"channel": "few:x", "limit": 1}})
+    eq(len(page["data"]["presence"]), 1)
+    for wrong in ({"channel": 7}, {"channel": "few:x", "cursor": "x"}, {"channel": "few:x", "limit": "x"}, []):
+        eq(await clients[0].call(rpc={"method": "cellcast.presence", "data": wrong}), 107)
+    eq(await clients[0].call(rpc={"method": "cellcast.presence", "data": {"channel": "loose:x"}}), 108)
+
+
+@test()
 async def shows_history_forwards_backwards_and_from_a_position(c):
     for i in range(10):
         c.worker.append("default/news", data=str(i))

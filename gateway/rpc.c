@@ -1,0 +1,40 @@
+#include "rpc.h"
+
+#include "core/json.h"
+
+static const struct {
+    const char *method;
+    void (*run)(struct connection *c, const struct command *m);
+} methods[] = {
+    {"cellcast.publish", rpc_publish},
+    {"cellcast.presence", rpc_presence},
+};
+
+bool rpc_absent(struct bytes value)
+{
+    enum json_type type = json_type(value);
+    return type == JSON_NONE || type == JSON_NULL;
+}
+
+bool rpc_text(struct bytes object, const char *name, struct buf *memory, struct bytes *ret)
+{
+    struct bytes value = json_member(object, name);
+    size_t start = memory->n;
+    if (rpc_absent(value))
+        return true;
+    if (json_string(value, memory) < 0)
+        return false;
+    *ret = bytes_of(memory->p + start, memory->n - start);
+    return true;
+}
+
+void verb_rpc(struct connection *c, const struct command *m)
+{
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (!bytes_is(m->method, methods[i].method))
+            continue;
+        methods[i].run(c, m);
+        return;
+    }
+    connection_reply_error(c, m->id, 104);
+}

@@ -1,0 +1,18 @@
+/* What the rpc command can be: cellcast.METHOD, one function each, with what they share to read their object. */
+#ifndef GATEWAY_RPC_H
+#define GATEWAY_RPC_H
+
+#include "core/bytes.h"
+#include "core/buf.h"
+#include "verbs.h"
+
+/* null is as good as absent */
+bool rpc_absent(struct bytes value);
+/* A member that is a string; appended to memory, which must not move: reserve the object's bytes. ret stays when it is absent.
+ * -> false: it is no string */
+bool rpc_text(struct bytes object, const char *name, struct buf *memory, struct bytes *ret);
+
+void rpc_publish(struct connection *c, const struct command *m);  /* verb_publish.c */
+void rpc_presence(struct connection *c, const struct command *m); /* verb_ask.c */
+
+#endif
