@@ -2,6 +2,7 @@
 
 #include "hold.h"
 #include "hub.h"
+#include "passive.h"
 #include "publication.h"
 
 #include "core/json.h"
@@ -53,6 +54,7 @@ struct channel_extras *channel_extras(struct channel *c)
     list_init(&e->passing);
     wheel_timer_init(&e->linger, hub_give_up);
     wheel_timer_init(&e->holding, hold_over);
+    passive_init(&e->passive);
     return c->extras = e;
 }
 
@@ -60,7 +62,7 @@ void channel_tidy(struct channel *c)
 {
     struct channel_extras *e = c->extras;
     if (!e || list_is_linked(&e->linger.link) || list_is_linked(&e->holding.link) || e->holds_in_vain_ns[1] ||
-        e->holds_off_until_ns || list_is_linked(&e->passing) || !list_is_empty(&e->pages))
+        e->holds_off_until_ns || list_is_linked(&e->passing) || !list_is_empty(&e->pages) || !passive_is_idle(&e->passive))
         return;
     free(e);
     c->extras = NULL;
@@ -117,6 +119,7 @@ void channel_free(struct rings *r, struct channel *c)
     if (e) {
         wheel_cancel(&e->linger);
         wheel_cancel(&e->holding);
+        wheel_cancel(&e->passive.timer);
         list_remove(&e->passing);
     }
     list_remove(&c->dirty);

@@ -64,6 +64,7 @@ struct sub {
     bool wants_joins : 1;      /* joins and leaves are pushed to it */
     bool present : 1;          /* its presence stands with the worker */
     bool tells : 1;            /* its presence is announced by joins and leaves */
+    bool passive : 1;          /* its client does not look: told of the head alone (passive.h) */
 };
 
 struct sub_extras {
@@ -112,6 +113,14 @@ struct channel {
     char text[];               /* the full name, its JSON text if that is another one, and `",` */
 };
 
+/* Its passive subscriptions; passive.c */
+struct passive {
+    struct wheel_timer timer; /* set: some are still to be told of the head, or were within the last second */
+    uint32_t n;
+    uint32_t left;            /* subscriptions below this index are still to be told */
+    bool moved;               /* the head, since they were */
+};
+
 struct channel_extras {
     struct channel *channel;
     struct wheel_timer linger;   /* set while nobody listens */
@@ -120,12 +129,13 @@ struct channel_extras {
     int64_t holds_off_until_ns;  /* nothing is held until then */
     struct list passing;         /* struct gateway::passing: the ring holds ephemeral frames */
     struct list pages;           /* struct page::by_channel */
+    struct passive passive;
 };
 
-/* The client has not got all that there is. */
+/* The client has not got all that there is, and would. */
 static inline bool sub_is_behind(const struct sub *s)
 {
-    return s->live && s->sent < s->channel->head;
+    return s->live && !s->passive && s->sent < s->channel->head;
 }
 
 enum channel_appended {

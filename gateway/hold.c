@@ -53,7 +53,7 @@ static struct sub *lacking(const struct sub *s, const struct reference *r)
     if (!c || (c->state == CHANNEL_LIVE && c->epoch != s->channel->epoch))
         return NULL;
     struct sub *other = connection_sub(s->connection, c);
-    return other && other->sent < r->seq ? other : NULL;
+    return other && !other->passive && other->sent < r->seq ? other : NULL;
 }
 
 bool hold_lacks(const struct sub *s, const struct frame *f)

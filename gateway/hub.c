@@ -1,6 +1,7 @@
 #include "hub.h"
 
 #include "fan_link.h"
+#include "passive.h"
 #include "sweep.h"
 
 #include "core/clock.h"
@@ -73,6 +74,7 @@ void hub_queue(struct channel *c)
 
 void hub_dirty(struct channel *c)
 {
+    passive_news(c);
     if (c->batched)
         return;
     if (list_is_linked(&c->dirty))

@@ -3,6 +3,7 @@
 #include "hold.h"
 #include "hub.h"
 #include "page.h"
+#include "passive.h"
 #include "reply.h"
 
 #include "core/clock.h"
@@ -124,6 +125,8 @@ static void succeed(struct sub *s, bool recovered)
         sub_extras(s)->old = s->channel->head;
     if (s->present)
         sub_tell_presence(s, false);
+    if (c->unfocused)
+        passive_begin(s);
     if (!connection_said(c) || unsubscribe_id == 0)
         return;
     sub_end(s);

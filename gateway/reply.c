@@ -163,6 +163,13 @@ void reply_published(struct buf *b, uint32_t id, const struct ops_published *ans
     reply_end(b);
 }
 
+void reply_rpc_done(struct buf *b, uint32_t id)
+{
+    begin(b, id, "rpc");
+    buf_append_str(b, "\"data\":{}");
+    reply_end(b);
+}
+
 static void position(struct buf *b, const struct reply_subscribed *r)
 {
     buf_append_str(b, ",\"recoverable\":true,");
@@ -225,14 +232,36 @@ void push_leave(struct buf *b, struct bytes head, struct bytes info)
 
 #define HEAD "{\"push\":{" /* of what channel_put_push puts; the channel follows */
 
-void push_counts(struct buf *b, struct bytes head, uint32_t clients, uint32_t users)
+/* A message of ours about the channel, left open. SDKs show it without its push's channel, which is in it once more. */
+static void begin_message(struct buf *b, struct bytes head, const char *about)
 {
     size_t skip = sizeof HEAD - 1;
     buf_append_bytes(b, head);
-    buf_append_str(b, "\"message\":{\"data\":{\"presence\":{");
-    buf_append(b, head.p + skip, head.n - skip); /* a message is shown without its push's channel */
-    presence_put_counts(b, clients, users);
+    buf_append_str(b, "\"message\":{\"data\":{\"");
+    buf_append_str(b, about);
+    buf_append_str(b, "\":{");
+    buf_append(b, head.p + skip, head.n - skip);
+}
+
+static void end_message(struct buf *b)
+{
     buf_append_str(b, "}}}}}\n");
+}
+
+void push_counts(struct buf *b, struct bytes head, uint32_t clients, uint32_t users)
+{
+    begin_message(b, head, "presence");
+    presence_put_counts(b, clients, users);
+    end_message(b);
+}
+
+void push_head(struct buf *b, struct bytes head, uint64_t epoch, uint64_t offset)
+{
+    begin_message(b, head, "head");
+    number(b, "offset", offset);
+    buf_append_char(b, ',');
+    text_number(b, "epoch", epoch);
+    end_message(b);
 }
 
 static void info_member(struct buf *b, const char *key, struct bytes json)

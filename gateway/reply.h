@@ -33,6 +33,7 @@ void reply_presence_page(struct buf *b, uint32_t id, const struct ops_presence *
 int reply_history(struct buf *b, uint32_t id, const struct ops_range *answer, size_t most_bytes);
 /* rpc cellcast.publish: {"id":7,"rpc":{"data":{"offset":1,"epoch":"1","id":"…"}}} */
 void reply_published(struct buf *b, uint32_t id, const struct ops_published *answer);
+void reply_rpc_done(struct buf *b, uint32_t id); /* {"id":7,"rpc":{"data":{}}} */
 /* Left open for `,"publications":[…]`; reply_end closes it. */
 void reply_subscribed_begin(struct buf *b, uint32_t id, const struct reply_subscribed *r);
 void reply_end(struct buf *b);
@@ -43,6 +44,8 @@ void push_join(struct buf *b, struct bytes head, struct bytes info);
 void push_leave(struct buf *b, struct bytes head, struct bytes info);
 /* {"push":{"channel":"x","message":{"data":{"presence":{"channel":"x","num_clients":2,"num_users":1}}}}} */
 void push_counts(struct buf *b, struct bytes head, uint32_t clients, uint32_t users);
+/* {"push":{"channel":"x","message":{"data":{"head":{"channel":"x","offset":2,"epoch":"1"}}}}} */
+void push_head(struct buf *b, struct bytes head, uint64_t epoch, uint64_t offset);
 
 /* {"user":"…","client":"…","conn_info":…,"chan_info":…}; infos: JSON, or empty. Without a line's end. */
 void client_info_json(struct buf *b, struct bytes user, struct bytes client, struct bytes conn_info, struct bytes chan_info);

@@ -8,6 +8,7 @@ static const struct {
 } methods[] = {
     {"cellcast.publish", rpc_publish},
     {"cellcast.presence", rpc_presence},
+    {"cellcast.focus", rpc_focus},
 };
 
 bool rpc_absent(struct bytes value)

@@ -14,5 +14,6 @@ bool rpc_text(struct bytes object, const char *name, struct buf *memory, struct 
 
 void rpc_publish(struct connection *c, const struct command *m);  /* verb_publish.c */
 void rpc_presence(struct connection *c, const struct command *m); /* verb_ask.c */
+void rpc_focus(struct connection *c, const struct command *m);    /* verb_focus.c */
 
 #endif

@@ -17,7 +17,7 @@ void slow_ends(struct connection *c)
     list_remove(&c->talking);
 }
 
-static void conflate(struct sub *s)
+void slow_skip(struct sub *s)
 {
     uint64_t newest = s->channel->head;
     if (!s->live || s->positioned || !s->channel->conflates || s->sent + 1 >= newest)
@@ -29,7 +29,7 @@ static void conflate(struct sub *s)
 void slow_conflate(struct connection *c)
 {
     for (uint32_t i = 0; i < c->n_subs; i++)
-        conflate(c->subs[i]);
+        slow_skip(c->subs[i]);
 }
 
 void slow_count(struct gateway *g)

@@ -13,6 +13,7 @@ void slow_begins(struct connection *c); /* the socket is full */
 void slow_ends(struct connection *c);
 /* Moves its conflating cursors to just before the newest. */
 void slow_conflate(struct connection *c);
+void slow_skip(struct sub *s); /* that one alone, if it conflates */
 /* The gauges slow_connections and slow_subscriptions. */
 void slow_count(struct gateway *g);
 

@@ -4,6 +4,7 @@
 #include "hub.h"
 #include "join.h"
 #include "page.h"
+#include "passive.h"
 #include "reply.h"
 
 #include "core/clock.h"
@@ -104,6 +105,7 @@ void sub_end(struct sub *s)
     if (!s->live)
         join_forget(s);
     clear_presence(s);
+    passive_forget(s);
     channel_remove(s->channel, s);
     leave_connection(s);
     c->gateway->metrics.subscriptions--;

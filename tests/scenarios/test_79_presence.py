@@ -1,8 +1,9 @@
-"""Who is there: joins and leaves that linger, that are too many, and lists that are too long (decision 0018)."""
+"""Who is there: joins and leaves that linger, that are too many, lists that are too long (decision 0018); and who does not look."""
 
 import asyncio
+import time
 
-from sdk import Person, Raw, token
+from sdk import JsPerson, Person, Raw, token
 from stack import wait_until
 from test_77_returning import total
 
@@ -135,3 +136,24 @@ async def test_a_room_too_large_for_joins_has_counts_and_pages(stack, channel):
         await raw.close()
     await sdk.close()
     await watcher.raw.close()
+
+
+def test_out_of_focus_a_client_is_told_of_heads_and_in_focus_it_gets_what_it_missed(stack, channel):
+    person = JsPerson()
+    try:
+        person.send(op="connect", url=stack.ws(1))
+        person.send(op="subscribe", channel=channel)
+        person.wait_event("subscribed")
+        assert "error" not in person.call("rpc", method="cellcast.focus", data={"focus": False})
+        began = time.monotonic()
+        for n in range(1, 41):
+            stack.publish(channel, n)
+        head = person.wait(lambda e: e["event"] == "message" and e["data"]["head"]["offset"] == 40, 30)
+        heads = [e for e in person.events if e["event"] == "message"]
+        assert head["data"]["head"]["channel"] == channel and len(heads) <= time.monotonic() - began + 2
+        assert not person.publications(channel)
+        assert "error" not in person.call("rpc", method="cellcast.focus", data={"focus": True})
+        person.wait(lambda e: e["event"] == "publication" and e["offset"] == 40, 30)
+        assert [e["data"] for e in person.publications(channel)] == list(range(1, 41))
+    finally:
+        person.process.kill()

@@ -11,7 +11,7 @@ const subscriptions = new Map();
 
 function connect({ url, options = {} }) {
   client = new Centrifuge(url, { websocket: WebSocket, ...options });
-  for (const name of ['connecting', 'connected', 'disconnected', 'error'])
+  for (const name of ['connecting', 'connected', 'disconnected', 'error', 'message'])
     client.on(name, ctx => emit({ event: name, ...ctx }));
   client.on('publication', ctx => emit({ event: 'server_publication', ...ctx }));
   client.connect();
