@@ -116,6 +116,7 @@ struct channel {
 /* Its passive subscriptions; passive.c */
 struct passive {
     struct wheel_timer timer; /* set: some are still to be told of the head, or were within the last second */
+    int64_t next_ns;          /* when they are told again */
     uint32_t n;
     uint32_t left;            /* subscriptions below this index are still to be told */
     bool moved;               /* the head, since they were */

@@ -24,9 +24,9 @@ bool passive_is_idle(const struct passive *p)
     return p->n == 0 && !list_is_linked(&p->timer.link);
 }
 
-static void set(struct channel *c, int64_t after_ns)
+static void set(struct channel *c, int64_t at_ns)
 {
-    wheel_set(&c->gateway->wheel, &c->extras->passive.timer, c->gateway->now_ns + after_ns);
+    wheel_set(&c->gateway->wheel, &c->extras->passive.timer, at_ns);
 }
 
 /* ---- telling */
@@ -67,14 +67,15 @@ static void go_on(struct channel *c)
     if (p->left == 0) {
         p->left = p->moved ? c->n_subs : 0;
         p->moved = false;
+        p->next_ns = c->gateway->now_ns + PASSIVE_NS;
     }
     if (p->left == 0) {
         channel_tidy(c);
         return;
     }
-    set(c, PASSIVE_NS); /* while it is set the extras stay, whoever ends */
+    set(c, p->next_ns); /* while it is set the extras stay, whoever ends */
     if (tell_some(c))
-        set(c, 0);
+        set(c, c->gateway->now_ns);
 }
 
 static void fire(struct wheel_timer *t)
@@ -90,7 +91,7 @@ void passive_news(struct channel *c)
         return;
     p->moved = true;
     if (!list_is_linked(&p->timer.link))
-        set(c, 0);
+        set(c, c->gateway->now_ns);
 }
 
 /* ---- one subscription */

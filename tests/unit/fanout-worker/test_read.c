@@ -1,5 +1,12 @@
+/* read.c between routes and a history and a link that are this file's own. */
 #include "read.h"
 #include "unit.h"
+#include "worker.h"
+
+#include "core/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 /* A ring of [40, 60]. */
 static struct ring ring;
@@ -163,10 +170,228 @@ START_TEST(what_a_ring_has_no_room_for_does_not_fill_it)
 }
 END_TEST
 
+/* ---- waiting */
+
+struct history_wait {
+    struct history_ask ask;
+    history_done *done;
+    void *ctx;
+    bool forgotten;
+};
+
+static struct worker w;
+static struct gateway_link g;
+static struct history_wait asked[16];
+static size_t n_asked;
+static bool up;
+static struct buf sent; /* "REQUEST:first-last " or "REQUEST!status " */
+
+bool history_is_up(const struct history *h)
+{
+    return up;
+}
+
+struct history_wait *history_page(struct history *h, const struct history_ask *ask, bool patient,
+                                  history_done *done, void *ctx)
+{
+    asked[n_asked] = (struct history_wait){.ask = *ask, .done = done, .ctx = ctx};
+    return &asked[n_asked++];
+}
+
+void history_forget(struct history_wait *wait)
+{
+    wait->forgotten = true;
+}
+
+void gateway_send_range(struct gateway_link *link, const struct fan_range *m)
+{
+    struct bytes list = m->publications;
+    struct publication p;
+    uint64_t first = 0, last = 0;
+    while (wire_next_publication(&list, &p) > 0) {
+        first = first ? first : p.seq;
+        last = p.seq;
+    }
+    if (m->status)
+        buf_printf(&sent, "%d!%u ", (int)m->request, m->status);
+    else
+        buf_printf(&sent, "%d:%d-%d ", (int)m->request, (int)first, (int)last);
+}
+
+void gateway_send_head(struct gateway_link *link, const struct fan_head *m)
+{
+    buf_printf(&sent, "%d=%d ", (int)m->request, (int)m->head);
+}
+
+void gateway_send_not_mine(struct gateway_link *link, struct bytes channel)
+{
+}
+
+void gateway_breathe(struct gateway_link *link)
+{
+}
+
+static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status,
+                          uint64_t epoch, uint64_t seq)
+{
+}
+
+static void on_ask_head(void *owner, struct bytes channel)
+{
+}
+
+static const struct routes_ports ports = {.subscribed = on_subscribed, .ask_head = on_ask_head};
+
+/* t/x stands at 100 of epoch 7, and nothing of it is in memory. */
+static void begin_cold(void)
+{
+    w = (struct worker){.options = {.ring_bytes = 1 << 20, .read_bytes = 1 << 20, .read_timeout = 4000}};
+    g = (struct gateway_link){.worker = &w};
+    n_asked = 0;
+    up = true;
+    buf_fini(&sent);
+    list_init(&g.reads);
+    taker_init(&g.taker);
+    routes_init(&w.routes, &ports, NULL,
+                &(struct routes_limits){.ring = {256, 1 << 20}, .cache_bytes = 1 << 20}, &w.metrics);
+    routes_map(&w.routes, 1, (bool[]){true}, 1, NULL);
+    routes_caught_up(&w.routes, 0);
+    routes_subscribe(&w.routes, &g.taker, &(struct fan_subscribe){.channel = BYTES("t/x"), .from_head = 1});
+    routes_head(&w.routes, BYTES("t/x"), 7, 100);
+}
+
+static void end_cold(void)
+{
+    read_forget_all(&g);
+    routes_taker_gone(&w.routes, &g.taker);
+    routes_fini(&w.routes);
+    buf_fini(&sent);
+    buf_fini(&w.scratch);
+}
+
+static void ask(uint64_t request, uint64_t since, uint32_t limit)
+{
+    read_range(&w, &g,
+               &(struct fan_read){.request = request,
+                                  .channel = BYTES("t/x"),
+                                  .epoch = 7,
+                                  .since = since,
+                                  .limit = limit});
+}
+
+/* PostgreSQL's answer: rows high … low, or low … high when it was asked so. */
+static void answer(size_t at, uint64_t low, uint64_t high)
+{
+    struct history_wait *wait = &asked[at];
+    struct pub *rows[256];
+    struct page page = {.channel = BYTES("t/x"),
+                        .epoch = 7,
+                        .since = wait->ask.since,
+                        .until = wait->ask.until,
+                        .log_epoch = 7,
+                        .head = 100,
+                        .reverse = wait->ask.reverse,
+                        .n = high - low + 1,
+                        .rows = rows};
+    for (uint64_t i = 0; i < page.n; i++)
+        rows[i] = pub_new(page.channel,
+                          &(struct publication){.epoch = 7, .seq = page.reverse ? high - i : low + i});
+    wait->done(wait->ctx, &page);
+    for (uint64_t i = 0; i < page.n; i++)
+        pub_unref(rows[i]);
+}
+
+static void ck_sent(const char *what)
+{
+    ck_assert_bytes(buf_bytes(&sent), what);
+    buf_clear(&sent);
+}
+
+START_TEST(who_lacks_about_the_same_waits_for_one_query_that_fills_the_ring)
+{
+    begin_cold();
+    ask(1, 90, 32);
+    ask(2, 50, 32);
+    ck_assert_uint_eq(n_asked, 2);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert(asked[i].ask.settled && asked[i].ask.reverse);
+        ck_assert_uint_eq(asked[i].ask.since, 36);
+        ck_assert_uint_eq(asked[i].ask.until, 100);
+    }
+    answer(0, 37, 100);
+    answer(1, 37, 100);
+    ck_sent("1:91-100 2:51-82 ");
+    ask(3, 40, 100);
+    ck_sent("3:41-100 ");
+    ck_assert_uint_eq(n_asked, 2);
+    ck_assert_uint_eq(w.metrics.reads_warmed_total, 2);
+    end_cold();
+}
+END_TEST
+
+START_TEST(what_the_filled_ring_lacks_is_asked_for_exactly)
+{
+    begin_cold();
+    ask(1, 50, 10);
+    answer(0, 80, 100); /* cut: many bytes */
+    ck_sent("");
+    ck_assert_uint_eq(n_asked, 2);
+    ck_assert(!asked[1].ask.settled && !asked[1].ask.reverse);
+    ck_assert_uint_eq(asked[1].ask.since, 50);
+    ck_assert_uint_eq(asked[1].ask.rows, 10);
+    answer(1, 51, 60);
+    ck_sent("1:51-60 ");
+    end_cold();
+}
+END_TEST
+
+START_TEST(what_goes_far_below_the_ring_does_not_fill_it)
+{
+    begin_cold();
+    w.routes.limits.ring.messages = 16;
+    ask(1, 10, 10);
+    ck_assert(!asked[0].ask.settled);
+    ask(2, 90, 10);
+    ck_assert(asked[1].ask.settled);
+    ck_assert_uint_eq(asked[1].ask.since, 84);
+    end_cold();
+}
+END_TEST
+
+START_TEST(a_read_that_waits_too_long_is_given_up)
+{
+    begin_cold();
+    ask(1, 90, 32);
+    read_head(&w, &g, &(struct fan_ask_head){.request = 2, .channel = BYTES("t/x"), .at_least = 200});
+    read_tick(&g, clock_mono_ns() + 3 * NS_PER_S);
+    ck_sent("");
+    read_tick(&g, clock_mono_ns() + 5 * NS_PER_S);
+    ck_sent("1!100 2=0 ");
+    ck_assert(asked[0].forgotten && asked[1].forgotten);
+    ck_assert_uint_eq(g.n_reads, 0);
+    end_cold();
+}
+END_TEST
+
+START_TEST(who_waits_while_postgresql_goes_is_told_so)
+{
+    begin_cold();
+    ask(1, 90, 32);
+    asked[0].done(asked[0].ctx, NULL);
+    ck_sent("1!100 ");
+    ck_assert_uint_eq(g.n_reads, 0);
+    end_cold();
+}
+END_TEST
+
 UNIT_MAIN("fanout-worker/read", forward_reads_what_the_ring_holds_whole,
           forward_below_the_ring_takes_postgresql,
           forward_above_the_head_takes_postgresql_unless_it_is_away, reverse_reads_downwards,
           reverse_gives_the_rings_part_while_postgresql_is_away,
           reverse_ends_at_the_first_message, limit_0_asks_for_the_position_alone,
           a_ring_is_filled_downwards_in_steps_that_readers_share,
-          what_a_ring_has_no_room_for_does_not_fill_it)
+          what_a_ring_has_no_room_for_does_not_fill_it,
+          who_lacks_about_the_same_waits_for_one_query_that_fills_the_ring,
+          what_the_filled_ring_lacks_is_asked_for_exactly,
+          what_goes_far_below_the_ring_does_not_fill_it, a_read_that_waits_too_long_is_given_up,
+          who_waits_while_postgresql_goes_is_told_so)
