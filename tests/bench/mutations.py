@@ -163,4 +163,19 @@ MUTATIONS = [
         ],
         "scenarios": ["tests/scenarios/test_73_relay.py::test_a_record_lost_at_the_tail_of_a_quiet_channel_is_found_by_the_sweep"],
     },
+    {
+        "name": "nobody takes a place whose gateway is dead",
+        "edits": [("fanout-worker/presence.c", "    return !e->lease || !e->lease->linked || e->round < e->lease->keep_from;\n", "    return !e->lease;\n")],
+        "unit": "fanout-worker/presence",
+    },
+    {
+        "name": "joins and leaves without a bound",
+        "edits": [("fanout-worker/pushes.c", "    if (paid_ns - now_ns > BURST_NS) {\n", "    if (paid_ns < now_ns) {\n")],
+        "unit": "fanout-worker/pushes",
+    },
+    {
+        "name": "a query under way does not do for who asks the same of what is settled",
+        "edits": [("fanout-worker/history.c", "    if (like && (!like->in_flight || ask->settled)) {\n", "    if (like && !like->in_flight) {\n")],
+        "unit": "fanout-worker/history",
+    },
 ]
