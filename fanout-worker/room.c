@@ -146,17 +146,9 @@ struct entry *entry_new(struct room *room, const struct fan_presence_set *what,
     return e;
 }
 
-static bool sits(const struct entry *e)
-{
-    const struct roster *r = &e->room->roster;
-    size_t at = roster_after(r, e->seat);
-    return at > 0 && r->seats[at - 1].who == e;
-}
-
 void entry_free(struct entry *e)
 {
-    if (sits(e))
-        roster_leave(&e->room->roster, e->seat);
+    roster_leave(&e->room->roster, e->seat, e);
     map_remove(&e->room->clients, &e->by_client);
     list_remove(&e->held_link);
     list_remove(&e->user_link);

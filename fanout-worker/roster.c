@@ -57,9 +57,12 @@ static void close_up(struct roster *r)
     r->given_up = 0;
 }
 
-void roster_leave(struct roster *r, uint64_t number)
+void roster_leave(struct roster *r, uint64_t number, const void *who)
 {
-    find(r, number)->who = NULL;
+    struct seat *seat = find(r, number);
+    if (seat->who != who)
+        return;
+    seat->who = NULL;
     r->given_up++;
     if (r->n > SMALL && r->given_up > r->n / 2)
         close_up(r);

@@ -26,7 +26,7 @@ struct roster {
 void roster_fini(struct roster *r);
 uint64_t roster_add(struct roster *r, void *who); /* -> the number of the new seat, from 1 */
 void roster_pass(struct roster *r, uint64_t number, void *who); /* another one sits there now */
-void roster_leave(struct roster *r, uint64_t number);
+void roster_leave(struct roster *r, uint64_t number, const void *who); /* unless another one sits there now */
 /* -> index of the first seat with a higher number; n: there is none */
 size_t roster_after(const struct roster *r, uint64_t number);
 

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define S NS_PER_S
 #define LINGER_MS 15000
@@ -15,6 +16,13 @@
 
 static struct presence p;
 static unsigned long long told, counts, pushed; /* pushed: joins and leaves × members */
+
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * NS_PER_S + t.tv_nsec;
+}
 
 static void on_told(void *owner, struct bytes channel, struct bytes info, bool joined)
 {
@@ -49,13 +57,13 @@ static double ask(uint64_t after, uint32_t limit)
 {
     static struct buf into;
     struct fan_presence answer;
-    int64_t start = clock_mono_ns();
+    int64_t start = cpu_ns();
     for (int i = 0; i < ROUNDS; i++) {
         buf_clear(&into);
         presence_answer(&p, &(struct fan_ask_presence){.channel = BYTES("default/news"), .after = after, .limit = limit},
                         (struct presence_since){0, 1}, &into, &answer);
     }
-    return (double)(clock_mono_ns() - start) / ROUNDS;
+    return (double)(cpu_ns() - start) / ROUNDS;
 }
 
 /* The longest tick until nothing changes any more. */
@@ -67,10 +75,10 @@ static double tick_all(int64_t *now_ns)
         before = p.entries;
         for (int i = 0; i < 200; i++) {
             p.now_ns = *now_ns += 50 * NS_PER_MS;
-            int64_t start = clock_mono_ns();
+            int64_t start = cpu_ns();
             presence_tick(&p);
-            if (clock_mono_ns() - start > worst)
-                worst = clock_mono_ns() - start;
+            if (cpu_ns() - start > worst)
+                worst = cpu_ns() - start;
         }
     } while (p.entries < before || !list_is_empty(&p.lingering));
     return (double)worst;
@@ -86,19 +94,19 @@ int main(int argc, char **argv)
     presence_init(&p, &ports, NULL, 5 * S, (size_t)1 << 32);
     p.now_ns = now_ns;
     struct lease *a = presence_hello(&p, BYTES("a-1"), 1), *b = presence_hello(&p, BYTES("a-2"), 2);
-    int64_t start = clock_mono_ns();
+    int64_t start = cpu_ns();
     for (int i = 0; i < members; i++)
         come(a, "aaaaaaaa", i, pushes);
-    double join_ns = (double)(clock_mono_ns() - start) / members;
+    double join_ns = (double)(cpu_ns() - start) / members;
     size_t bytes = p.bytes;
     double count_ns = ask(0, 0), page_ns = ask((uint64_t)members / 2, 1000);
     unsigned long long joins = told, joins_pushed = pushed;
     told = pushed = 0;
     presence_lost(&p, a);
-    start = clock_mono_ns();
+    start = cpu_ns();
     for (int i = 0; i < members / 2; i++)
         come(b, "bbbbbbbb", i, pushes);
-    double return_ns = (double)(clock_mono_ns() - start) / (members / 2);
+    double return_ns = (double)(cpu_ns() - start) / (members / 2);
     unsigned long long told_on_return = told;
     double tick_ns = tick_all(&now_ns);
     printf("{\"members\":%d,\"join_ns\":%.0f,\"return_ns\":%.0f,\"count_ns\":%.0f,\"page_us\":%.1f,\"longest_tick_us\":%.0f,"
