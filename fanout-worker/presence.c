@@ -148,7 +148,11 @@ void presence_clear(struct presence *p, struct lease *l, const struct fan_presen
 {
     struct room *room = room_find(p, what->channel);
     struct entry *e = room ? room_client(room, what->client) : NULL;
-    if (e && e->lease == l)
+    if (!e || e->lease != l)
+        return;
+    if (what->left)
+        entry_leaves(p, e);
+    else
         entry_goes(p, e, p->now_ns);
 }
 

@@ -21,6 +21,8 @@ enum unsubscribe_code {
 };
 
 const char *disconnect_reason(uint32_t code);  /* never empty; an application's own code is "disconnect" */
+#define UNSUBSCRIBE_COMES_BACK 2500 /* from here on SDKs subscribe again; protocol.md 9.3 */
+
 const char *unsubscribe_reason(uint32_t code); /* never empty */
 
 #endif

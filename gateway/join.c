@@ -129,7 +129,7 @@ static void succeed(struct sub *s, bool recovered)
         passive_begin(s);
     if (!connection_said(c) || unsubscribe_id == 0)
         return;
-    sub_end(s);
+    sub_leave(s);
     unsubscribe_after(c, unsubscribe_id);
 }
 

@@ -81,12 +81,13 @@ void sub_tell_presence(struct sub *s, bool silent)
                                                 .pushes = ns ? (uint32_t)ns->options.join_leave_pushes : 0});
 }
 
-static void clear_presence(struct sub *s)
+static void clear_presence(struct sub *s, bool left)
 {
     if (s->present)
         fan_presence_clear(s->connection->gateway->fan, s->channel,
                            &(struct fan_presence_clear){.channel = s->channel->full,
-                                                        .client = connection_client(s->connection)});
+                                                        .client = connection_client(s->connection),
+                                                        .left = left});
 }
 
 static void leave_connection(struct sub *s)
@@ -98,13 +99,13 @@ static void leave_connection(struct sub *s)
     c->subs[at] = c->subs[--c->n_subs];
 }
 
-void sub_end(struct sub *s)
+static void end(struct sub *s, bool left)
 {
     struct connection *c = s->connection;
     page_leave(s);
     if (!s->live)
         join_forget(s);
-    clear_presence(s);
+    clear_presence(s, left);
     passive_forget(s);
     channel_remove(s->channel, s);
     leave_connection(s);
@@ -112,6 +113,16 @@ void sub_end(struct sub *s)
     hub_release(s->channel);
     drop_extras(s);
     free(s);
+}
+
+void sub_end(struct sub *s)
+{
+    end(s, false);
+}
+
+void sub_leave(struct sub *s)
+{
+    end(s, true);
 }
 
 void sub_unsubscribe(struct sub *s, uint32_t code)
@@ -122,7 +133,7 @@ void sub_unsubscribe(struct sub *s, uint32_t code)
     buf_clear(head);
     channel_put_push(s->channel, s->full, head);
     push_unsubscribe(&c->out, buf_bytes(head), code, unsubscribe_reason(code));
-    sub_end(s);
+    end(s, code < UNSUBSCRIBE_COMES_BACK);
     connection_said(c);
 }
 

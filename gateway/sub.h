@@ -7,8 +7,9 @@
 
 /* Not live yet; the channel is opened if it is not known here. */
 struct sub *sub_new(struct connection *c, struct bytes full_name, bool spelled_full);
-/* Ends it and frees it; tells the client nothing. */
+/* Ends it and frees it; tells the client nothing. Its place in the channel's presence lingers (decision 0018). */
 void sub_end(struct sub *s);
+void sub_leave(struct sub *s); /* the same; the client does not mean to come back, and others are told so at once */
 /* The same with an unsubscribe push. */
 void sub_unsubscribe(struct sub *s, uint32_t code);
 /* What follows the cursor is gone: unsubscribe 2500; the third in a minute is disconnect 3008. */

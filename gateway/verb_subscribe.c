@@ -156,7 +156,7 @@ void verb_unsubscribe(struct connection *c, const struct command *m)
         return;
     }
     if (s && s->live)
-        sub_end(s);
+        sub_leave(s);
     reply_empty(&c->out, m->id, "unsubscribe"); /* one that was not subscribed is fine, too */
     connection_said(c);
 }

@@ -153,7 +153,8 @@ enum fan_type {
     F(u32, pushes, "joins and leaves times members in a second at most, above it counts; 0: no bound")
 #define FAN_PRESENCE_CLEAR_FIELDS(F)                                                                         \
     F(str, channel, "")                                                                                      \
-    F(str, client, "")
+    F(str, client, "")                                                                                       \
+    F(u8, left, "1: it unsubscribed or was unsubscribed, so nobody waits for its return; 0: its connection ended")
 #define FAN_ASK_PRESENCE_FIELDS(F)                                                                           \
     F(u64, request, "")                                                                                      \
     F(str, channel, "")                                                                                      \

@@ -90,6 +90,14 @@ static void set_quiet(struct lease *l, const char *channel, const char *client, 
     presence_set(&p, l, &what);
 }
 
+static void unsubscribe(struct lease *l, const char *channel, const char *client)
+{
+    presence_clear(&p, l,
+                   &(struct fan_presence_clear){.channel = bytes_str(channel),
+                                                .client = bytes_str(client),
+                                                .left = 1});
+}
+
 static void clear(struct lease *l, const char *channel, const char *client)
 {
     presence_clear(&p, l,
@@ -265,6 +273,21 @@ START_TEST(a_leave_is_told_when_the_client_has_not_come_back)
     tick(NOW + 15 * S);
     ck_assert_uint_eq(counts("t/x").clients, 0);
     ck_told("-c1 ");
+    end();
+}
+END_TEST
+
+START_TEST(who_unsubscribes_leaves_at_once)
+{
+    begin_with(15000, 0);
+    struct lease *a = presence_hello(&p, BYTES("a-1"), 1);
+    set(a, "t/x", "c1", "ann");
+    set(a, "t/x", "c2", "bob");
+    unsubscribe(a, "t/x", "c1");
+    ck_told("+c1 +c2 -c1 ");
+    ck_assert_uint_eq(counts("t/x").clients, 1);
+    set(a, "t/x", "c3", "ann");
+    ck_told("+c3 ");
     end();
 }
 END_TEST
@@ -643,7 +666,7 @@ UNIT_MAIN("fanout-worker/presence", clients_are_counted_and_users_only_once,
           a_page_is_bounded_by_bytes_too,
           a_hundred_thousand_members_are_counted_without_looking_at_them,
           a_leave_is_told_when_the_client_has_not_come_back,
-          who_comes_back_in_time_has_neither_left_nor_joined,
+          who_unsubscribes_leaves_at_once, who_comes_back_in_time_has_neither_left_nor_joined,
           the_same_client_may_come_back_too,
           nobody_takes_the_place_of_another_user_or_of_one_who_is_there,
           without_a_user_nobody_is_known_to_be_the_same,
