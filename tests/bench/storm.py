@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from balancer import Balancer
-from compare import generate, quiet_tenant
+from compare import FLOOR, generate, quiet_tenant
 from cpu import Meter
 from peers import Centrifuge
 from prometheus import value
@@ -24,6 +24,7 @@ from stack import KEY, REPO, Stack, free_ports, wait_until
 QUIET_S = 8
 WARM_S = 6       # what gets fast by running (Kafka's compiler) runs, while connections are made
 SETTLE_S = 0.7   # messages of the undisturbed tenant come when it happens
+CONNECT_RATE = 4000
 REST_S = 6       # messages go on after the undisturbed tenant's last
 SECONDS = 2 * (QUIET_S + 3) + REST_S
 GATES = {  # flags of a supervisor
@@ -117,6 +118,54 @@ class Cell:
         return value(self.stack.metrics(), "cellcast_worker_queries_total")
 
 
+class Floor(Cell):
+    """What no server can do without: processes that accept, answer the upgrade, and say nothing. All of them are killed and started
+    again at once, with no gate. The cell beside them has the undisturbed tenant and the same publications, which nobody hears, so
+    that its latency tells what the clients' half and the kernel alone do to it."""
+
+    name = "floor"
+
+    def __init__(self, stack, connections, rate):
+        super().__init__(stack)
+        self.connections, self.rate, self.port_of_floor = connections, rate, stack.slot_base + 29
+
+    def _run(self):
+        self.processes = subprocess.Popen(
+            [FLOOR, f"--listen=127.0.0.1:{self.port_of_floor}", f"--processes={self.stack.gateways}", "--connections=4000000"],
+            stdout=subprocess.DEVNULL, start_new_session=True)
+
+    def _publish(self):
+        seconds = self.connections // CONNECT_RATE + SECONDS
+        generate(server=self.address(), api=self.stack.http(gateway=1), api_key=KEY, channel=f"quiet:unheard{self.number}-", connections=1,
+                 channels=self.connections // 10 + 1, rate=self.rate, messages=self.rate * seconds)
+
+    def start(self):
+        super().start()
+        self._run()
+        self.publishing = threading.Thread(target=self._publish)
+        self.publishing.start()
+
+    def stop(self):
+        self.publishing.join()
+        os.killpg(self.processes.pid, signal.SIGTERM)
+        self.processes.wait(20)
+        super().stop()
+
+    def flags(self):
+        return dict(dialect="floor", server=f"127.0.0.1:{self.port_of_floor}", messages=0, stay=f"{SECONDS}s")
+
+    def kill(self):
+        os.killpg(self.processes.pid, signal.SIGKILL)
+        self.processes.wait()
+        self._run()
+
+    def pids(self):
+        return [self.processes.pid]
+
+    def queries(self):
+        return None
+
+
 class Engines:
     """As many processes of Centrifugo's engine as there are gateways, over a Redis, each with a port of its own and a keeper that
     starts it again: what a client of a killed one comes back to is itself, so that there is no balancer to pay for."""
@@ -186,7 +235,7 @@ class Storm:
         channels = connections // members + 1  # odd to the number of processes, so that no channel is on one alone
         self.warming = None if server.is_warm() else threading.Thread(target=self._warm_up, daemon=True)
         seconds = SECONDS + (WARM_S if self.warming else 0)
-        self.flags = dict(connections=connections, channels=channels, rate=rate, messages=rate * seconds, connect_rate=4000,
+        self.flags = dict(connections=connections, channels=channels, rate=rate, messages=rate * seconds, connect_rate=CONNECT_RATE,
                           may_lose="true", linger="60s", subscribe_timeout="60s", **generator)
         self.quiet, self.meter, self.queries_before = {}, Meter(server.pids), None
 
@@ -213,7 +262,7 @@ class Storm:
     def run(self):
         if self.warming:
             self.warming.start()
-        report = generate(self._disturb, **self.flags, **self.server.flags())
+        report = generate(self._disturb, **{**self.flags, **self.server.flags()})
         self.meter.stop()
         return self._figures(report)
 

@@ -401,7 +401,7 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct connection *c = w->data;
     if (c->state == CONNECTION_WAITING) {
-        connection_open(c);
+        turns_add(&c->swarm->turns, c);
         return;
     }
     connection_asked(c);
@@ -412,6 +412,7 @@ void connection_init(struct connection *c, struct swarm *s, uint64_t index,
                      struct subscription *subscriptions)
 {
     *c = (struct connection){.swarm = s, .index = index, .subscriptions = subscriptions};
+    list_init(&c->turn);
     ev_io_init(&c->io, on_io, -1, EV_READ);
     ev_timer_init(&c->again, on_again, 0., 0.);
     c->io.data = c->again.data = c;
@@ -458,5 +459,6 @@ void connection_look(struct connection *c, double now)
 void connection_fini(struct connection *c)
 {
     ev_timer_stop(c->swarm->loop, &c->again);
+    list_remove(&c->turn);
     close_socket(c);
 }

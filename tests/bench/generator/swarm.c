@@ -172,6 +172,7 @@ void swarm_run(const struct bench_options *options, const struct dialect *dialec
     swarm_resolve(options->server, s->servers, &s->n_servers, NULL);
     sdk_choose(options, &s->sdk, NULL);
     make_connections(s, first);
+    turns_start(&s->turns, s->loop, connection_open);
     start_timer(s, &s->tick, on_tick, TICK_S);
     start_timer(s, &s->look, on_look, LOOK_S);
     ev_now_update(s->loop);

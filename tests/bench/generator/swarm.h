@@ -6,6 +6,7 @@
 #include "connection.h"
 #include "options.h"
 #include "sdk.h"
+#include "turns.h"
 
 #include "run/address.h"
 
@@ -29,6 +30,7 @@ struct swarm {
     size_t n;         /* connections */
     size_t begun;     /* of these, in order */
     size_t opening;   /* neither waiting nor subscribed */
+    struct turns turns; /* of those that come back */
     char *room;       /* READ_MAX bytes for a read; nothing in it outlasts one */
     size_t n_slow;    /* of these, that pause while messages are published */
     bool slow;        /* they pause now */
