@@ -11,6 +11,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -418,6 +419,13 @@ void connection_init(struct connection *c, struct swarm *s, uint64_t index,
     c->io.data = c->again.data = c;
 }
 
+/* On a loopback it is when connect() returns, mostly. */
+static bool is_connected(int fd)
+{
+    struct pollfd out = {.fd = fd, .events = POLLOUT};
+    return poll(&out, 1, 0) > 0;
+}
+
 void connection_open(struct connection *c)
 {
     assert(c->state == CONNECTION_WAITING);
@@ -430,6 +438,8 @@ void connection_open(struct connection *c)
         return;
     }
     watch(c, fd, EV_WRITE);
+    if (is_connected(fd))
+        on_connected(c);
 }
 
 /* Whoever waits to ask again for what was refused waits for no answer. */
