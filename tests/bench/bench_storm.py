@@ -18,6 +18,7 @@ def arguments():
     parser.add_argument("--rate", type=int, default=1000, help="publications/s, over channels of --members")
     parser.add_argument("--members", type=int, default=10)
     parser.add_argument("--gate", choices=GATES, default="on", help="off: whoever comes is taken at once")
+    parser.add_argument("--tls", action="store_true", help="of the clients that are dropped; they resume their sessions; no peer then")
     parser.add_argument("--cell-option", action="append", default=[], help="a flag of the supervisor, without its dashes")
     parser.add_argument("--floor", action="store_true", help="the same clients against plain sockets as well: what the machine gives")
     parser.add_argument("--no-peer", action="store_true", help="not the Centrifuge engine over Redis as well")
@@ -36,11 +37,12 @@ def main():
     connections = o.clients * o.gateways // (o.gateways - 1) if o.kill == "gateways" else o.clients
     how = dict(rate=o.rate, members=o.members, sdk=o.sdk)
     with stack_without_cell(o.gateways) as stack:
-        ours = storm_of(Cell(stack, o.kill, GATES[o.gate] + [f"--{option}" for option in o.cell_option]), connections, **how)
+        ours = storm_of(Cell(stack, o.kill, GATES[o.gate] + [f"--{option}" for option in o.cell_option], tls=o.tls), connections,
+                        **how)
         print(f"cellcast: {ours}", file=sys.stderr)
         floor = storm_of(Floor(stack, o.clients, o.rate), o.clients, **how) if o.floor else None
         print(f"floor: {floor}", file=sys.stderr)
-    engines = Engines.if_there(o.gateways) if o.kill == "gateways" and not o.no_peer else []
+    engines = Engines.if_there(o.gateways) if o.kill == "gateways" and not o.tls and not o.no_peer else []
     peer = storm_of(engines[0], connections, **how) if engines else None
     well = holds(ours, peer)
     print(json.dumps({"bench": "storm", "options": vars(o), "connections": connections, **ours, "floor": floor, "centrifuge": peer,

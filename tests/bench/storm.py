@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from balancer import Balancer
+from certificate import make_pair
 from compare import FLOOR, generate, quiet_tenant
 from cpu import Meter
 from peers import Centrifuge
@@ -65,14 +66,17 @@ def stack_without_cell(gateways):
 
 class Cell:
     """A cell of a stack. kill: "gateways" (all but the first), "cell" (the supervisor, and so its gateways and workers). options: of the
-    supervisor. balancer: the variables of a HAProxy that clients have in front of it, or None."""
+    supervisor. balancer: the variables of a HAProxy that clients have in front of it, or None. tls: of the clients that are dropped."""
 
     name, made = "cellcast", 0
 
-    def __init__(self, stack, kill="gateways", options=(), balancer=None):
+    def __init__(self, stack, kill="gateways", options=(), balancer=None, tls=False):
         Cell.made += 1
         self.stack, self.what, self.options, self.number = stack, kill, list(options), Cell.made
-        self.balancer = None
+        self.balancer, self.tls = None, tls
+        if tls:
+            make_pair(stack.home, "localhost")
+            self.options += [f"--tls-cert={stack.home}/localhost.pem", f"--tls-key={stack.home}/localhost.key"]
         if balancer is not None:
             self.options.append("--proxy-from=127.0.0.0/8")
             self.balancer = Balancer(stack.home, stack.slot_base + 20, f"127.0.0.1:{stack.port}", **balancer)
@@ -100,7 +104,8 @@ class Cell:
         return f"127.0.0.1:{self.balancer.port if self.balancer else self.stack.port}"
 
     def flags(self):
-        return dict(server=self.address(), api=self.stack.http(gateway=1), api_key=KEY, channel=f"quiet:run{self.number}-")
+        return dict(server=self.address(), api=self.stack.http(gateway=1), api_key=KEY, channel=f"quiet:run{self.number}-",
+                    tls=str(self.tls).lower())
 
     def quiet(self, name, beside=None, rate=100, seconds=QUIET_S):
         return quiet_tenant(f"127.0.0.1:{self.stack.slot_base + 1}", self.stack.http(gateway=1), 50, seconds, f"{name}{self.number}",
@@ -290,6 +295,7 @@ class Storm:
                 "quiet_p99_ratio": round(during / before, 2) if before and during else None, "quiet_p99_ms": [before, during],
                 "db_queries": self._queries(), "peak_mib": round(self.meter.peak_mib()),
                 "storm_cpu_s": round(self.meter.cpu_between(self.killed_at, self.killed_at + (seconds["t100_s"] or 0)), 2),
+                "tls": report["tls"],
                 "failed": {reason: n for reason, n in returning.items() if n}, "join_s": report["join_s"],
                 "failures": [f for f in report["failures"] if f not in ("lost",)], "saturated": report["saturated"],
                 "limits": report["limits"], "curve": report["curve"]}

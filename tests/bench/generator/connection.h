@@ -16,7 +16,7 @@
 
 enum connection_state {
     CONNECTION_WAITING,    /* for its first turn, or to come back */
-    CONNECTION_OPENING,    /* TCP */
+    CONNECTION_OPENING,    /* TCP, TLS */
     CONNECTION_UPGRADING,  /* HTTP */
     CONNECTION_JOINING,    /* connect and subscribe are said */
     CONNECTION_SUBSCRIBED, /* to everything */
@@ -39,6 +39,8 @@ struct connection {
     struct swarm *swarm;
     uint64_t index; /* over all processes, from 0 */
     struct subscription *subscriptions; /* options.subscriptions of them; a loan of the swarm */
+    struct ssl_st *tls;              /* tls.h; NULL without --tls, and without a socket */
+    struct ssl_session_st *session;  /* to resume at the next one */
     struct buf rest;         /* the beginning of a frame, or of the upgrade's answer */
     double since;            /* loop time: of the last byte when SUBSCRIBED, else when what it waits for was asked for */
     uint64_t joined_us;      /* since 1970, when all was subscribed */

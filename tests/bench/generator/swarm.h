@@ -20,6 +20,7 @@ struct swarm {
     const struct bench_options *options;
     const struct dialect *dialect;
     struct sdk sdk;
+    struct ssl_ctx_st *tls; /* NULL without --tls */
     struct board *board;
     struct report *report;     /* ours on the board */
     struct arrivals *arrivals; /* ours: board.messages of them */
