@@ -285,11 +285,12 @@ class Storm:
         connections, returning, storm = report["connections"], report["returning"], report["latency_us"]["storm"] or {}
         seconds = {f"t{n}_s": round(storm[key] / 1e6, 2) if key in storm else None
                    for n, key in ((50, "p50"), (95, "p95"), (100, "max"))}
+        losing = report["latency_us"]["losing"]
         before, during = self._quiet_p99_ms("before"), self._quiet_p99_ms("during")
         away = connections["asked"] - connections["subscribed_now"]
         deliveries = report["deliveries"]
         tries = returning.pop("tries")
-        return {"dropped": connections["lost"], **seconds, "attempts_per_client": round(tries / max(1, connections["lost"]), 3),
+        return {"dropped": connections["lost"], "noticed_s": round(losing["max"] / 1e6, 2) if losing else None, **seconds, "attempts_per_client": round(tries / max(1, connections["lost"]), 3),
                 "lost": report["missing"] + deliveries["holes"], "repeated": report["extra"] + deliveries["repeats"],
                 "not_back": away, "not_recovered": report["recovery"]["not_recovered"],
                 "quiet_p99_ratio": round(during / before, 2) if before and during else None, "quiet_p99_ms": [before, during],

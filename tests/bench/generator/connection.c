@@ -76,12 +76,18 @@ static void come_back_later(struct connection *c)
     wait_for(c, &c->tries);
 }
 
+static int64_t since_first_loss_us(const struct connection *c)
+{
+    return (clock_mono_ns() - c->swarm->board->first_lost_ns) / NS_PER_US;
+}
+
 static void note_loss(struct connection *c)
 {
     int64_t none = 0;
     c->swarm->report->lost++;
     c->lost_ns = clock_mono_ns();
     atomic_compare_exchange_strong(&c->swarm->board->first_lost_ns, &none, c->lost_ns);
+    histogram_record(&c->swarm->report->losing, since_first_loss_us(c));
 }
 
 void connection_lost(struct connection *c)
@@ -286,11 +292,6 @@ void connection_refused(struct connection *c, size_t nth)
     c->subscriptions[nth].refused = true;
     if (!ev_is_active(&c->again))
         wait_for(c, &c->refusals);
-}
-
-static int64_t since_first_loss_us(const struct connection *c)
-{
-    return (clock_mono_ns() - c->swarm->board->first_lost_ns) / NS_PER_US;
 }
 
 static void note_try(struct connection *c)
