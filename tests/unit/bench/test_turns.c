@@ -68,5 +68,5 @@ START_TEST(who_comes_again_stands_at_the_end)
 }
 END_TEST
 
-UNIT_MAIN("turns", few_are_opened_in_a_turn_and_all_in_their_order, the_loop_does_not_wait_while_somebody_is_due,
+UNIT_MAIN("bench/turns", few_are_opened_in_a_turn_and_all_in_their_order, the_loop_does_not_wait_while_somebody_is_due,
           who_comes_again_stands_at_the_end)
