@@ -152,10 +152,17 @@ static void start_loop(struct gateway_loop *l, struct ev_loop *loop)
     ev_set_priority(&l->breath, BREATH_PRIORITY);
     ev_timer_init(&l->tick, on_tick, 0., (double)WHEEL_TICK_NS / NS_PER_S);
     l->opens.data = l->ends.data = l->tick.data = l->breath.data = l;
-    lag_init(&l->g->lag, clock_mono_ns());
     ev_check_start(loop, &l->opens);
     ev_prepare_start(loop, &l->ends);
     ev_timer_start(loop, &l->tick);
+}
+
+/* The first turn has no opening, and what starting took is no lag. */
+static void open_first_turn(struct gateway_loop *l)
+{
+    look_at_the_clocks(l->g);
+    l->opened_ns = l->breathed_ns = l->g->now_ns;
+    lag_init(&l->g->lag, l->g->now_ns);
 }
 
 static void stop_loop(struct gateway_loop *l, struct ev_loop *loop)
@@ -235,6 +242,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     g->ctl = ctl_link_new(g, listener_port(l->listener));
     log_info("started", "port=%d capacity=%u supervisor=%s", listener_port(l->listener), g->capacity,
              g->ctl ? "yes" : "no, so there will be no configuration");
+    open_first_turn(l);
     return 0;
 }
 

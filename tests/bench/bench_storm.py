@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from storm import GATES, Cell, Engines, stack_without_cell, storm_of
+from storm import GATES, Cell, Engines, Floor, stack_without_cell, storm_of
 
 T95_S, T100_S, ATTEMPTS, QUIET_RATIO, PEER_SHARE = 5, 10, 1.5, 2, 0.5  # issue 6
 
@@ -18,7 +18,9 @@ def arguments():
     parser.add_argument("--rate", type=int, default=1000, help="publications/s, over channels of --members")
     parser.add_argument("--members", type=int, default=10)
     parser.add_argument("--gate", choices=GATES, default="on", help="off: whoever comes is taken at once")
+    parser.add_argument("--tls", action="store_true", help="of the clients that are dropped; they resume their sessions; no peer then")
     parser.add_argument("--cell-option", action="append", default=[], help="a flag of the supervisor, without its dashes")
+    parser.add_argument("--floor", action="store_true", help="the same clients against plain sockets as well: what the machine gives")
     parser.add_argument("--no-peer", action="store_true", help="not the Centrifuge engine over Redis as well")
     return parser.parse_args()
 
@@ -35,12 +37,15 @@ def main():
     connections = o.clients * o.gateways // (o.gateways - 1) if o.kill == "gateways" else o.clients
     how = dict(rate=o.rate, members=o.members, sdk=o.sdk)
     with stack_without_cell(o.gateways) as stack:
-        ours = storm_of(Cell(stack, o.kill, GATES[o.gate] + [f"--{option}" for option in o.cell_option]), connections, **how)
-    print(f"cellcast: {ours}", file=sys.stderr)
-    engines = Engines.if_there(o.gateways) if o.kill == "gateways" and not o.no_peer else []
+        ours = storm_of(Cell(stack, o.kill, GATES[o.gate] + [f"--{option}" for option in o.cell_option], tls=o.tls), connections,
+                        **how)
+        print(f"cellcast: {ours}", file=sys.stderr)
+        floor = storm_of(Floor(stack, o.clients, o.rate), o.clients, **how) if o.floor else None
+        print(f"floor: {floor}", file=sys.stderr)
+    engines = Engines.if_there(o.gateways) if o.kill == "gateways" and not o.tls and not o.no_peer else []
     peer = storm_of(engines[0], connections, **how) if engines else None
     well = holds(ours, peer)
-    print(json.dumps({"bench": "storm", "options": vars(o), "connections": connections, **ours, "centrifuge": peer,
+    print(json.dumps({"bench": "storm", "options": vars(o), "connections": connections, **ours, "floor": floor, "centrifuge": peer,
                       "claim": f"lost, repeated 0; t95_s < {T95_S}, t100_s < {T100_S}, attempts_per_client <= {ATTEMPTS}, "
                                f"quiet_p99_ratio <= {QUIET_RATIO}, t100_s < {PEER_SHARE} of centrifuge's", "holds": well}))
     return 0 if well else 1

@@ -22,9 +22,10 @@ FLOOR = BUILD / "tests/bench/generator/cellcast-floor"
 
 def generate(beside=None, **flags):
     """Runs the generator -> its report. Flags are its own, with underscores. beside() runs from when everybody is subscribed,
-    in a thread that is waited for."""
+    in a thread that is waited for. It stands for other machines, so it is in a session of its own: the kernel parts a core between
+    sessions first (autogroup)."""
     words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
-    with subprocess.Popen([BENCH, *words], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([BENCH, *words], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             lines = [process.stdout.readline() or "{}"]
             thread = threading.Thread(target=beside) if beside else None

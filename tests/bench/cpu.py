@@ -79,7 +79,10 @@ class Meter:
 
     def _sample(self):
         while not self.ended.wait(self.EVERY_S):
-            self.samples.append((time.monotonic(), *self._look()))
+            try:
+                self.samples.append((time.monotonic(), *self._look()))
+            except FileNotFoundError:
+                pass  # one of them is being started again
 
     def _look(self):
         roots, cpu, memory = set(self.pids()), 0.0, 0
@@ -96,8 +99,9 @@ class Meter:
         self.thread.join()
 
     def cpu_between(self, start, end):
+        """What a process had used that has gone since is gone with it."""
         used = [cpu for at, cpu, _ in self.samples if start - self.EVERY_S <= at <= end + self.EVERY_S]
-        return max(0.0, used[-1] - used[0]) if used else 0.0
+        return sum(max(0.0, after - before) for before, after in zip(used, used[1:]))
 
     def peak_mib(self):
         return max((memory for *_, memory in self.samples), default=0) / 1024

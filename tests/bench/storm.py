@@ -15,7 +15,8 @@ import time
 from pathlib import Path
 
 from balancer import Balancer
-from compare import generate, quiet_tenant
+from certificate import make_pair
+from compare import FLOOR, generate, quiet_tenant
 from cpu import Meter
 from peers import Centrifuge
 from prometheus import value
@@ -24,6 +25,7 @@ from stack import KEY, REPO, Stack, free_ports, wait_until
 QUIET_S = 8
 WARM_S = 6       # what gets fast by running (Kafka's compiler) runs, while connections are made
 SETTLE_S = 0.7   # messages of the undisturbed tenant come when it happens
+CONNECT_RATE = 4000
 REST_S = 6       # messages go on after the undisturbed tenant's last
 SECONDS = 2 * (QUIET_S + 3) + REST_S
 GATES = {  # flags of a supervisor
@@ -64,14 +66,17 @@ def stack_without_cell(gateways):
 
 class Cell:
     """A cell of a stack. kill: "gateways" (all but the first), "cell" (the supervisor, and so its gateways and workers). options: of the
-    supervisor. balancer: the variables of a HAProxy that clients have in front of it, or None."""
+    supervisor. balancer: the variables of a HAProxy that clients have in front of it, or None. tls: of the clients that are dropped."""
 
     name, made = "cellcast", 0
 
-    def __init__(self, stack, kill="gateways", options=(), balancer=None):
+    def __init__(self, stack, kill="gateways", options=(), balancer=None, tls=False):
         Cell.made += 1
         self.stack, self.what, self.options, self.number = stack, kill, list(options), Cell.made
-        self.balancer = None
+        self.balancer, self.tls = None, tls
+        if tls:
+            make_pair(stack.home, "localhost")
+            self.options += [f"--tls-cert={stack.home}/localhost.pem", f"--tls-key={stack.home}/localhost.key"]
         if balancer is not None:
             self.options.append("--proxy-from=127.0.0.0/8")
             self.balancer = Balancer(stack.home, stack.slot_base + 20, f"127.0.0.1:{stack.port}", **balancer)
@@ -99,7 +104,8 @@ class Cell:
         return f"127.0.0.1:{self.balancer.port if self.balancer else self.stack.port}"
 
     def flags(self):
-        return dict(server=self.address(), api=self.stack.http(gateway=1), api_key=KEY, channel=f"quiet:run{self.number}-")
+        return dict(server=self.address(), api=self.stack.http(gateway=1), api_key=KEY, channel=f"quiet:run{self.number}-",
+                    tls=str(self.tls).lower())
 
     def quiet(self, name, beside=None, rate=100, seconds=QUIET_S):
         return quiet_tenant(f"127.0.0.1:{self.stack.slot_base + 1}", self.stack.http(gateway=1), 50, seconds, f"{name}{self.number}",
@@ -115,6 +121,54 @@ class Cell:
     def queries(self):
         """Of the workers to PostgreSQL, so far; those of a cell that was killed began anew."""
         return value(self.stack.metrics(), "cellcast_worker_queries_total")
+
+
+class Floor(Cell):
+    """What no server can do without: processes that accept, answer the upgrade, and say nothing. All of them are killed and started
+    again at once, with no gate. The cell beside them has the undisturbed tenant and the same publications, which nobody hears, so
+    that its latency tells what the clients' half and the kernel alone do to it."""
+
+    name = "floor"
+
+    def __init__(self, stack, connections, rate):
+        super().__init__(stack)
+        self.connections, self.rate, self.port_of_floor = connections, rate, stack.slot_base + 29
+
+    def _run(self):
+        self.processes = subprocess.Popen(
+            [FLOOR, f"--listen=127.0.0.1:{self.port_of_floor}", f"--processes={self.stack.gateways}", "--connections=4000000"],
+            stdout=subprocess.DEVNULL, start_new_session=True)
+
+    def _publish(self):
+        seconds = self.connections // CONNECT_RATE + SECONDS
+        generate(server=self.address(), api=self.stack.http(gateway=1), api_key=KEY, channel=f"quiet:unheard{self.number}-", connections=1,
+                 channels=self.connections // 10 + 1, rate=self.rate, messages=self.rate * seconds)
+
+    def start(self):
+        super().start()
+        self._run()
+        self.publishing = threading.Thread(target=self._publish)
+        self.publishing.start()
+
+    def stop(self):
+        self.publishing.join()
+        os.killpg(self.processes.pid, signal.SIGTERM)
+        self.processes.wait(20)
+        super().stop()
+
+    def flags(self):
+        return dict(dialect="floor", server=f"127.0.0.1:{self.port_of_floor}", messages=0, stay=f"{SECONDS}s")
+
+    def kill(self):
+        os.killpg(self.processes.pid, signal.SIGKILL)
+        self.processes.wait()
+        self._run()
+
+    def pids(self):
+        return [self.processes.pid]
+
+    def queries(self):
+        return None
 
 
 class Engines:
@@ -186,7 +240,7 @@ class Storm:
         channels = connections // members + 1  # odd to the number of processes, so that no channel is on one alone
         self.warming = None if server.is_warm() else threading.Thread(target=self._warm_up, daemon=True)
         seconds = SECONDS + (WARM_S if self.warming else 0)
-        self.flags = dict(connections=connections, channels=channels, rate=rate, messages=rate * seconds, connect_rate=4000,
+        self.flags = dict(connections=connections, channels=channels, rate=rate, messages=rate * seconds, connect_rate=CONNECT_RATE,
                           may_lose="true", linger="60s", subscribe_timeout="60s", **generator)
         self.quiet, self.meter, self.queries_before = {}, Meter(server.pids), None
 
@@ -213,7 +267,7 @@ class Storm:
     def run(self):
         if self.warming:
             self.warming.start()
-        report = generate(self._disturb, **self.flags, **self.server.flags())
+        report = generate(self._disturb, **{**self.flags, **self.server.flags()})
         self.meter.stop()
         return self._figures(report)
 
@@ -231,16 +285,18 @@ class Storm:
         connections, returning, storm = report["connections"], report["returning"], report["latency_us"]["storm"] or {}
         seconds = {f"t{n}_s": round(storm[key] / 1e6, 2) if key in storm else None
                    for n, key in ((50, "p50"), (95, "p95"), (100, "max"))}
+        losing = report["latency_us"]["losing"]
         before, during = self._quiet_p99_ms("before"), self._quiet_p99_ms("during")
         away = connections["asked"] - connections["subscribed_now"]
         deliveries = report["deliveries"]
         tries = returning.pop("tries")
-        return {"dropped": connections["lost"], **seconds, "attempts_per_client": round(tries / max(1, connections["lost"]), 3),
+        return {"dropped": connections["lost"], "noticed_s": round(losing["max"] / 1e6, 2) if losing else None, **seconds, "attempts_per_client": round(tries / max(1, connections["lost"]), 3),
                 "lost": report["missing"] + deliveries["holes"], "repeated": report["extra"] + deliveries["repeats"],
                 "not_back": away, "not_recovered": report["recovery"]["not_recovered"],
                 "quiet_p99_ratio": round(during / before, 2) if before and during else None, "quiet_p99_ms": [before, during],
                 "db_queries": self._queries(), "peak_mib": round(self.meter.peak_mib()),
                 "storm_cpu_s": round(self.meter.cpu_between(self.killed_at, self.killed_at + (seconds["t100_s"] or 0)), 2),
+                "tls": report["tls"],
                 "failed": {reason: n for reason, n in returning.items() if n}, "join_s": report["join_s"],
                 "failures": [f for f in report["failures"] if f not in ("lost",)], "saturated": report["saturated"],
                 "limits": report["limits"], "curve": report["curve"]}

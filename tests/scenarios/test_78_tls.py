@@ -11,16 +11,11 @@ import time
 
 import pytest
 
+from certificate import make_pair
+from compare import generate
 from idle import UPGRADE, frame, read_frame, read_head
-from stack import BUILD, wait_until
+from stack import BUILD, KEY, wait_until
 from test_77_returning import total
-
-
-def make_pair(folder, name):
-    """A self-signed certificate for `name` and its key."""
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
-                    "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem"],
-                   check=True, capture_output=True)
 
 
 def install(folder, name, cert=True, key=True):
@@ -129,6 +124,22 @@ def test_a_session_goes_on_at_a_gateway_that_never_saw_it(secure, channel, versi
     wait_until(lambda: total(secure, "gateway_tls_resumed_total") >= 1, 10, "it is counted as resumed")
     hears(secure, sock, channel, "resumed")
     sock.close()
+
+
+def test_clients_that_a_killed_gateway_drops_come_back_with_their_sessions(secure, channel):
+    """And the generator, which storms are made with, speaks TLS."""
+    victim = secure.pid("gateway-2")
+
+    def kill():
+        time.sleep(1)
+        secure.kill("gateway-2")
+    report = generate(kill, server=f"127.0.0.1:{secure.port}", api=secure.http(gateway=1), api_key=KEY, channel=f"quiet:{channel}-", tls="true",
+                      connections=150, channels=15, messages=300, rate=100, may_lose="true", linger="30s")
+    assert report["ok"], report
+    lost = report["connections"]["lost"]
+    assert 0 < lost <= report["tls"]["resumed"] < report["tls"]["handshakes"]
+    secure.wait_back("gateway-2", victim)
+    secure.wait_ready()
 
 
 def certificate(stack):

@@ -5,12 +5,14 @@
 #include "limit.h"
 #include "reading.h"
 #include "swarm.h"
+#include "tls.h"
 
 #include "core/clock.h"
 #include "core/random.h"
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -50,6 +52,8 @@ static void close_socket(struct connection *c)
         return;
     ev_io_stop(c->swarm->loop, &c->io);
     c->paused = false;
+    tls_free(c->tls);
+    c->tls = NULL;
     close(c->io.fd);
     ev_io_set(&c->io, -1, EV_READ);
     buf_fini(&c->rest);
@@ -72,12 +76,18 @@ static void come_back_later(struct connection *c)
     wait_for(c, &c->tries);
 }
 
+static int64_t since_first_loss_us(const struct connection *c)
+{
+    return (clock_mono_ns() - c->swarm->board->first_lost_ns) / NS_PER_US;
+}
+
 static void note_loss(struct connection *c)
 {
     int64_t none = 0;
     c->swarm->report->lost++;
     c->lost_ns = clock_mono_ns();
     atomic_compare_exchange_strong(&c->swarm->board->first_lost_ns, &none, c->lost_ns);
+    histogram_record(&c->swarm->report->losing, since_first_loss_us(c));
 }
 
 void connection_lost(struct connection *c)
@@ -152,12 +162,21 @@ static void system_failed(struct connection *c, int error)
 
 /* ---- saying */
 
+/* -> bytes taken, or -errno */
+static ssize_t transmit(struct connection *c, struct bytes bytes)
+{
+    if (c->tls)
+        return tls_write(c->tls, bytes);
+    ssize_t n = send(c->io.fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n < 0 ? -errno : n;
+}
+
 /* A fresh socket takes a few KB at once, or something is wrong. */
 static void put(struct connection *c, struct bytes bytes)
 {
-    ssize_t n = send(c->io.fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+    ssize_t n = transmit(c, bytes);
     if (n != (ssize_t)bytes.n)
-        system_failed(c, n < 0 ? errno : ENOBUFS);
+        system_failed(c, n < 0 ? (int)-n : ENOBUFS);
 }
 
 void connection_say(struct connection *c, struct bytes message)
@@ -196,15 +215,42 @@ static void ask_for_upgrade(struct connection *c)
 
 /* ---- arriving */
 
+static void note_handshake(struct connection *c)
+{
+    c->swarm->report->handshakes++;
+    c->swarm->report->resumed += tls_has_resumed(c->tls);
+}
+
+static void shake(struct connection *c)
+{
+    int progress = tls_shake(c->tls);
+    if (progress < 0) {
+        system_failed(c, -progress);
+        return;
+    }
+    if (progress != TLS_DONE) {
+        watch(c, c->io.fd, progress == TLS_READS ? EV_READ : EV_WRITE);
+        return;
+    }
+    note_handshake(c);
+    ask_for_upgrade(c);
+}
+
 static void on_connected(struct connection *c)
 {
     int error = 0;
     socklen_t n = sizeof error;
     getsockopt(c->io.fd, SOL_SOCKET, SO_ERROR, &error, &n);
-    if (error)
+    if (error) {
         system_failed(c, error);
-    else
+        return;
+    }
+    if (!c->swarm->tls) {
         ask_for_upgrade(c);
+        return;
+    }
+    c->tls = tls_new(c->swarm->tls, c->io.fd, &c->session);
+    shake(c);
 }
 
 /* Takes the answer's head off the front, once it is all there. */
@@ -246,11 +292,6 @@ void connection_refused(struct connection *c, size_t nth)
     c->subscriptions[nth].refused = true;
     if (!ev_is_active(&c->again))
         wait_for(c, &c->refusals);
-}
-
-static int64_t since_first_loss_us(const struct connection *c)
-{
-    return (clock_mono_ns() - c->swarm->board->first_lost_ns) / NS_PER_US;
 }
 
 static void note_try(struct connection *c)
@@ -329,6 +370,13 @@ static void take_frames(struct connection *c, struct bytes *text, struct stamp *
         connection_error(c);
 }
 
+static ssize_t take(struct connection *c, struct stamp *ret_at)
+{
+    char *room = c->swarm->room + c->rest.n;
+    size_t size = READ_MAX - c->rest.n;
+    return c->tls ? reading_take_tls(c->tls, room, size, ret_at) : reading_take(c->io.fd, room, size, ret_at);
+}
+
 /* What is left over is kept until the next read. */
 static void on_text(struct connection *c, struct bytes text, struct stamp *at)
 {
@@ -353,9 +401,7 @@ static void on_readable(struct connection *c)
     struct stamp at = {0};
     if (c->rest.n)
         memcpy(s->room, c->rest.p, c->rest.n);
-    ssize_t n = c->rest.n < READ_MAX
-                    ? reading_take(c->io.fd, s->room + c->rest.n, READ_MAX - c->rest.n, &at)
-                    : -EMSGSIZE;
+    ssize_t n = c->rest.n < READ_MAX ? take(c, &at) : -EMSGSIZE;
     if (n == -EAGAIN)
         return;
     if (n < 0) {
@@ -375,10 +421,12 @@ static void on_readable(struct connection *c)
 static void on_io(struct ev_loop *loop, ev_io *w, int events)
 {
     struct connection *c = w->data;
-    if (c->state == CONNECTION_OPENING)
-        on_connected(c);
-    else
+    if (c->state != CONNECTION_OPENING)
         on_readable(c);
+    else if (c->tls)
+        shake(c);
+    else
+        on_connected(c);
 }
 
 /* ---- its channels */
@@ -401,7 +449,7 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct connection *c = w->data;
     if (c->state == CONNECTION_WAITING) {
-        connection_open(c);
+        turns_add(&c->swarm->turns, c);
         return;
     }
     connection_asked(c);
@@ -412,9 +460,17 @@ void connection_init(struct connection *c, struct swarm *s, uint64_t index,
                      struct subscription *subscriptions)
 {
     *c = (struct connection){.swarm = s, .index = index, .subscriptions = subscriptions};
+    list_init(&c->turn);
     ev_io_init(&c->io, on_io, -1, EV_READ);
     ev_timer_init(&c->again, on_again, 0., 0.);
     c->io.data = c->again.data = c;
+}
+
+/* On a loopback it is when connect() returns, mostly. */
+static bool is_connected(int fd)
+{
+    struct pollfd out = {.fd = fd, .events = POLLOUT};
+    return poll(&out, 1, 0) > 0;
 }
 
 void connection_open(struct connection *c)
@@ -429,6 +485,8 @@ void connection_open(struct connection *c)
         return;
     }
     watch(c, fd, EV_WRITE);
+    if (is_connected(fd))
+        on_connected(c);
 }
 
 /* Whoever waits to ask again for what was refused waits for no answer. */
@@ -458,5 +516,8 @@ void connection_look(struct connection *c, double now)
 void connection_fini(struct connection *c)
 {
     ev_timer_stop(c->swarm->loop, &c->again);
+    list_remove(&c->turn);
     close_socket(c);
+    tls_session_free(c->session);
+    c->session = NULL;
 }

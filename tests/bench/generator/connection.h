@@ -8,6 +8,7 @@
 
 #include "order.h"
 #include "core/buf.h"
+#include "core/list.h"
 
 #include <ev.h>
 
@@ -15,7 +16,7 @@
 
 enum connection_state {
     CONNECTION_WAITING,    /* for its first turn, or to come back */
-    CONNECTION_OPENING,    /* TCP */
+    CONNECTION_OPENING,    /* TCP, TLS */
     CONNECTION_UPGRADING,  /* HTTP */
     CONNECTION_JOINING,    /* connect and subscribe are said */
     CONNECTION_SUBSCRIBED, /* to everything */
@@ -34,9 +35,12 @@ struct swarm;
 struct connection {
     ev_io io;
     ev_timer again; /* WAITING: until it comes back; JOINING: until what was refused is asked for again */
+    struct list turn; /* struct turns::due: WAITING, and its time has come */
     struct swarm *swarm;
     uint64_t index; /* over all processes, from 0 */
     struct subscription *subscriptions; /* options.subscriptions of them; a loan of the swarm */
+    struct ssl_st *tls;              /* tls.h; NULL without --tls, and without a socket */
+    struct ssl_session_st *session;  /* to resume at the next one */
     struct buf rest;         /* the beginning of a frame, or of the upgrade's answer */
     double since;            /* loop time: of the last byte when SUBSCRIBED, else when what it waits for was asked for */
     uint64_t joined_us;      /* since 1970, when all was subscribed */
@@ -59,7 +63,7 @@ struct stamp {
 };
 
 void connection_init(struct connection *c, struct swarm *s, uint64_t index, struct subscription *subscriptions);
-void connection_open(struct connection *c); /* its turn has come; only while WAITING */
+void connection_open(struct connection *c); /* only while WAITING */
 void connection_cut(struct connection *c);  /* as a network does it: no close frame; it comes back */
 void connection_pause(struct connection *c);  /* it reads nothing, whatever waits; only while SUBSCRIBED */
 void connection_resume(struct connection *c); /* what was published meanwhile is in no latency */

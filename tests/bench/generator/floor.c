@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BACKLOG 4096
+#define BACKLOG 65536 /* a storm's; net.core.somaxconn bounds it */
 #define ACCEPTS 64  /* of one turn */
 #define LOOK_S 0.05 /* well below --pause */
 #define REQUEST_MAX 4096

@@ -1,5 +1,7 @@
 #include "reading.h"
 
+#include "tls.h"
+
 #include "core/clock.h"
 
 #include <errno.h>
@@ -39,5 +41,15 @@ ssize_t reading_take(int fd, void *room, size_t size, struct stamp *ret_at)
         return -errno;
     uint64_t now = clock_real_us();
     *ret_at = (struct stamp){.kernel_us = kernel_stamp(&message, now), .user_us = now};
+    return n;
+}
+
+ssize_t reading_take_tls(struct ssl_st *tls, void *room, size_t size, struct stamp *ret_at)
+{
+    ssize_t n = tls_read(tls, room, size);
+    if (n < 0)
+        return n;
+    uint64_t now = clock_real_us();
+    *ret_at = (struct stamp){.kernel_us = now, .user_us = now};
     return n;
 }

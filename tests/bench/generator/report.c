@@ -11,6 +11,7 @@ void report_merge(struct report *into, const struct report *from)
     histogram_merge(&into->kernel, &from->kernel);
     histogram_merge(&into->user, &from->user);
     histogram_merge(&into->back, &from->back);
+    histogram_merge(&into->losing, &from->losing);
     histogram_merge(&into->trying, &from->trying);
     histogram_merge(&into->storm, &from->storm);
 }
@@ -68,6 +69,7 @@ static void append_steps(struct buf *into, const char *name, const struct histog
 void report_append_curve(struct buf *into, const struct report *r)
 {
     buf_printf(into, "{\"step_ms\":%d", CURVE_STEP_MS);
+    append_steps(into, "lost", &r->losing, r->storm.max_us);
     append_steps(into, "tries", &r->trying, r->storm.max_us);
     append_steps(into, "back", &r->storm, r->storm.max_us);
     buf_append_char(into, '}');

@@ -2,6 +2,7 @@
 
 #include "dialect.h"
 #include "reading.h"
+#include "tls.h"
 
 #include "core/random.h"
 #include "run/process.h"
@@ -171,7 +172,9 @@ void swarm_run(const struct bench_options *options, const struct dialect *dialec
     s->loop = process.loop;
     swarm_resolve(options->server, s->servers, &s->n_servers, NULL);
     sdk_choose(options, &s->sdk, NULL);
+    s->tls = options->tls ? tls_context_new() : NULL;
     make_connections(s, first);
+    turns_start(&s->turns, s->loop, connection_open);
     start_timer(s, &s->tick, on_tick, TICK_S);
     start_timer(s, &s->look, on_look, LOOK_S);
     ev_now_update(s->loop);
@@ -179,6 +182,7 @@ void swarm_run(const struct bench_options *options, const struct dialect *dialec
     ev_run(s->loop, 0);
     for (size_t i = 0; i < s->n; i++)
         connection_fini(&s->connections[i]);
+    tls_context_free(s->tls);
     free(s->connections);
     free(s->subscriptions);
     free(s->room);

@@ -6,6 +6,7 @@
 #include "connection.h"
 #include "options.h"
 #include "sdk.h"
+#include "turns.h"
 
 #include "run/address.h"
 
@@ -19,6 +20,7 @@ struct swarm {
     const struct bench_options *options;
     const struct dialect *dialect;
     struct sdk sdk;
+    struct ssl_ctx_st *tls; /* NULL without --tls */
     struct board *board;
     struct report *report;     /* ours on the board */
     struct arrivals *arrivals; /* ours: board.messages of them */
@@ -29,6 +31,7 @@ struct swarm {
     size_t n;         /* connections */
     size_t begun;     /* of these, in order */
     size_t opening;   /* neither waiting nor subscribed */
+    struct turns turns; /* of those that come back */
     char *room;       /* READ_MAX bytes for a read; nothing in it outlasts one */
     size_t n_slow;    /* of these, that pause while messages are published */
     bool slow;        /* they pause now */

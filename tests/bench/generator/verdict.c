@@ -129,6 +129,7 @@ bool verdict_append(struct buf *into, const struct run *run)
     append_latency(into, "publish_call", &publishers.call);
     append_latency(into, "publish_late", &publishers.late);
     append_latency(into, "back", &sum.back);
+    append_latency(into, "losing", &sum.losing);
     append_latency(into, "storm", &sum.storm);
     buf_append_str(into, "},\"curve\":");
     report_append_curve(into, &sum);

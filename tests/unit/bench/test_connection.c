@@ -72,6 +72,7 @@ static void begin(void)
                            .n_servers = 1,
                            .room = malloc(READ_MAX)};
     ck_assert_int_eq(sdk_choose(&options, &swarm.sdk, NULL), 0);
+    turns_start(&swarm.turns, swarm.loop, connection_open);
     swarm.report = swarm.board->reports;
     swarm.arrivals = swarm.board->arrivals;
     struct address *at = &swarm.servers[0];
@@ -92,6 +93,7 @@ static void begin(void)
 static void end(void)
 {
     connection_fini(&connection);
+    turns_stop(&swarm.turns);
     close(peer);
     close(listener);
     free(swarm.room);

@@ -62,6 +62,8 @@ START_TEST(the_curve_counts_up_to_the_last_return)
 {
     struct buf text = {0};
     one = (struct report){0};
+    histogram_record(&one.losing, 10 * 1000);
+    histogram_record(&one.losing, 300 * 1000);
     histogram_record(&one.trying, 100 * 1000);
     histogram_record(&one.trying, 300 * 1000);
     histogram_record(&one.trying, 9000 * 1000); /* after everybody was back */
@@ -69,7 +71,7 @@ START_TEST(the_curve_counts_up_to_the_last_return)
     histogram_record(&one.storm, 700 * 1000);
     report_append_curve(&text, &one);
     ck_assert_bytes(buf_bytes(&text),
-                    "{\"step_ms\":250,\"tries\":[1,2,2],\"back\":[1,1,2]}");
+                    "{\"step_ms\":250,\"lost\":[1,2,2],\"tries\":[1,2,2],\"back\":[1,1,2]}");
     buf_fini(&text);
 }
 END_TEST

@@ -257,7 +257,7 @@ class FakeSequencer:
 
 class FakeSupervisor:
     def __init__(self, cluster):
-        self.cluster, self.frames, self.status = cluster, [], None
+        self.cluster, self.frames, self.status, self.worst_lag_ms = cluster, [], None, 0
         self.metrics, self.seen = {}, []
 
     async def start(self, argv):
@@ -296,6 +296,7 @@ class FakeSupervisor:
 
     def on_ctl_status(self, m):
         self.status = m
+        self.worst_lag_ms = max(self.worst_lag_ms, m["lag_ms"])
 
     def on_ctl_metrics(self, m):
         self.metrics = {x["name"].decode(): x["value"] for x in wire.unpack_list("metric", m["metrics"])}

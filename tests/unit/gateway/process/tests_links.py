@@ -253,3 +253,10 @@ async def is_cleared_at_the_pace_it_is_told_and_takes_clients_again(c):
     await asyncio.sleep(0.5)
     await client.call(subscribe={"channel": "news"})
     eq((await http(c.port, "GET", "/ready"))[0], 200)
+
+
+# ---- the loop
+
+@test()
+async def a_process_that_has_just_started_does_not_say_that_it_lags(c):
+    assert c.supervisor.status and c.supervisor.worst_lag_ms < 30_000  # it was the machine's uptime, fading
