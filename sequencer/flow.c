@@ -36,6 +36,17 @@ static void refuse(struct sequencer *s, uint64_t origin, uint64_t counter, uint3
     gateways_result(s->gateways, origin, &result);
 }
 
+/* -> which quota is used up, or NULL */
+static const char *over_quota(struct sequencer *s, const struct seq_publish *p, int64_t now_ns)
+{
+    struct heads *h = &s->inbox.heads;
+    struct bytes tenant, name;
+    s->inbox.quotas.now_ns = now_ns;
+    if (!channel_split(p->channel, &tenant, &name))
+        return NULL;
+    return quotas_refusal(&s->inbox.quotas, heads_tenant(h, tenant), heads_find(h, p->channel));
+}
+
 /* An error is a certain refusal: what may have been committed before is never answered with
  * one, but looked up, or not answered at all when it can't be. */
 void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish *p)
@@ -81,7 +92,14 @@ void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish
         refuse(s, origin, p->counter, 111, "the tenant's waiting room is full");
         return;
     }
-    inbox_enter(&s->inbox, message_new(&fields, now_ns));
+    if (!p->retry && (why = over_quota(s, p, now_ns))) {
+        s->metrics.refused_quota_total++;
+        refuse(s, origin, p->counter, 111, why);
+        return;
+    }
+    struct message *m = message_new(&fields, now_ns);
+    inbox_enter(&s->inbox, m);
+    quotas_charge(&s->inbox.quotas, m->head, p->data.n);
 }
 
 /* ---- out */
@@ -241,6 +259,7 @@ static void send(struct sequencer *s, struct batch *b)
 
 void flow_turn(struct sequencer *s)
 {
+    s->inbox.quotas.now_ns = clock_mono_ns();
     lookups_turn(s);
     bool searching = s->flow.cap < (size_t)s->options->batch_max;
     unsigned most = searching ? 1 : FLYING_MAX;

@@ -58,6 +58,7 @@ static struct head *head_new(struct heads *h, struct bytes channel)
     list_init(&head->ask);
     list_init(&head->waiting);
     list_init(&head->touched);
+    list_init(&head->late);
     head->tenant = heads_tenant(h, tenant);
     if (!head->tenant)
         head->tenant = tenant_new(h, tenant);
@@ -71,6 +72,7 @@ static void head_free(struct heads *h, struct head *head)
     assert(head->messages == 0 && list_is_empty(&head->waiting) &&
            !list_is_linked(&head->touched));
     list_remove(&head->ask);
+    list_remove(&head->late);
     if (list_is_linked(&head->idle)) {
         list_remove(&head->idle);
         h->n_idle--;

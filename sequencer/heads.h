@@ -7,6 +7,7 @@
 #ifndef SEQUENCER_HEADS_H
 #define SEQUENCER_HEADS_H
 
+#include "allowance.h"
 #include "core/list.h"
 #include "core/map.h"
 
@@ -19,6 +20,7 @@ struct tenant {
     size_t waiting_bytes;    /* message::size of them */
     size_t deficit;          /* bytes that it may still take in this turn */
     bool in_turn;            /* its turn has begun */
+    struct allowance allowance; /* quota.c's */
     struct bytes name;
     char text[];
 };
@@ -29,6 +31,8 @@ struct head {
     struct list ask;         /* inbox::unknown, while it waits to be read */
     struct list waiting;     /* message::place, in order of arrival */
     struct list touched;     /* batch.c's, while a batch is put together */
+    struct list late;        /* quotas::late, while its first row waits for its quota */
+    struct allowance allowance; /* quota.c's */
     struct tenant *tenant;
     size_t messages; /* that refer to it, and the lookup that reads it */
     uint8_t shard;

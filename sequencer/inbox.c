@@ -8,6 +8,7 @@ void inbox_init(struct inbox *i, size_t heads_max, size_t tenant_messages, size_
 {
     *i = (struct inbox){.tenant_messages = tenant_messages, .tenant_bytes = tenant_bytes};
     heads_init(&i->heads, heads_max);
+    quotas_init(&i->quotas);
     list_init(&i->turns);
     list_init(&i->unknown);
     for (int need = 0; need < NEED_NOTHING; need++)
@@ -69,6 +70,7 @@ static void count(struct inbox *i, struct message *m, int sign)
     size_t one = (size_t)sign,
            size = m->size * (size_t)sign; /* unsigned wraps: -1 takes away */
     i->ready += m->stage == READY ? one : 0;
+    i->rows_waiting += m->stage == WAITING && !message_is_from_gateway(m) ? one : 0;
     if (m->stage == FLYING)
         return;
     i->waiting += one;
@@ -171,8 +173,40 @@ void inbox_advance(struct inbox *i, struct head *head)
 {
     struct message *m;
     while (head->known && (m = list_first(&head->waiting, struct message, place)) &&
-           m->need == NEED_NOTHING)
+           m->need == NEED_NOTHING && quotas_let_pass(&i->quotas, m))
         move(i, m, READY, &head->tenant->ready);
+}
+
+/* Puts them back where the next look begins. */
+static void put_in_front(struct list *late, struct list *stuck)
+{
+    while (!list_is_empty(stuck)) {
+        struct list *last = stuck->prev;
+        list_remove(last);
+        list_prepend(late, last);
+    }
+}
+
+/* Who could go on is the last one at the next look: what a tenant's quota lets pass in between is often just one message. */
+size_t inbox_advance_late(struct inbox *i)
+{
+    size_t done = 0;
+    struct list *late = &i->quotas.late, *last = late->prev, *at = NULL, stuck;
+    list_init(&stuck);
+    for (int n = 0; n < QUOTA_LATE_LOOKS && !list_is_empty(late) && at != last; n++) {
+        struct head *head = list_first(late, struct head, late);
+        const struct list *first = head->waiting.next;
+        at = &head->late;
+        list_remove(at);
+        inbox_advance(i, head);
+        done += list_is_empty(&head->waiting);
+        if (list_is_linked(at) && head->waiting.next == first) {
+            list_remove(at);
+            list_append(&stuck, at);
+        }
+    }
+    put_in_front(at == last ? late : late->prev, &stuck);
+    return done;
 }
 
 /* ---- out */
@@ -278,4 +312,5 @@ void inbox_fini(struct inbox *i)
     map_fini(&i->publishes);
     map_fini(&i->rows);
     map_fini(&i->keys);
+    quotas_fini(&i->quotas);
 }

@@ -12,12 +12,14 @@
 
 #include "heads.h"
 #include "message.h"
+#include "quota.h"
 
 #define QUANTUM                                                                                \
     16384 /* bytes that a tenant may take in a turn; above the size of most messages */
 
 struct inbox {
     struct heads heads;
+    struct quotas quotas;
     struct list turns;    /* struct tenant::turn, of tenants with something ready */
     struct map publishes; /* struct message::by_name: from gateways, by (origin, counter) */
     struct map rows;      /* struct message::by_name: from the outbox, by row */
@@ -32,6 +34,7 @@ struct inbox {
     size_t ready;     /* of these: READY */
     size_t bytes;     /* message::size of everything, in flight included */
     size_t row_bytes; /* of these: from the outbox */
+    size_t rows_waiting; /* rows of the outbox that are WAITING: for lookups, and for quotas */
 };
 
 void inbox_init(struct inbox *i, size_t heads_max, size_t tenant_messages, size_t tenant_bytes);
@@ -51,6 +54,8 @@ void inbox_satisfy(struct inbox *i, struct message *m);
 /* Lets pass whatever of the channel lacks nothing any more: call it when the head became known.
  */
 void inbox_advance(struct inbox *i, struct head *head);
+/* Lets pass what waited for its quota and has it now, channels in turn. -> channels that had waited and have no more */
+size_t inbox_advance_late(struct inbox *i);
 /* The next message by turns, for a batch that has room for `room` bytes. -> NULL when nothing
  * is ready or fits */
 struct message *inbox_take(struct inbox *i, size_t room);

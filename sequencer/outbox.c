@@ -11,6 +11,7 @@
 #define SCAN_MS 1000     /* however quiet the stream */
 #define SCAN_BLIND_MS 50 /* while there is no stream */
 #define LOOK_MAX_MS 64
+#define LATE_SCAN_MS 100 /* between two scans for the sake of rows behind those that waited for their quota */
 #define ERROR_TEXT_MAX 1000 /* bytes of outbox_dead::error */
 
 static const char read_sql[] = "SELECT id, channel, format, data, tags, after, key FROM "
@@ -131,6 +132,7 @@ static void scan(struct sequencer *s)
     pg_add_i64(p, s->options->outbox_bytes);
     ev_timer_stop(s->loop, &o->look);
     o->scanning = true;
+    o->scanned_ns = clock_mono_ns();
     o->again = false;
     o->generation = s->lookups.generation;
     pg_query(s->reader, read_sql, p, on_scanned, s);
@@ -152,8 +154,17 @@ void outbox_wake(struct sequencer *s)
 
 bool outbox_is_cut_short(const struct sequencer *s)
 {
-    return s->inbox.rows.count >= (size_t)s->options->outbox_rows ||
+    size_t held_back = list_is_empty(&s->inbox.quotas.late) ? 0 : s->inbox.rows_waiting;
+    return s->inbox.rows.count - held_back >= (size_t)s->options->outbox_rows ||
            s->inbox.row_bytes >= (size_t)s->options->outbox_bytes / 2;
+}
+
+void outbox_late(struct sequencer *s)
+{
+    int64_t now_ns = clock_mono_ns();
+    s->inbox.quotas.now_ns = now_ns;
+    if (inbox_advance_late(&s->inbox) && now_ns - s->outbox.scanned_ns > LATE_SCAN_MS * NS_PER_MS)
+        outbox_wake(s); /* there may be more of what these waited for */
 }
 
 static void on_look(struct ev_loop *loop, ev_timer *w, int events)

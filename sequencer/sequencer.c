@@ -175,9 +175,25 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
     upkeep_tick(s, now_ns);
 }
 
+static void on_late(struct ev_loop *loop, ev_timer *w, int events)
+{
+    outbox_late(w->data);
+}
+
+static void watch_late(struct sequencer *s)
+{
+    bool wanted = !list_is_empty(&s->inbox.quotas.late), runs = ev_is_active(&s->late);
+    if (wanted && !runs)
+        ev_timer_again(s->loop, &s->late);
+    else if (!wanted && runs)
+        ev_timer_stop(s->loop, &s->late);
+}
+
 static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 {
-    flow_turn(w->data);
+    struct sequencer *s = w->data;
+    flow_turn(s);
+    watch_late(s);
 }
 
 /* ---- the end: what is in flight is finished and answered; what only waits the gateways send
@@ -207,8 +223,9 @@ static void start_timers(struct sequencer *s)
 {
     ev_prepare_init(&s->turn, on_turn);
     ev_timer_init(&s->second, on_second, 1.0, 1.0);
+    ev_timer_init(&s->late, on_late, 0, QUOTA_LATE_MS / 1000.0);
     ev_timer_init(&s->leaving, on_leaving, 0, 0);
-    s->turn.data = s->second.data = s->leaving.data = s;
+    s->turn.data = s->second.data = s->late.data = s->leaving.data = s;
     ev_prepare_start(s->loop, &s->turn);
     ev_timer_start(s->loop, &s->second);
 }
@@ -266,6 +283,7 @@ void sequencer_fini(struct sequencer *s)
         admin_free(s->admin);
     ev_timer_stop(s->loop, &s->leaving);
     ev_timer_stop(s->loop, &s->second);
+    ev_timer_stop(s->loop, &s->late);
     ev_prepare_stop(s->loop, &s->turn);
     lead_fini(s);
     flow_fini(s);

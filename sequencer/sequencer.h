@@ -49,6 +49,7 @@ struct sequencer {
     struct admin *admin;
     ev_prepare turn; /* before the loop sleeps: what has come in goes out */
     ev_timer second; /* beats once a second: ping, gauges */
+    ev_timer late;   /* beats while rows wait for their quota */
     ev_timer leaving;
     int64_t leave_by_ns;
 };
