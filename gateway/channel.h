@@ -20,6 +20,7 @@
 #include "wire/messages.h"
 
 struct after;
+struct budget;
 struct connection;
 struct hold;
 struct page;
@@ -96,7 +97,7 @@ struct channel {
     enum channel_state state : 8;
     uint16_t quoted_n;         /* bytes of the full name as JSON text, and `",` */
     struct pace pace;          /* what goes out to its subscribers */
-    struct list dirty;         /* struct gateway::dirty: somebody may be behind; or struct batch::waiting */
+    struct list dirty;         /* struct gateway::dirty: somebody may be behind; struct batch::waiting, or struct budget::late */
 
     struct map_node by_name;   /* struct hub::channels */
     struct bytes full;         /* tenant/name */
@@ -106,6 +107,7 @@ struct channel {
     uint64_t sweep;            /* ticket of that question, or 0 */
     struct gateway *gateway;
     struct channel_extras *extras; /* or NULL */
+    struct budget *budget;     /* of its tenant, if that has a delivery_rate; or NULL */
     uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
     uint16_t batch_ms;         /* batch_delay of its namespace */
     uint8_t name_at;           /* bytes of the tenant and its slash */

@@ -123,6 +123,8 @@ static void let_go(struct connection *c)
 void connection_free(struct connection *c)
 {
     let_go(c);
+    if (c->state == CONNECTION_OPEN)
+        budget_leave(c->gateway, connection_tenant(c));
     wheel_cancel(&c->timer);
     list_remove(&c->all);
     list_remove(&c->talking);
@@ -166,6 +168,8 @@ void connection_goto(struct connection *c, enum connection_state state)
     assert(moves[c->state] & 1u << state);
     if (c->state == CONNECTION_FRESH)
         stranger_leave(g, &c->extras->stranger);
+    if (c->state == CONNECTION_OPEN)
+        budget_leave(g, connection_tenant(c));
     c->state = state;
     c->next_ns = 0;
     switch (state) {

@@ -50,6 +50,8 @@ static void put_frame(struct gateway *g, struct buf *b, struct sub *s, const str
         buf_append(b, f->json, f->n);
     buf_append(b, "}}\n", 3);
     g->metrics.deliveries_total++;
+    if (!s->channel->ephemeral) /* those were charged for when they came */
+        budget_charge(s->channel->budget);
     if (s->extras && f->seq <= s->extras->old)
         return;
     if (f->sent_us)
@@ -149,7 +151,7 @@ static bool gather(struct connection *c, struct buf *b)
     buf_append(b, head, WS_HEAD);
     if (c->out.n && take_lines(b, &c->out, most))
         return true;
-    return gather_frames(c, b, most);
+    return !budget_postpones(c) && gather_frames(c, b, most);
 }
 
 enum deliver_answer deliver_once(struct connection *c)
@@ -207,7 +209,7 @@ static void talk(struct slice *slice)
 /* Its share of the channel's subscribers. -> false when the slice is over */
 static bool walk(struct slice *slice, struct channel *c)
 {
-    for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
+    for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs && !budget_is_spent(c); n++) {
         struct sub *s = c->subs[c->flush_at++];
         if (!sub_is_behind(s))
             continue;
@@ -229,8 +231,12 @@ static void spread(struct slice *slice)
     struct channel *c;
     bool go_on = true;
     while (go_on && (c = list_first(dirty, struct channel, dirty))) {
-        list_remove(&c->dirty);
+        if (budget_is_spent(c)) {
+            budget_set_aside(c);
+            continue;
+        }
         go_on = walk(slice, c);
+        list_remove(&c->dirty);
         if (c->flush_at >= c->n_subs) {
             c->flush_at = 0;
             if (c->flush_again)
@@ -245,6 +251,7 @@ static void spread(struct slice *slice)
 bool deliver_turn(struct gateway *g)
 {
     batch_release(g);
+    budgets_release(g);
     if (list_is_empty(&g->talking) && list_is_empty(&g->dirty))
         return false;
     int64_t start = clock_mono_ns(), length = g->options->flush_slice_us * NS_PER_US;

@@ -35,6 +35,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->joinings);
     strangers_init(&g->strangers);
     lag_init(&g->lag, now_ns);
+    budgets_init(&g->budgets, now_ns);
     admission_init(&g->admission, options, now_ns);
     token_cache_init(&g->tokens, &g->metrics);
     g->ops = ops_new(g);
@@ -49,6 +50,7 @@ void gateway_fini(struct gateway *g)
     map_fini(&g->channels);
     ops_free(g->ops);
     admission_fini(&g->admission);
+    budgets_fini(&g->budgets);
     token_cache_fini(&g->tokens);
     g->config = config_unref(g->config);
     buf_fini(&g->scratch);

@@ -5,6 +5,7 @@
 
 #include "admission.h"
 #include "batch.h"
+#include "budget.h"
 #include "channel.h"
 #include "config.h"
 #include "lag.h"
@@ -61,6 +62,7 @@ struct gateway {
     struct ctl_link *ctl;     /* NULL without a supervisor */
     struct ops *ops;
     struct admission admission;
+    struct budgets budgets;   /* what each tenant may use */
     struct token_cache tokens;
     struct drain *drain;      /* NULL until it begins */
     struct gateway_loop *turns; /* watchers that open and end a turn; gateway_loop.c */

@@ -40,7 +40,7 @@ struct gateway_loop {
     ev_prepare ends;
     ev_idle again; /* active while work is left: the loop does not wait */
     ev_timer tick; /* the wheel's */
-    ev_timer batch; /* the loop does not wait longer than the next batch does */
+    ev_timer batch; /* the loop does not wait longer than the next batch does, or a channel that was set aside */
     ev_timer breath; /* never started: fed */
     unsigned events; /* of clients */
     int64_t breathed_ns;
@@ -90,7 +90,9 @@ static void on_batch(struct ev_loop *loop, ev_timer *w, int events)
 
 static void wake_for_batch(struct gateway_loop *l, struct ev_loop *loop)
 {
-    int32_t next = batch_next_ms(l->g);
+    int32_t next = batch_next_ms(l->g), late = budgets_next_ms(l->g);
+    if (next < 0 || (late >= 0 && late < next))
+        next = late;
     ev_timer_stop(loop, &l->batch);
     if (next < 0)
         return;

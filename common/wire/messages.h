@@ -220,6 +220,7 @@ enum ctl_type {
     CTL_RESULT = 11,
     CTL_PACE = 12,
     CTL_TLS = 16,
+    CTL_USAGE = 18,
 };
 
 #define CTL_ACCEPTED_FIELDS(F)                                                                               \
@@ -290,6 +291,16 @@ enum ctl_type {
     F(u64, request, "")                                                                                      \
     F(u32, asked, "gateways that were asked")                                                                \
     F(str, answers, "list of ctl_answer; fewer than asked when one did not answer in 2 s")
+/* What tenants with quotas use: from a gateway its own, to a gateway that of all others. */
+#define CTL_USAGE_FIELDS(F)                                                                                  \
+    F(u32, gateways, "to a gateway: how many the cell has")                                                  \
+    F(str, tenants, "list of tenant_usage")
+#define TENANT_USAGE_FIELDS(F)                                                                               \
+    F(str, tenant, "")                                                                                       \
+    F(u32, connections, "open now")                                                                          \
+    F(u64, publishes_m, "in 1000 s, of late")                                                                \
+    F(u64, bytes, "of their payload, a second")                                                              \
+    F(u64, deliveries, "a second")
 /* To gateways with --tls, after the hello and with every change. */
 #define TLS_TICKET_KEY_BYTES 80 /* name 16, HMAC-SHA-256 32, AES-256 32 */
 #define TLS_TICKET_KEYS_MAX 3
@@ -348,7 +359,9 @@ enum ctl_type {
     M(ctl_answer, CTL_ANSWER_FIELDS)                                                                         \
     M(ctl_result, CTL_RESULT_FIELDS)                                                                         \
     M(ctl_pace, CTL_PACE_FIELDS)                                                                             \
-    M(ctl_tls, CTL_TLS_FIELDS)
+    M(ctl_tls, CTL_TLS_FIELDS)                                                                               \
+    M(tenant_usage, TENANT_USAGE_FIELDS)                                                                     \
+    M(ctl_usage, CTL_USAGE_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 
