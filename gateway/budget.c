@@ -168,24 +168,23 @@ static void charge_publish(struct budget *b, struct outlet *o, const struct name
     bucket_take(&o->bytes, (double)n->publish_bytes, (double)bytes, now_ns);
 }
 
-const char *budget_publish(struct gateway *g, struct bytes channel, size_t bytes)
+uint32_t budget_publish(struct gateway *g, struct bytes channel, size_t bytes, const char **ret_which)
 {
     const struct config_namespace *ns = config_namespace_of(g->config, channel);
     struct budget *b = ns ? budget_of(g, ns->tenant->name) : NULL;
     if (!b)
-        return NULL;
+        return 0;
     const struct namespace_options *n = &ns->options;
     struct outlet *o = n->publish_rate || n->publish_bytes ? outlet_of(&g->budgets, channel) : NULL;
-    const char *which = o ? channel_used_up(o, n, g->now_ns) : NULL;
-    if (!which)
-        which = tenant_used_up(b, g->now_ns);
+    const char *own = o ? channel_used_up(o, n, g->now_ns) : NULL, *which = own ? own : tenant_used_up(b, g->now_ns);
     if (!which) {
         charge_publish(b, o, n, bytes, g->now_ns);
-        return NULL;
+        return 0;
     }
     g->metrics.quota_publishes_refused_total++;
     b->refused.counted++;
-    return which;
+    *ret_which = which;
+    return own ? 132 : 131;
 }
 
 void budget_refused(struct gateway *g, struct bytes channel)

@@ -10,7 +10,7 @@
  * So one gateway may use the whole quota, all of them together not more, but for what happens while the numbers travel (twice
  * USAGE_MS): connections that others admitted meanwhile, and a second's worth of a rate per gateway.
  *
- * Connections above: disconnect 3014. Publishes above: error 111; the true limit of durable ones is the sequencer's, over all
+ * Connections above: disconnect 4011. Publishes above: error 131, or 132 where it is the channel's; the true limit of durable ones is the sequencer's, over all
  * cells and with what SQL publishes. Deliveries above: the tenant's channels are set aside (`late`) until the budget is there
  * again, its replies are not; ephemeral publications are not even taken in when half a second's worth is used up.
  *
@@ -85,8 +85,9 @@ void budgets_configured(struct gateway *g); /* the configuration is another one 
 bool budget_enter(struct gateway *g, struct bytes tenant);
 void budget_leave(struct gateway *g, struct bytes tenant);
 
-/* A publish to the channel (full form), by a client or the API. -> NULL, it is charged; or which quota is used up */
-const char *budget_publish(struct gateway *g, struct bytes channel, size_t bytes);
+/* A publish to the channel (full form), by a client or the API. -> 0, it is charged; 131, 132: error code, of which
+ * ret_which says the quota that is used up */
+uint32_t budget_publish(struct gateway *g, struct bytes channel, size_t bytes, const char **ret_which);
 
 void budget_refused(struct gateway *g, struct bytes channel); /* the sequencer refused one */
 

@@ -155,10 +155,10 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
 {
     struct operation *o = begin(g, PUBLISH, ctx, 0); /* its time is kept by pending.c */
     o->done.published = done;
-    o->why = budget_publish(g, what->channel, what->data.n);
-    if (o->why) {
+    uint32_t over = budget_publish(g, what->channel, what->data.n, &o->why);
+    if (over) {
         g->metrics.publishes_refused_total++;
-        fail_soon(o, 111);
+        fail_soon(o, over);
         return o->ticket;
     }
     int error = what->ephemeral ? kafka_link_publish(g->kafka, o->ticket, what) : seq_publish(g->seq, o->ticket, what);

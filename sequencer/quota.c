@@ -118,17 +118,28 @@ static void take(struct allowance *a, size_t bytes, int64_t now_ns)
     bucket_take(&a->bytes, a->quota->publish_bytes, (double)bytes, now_ns);
 }
 
-const char *quotas_refusal(struct quotas *q, struct tenant *tenant, struct head *head)
+/* -> NULL, or why a gateway's publish is not within it */
+static const char *refusal(struct allowance *a, int64_t now_ns, const char *(*judge)(struct allowance *a, int64_t now_ns))
 {
-    const char *which = NULL;
-    if (q->all.count == 0)
-        return NULL;
-    struct allowance *of = tenant ? of_tenant(q, tenant) : NULL, *own = head ? of_head(q, head) : NULL;
-    if ((of && rows_go_first(of, q->now_ns)) || (own && rows_go_first(own, q->now_ns)))
+    if (rows_go_first(a, now_ns))
         return "rows of the outbox wait for the same quota";
-    if (own)
-        which = channel_used_up(own, q->now_ns);
-    return which || !of ? which : tenant_used_up(of, q->now_ns);
+    return judge(a, now_ns);
+}
+
+uint32_t quotas_refusal(struct quotas *q, struct tenant *tenant, struct head *head, const char **ret_which)
+{
+    const char *which;
+    if (q->all.count == 0)
+        return 0;
+    if (head && (which = refusal(of_head(q, head), q->now_ns, channel_used_up))) {
+        *ret_which = which;
+        return 132;
+    }
+    if (tenant && (which = refusal(of_tenant(q, tenant), q->now_ns, tenant_used_up))) {
+        *ret_which = which;
+        return 131;
+    }
+    return 0;
 }
 
 void quotas_charge(struct quotas *q, struct head *head, size_t bytes)

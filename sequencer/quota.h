@@ -2,7 +2,7 @@
  * publish_rate and publish_bytes; none or 0: no limit). Here is the limit that holds whatever gateway, cell or way a
  * publish comes by; gateways refuse early by what they see alone.
  *
- *     from a gateway:  within both ─▶ charged, in      above ─▶ error 111, certain
+ *     from a gateway:  within both ─▶ charged, in      above ─▶ error 131 (tenant), 132 (channel), certain
  *     from the outbox: its transaction has committed, so it is never refused: it waits in front of its channel until the
  *                      quota is there. Its channel's and, where the tenant's is used up, its tenant's publishes of
  *                      gateways are refused meanwhile: rows go first, else a flood by API would keep them out for good.
@@ -45,8 +45,8 @@ void quotas_clear(struct quotas *q);
 void quotas_add(struct quotas *q, struct bytes name, double publish_rate, double publish_bytes);
 
 /* Whether a gateway's publish is within them. tenant, head: NULL when not in memory.
- * -> NULL, or which quota is used up */
-const char *quotas_refusal(struct quotas *q, struct tenant *tenant, struct head *head);
+ * -> 0, or an error code, of which ret_which says the quota that is used up */
+uint32_t quotas_refusal(struct quotas *q, struct tenant *tenant, struct head *head, const char **ret_which);
 void quotas_charge(struct quotas *q, struct head *head, size_t bytes);
 /* A message may leave its channel's waiting ones; a row is charged now, or its head is late. */
 bool quotas_let_pass(struct quotas *q, struct message *m);

@@ -70,7 +70,7 @@ enum seq_type {
     F(u64, received_us, "publish read by the gateway")
 #define SEQ_RESULT_FIELDS(F)                                                                                 \
     F(u64, counter, "of the publish")                                                                        \
-    F(u32, code, "0, or a protocol error code (100 temporary, 107, 111)")                                    \
+    F(u32, code, "0, or a protocol error code (100 temporary, 107, 111, 131, 132)")                                    \
     F(u8, repeated, "1: that publish had been committed before; seq and id are the first one's")             \
     F(u64, epoch, "")                                                                                        \
     F(u64, seq, "")                                                                                          \

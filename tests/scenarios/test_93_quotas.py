@@ -88,7 +88,7 @@ async def test_connections_are_counted_over_the_cell(stack, quotas):
     quotas({"connection_limit": 4})
     held = [await until_connected(stack, gateway) for gateway in (1, 2, 3, 1)]
     for gateway in (1, 2, 3):
-        assert await until_connected(stack, gateway, wanted=False) == 3014
+        assert await until_connected(stack, gateway, wanted=False) == 4011
     await asyncio.to_thread(wait_until, lambda: (top(stack, "capped") or {}).get("CONNECTIONS") == "4", 20, "top has them")
     other = await Person(stack.ws(1)).connect()  # another tenant is not touched
     await other.close()
@@ -121,7 +121,7 @@ def test_publishes_above_the_tenants_rate_are_refused_whatever_gateway_they_come
     took = time.monotonic() - began
     taken = [a for a in answers if "result" in a]
     assert 10 <= len(taken) <= 10 * (took + 1) + 2
-    assert {a["error"]["code"] for a in answers if "error" in a} <= {111}
+    assert {a["error"]["code"] for a in answers if "error" in a} <= {131}
     assert sum(len(stack.rows(f"capped/{channel}-{n}")) for n in (0, 1)) == len(taken)
     if took < 3:  # else there was nothing above it
         wait_until(lambda: count(stack, "gateway_quota_publishes_refused_total") +
@@ -134,7 +134,7 @@ def test_a_channel_has_a_rate_and_bytes_of_its_own(stack, quotas, channel):
     name = f"capped/{channel}"
     assert "result" in stack.api("publish", {"channel": name, "data": "x" * 60000}).json()  # paid for by the next minute
     answer = stack.api("publish", {"channel": name, "data": 1}).json()
-    assert answer["error"]["code"] == 111
+    assert answer["error"]["code"] == 132
     assert "result" in stack.api("publish", {"channel": f"{name}-2", "data": 1}).json()
     assert "result" in stack.api("publish", {"channel": f"capped/free:{channel}", "data": 1}).json()
     quotas()

@@ -11,6 +11,7 @@
 
 static struct gateway_options options;
 static struct gateway g;
+static const char *which; /* quota that is used up */
 
 static void start(const char *tenant, const char *namespace)
 {
@@ -114,12 +115,12 @@ END_TEST
 static int publish(const char *channel, size_t bytes)
 {
     int n = 0;
-    while (n < 1000 && !budget_publish(&g, bytes_str(channel), bytes))
+    while (n < 1000 && !budget_publish(&g, bytes_str(channel), bytes, &which))
         n++;
     return n;
 }
 
-START_TEST(a_publish_above_the_rate_is_error_111_and_goes_no_further)
+START_TEST(a_publish_above_the_rate_is_error_131_and_goes_no_further)
 {
     start(",\"publish_rate\":2", "");
     struct ws_socket *s = connect();
@@ -130,7 +131,7 @@ START_TEST(a_publish_above_the_rate_is_error_111_and_goes_no_further)
         edges_say(s, text);
     }
     ck_assert_int_eq(edges.publishes, 2);
-    ck_assert_int_eq(count(s, "{\"id\":4,\"error\":{\"code\":111"), 1);
+    ck_assert_int_eq(count(s, "{\"id\":4,\"error\":{\"code\":131"), 1);
     ck_assert_uint_eq(g.metrics.quota_publishes_refused_total, 1);
     edges_pass(&g, 600);
     edges_say(s, "{\"id\":5,\"publish\":{\"channel\":\"a\",\"data\":1}}");
@@ -143,9 +144,11 @@ START_TEST(rates_and_bytes_are_the_tenants_and_each_channels)
 {
     start(",\"publish_rate\":100", ",\"publish_rate\":10,\"publish_bytes\":5000");
     ck_assert_int_eq(publish("default/a", 10), 10);
-    ck_assert_str_eq(budget_publish(&g, BYTES("default/a"), 1), "quota publish_rate of the channel's namespace");
+    ck_assert_uint_eq(budget_publish(&g, BYTES("default/a"), 1, &which), 132);
+    ck_assert_str_eq(which, "quota publish_rate of the channel's namespace");
     ck_assert_int_eq(publish("default/b", 2600), 2);
-    ck_assert_str_eq(budget_publish(&g, BYTES("default/b"), 1), "quota publish_bytes of the channel's namespace");
+    ck_assert_uint_eq(budget_publish(&g, BYTES("default/b"), 1, &which), 132);
+    ck_assert_str_eq(which, "quota publish_bytes of the channel's namespace");
     ck_assert_int_eq(publish("default/chat:a", 10), 88); /* what the tenant has left */
     ck_assert_int_eq(publish("acme/a", 10), 1000);
     edges_stop(&g);
@@ -183,7 +186,7 @@ START_TEST(gateways_together_come_to_the_quota_whatever_the_demand_of_each)
         for (int i = 0; i < GATEWAYS; i++) {
             all[i].now_ns += USAGE_MS * NS_PER_MS;
             for (int n = 0; n < demand[i] * USAGE_MS / 1000; n++)
-                taken[i] += !budget_publish(&all[i], BYTES("default/a"), 1) && step >= 40;
+                taken[i] += !budget_publish(&all[i], BYTES("default/a"), 1, &which) && step >= 40;
             budgets_report(&all[i], &reports[i]);
         }
         for (int i = 0; i < GATEWAYS; i++) {
@@ -335,7 +338,7 @@ END_TEST
 
 UNIT_MAIN("gateway/budget", a_tenant_has_so_many_connections_and_a_place_that_is_left_is_free,
           one_that_is_disconnected_is_counted_out_once, connections_of_other_gateways_count,
-          a_limit_that_is_raised_or_taken_away_counts_at_once, a_publish_above_the_rate_is_error_111_and_goes_no_further,
+          a_limit_that_is_raised_or_taken_away_counts_at_once, a_publish_above_the_rate_is_error_131_and_goes_no_further,
           rates_and_bytes_are_the_tenants_and_each_channels, a_gateway_has_what_the_others_leave_and_an_even_share_at_least,
           gateways_together_come_to_the_quota_whatever_the_demand_of_each,
           a_tenant_above_its_delivery_rate_gets_everything_in_order_later, its_replies_do_not_wait_and_take_nothing_along,

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 static struct inbox inbox;
+static const char *which; /* quota that is used up */
 
 static void start(void)
 {
@@ -30,7 +31,7 @@ static int publish(const char *channel, size_t bytes)
 {
     int n = 0;
     struct head *head = known(channel);
-    for (; n < 10000 && !quotas_refusal(&inbox.quotas, head->tenant, head); n++)
+    for (; n < 10000 && !quotas_refusal(&inbox.quotas, head->tenant, head, &which); n++)
         quotas_charge(&inbox.quotas, head, bytes);
     return n;
 }
@@ -75,7 +76,8 @@ START_TEST(a_tenants_rate_holds_over_all_its_channels_and_touches_no_other_tenan
     int n = publish("t/a", 10);
     ck_assert_int_eq(n, 100);
     ck_assert_int_eq(publish("t/b", 10), 0);
-    ck_assert_str_eq(quotas_refusal(&inbox.quotas, known("t/b")->tenant, known("t/b")), "quota publish_rate of the tenant");
+    ck_assert_uint_eq(quotas_refusal(&inbox.quotas, known("t/b")->tenant, known("t/b"), &which), 131);
+    ck_assert_str_eq(which, "quota publish_rate of the tenant");
     ck_assert_int_eq(publish("other/a", 10), 10000);
     pass_ms(500);
     n = publish("t/b", 10);
@@ -89,6 +91,8 @@ START_TEST(a_namespaces_rate_is_that_of_each_of_its_channels)
     start();
     quotas_add(&inbox.quotas, BYTES("t/chat"), 10, 0);
     ck_assert_int_eq(publish("t/chat:a", 10), 10);
+    ck_assert_uint_eq(quotas_refusal(&inbox.quotas, NULL, known("t/chat:a"), &which), 132);
+    ck_assert_str_eq(which, "quota publish_rate of the channel's namespace");
     ck_assert_int_eq(publish("t/chat:b", 10), 10);
     ck_assert_int_eq(publish("t/$chat:b", 10), 10); /* the same namespace, another channel */
     ck_assert_int_eq(publish("t/free", 10), 10000);
@@ -103,7 +107,8 @@ START_TEST(bytes_are_counted_and_a_large_one_is_paid_for)
     ck_assert_int_eq(publish("t/a", 60000), 1);
     pass_ms(4900);
     ck_assert_int_eq(publish("t/a", 60000), 0);
-    ck_assert_str_eq(quotas_refusal(&inbox.quotas, known("t/a")->tenant, NULL), "quota publish_bytes of the tenant");
+    ck_assert_uint_eq(quotas_refusal(&inbox.quotas, known("t/a")->tenant, NULL, &which), 131);
+    ck_assert_str_eq(which, "quota publish_bytes of the tenant");
     pass_ms(200);
     ck_assert_int_eq(publish("t/a", 60000), 1);
     inbox_fini(&inbox);
@@ -183,6 +188,7 @@ START_TEST(while_rows_wait_for_a_quota_gateways_publishes_to_it_are_refused)
         pass_ms(QUOTA_LATE_MS);
         inbox_advance_late(&inbox);
         ck_assert_int_eq(publish("t/b", 1), 0);
+        ck_assert_str_eq(which, "rows of the outbox wait for the same quota");
     }
     pass_ms(2000);
     inbox_advance_late(&inbox);
