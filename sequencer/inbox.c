@@ -70,7 +70,9 @@ static void count(struct inbox *i, struct message *m, int sign)
     size_t one = (size_t)sign,
            size = m->size * (size_t)sign; /* unsigned wraps: -1 takes away */
     i->ready += m->stage == READY ? one : 0;
-    i->rows_waiting += m->stage == WAITING && !message_is_from_gateway(m) ? one : 0;
+    bool row_waits = m->stage == WAITING && !message_is_from_gateway(m);
+    i->rows_waiting += row_waits ? one : 0;
+    i->rows_waiting_bytes += row_waits ? size : 0;
     if (m->stage == FLYING)
         return;
     i->waiting += one;

@@ -35,6 +35,7 @@ struct inbox {
     size_t bytes;     /* message::size of everything, in flight included */
     size_t row_bytes; /* of these: from the outbox */
     size_t rows_waiting; /* rows of the outbox that are WAITING: for lookups, and for quotas */
+    size_t rows_waiting_bytes;
 };
 
 void inbox_init(struct inbox *i, size_t heads_max, size_t tenant_messages, size_t tenant_bytes);
