@@ -325,7 +325,7 @@ bool budgets_report(struct gateway *g, struct buf *list)
     }
     bool told = g->budgets.told;
     g->budgets.told = list->n > 0;
-    return told || g->budgets.told;
+    return g->budgets.heard && (told || g->budgets.told);
 }
 
 int budgets_heard(struct gateway *g, const struct ctl_usage *m)
@@ -334,6 +334,7 @@ int budgets_heard(struct gateway *g, const struct ctl_usage *m)
     struct tenant_usage u;
     struct budget *b;
     int more;
+    g->budgets.heard = true;
     g->budgets.gateways = m->gateways ? m->gateways : 1;
     map_for_each (b, &g->budgets.all, by_tenant)
         b->others = (__typeof__(b->others)){0};

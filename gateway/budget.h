@@ -73,6 +73,7 @@ struct budgets {
     uint32_t gateways;    /* of the cell */
     int64_t measured_ns;  /* loop clock */
     bool told;            /* the last report had something in it */
+    bool heard;           /* the supervisor knows of usage: it is of this release, or a later one */
 };
 
 void budgets_init(struct budgets *b, int64_t now_ns);
@@ -113,7 +114,7 @@ static inline void budget_charge(struct budget *b) /* one delivery; NULL is fine
 /* ---- sharing */
 
 /* Measures, and appends to `list` a tenant_usage for each tenant that has quotas and uses something. -> false: nothing to
- * tell, now as before */
+ * tell, now as before, or nobody who would understand it */
 bool budgets_report(struct gateway *g, struct buf *list);
 int budgets_heard(struct gateway *g, const struct ctl_usage *m); /* what the others use -> 0, -EBADMSG */
 

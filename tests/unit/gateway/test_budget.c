@@ -310,6 +310,10 @@ START_TEST(a_report_names_who_has_quotas_and_uses_something_and_once_that_nobody
     connect();
     edges_say(edges_connect_to(&g, "acme"), "{\"id\":1,\"connect\":{}}");
     g.now_ns += USAGE_MS * NS_PER_MS;
+    ck_assert(!budgets_report(&g, &list)); /* to a supervisor that has not said that it knows of it */
+    buf_clear(&list);
+    others(1, 0, 0, 0);
+    g.now_ns += USAGE_MS * NS_PER_MS;
     ck_assert(budgets_report(&g, &list));
     struct bytes rest = buf_bytes(&list);
     ck_assert_int_eq(wire_next_tenant_usage(&rest, &u), 1);
