@@ -199,13 +199,13 @@ void budget_refused(struct gateway *g, struct bytes channel)
 
 bool budget_is_spent(const struct channel *c)
 {
-    struct budget *b = c->budget;
+    struct budget *b = channel_budget(c);
     return b && !bucket_has(&b->deliveries, b->delivery_rate, 0, c->gateway->now_ns);
 }
 
 void budget_set_aside(struct channel *c)
 {
-    struct budget *b = c->budget;
+    struct budget *b = channel_budget(c);
     struct gateway *g = c->gateway;
     g->metrics.quota_deliveries_late_total++;
     list_remove(&c->dirty);
@@ -227,7 +227,7 @@ bool budget_postpones(struct connection *c)
 
 bool budget_admits(struct channel *c)
 {
-    struct budget *b = c->budget;
+    struct budget *b = channel_budget(c);
     if (!b)
         return true;
     if (!bucket_has(&b->deliveries, b->delivery_rate, b->delivery_rate * SHED_S, c->gateway->now_ns)) {

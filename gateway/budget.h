@@ -92,7 +92,7 @@ uint32_t budget_publish(struct gateway *g, struct bytes channel, size_t bytes, c
 
 void budget_refused(struct gateway *g, struct bytes channel); /* the sequencer refused one */
 
-/* ---- deliveries; `budget` of a channel is NULL while its tenant has no delivery_rate */
+/* ---- deliveries; channel_budget is NULL while the tenant has no delivery_rate */
 
 bool budget_is_spent(const struct channel *c);
 void budget_set_aside(struct channel *c); /* its budget is spent: from wherever it was to those that wait for it */

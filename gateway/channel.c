@@ -60,7 +60,7 @@ void channel_tidy(struct channel *c)
 {
     struct channel_extras *e = c->extras;
     if (!e || list_is_linked(&e->linger.link) || list_is_linked(&e->holding.link) || e->holds_in_vain_ns[1] ||
-        e->holds_off_until_ns || list_is_linked(&e->passing) || !list_is_empty(&e->pages))
+        e->holds_off_until_ns || list_is_linked(&e->passing) || !list_is_empty(&e->pages) || e->budget)
         return;
     free(e);
     c->extras = NULL;

@@ -107,7 +107,6 @@ struct channel {
     uint64_t sweep;            /* ticket of that question, or 0 */
     struct gateway *gateway;
     struct channel_extras *extras; /* or NULL */
-    struct budget *budget;     /* of its tenant, if that has a delivery_rate; or NULL */
     uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
     uint16_t batch_ms;         /* batch_delay of its namespace */
     uint8_t name_at;           /* bytes of the tenant and its slash */
@@ -122,7 +121,13 @@ struct channel_extras {
     int64_t holds_off_until_ns;  /* nothing is held until then */
     struct list passing;         /* struct gateway::passing: the ring holds ephemeral frames */
     struct list pages;           /* struct page::by_channel */
+    struct budget *budget;       /* of its tenant, if that has a delivery_rate; or NULL */
 };
+
+static inline struct budget *channel_budget(const struct channel *c)
+{
+    return c->extras ? c->extras->budget : NULL;
+}
 
 /* The client has not got all that there is. */
 static inline bool sub_is_behind(const struct sub *s)

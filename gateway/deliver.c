@@ -51,7 +51,7 @@ static void put_frame(struct gateway *g, struct buf *b, struct sub *s, const str
     buf_append(b, "}}\n", 3);
     g->metrics.deliveries_total++;
     if (!s->channel->ephemeral) /* those were charged for when they came */
-        budget_charge(s->channel->budget);
+        budget_charge(channel_budget(s->channel));
     if (s->extras && f->seq <= s->extras->old)
         return;
     if (f->sent_us)

@@ -36,7 +36,10 @@ void hub_configure(struct channel *c)
     const struct config_namespace *ns = config_namespace_of(c->gateway->config, c->full);
     int64_t delay = ns ? ns->options.batch_delay : 0;
     c->conflates = ns && ns->conflates;
-    c->budget = ns && ns->tenant->options.delivery_rate ? budget_of(c->gateway, ns->tenant->name) : NULL;
+    bool limited = ns && ns->tenant->options.delivery_rate;
+    if (limited || c->extras)
+        channel_extras(c)->budget = limited ? budget_of(c->gateway, ns->tenant->name) : NULL;
+    channel_tidy(c);
     c->batch_ms = (uint16_t)(delay < BATCH_DELAY_MAX ? delay : BATCH_DELAY_MAX);
 }
 

@@ -51,8 +51,9 @@ static void merge_row(json_t *rows, const json_t *row)
         return;
     }
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
-        json_object_set_new(have, sums[i], json_real(json_number_value(json_object_get(have, sums[i])) +
-                                                     json_number_value(json_object_get(row, sums[i]))));
+        if (json_object_get(row, sums[i])) /* some are of tenants only */
+            json_object_set_new(have, sums[i], json_real(json_number_value(json_object_get(have, sums[i])) +
+                                                         json_number_value(json_object_get(row, sums[i]))));
 }
 
 /* -> an object of rows by name */

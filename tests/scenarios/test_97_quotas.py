@@ -52,11 +52,16 @@ def count(stack, name):
     return sum(float(v) for v in re.findall(rf"^cellcast_{name}{{.*}} (\S+)$", stack.metrics(), re.M))
 
 
-def top(stack, tenant, *words):
-    """The tenant's row of `cellcastctl top tenants`, by the table's heads."""
-    done = subprocess.run([BUILD / "supervisor/cellcastctl", f"--admin=127.0.0.1:{stack.admin_port}", "top", "tenants", *words],
+def table(stack, what):
+    """Heads and rows of `cellcastctl top`."""
+    done = subprocess.run([BUILD / "supervisor/cellcastctl", f"--admin=127.0.0.1:{stack.admin_port}", "top", what],
                           capture_output=True, text=True)
-    heads, *rows = [line.split() for line in done.stdout.splitlines()]
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def top(stack, tenant):
+    """The tenant's row, by the table's heads."""
+    heads, *rows = table(stack, "tenants")
     return next((dict(zip(heads, row)) for row in rows if row[-1] == tenant), None)
 
 
@@ -209,6 +214,12 @@ async def test_ephemeral_ones_are_dropped_before_durable_ones_wait(stack, quotas
     assert sum(len(r.publications) for r in typing) <= 20 * (time.monotonic() - began + 1) + 8
     for person in people:
         await person.close()
+
+
+@pytest.mark.parametrize("what", ["channels", "tenants"])
+def test_tables_over_all_gateways_have_as_many_columns_as_heads(stack, what):
+    heads, *rows = table(stack, what)
+    assert rows and {len(row) for row in rows} == {len(heads)}  # a canary's channel is at each gateway
 
 
 def test_a_quota_of_the_wrong_kind_is_refused_with_its_place(stack, tmp_path):
