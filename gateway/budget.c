@@ -208,8 +208,8 @@ void budget_set_aside(struct channel *c)
     struct budget *b = channel_budget(c);
     struct gateway *g = c->gateway;
     g->metrics.quota_deliveries_late_total++;
-    list_remove(&c->dirty);
-    list_append(&b->late, &c->dirty);
+    drr_leave(&c->dirty);
+    list_append(&b->late, &c->dirty.turn);
     if (!list_is_linked(&b->waits))
         list_append(&g->budgets.waiting, &b->waits);
 }
@@ -253,12 +253,12 @@ static int64_t wait_of(struct budget *b, int64_t now_ns)
     return (int64_t)((level - b->deliveries.left) / b->delivery_rate * NS_PER_S) + 1;
 }
 
-static void release(struct gateway *g, struct budget *b)
+static void release(struct budget *b)
 {
     for (int n = 0; n < RELEASED_AT_ONCE && !list_is_empty(&b->late); n++) {
-        struct list *first = b->late.next;
-        list_remove(first);
-        list_append(&g->dirty, first);
+        struct channel *c = list_first(&b->late, struct channel, dirty.turn);
+        list_remove(&c->dirty.turn);
+        fairflush_channel(c);
     }
     if (list_is_empty(&b->late))
         list_remove(&b->waits);
@@ -269,7 +269,7 @@ void budgets_release(struct gateway *g)
     struct budget *b, *next;
     list_for_each_safe (b, next, &g->budgets.waiting, waits)
         if (wait_of(b, g->now_ns) == 0)
-            release(g, b);
+            release(b);
 }
 
 int32_t budgets_next_ms(const struct gateway *g)

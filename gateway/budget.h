@@ -42,7 +42,7 @@ struct meter {
 struct budget {
     struct map_node by_tenant; /* struct budgets::all */
     struct list waits;         /* struct budgets::waiting, while channels are set aside */
-    struct list late;          /* struct channel::dirty */
+    struct list late;          /* struct channel::dirty, by its list */
     struct bucket publishes, bytes, deliveries;
     double publish_rate, publish_bytes, delivery_rate; /* this gateway's shares, a second; 0: no limit */
     uint32_t connection_limit;                         /* of the cell; 0: none */

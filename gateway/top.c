@@ -3,6 +3,7 @@
 #include "call.h"
 #include "connection.h"
 #include "pace.h"
+#include "tenant.h"
 
 #include "core/clock.h"
 #include "core/json.h"
@@ -14,8 +15,9 @@ struct row {
     struct bytes name, user;
     double deliveries, bytes; /* per second */
     uint32_t listeners, behind;
+    const struct tenant *tenant; /* whose row it is; of a channel or connection NULL */
     bool is_tenant;
-    double publishes, refused; /* per second */
+    double publishes, refused; /* of a tenant, per second */
     uint32_t connections, late;
 };
 
@@ -128,7 +130,7 @@ static uint32_t count_late(const struct budget *b)
 {
     const struct channel *c;
     uint32_t n = 0;
-    list_for_each (c, &b->late, dirty)
+    list_for_each (c, &b->late, dirty.turn)
         n++;
     return n;
 }
@@ -175,6 +177,8 @@ static void collect_tenants(struct gateway *g, struct rows *rows)
         tenant->late += one->late;
     }
     rows->n = n;
+    for (size_t i = 0; i < n; i++)
+        rows->items[i].tenant = tenant_find(g, rows->items[i].name);
 }
 
 /* ---- orders */
@@ -223,6 +227,9 @@ static void put_row(struct buf *into, const struct row *r)
     if (r->is_tenant)
         buf_printf(into, ",\"connections\":%u,\"publishes\":%.1f,\"refused\":%.1f,\"late\":%u", r->connections,
                    r->publishes, r->refused, r->late);
+    if (r->tenant)
+        buf_printf(into, ",\"weight\":%u,\"busy\":%u,\"slowed\":%u", r->tenant->turn.weight, r->tenant->noise.share,
+                   r->tenant->noise.noisy);
     buf_append_char(into, '}');
 }
 
