@@ -4,6 +4,7 @@
 #include "hub.h"
 #include "passive.h"
 #include "publication.h"
+#include "tenant.h"
 
 #include "core/json.h"
 
@@ -39,7 +40,7 @@ struct channel *channel_new(struct gateway *g, struct bytes full)
     c->escaped = escaped;
     c->gateway = g;
     c->place = channel_place(full);
-    list_init(&c->dirty);
+    drr_flow_init(&c->dirty);
     return c;
 }
 
@@ -62,7 +63,7 @@ void channel_tidy(struct channel *c)
 {
     struct channel_extras *e = c->extras;
     if (!e || list_is_linked(&e->linger.link) || list_is_linked(&e->holding.link) || e->holds_in_vain_ns[1] ||
-        e->holds_off_until_ns || list_is_linked(&e->passing) || !list_is_empty(&e->pages) || !passive_is_idle(&e->passive))
+        e->holds_off_until_ns || list_is_linked(&e->passing) || !list_is_empty(&e->pages) || !passive_is_idle(&e->passive) || e->budget)
         return;
     free(e);
     c->extras = NULL;
@@ -122,7 +123,8 @@ void channel_free(struct rings *r, struct channel *c)
         wheel_cancel(&e->passive.timer);
         list_remove(&e->passing);
     }
-    list_remove(&c->dirty);
+    drr_leave(&c->dirty);
+    tenant_unref(c->gateway, c->tenant);
     free(e);
     free(c->slots);
     free(c->subs);

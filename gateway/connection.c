@@ -8,6 +8,7 @@
 #include "reply.h"
 #include "slow.h"
 #include "sub.h"
+#include "tenant.h"
 #include "verbs.h"
 #include "ws.h"
 
@@ -51,6 +52,19 @@ struct connection *connection_new(struct gateway *g, struct ws_socket *socket, s
     return c;
 }
 
+/* What it has to say is said in the tenant's turn. */
+static void belong(struct connection *c, struct bytes tenant)
+{
+    struct tenant *before = c->tenant;
+    bool talks = !c->blocked && list_is_linked(&c->talking);
+    c->tenant = tenant_ref(c->gateway, tenant);
+    if (talks) {
+        list_remove(&c->talking);
+        fairflush_connection(c);
+    }
+    tenant_unref(c->gateway, before);
+}
+
 void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client,
                          struct bytes info)
 {
@@ -66,6 +80,7 @@ void connection_identify(struct connection *c, struct bytes tenant, struct bytes
     c->tenant_n = (uint32_t)tenant.n;
     c->user_n = (uint32_t)user.n;
     c->info_n = (uint32_t)info.n;
+    belong(c, connection_tenant(c));
 }
 
 struct connection_extras *connection_extras(struct connection *c)
@@ -123,6 +138,8 @@ static void let_go(struct connection *c)
 void connection_free(struct connection *c)
 {
     let_go(c);
+    if (c->state == CONNECTION_OPEN)
+        budget_leave(c->gateway, connection_tenant(c));
     wheel_cancel(&c->timer);
     list_remove(&c->all);
     list_remove(&c->talking);
@@ -131,6 +148,7 @@ void connection_free(struct connection *c)
     free(c->subs);
     buf_fini(&c->out);
     free(c->texts);
+    tenant_unref(c->gateway, c->tenant);
     drop_extras(c);
     free(c);
 }
@@ -166,6 +184,8 @@ void connection_goto(struct connection *c, enum connection_state state)
     assert(moves[c->state] & 1u << state);
     if (c->state == CONNECTION_FRESH)
         stranger_leave(g, &c->extras->stranger);
+    if (c->state == CONNECTION_OPEN)
+        budget_leave(g, connection_tenant(c));
     c->state = state;
     c->next_ns = 0;
     switch (state) {
@@ -334,8 +354,8 @@ static void on_deadline(struct wheel_timer *t)
 
 void connection_dirty(struct connection *c)
 {
-    if (!c->blocked && c->state != CONNECTION_CLOSING && !list_is_linked(&c->talking))
-        list_append(&c->gateway->talking, &c->talking);
+    if (!c->blocked && c->state != CONNECTION_CLOSING)
+        fairflush_connection(c);
 }
 
 bool connection_said(struct connection *c)
@@ -504,9 +524,8 @@ void connection_resume_due(struct gateway *g)
     }
 }
 
-void connection_message(struct connection *c, struct bytes message)
+static void hear(struct connection *c, struct bytes message)
 {
-    c->gateway->metrics.frames_received_total++;
     if (c->state == CONNECTION_CLOSING)
         return;
     if (message.n == 0 || c->state == CONNECTION_REJECTED) {
@@ -517,6 +536,14 @@ void connection_message(struct connection *c, struct bytes message)
         message.n--;
     hear_lines(c, message);
     read_or_pause(c);
+}
+
+void connection_message(struct connection *c, struct bytes message)
+{
+    int64_t began_ns = clock_mono_ns();
+    c->gateway->metrics.frames_received_total++;
+    hear(c, message);
+    c->tenant->noise.busy_ns += clock_mono_ns() - began_ns;
 }
 
 struct sub *connection_sub(const struct connection *c, const struct channel *channel)

@@ -11,6 +11,7 @@
 
 #define CLIENT_BYTES 36 /* of a client's UUID as text */
 
+struct tenant;
 struct ws_socket;
 struct errand;
 
@@ -45,8 +46,9 @@ struct connection {
     bool unfocused : 1; /* what it subscribes to is passive (passive.h) */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
     uint64_t shown;      /* highest id written to it */
-    struct list talking; /* struct gateway::talking; while blocked gateway::slow */
+    struct list talking; /* struct tenant::talking; while blocked gateway::slow */
 
+    struct tenant *tenant; /* a counted reference */
     struct pace pace;    /* publications that go out to it */
     struct buf out;      /* lines, each ended by \n */
     struct list all;     /* struct gateway::connections */

@@ -30,7 +30,7 @@ struct ctl_link {
     struct gateway *g;
     struct link *link;
     ev_io accepts;
-    ev_timer status_timer, metrics_timer;
+    ev_timer status_timer, metrics_timer, usage_timer;
     struct ctl_status told; /* last one sent */
     bool told_any;
     uint64_t adopted;
@@ -88,6 +88,15 @@ static void tell_metrics(struct ev_loop *loop, ev_timer *w, int events)
     buf_clear(&g->scratch);
     metrics_snapshot("gateway", gateway_metric_specs, gateway_metric_count, &g->metrics, &g->scratch);
     LINK_SEND(c->link, CTL_METRICS, ctl_metrics, (&(struct ctl_metrics){.metrics = buf_bytes(&g->scratch)}));
+}
+
+static void tell_usage(struct ev_loop *loop, ev_timer *w, int events)
+{
+    struct ctl_link *c = w->data;
+    struct buf list = {0};
+    if (budgets_report(c->g, &list) && c->link)
+        LINK_SEND(c->link, CTL_USAGE, ctl_usage, (&(struct ctl_usage){.tenants = buf_bytes(&list)}));
+    buf_fini(&list);
 }
 
 /* ---- in */
@@ -166,6 +175,8 @@ static int frame_came(struct ctl_link *c, uint8_t type, struct bytes body)
         return call_came(c, body);
     case CTL_TLS:
         return tls_came(g, body);
+    case CTL_USAGE:
+        return HEAR(ctl_usage, body, error_ = budgets_heard(g, &m));
     case CTL_RESULT:
         return HEAR(ctl_result, body, ops_result_came(g, &m));
     default:
@@ -270,6 +281,7 @@ struct ctl_link *ctl_link_new(struct gateway *g, int port)
         ev_io_start(g->loop, &c->accepts);
     start_timer(c, &c->status_timer, tell_status, STATUS_S);
     start_timer(c, &c->metrics_timer, tell_metrics, METRICS_S);
+    start_timer(c, &c->usage_timer, tell_usage, USAGE_MS / 1000.);
     return c;
 }
 
@@ -280,6 +292,7 @@ void ctl_link_free(struct ctl_link *c)
     ev_io_stop(c->g->loop, &c->accepts);
     ev_timer_stop(c->g->loop, &c->status_timer);
     ev_timer_stop(c->g->loop, &c->metrics_timer);
+    ev_timer_stop(c->g->loop, &c->usage_timer);
     link_free(c->link);
     free(c);
 }

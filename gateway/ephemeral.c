@@ -29,6 +29,8 @@ void ephemeral_pass(struct channel *c, const struct publication *p)
         g->metrics.ephemeral_shed_total++;
         return;
     }
+    if (!budget_admits(c))
+        return;
     channel_pass(&g->rings, c, p, &g->scratch);
     struct list *passing = &channel_extras(c)->passing;
     if (!list_is_linked(passing))

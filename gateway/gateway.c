@@ -23,11 +23,11 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     g->rings.channel_bytes = (size_t)options->ring_bytes;
     g->rings.messages_max = (uint32_t)options->ring_messages;
     map_init(&g->channels);
-    list_init(&g->dirty);
+    map_init(&g->tenants);
+    fairflush_init(g);
     batch_init(&g->batch, now_ns);
     list_init(&g->passing);
     list_init(&g->connections);
-    list_init(&g->talking);
     list_init(&g->slow);
     list_init(&g->resuming);
     list_init(&g->pages);
@@ -35,6 +35,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->joinings);
     strangers_init(&g->strangers);
     lag_init(&g->lag, now_ns);
+    budgets_init(&g->budgets, now_ns);
     admission_init(&g->admission, options, now_ns);
     token_cache_init(&g->tokens, &g->metrics);
     g->ops = ops_new(g);
@@ -47,8 +48,11 @@ void gateway_fini(struct gateway *g)
     map_for_each(c, &g->channels, by_name)
         channel_free(&g->rings, c);
     map_fini(&g->channels);
+    assert(g->tenants.count == 0);
+    map_fini(&g->tenants);
     ops_free(g->ops);
     admission_fini(&g->admission);
+    budgets_fini(&g->budgets);
     token_cache_fini(&g->tokens);
     g->config = config_unref(g->config);
     buf_fini(&g->scratch);

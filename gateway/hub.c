@@ -3,6 +3,7 @@
 #include "fan_link.h"
 #include "passive.h"
 #include "sweep.h"
+#include "tenant.h"
 
 #include "core/clock.h"
 
@@ -37,6 +38,10 @@ void hub_configure(struct channel *c)
     const struct config_namespace *ns = config_namespace_of(c->gateway->config, c->full);
     int64_t delay = ns ? ns->options.batch_delay : 0;
     c->conflates = ns && ns->conflates;
+    bool limited = ns && ns->tenant->options.delivery_rate;
+    if (limited || c->extras)
+        channel_extras(c)->budget = limited ? budget_of(c->gateway, ns->tenant->name) : NULL;
+    channel_tidy(c);
     c->batch_ms = (uint16_t)(delay < BATCH_DELAY_MAX ? delay : BATCH_DELAY_MAX);
 }
 
@@ -50,6 +55,7 @@ struct channel *hub_open(struct gateway *g, struct bytes full)
     if (c)
         return c;
     c = channel_new(g, full);
+    c->tenant = tenant_ref(g, channel_tenant(c));
     c->ephemeral = config_is_ephemeral(g->config, full);
     hub_configure(c);
     c->heard_ns = g->now_ns;
@@ -69,7 +75,7 @@ void hub_release(struct channel *c)
 void hub_queue(struct channel *c)
 {
     if (!batch_hold(c->gateway, c))
-        list_append(&c->gateway->dirty, &c->dirty);
+        fairflush_channel(c);
 }
 
 void hub_dirty(struct channel *c)
@@ -77,7 +83,7 @@ void hub_dirty(struct channel *c)
     passive_news(c);
     if (c->batched)
         return;
-    if (list_is_linked(&c->dirty))
+    if (drr_is_waiting(&c->dirty))
         c->flush_again = true;
     else if (c->n_subs)
         hub_queue(c);

@@ -155,6 +155,12 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
 {
     struct operation *o = begin(g, PUBLISH, ctx, 0); /* its time is kept by pending.c */
     o->done.published = done;
+    uint32_t over = budget_publish(g, what->channel, what->data.n, &o->why);
+    if (over) {
+        g->metrics.publishes_refused_total++;
+        fail_soon(o, over);
+        return o->ticket;
+    }
     int error = what->ephemeral ? kafka_link_publish(g->kafka, o->ticket, what) : seq_publish(g->seq, o->ticket, what);
     if (error == 0)
         return o->ticket;

@@ -152,6 +152,8 @@ static void result_came(struct seq_peer *from, const struct seq_result *m)
     uint64_t ticket = p->ticket;
     histogram_record(&g->metrics.publish_commit_seconds, (clock_mono_ns() - p->since_ns) / NS_PER_US);
     *(m->code ? &g->metrics.publishes_refused_total : &g->metrics.publishes_committed_total) += 1;
+    if (m->code == 131 || m->code == 132)
+        budget_refused(g, p->message.channel);
     pending_remove(p);
     ops_publish_done(g, ticket,
                      &(struct ops_published){.code = m->code, .text = m->text, .epoch = m->epoch, .seq = m->seq, .id = m->id});

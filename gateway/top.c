@@ -3,6 +3,7 @@
 #include "call.h"
 #include "connection.h"
 #include "pace.h"
+#include "tenant.h"
 
 #include "core/clock.h"
 #include "core/json.h"
@@ -14,6 +15,10 @@ struct row {
     struct bytes name, user;
     double deliveries, bytes; /* per second */
     uint32_t listeners, behind;
+    const struct tenant *tenant; /* whose row it is; of a channel or connection NULL */
+    bool is_tenant;
+    double publishes, refused; /* of a tenant, per second */
+    uint32_t connections, late;
 };
 
 struct rows {
@@ -121,7 +126,29 @@ static int by_name(const void *a, const void *b)
     return order ? order : (x->name.n > y->name.n) - (x->name.n < y->name.n);
 }
 
-/* The channels' rows, put together by what stands before their slash. */
+static uint32_t count_late(const struct budget *b)
+{
+    const struct channel *c;
+    uint32_t n = 0;
+    list_for_each (c, &b->late, dirty.turn)
+        n++;
+    return n;
+}
+
+static void add_budgets(struct gateway *g, struct rows *rows)
+{
+    const struct budget *b;
+    rows->items = realloc(rows->items, (rows->n + g->budgets.all.count + 1) * sizeof *rows->items);
+    assert(rows->items);
+    map_for_each (b, &g->budgets.all, by_tenant)
+        rows->items[rows->n++] = (struct row){.name = b->tenant,
+                                              .publishes = b->published.rate,
+                                              .refused = b->refused.rate,
+                                              .connections = b->connections,
+                                              .late = count_late(b)};
+}
+
+/* The channels' rows, put together by what stands before their slash, and their budgets. */
 static void collect_tenants(struct gateway *g, struct rows *rows)
 {
     collect_channels(g, rows);
@@ -129,6 +156,9 @@ static void collect_tenants(struct gateway *g, struct rows *rows)
         const char *name = rows->items[i].name.p;
         rows->items[i].name.n = (size_t)((const char *)memchr(name, '/', rows->items[i].name.n) - name);
     }
+    add_budgets(g, rows);
+    for (size_t i = 0; i < rows->n; i++)
+        rows->items[i].is_tenant = true;
     qsort(rows->items, rows->n, sizeof *rows->items, by_name);
     size_t n = 0;
     for (size_t i = 0; i < rows->n; i++) {
@@ -141,8 +171,14 @@ static void collect_tenants(struct gateway *g, struct rows *rows)
         tenant->bytes += one->bytes;
         tenant->listeners += one->listeners;
         tenant->behind += one->behind;
+        tenant->publishes += one->publishes;
+        tenant->refused += one->refused;
+        tenant->connections += one->connections;
+        tenant->late += one->late;
     }
     rows->n = n;
+    for (size_t i = 0; i < n; i++)
+        rows->items[i].tenant = tenant_find(g, rows->items[i].name);
 }
 
 /* ---- orders */
@@ -156,6 +192,10 @@ static void collect_tenants(struct gateway *g, struct rows *rows)
 MORE_FIRST(deliveries)
 MORE_FIRST(bytes)
 MORE_FIRST(behind)
+MORE_FIRST(connections)
+MORE_FIRST(publishes)
+MORE_FIRST(refused)
+MORE_FIRST(late)
 
 static const struct {
     const char *word;
@@ -165,7 +205,8 @@ static const struct {
 static const struct {
     const char *word;
     int (*order)(const void *a, const void *b);
-} bys[] = {{"deliveries", by_deliveries}, {"bytes", by_bytes}, {"behind", by_behind}};
+} bys[] = {{"deliveries", by_deliveries}, {"bytes", by_bytes}, {"behind", by_behind},
+         {"connections", by_connections}, {"publishes", by_publishes}, {"refused", by_refused}, {"late", by_late}};
 
 #define FIND(table, given)                                                                                   \
     ({                                                                                                       \
@@ -181,8 +222,15 @@ static void put_row(struct buf *into, const struct row *r)
     json_append_string(into, r->name);
     buf_append_str(into, ",\"user\":");
     json_append_string(into, r->user);
-    buf_printf(into, ",\"deliveries\":%.1f,\"bytes\":%.1f,\"listeners\":%u,\"behind\":%u}", r->deliveries, r->bytes,
+    buf_printf(into, ",\"deliveries\":%.1f,\"bytes\":%.1f,\"listeners\":%u,\"behind\":%u", r->deliveries, r->bytes,
                r->listeners, r->behind);
+    if (r->is_tenant)
+        buf_printf(into, ",\"connections\":%u,\"publishes\":%.1f,\"refused\":%.1f,\"late\":%u", r->connections,
+                   r->publishes, r->refused, r->late);
+    if (r->tenant)
+        buf_printf(into, ",\"weight\":%u,\"busy\":%u,\"slowed\":%u", r->tenant->turn.weight, r->tenant->noise.share,
+                   r->tenant->noise.noisy);
+    buf_append_char(into, '}');
 }
 
 void top_answer(struct gateway *g, struct bytes question, struct buf *into)

@@ -25,6 +25,11 @@ static int64_t end_of(const struct gateway *g, int64_t expire_at)
 static void accept(struct connection *c, uint32_t id, const struct auth *a)
 {
     struct gateway *g = c->gateway;
+    if (!budget_enter(g, a->tenant)) {
+        g->metrics.connects_refused_total++;
+        connection_disconnect(c, DISCONNECT_TENANT_LIMIT, NULL);
+        return;
+    }
     char client[CLIENT_BYTES + 1];
     struct buf info = {0};
     random_uuid(client);

@@ -32,8 +32,20 @@ static void refuse(struct sequencer *s, uint64_t origin, uint64_t counter, uint3
     s->metrics.refused_unavailable_total += code == 100;
     s->metrics.refused_bad_total += code == 107;
     s->metrics.refused_busy_total += code == 111;
+    s->metrics.refused_quota_total += code == 131 || code == 132;
     struct seq_result result = {.counter = counter, .code = code, .text = bytes_str(text)};
     gateways_result(s->gateways, origin, &result);
+}
+
+/* -> 0, or the code with which the publish is refused */
+static uint32_t over_quota(struct sequencer *s, const struct seq_publish *p, int64_t now_ns, const char **ret_why)
+{
+    struct heads *h = &s->inbox.heads;
+    struct bytes tenant, name;
+    s->inbox.quotas.now_ns = now_ns;
+    if (!channel_split(p->channel, &tenant, &name))
+        return 0;
+    return quotas_refusal(&s->inbox.quotas, heads_tenant(h, tenant), heads_find(h, p->channel), ret_why);
 }
 
 /* An error is a certain refusal: what may have been committed before is never answered with
@@ -81,7 +93,14 @@ void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish
         refuse(s, origin, p->counter, 111, "the tenant's waiting room is full");
         return;
     }
-    inbox_enter(&s->inbox, message_new(&fields, now_ns));
+    uint32_t over = p->retry ? 0 : over_quota(s, p, now_ns, &why);
+    if (over) {
+        refuse(s, origin, p->counter, over, why);
+        return;
+    }
+    struct message *m = message_new(&fields, now_ns);
+    inbox_enter(&s->inbox, m);
+    quotas_charge(&s->inbox.quotas, m->head, p->data.n);
 }
 
 /* ---- out */
@@ -241,6 +260,7 @@ static void send(struct sequencer *s, struct batch *b)
 
 void flow_turn(struct sequencer *s)
 {
+    s->inbox.quotas.now_ns = clock_mono_ns();
     lookups_turn(s);
     bool searching = s->flow.cap < (size_t)s->options->batch_max;
     unsigned most = searching ? 1 : FLYING_MAX;

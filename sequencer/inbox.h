@@ -1,24 +1,26 @@
 /* The waiting room: every message from its arrival to the end of its batch, whose turn is next,
  * and what must not be numbered twice.
  *
- *   enter ─▶ head::waiting ─(lacks nothing, nor does any before it)─▶ tenant::ready ─take─▶
+ *   enter ─▶ head::waiting ─(lacks nothing, nor does any before it)─▶ head::ready ─take─▶
  * batch ─▶ leave
  *
  * Per channel, messages pass in order of arrival whatever each of them has to wait for; other
- * channels go on. Tenants take turns by deficit round robin over bytes (Shreedhar and Varghese
- * 1995). What waits is bounded per tenant. */
+ * channels go on. Tenants, and within a tenant its channels, take turns by deficit round robin
+ * over bytes (core/drr.h), by the tenants' weights; or, with --fair-queuing=off, messages pass
+ * in the order in which they were ready. What waits is bounded per tenant. */
 #ifndef SEQUENCER_INBOX_H
 #define SEQUENCER_INBOX_H
 
 #include "heads.h"
 #include "message.h"
-
-#define QUANTUM                                                                                \
-    16384 /* bytes that a tenant may take in a turn; above the size of most messages */
+#include "quota.h"
 
 struct inbox {
     struct heads heads;
-    struct list turns;    /* struct tenant::turn, of tenants with something ready */
+    struct quotas quotas;
+    struct drr turns;     /* struct tenant::turn, of tenants with something ready */
+    struct list in_order; /* message::place: the ready ones, without fair queuing */
+    bool fair;            /* from --fair-queuing */
     struct map publishes; /* struct message::by_name: from gateways, by (origin, counter) */
     struct map rows;      /* struct message::by_name: from the outbox, by row */
     struct map keys;      /* struct message::by_key: who leads (channel, key) */
@@ -32,6 +34,8 @@ struct inbox {
     size_t ready;     /* of these: READY */
     size_t bytes;     /* message::size of everything, in flight included */
     size_t row_bytes; /* of these: from the outbox */
+    size_t rows_waiting; /* rows of the outbox that are WAITING: for lookups, and for quotas */
+    size_t rows_waiting_bytes;
 };
 
 void inbox_init(struct inbox *i, size_t heads_max, size_t tenant_messages, size_t tenant_bytes);
@@ -43,6 +47,9 @@ bool inbox_has_room(
 struct message *inbox_find_publish(struct inbox *i, uint64_t origin, uint64_t counter);
 struct message *inbox_find_row(struct inbox *i, int64_t row);
 
+void inbox_weigh(struct inbox *i, int64_t (*weight)(void *ctx, struct bytes tenant),
+                 void *ctx); /* all tenants; call it now and then, since new ones are ordinary */
+
 /* Takes the message in, at the end of its channel; what it lacks is put on `needs` and
  * `unknown`. */
 void inbox_enter(struct inbox *i, struct message *m);
@@ -51,6 +58,8 @@ void inbox_satisfy(struct inbox *i, struct message *m);
 /* Lets pass whatever of the channel lacks nothing any more: call it when the head became known.
  */
 void inbox_advance(struct inbox *i, struct head *head);
+/* Lets pass what waited for its quota and has it now, channels in turn. -> channels that had waited and have no more */
+size_t inbox_advance_late(struct inbox *i);
 /* The next message by turns, for a batch that has room for `room` bytes. -> NULL when nothing
  * is ready or fits */
 struct message *inbox_take(struct inbox *i, size_t room);

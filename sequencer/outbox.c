@@ -11,10 +11,12 @@
 #define SCAN_MS 1000     /* however quiet the stream */
 #define SCAN_BLIND_MS 50 /* while there is no stream */
 #define LOOK_MAX_MS 64
+#define LATE_SHARE 4   /* of --outbox-rows: so many of a channel that waits for its quota are held, and enough */
+#define LATE_SCAN_MS 100 /* between two scans for the sake of rows behind those that waited for their quota */
 #define ERROR_TEXT_MAX 1000 /* bytes of outbox_dead::error */
 
 static const char read_sql[] = "SELECT id, channel, format, data, tags, after, key FROM "
-                               "cellcast.outbox_read($1, $2, $3, $4)";
+                               "cellcast.outbox_read($1, $2, $3, $5, $4)";
 
 /* ---- rows */
 
@@ -112,6 +114,38 @@ static void on_scanned(void *ctx, enum pg_status status, const struct pg_result 
         outbox_wake(s);
 }
 
+/* Rows of it that are held. */
+static size_t held_of(const struct head *head, size_t *ret_bytes)
+{
+    const struct message *m;
+    size_t n = 0, bytes = 0;
+    list_for_each (m, &head->waiting, place) {
+        if (message_is_from_gateway(m))
+            continue;
+        n++;
+        bytes += m->size;
+    }
+    *ret_bytes = bytes;
+    return n;
+}
+
+/* Adds the channels that wait for their quota and of which enough is held, so that it hides no other one of its tenant. All
+ * of them take half of --outbox-bytes at most. -> bytes held of them */
+static size_t add_late(struct sequencer *s)
+{
+    const struct head *head;
+    size_t enough = (size_t)s->options->outbox_rows / LATE_SHARE, most = (size_t)s->options->outbox_bytes / 2, sum = 0, bytes;
+    pg_array_open(s->params, PG_ARRAY_TEXT);
+    list_for_each (head, &s->inbox.quotas.late, late) {
+        if (held_of(head, &bytes) < enough || sum + bytes > most)
+            continue;
+        pg_array_bytes(s->params, head->name);
+        sum += bytes;
+    }
+    pg_array_close(s->params);
+    return sum;
+}
+
 static void scan(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
@@ -128,9 +162,11 @@ static void scan(struct sequencer *s)
     }
     pg_array_close(p);
     pg_add_i32(p, (int32_t)s->options->outbox_rows);
-    pg_add_i64(p, s->options->outbox_bytes);
+    size_t late = add_late(s);
+    pg_add_i64(p, s->options->outbox_bytes - (int64_t)late);
     ev_timer_stop(s->loop, &o->look);
     o->scanning = true;
+    o->scanned_ns = clock_mono_ns();
     o->again = false;
     o->generation = s->lookups.generation;
     pg_query(s->reader, read_sql, p, on_scanned, s);
@@ -152,8 +188,18 @@ void outbox_wake(struct sequencer *s)
 
 bool outbox_is_cut_short(const struct sequencer *s)
 {
-    return s->inbox.rows.count >= (size_t)s->options->outbox_rows ||
-           s->inbox.row_bytes >= (size_t)s->options->outbox_bytes / 2;
+    const struct inbox *i = &s->inbox;
+    bool late = !list_is_empty(&i->quotas.late); /* what waits for a quota is not what a commit makes room for */
+    return i->rows.count - (late ? i->rows_waiting : 0) >= (size_t)s->options->outbox_rows ||
+           i->row_bytes - (late ? i->rows_waiting_bytes : 0) >= (size_t)s->options->outbox_bytes / 2;
+}
+
+void outbox_late(struct sequencer *s)
+{
+    int64_t now_ns = clock_mono_ns();
+    s->inbox.quotas.now_ns = now_ns;
+    if (inbox_advance_late(&s->inbox) && now_ns - s->outbox.scanned_ns > LATE_SCAN_MS * NS_PER_MS)
+        outbox_wake(s); /* there may be more of what these waited for */
 }
 
 static void on_look(struct ev_loop *loop, ev_timer *w, int events)

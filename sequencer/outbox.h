@@ -28,12 +28,14 @@ struct outbox {
     uint32_t look_ms;  /* until the next look for them; 0: none */
     uint32_t relation; /* oid of the outbox in the stream, 0: not told yet */
     int shard_column;
+    int64_t scanned_ns; /* when the newest scan began */
     ev_timer look, tick;
 };
 
 void outbox_init(struct sequencer *s);
 void outbox_fini(struct sequencer *s);
 void outbox_wake(struct sequencer *s); /* there may be rows */
+void outbox_late(struct sequencer *s); /* call it each QUOTA_LATE_MS while rows wait for their quota */
 bool outbox_is_cut_short(
     const struct sequencer *s); /* as much is held as may be: a commit makes room for more */
 void outbox_delete(struct sequencer *s, const struct message *m); /* its key was used before */

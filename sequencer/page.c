@@ -11,6 +11,15 @@
 
 #define ANSWER_NS (2 * NS_PER_S) /* PostgreSQL answered within */
 
+static int64_t late_channels(const struct sequencer *s)
+{
+    const struct head *head;
+    int64_t n = 0;
+    list_for_each (head, &s->inbox.quotas.late, late)
+        n++;
+    return n;
+}
+
 static void gauges(struct sequencer *s)
 {
     struct sequencer_metrics *m = &s->metrics;
@@ -24,6 +33,8 @@ static void gauges(struct sequencer *s)
     m->gateways = (int64_t)gateways_count(s->gateways);
     m->clock_held_back_seconds = id_clock_held_back(&s->clock) * 1000;
     m->clock_jumps_total = s->clock.jumps;
+    m->outbox_late_channels = late_channels(s);
+    m->outbox_late_total = s->inbox.quotas.late_total;
     m->peers = peers_heard(s->peers, clock_mono_ns());
 }
 

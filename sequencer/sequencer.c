@@ -156,6 +156,11 @@ static void on_highest(void *ctx, enum pg_status status, const struct pg_result 
         id_clock_saw(&s->clock, (uint64_t)pg_i64(r, 0, 0));
 }
 
+static int64_t weight_of(void *ctx, struct bytes tenant)
+{
+    return weights_of(ctx, tenant);
+}
+
 static void on_second(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct sequencer *s = w->data;
@@ -173,11 +178,29 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
         now_ns - s->lead.lost_ns > s->options->outage_grace * NS_PER_MS)
         flow_sift(s);
     upkeep_tick(s, now_ns);
+    weights_tick(&s->weights, s->reader, now_ns);
+    inbox_weigh(&s->inbox, weight_of, &s->weights);
+}
+
+static void on_late(struct ev_loop *loop, ev_timer *w, int events)
+{
+    outbox_late(w->data);
+}
+
+static void watch_late(struct sequencer *s)
+{
+    bool wanted = !list_is_empty(&s->inbox.quotas.late), runs = ev_is_active(&s->late);
+    if (wanted && !runs)
+        ev_timer_again(s->loop, &s->late);
+    else if (!wanted && runs)
+        ev_timer_stop(s->loop, &s->late);
 }
 
 static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
 {
-    flow_turn(w->data);
+    struct sequencer *s = w->data;
+    flow_turn(s);
+    watch_late(s);
 }
 
 /* ---- the end: what is in flight is finished and answered; what only waits the gateways send
@@ -207,8 +230,9 @@ static void start_timers(struct sequencer *s)
 {
     ev_prepare_init(&s->turn, on_turn);
     ev_timer_init(&s->second, on_second, 1.0, 1.0);
+    ev_timer_init(&s->late, on_late, 0, QUOTA_LATE_MS / 1000.0);
     ev_timer_init(&s->leaving, on_leaving, 0, 0);
-    s->turn.data = s->second.data = s->leaving.data = s;
+    s->turn.data = s->second.data = s->late.data = s->leaving.data = s;
     ev_prepare_start(s->loop, &s->turn);
     ev_timer_start(s->loop, &s->second);
 }
@@ -228,6 +252,8 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
     s->params = pg_params_new();
     inbox_init(&s->inbox, (size_t)options->heads_max, (size_t)options->waiting_messages,
                (size_t)options->waiting_bytes);
+    s->inbox.fair = options->fair_queuing;
+    weights_init(&s->weights);
     flow_init(s);
     lookups_init(s);
     id_clock_init(&s->clock, options->clock_step);
@@ -266,6 +292,7 @@ void sequencer_fini(struct sequencer *s)
         admin_free(s->admin);
     ev_timer_stop(s->loop, &s->leaving);
     ev_timer_stop(s->loop, &s->second);
+    ev_timer_stop(s->loop, &s->late);
     ev_prepare_stop(s->loop, &s->turn);
     lead_fini(s);
     flow_fini(s);
@@ -273,6 +300,7 @@ void sequencer_fini(struct sequencer *s)
     peers_free(s->peers);
     gateways_free(s->gateways);
     inbox_fini(&s->inbox);
+    weights_fini(&s->weights);
     pg_params_free(s->params);
     process_fini(&s->process);
 }

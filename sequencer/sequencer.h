@@ -19,6 +19,7 @@
 #include "upkeep.h"
 
 #include "pg/pg.h"
+#include "pg/weights.h"
 #include "run/admin.h"
 #include "run/process.h"
 
@@ -43,12 +44,14 @@ struct sequencer {
     struct lookups lookups;
     struct outbox outbox;
     struct upkeep upkeep;
+    struct weights weights; /* of tenants, for the inbox */
     struct gateways *gateways;
     struct peers *peers;
     struct pulse pulse;
     struct admin *admin;
     ev_prepare turn; /* before the loop sleeps: what has come in goes out */
     ev_timer second; /* beats once a second: ping, gauges */
+    ev_timer late;   /* beats while rows wait for their quota */
     ev_timer leaving;
     int64_t leave_by_ns;
 };

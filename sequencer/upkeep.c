@@ -94,6 +94,38 @@ static void state(struct sequencer *s)
              on_state, s);
 }
 
+static void on_quotas(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    struct quotas *q = &s->inbox.quotas;
+    s->upkeep.quotas_busy = false;
+    if (!done(status, r, "quotas"))
+        return;
+    quotas_clear(q);
+    for (int i = 0; i < pg_rows(r); i++)
+        quotas_add(q, pg_bytes(r, i, 0), (double)pg_i64(r, i, 1), (double)pg_i64(r, i, 2));
+    if (s->upkeep.config_version != s->upkeep.config_asked)
+        log_info("quotas_taken", "version=%" PRId64 " quotas=%zu", s->upkeep.config_asked, q->all.count);
+    s->upkeep.config_version = s->upkeep.config_asked;
+}
+
+static void on_config_version(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    s->upkeep.quotas_busy = false;
+    if (!done(status, r, "config_version") || pg_i64(r, 0, 0) == s->upkeep.config_version)
+        return;
+    s->upkeep.quotas_busy = true;
+    s->upkeep.config_asked = pg_i64(r, 0, 0);
+    pg_query(s->reader, "SELECT name, publish_rate, publish_bytes FROM cellcast.publish_quotas()", NULL, on_quotas, s);
+}
+
+static void quotas(struct sequencer *s)
+{
+    s->upkeep.quotas_busy = true;
+    pg_query(s->reader, "SELECT cellcast.config_version()", NULL, on_config_version, s);
+}
+
 void upkeep_tick(struct sequencer *s, int64_t now_ns)
 {
     struct upkeep *u = &s->upkeep;
@@ -105,6 +137,8 @@ void upkeep_tick(struct sequencer *s, int64_t now_ns)
         sweep(s);
     if (!u->state_busy && now_ns >= u->state_ns)
         state(s);
+    if (!u->quotas_busy)
+        quotas(s);
 }
 
 void upkeep_soon(struct sequencer *s)

@@ -33,7 +33,7 @@ struct child_handlers {
     void (*greeted)(void *owner, struct child *c);  /* ctl_hello came: it can be told things */
     void (*reported)(void *owner, struct child *c); /* a ctl_status came */
     void (*moved)(void *owner, struct child *c, enum child_state from);
-    /* ctl_canary_seen, ctl_call, ctl_answer; body borrowed. -> 0, or -errno: it speaks nonsense */
+    /* ctl_canary_seen, ctl_call, ctl_answer, ctl_usage; body borrowed. -> 0, or -errno: it speaks nonsense */
     int (*frame)(void *owner, struct child *c, uint8_t type, struct bytes body);
 };
 

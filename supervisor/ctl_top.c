@@ -41,7 +41,8 @@ static json_t *wait_for_answers(const struct ctl_options *o, json_int_t request)
 
 static void merge_row(json_t *rows, const json_t *row)
 {
-    static const char *const sums[] = {"deliveries", "bytes", "listeners", "behind"};
+    static const char *const sums[] = {"deliveries", "bytes",       "listeners", "behind",  "busy",
+                                       "slowed",     "connections", "publishes", "refused", "late"};
     const char *name = json_string_value(json_object_get(row, "name"));
     json_t *have = name ? json_object_get(rows, name) : NULL;
     if (!have) {
@@ -50,8 +51,9 @@ static void merge_row(json_t *rows, const json_t *row)
         return;
     }
     for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
-        json_object_set_new(have, sums[i], json_real(json_number_value(json_object_get(have, sums[i])) +
-                                                     json_number_value(json_object_get(row, sums[i]))));
+        if (json_object_get(row, sums[i])) /* some are of tenants only */
+            json_object_set_new(have, sums[i], json_real(json_number_value(json_object_get(have, sums[i])) +
+                                                         json_number_value(json_object_get(row, sums[i]))));
 }
 
 /* -> an object of rows by name */
@@ -100,12 +102,23 @@ static double number(const json_t *row, const char *name)
     return json_number_value(json_object_get(row, name));
 }
 
+#define TENANT_HEADS "  BUSY% SLOWED CONNECTIONS PUBLISHES/s REFUSED/s   LATE"
+
+/* Of tenants: percent of a core, over all gateways, in how many of them it is in the slow lane, and what it uses of its quotas. */
+static void print_load(const json_t *row)
+{
+    if (json_object_get(row, "connections"))
+        printf(" %6.0f %6.0f %11.0f %11.1f %9.1f %6.0f", number(row, "busy"), number(row, "slowed"), number(row, "connections"),
+               number(row, "publishes"), number(row, "refused"), number(row, "late"));
+}
+
 static void print_row(const json_t *row)
 {
     const char *user = json_string_value(json_object_get(row, "user"));
-    printf("%13.1f %13.0f %10.0f %7.0f  %s", number(row, "deliveries"), number(row, "bytes"), number(row, "listeners"),
-           number(row, "behind"), json_string_value(json_object_get(row, "name")));
-    printf("%s%s\n", user && *user ? "  " : "", user ? user : "");
+    printf("%13.1f %13.0f %10.0f %7.0f", number(row, "deliveries"), number(row, "bytes"), number(row, "listeners"),
+           number(row, "behind"));
+    print_load(row);
+    printf("  %s%s%s\n", json_string_value(json_object_get(row, "name")), user && *user ? "  " : "", user ? user : "");
 }
 
 static void print(const char *what, json_t *rows, const struct ctl_options *o)
@@ -113,7 +126,9 @@ static void print(const char *what, json_t *rows, const struct ctl_options *o)
     struct line *lines;
     size_t n = sort(rows, o->by, &lines);
     const char *listeners = strcmp(what, "connections") == 0 ? "CHANNELS" : "LISTENERS";
-    printf("%13s %13s %10s %7s  %s\n", "DELIVERIES/s", "BYTES/s", listeners, "BEHIND", "NAME");
+    bool tenants = strcmp(what, "tenants") == 0;
+    printf("%13s %13s %10s %7s%s  %s\n", "DELIVERIES/s", "BYTES/s", listeners, "BEHIND", tenants ? TENANT_HEADS : "",
+           "NAME");
     for (size_t i = 0; i < n && i < (size_t)o->rows; i++)
         print_row(lines[i].row);
     free(lines);
@@ -129,11 +144,12 @@ static bool is_one_of(const char *word, const char *const *words)
 int ctl_top(const struct ctl_options *o, char *const *words)
 {
     static const char *const whats[] = {"channels", "connections", "tenants", NULL};
-    static const char *const bys[] = {"deliveries", "bytes", "behind", NULL};
+    static const char *const bys[] = {"deliveries", "bytes", "behind", "connections", "publishes", "refused", "late", NULL};
     char path[64];
     size_t came;
     if (!is_one_of(words[0], whats) || !is_one_of(o->by, bys)) {
-        ctl_say("top channels|connections|tenants --by=deliveries|bytes|behind");
+        ctl_say("top channels|connections|tenants --by=deliveries|bytes|behind; tenants also by "
+                "connections|publishes|refused|late");
         return CTL_USAGE;
     }
     snprintf(path, sizeof path, "/top/%s/%s", words[0], o->by);

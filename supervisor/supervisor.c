@@ -55,8 +55,10 @@ static void on_greeted(void *owner, struct child *c)
     canary_replan(&s->canary);
     if (c->role == ROLE_GATEWAY && tls_is_on(&s->tls))
         tell_tls(s, c);
-    if (c->role == ROLE_GATEWAY)
+    if (c->role == ROLE_GATEWAY) {
         canary_greeted(&s->canary, c);
+        usage_greeted(&s->usage);
+    }
 }
 
 static void on_reported(void *owner, struct child *c)
@@ -73,8 +75,10 @@ static void on_moved(void *owner, struct child *c, enum child_state from)
              child_state_name(c->state), c->why.n ? " why=" : "", BYTES_FMT(buf_bytes(&c->why)));
     if (c->state == CHILD_ENDING)
         s->metrics.faults_total++;
-    if (c->role == ROLE_GATEWAY && c->pid == 0)
+    if (c->role == ROLE_GATEWAY && c->pid == 0) {
         control_gone(&s->control, c);
+        usage_gone(&s->usage, c);
+    }
     if (c->role == ROLE_GATEWAY && c->state == CHILD_DOWN && cell_fills(&s->cell, c))
         slot_port_close(&s->cell.ports, c->slot);
     acceptor_consider(&s->acceptor);
@@ -95,6 +99,8 @@ static int on_frame(void *owner, struct child *c, uint8_t type, struct bytes bod
         return control_call(&s->control, c, body);
     case CTL_ANSWER:
         return control_answer(&s->control, c, body);
+    case CTL_USAGE:
+        return usage_told(&s->usage, c, body);
     default:
         return -EBADMSG;
     }
@@ -313,6 +319,7 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
     evacuation_init(&s->evacuation, &s->cell);
     drain_init(&s->drain, &s->cell, &s->acceptor, on_stopped, s);
     control_init(&s->control, &s->cell, &s->metrics);
+    usage_init(&s->usage, &s->cell);
     ev_timer_init(&s->tick, on_tick, 1., 1.);
     s->tick.data = s;
     int error = take_what_is_needed(s, self, ret_error);
@@ -350,6 +357,7 @@ void supervisor_fini(struct supervisor *s)
     evacuation_fini(&s->evacuation);
     control_fini(&s->control);
     top_fini(&s->top);
+    usage_fini(&s->usage);
     tls_fini(&s->tls);
     cell_fini(&s->cell);
     for (int role = 0; role < ROLE_COUNT; role++)

@@ -18,6 +18,7 @@
 #include "run/process.h"
 #include "tls.h"
 #include "top.h"
+#include "usage.h"
 
 struct supervisor {
     struct process process;
@@ -31,6 +32,7 @@ struct supervisor {
     struct tls tls;
     struct control control;
     struct top top;
+    struct usage usage;
     struct config config;
     struct kafka_watch *kafka;
     struct canary canary;

@@ -70,7 +70,7 @@ enum seq_type {
     F(u64, received_us, "publish read by the gateway")
 #define SEQ_RESULT_FIELDS(F)                                                                                 \
     F(u64, counter, "of the publish")                                                                        \
-    F(u32, code, "0, or a protocol error code (100 temporary, 107, 111)")                                    \
+    F(u32, code, "0, or a protocol error code (100 temporary, 107, 111, 131, 132)")                                    \
     F(u8, repeated, "1: that publish had been committed before; seq and id are the first one's")             \
     F(u64, epoch, "")                                                                                        \
     F(u64, seq, "")                                                                                          \
@@ -230,6 +230,7 @@ enum ctl_type {
     CTL_RESULT = 11,
     CTL_PACE = 12,
     CTL_TLS = 16,
+    CTL_USAGE = 18,
 };
 
 #define CTL_ACCEPTED_FIELDS(F)                                                                               \
@@ -300,6 +301,16 @@ enum ctl_type {
     F(u64, request, "")                                                                                      \
     F(u32, asked, "gateways that were asked")                                                                \
     F(str, answers, "list of ctl_answer; fewer than asked when one did not answer in 2 s")
+/* What tenants with quotas use: from a gateway its own, to a gateway that of all others. */
+#define CTL_USAGE_FIELDS(F)                                                                                  \
+    F(u32, gateways, "to a gateway: how many the cell has")                                                  \
+    F(str, tenants, "list of tenant_usage")
+#define TENANT_USAGE_FIELDS(F)                                                                               \
+    F(str, tenant, "")                                                                                       \
+    F(u32, connections, "open now")                                                                          \
+    F(u64, publishes_m, "in 1000 s, of late")                                                                \
+    F(u64, bytes, "of their payload, a second")                                                              \
+    F(u64, deliveries, "a second")
 /* To gateways with --tls, after the hello and with every change. */
 #define TLS_TICKET_KEY_BYTES 80 /* name 16, HMAC-SHA-256 32, AES-256 32 */
 #define TLS_TICKET_KEYS_MAX 3
@@ -359,7 +370,9 @@ enum ctl_type {
     M(ctl_result, CTL_RESULT_FIELDS)                                                                         \
     M(ctl_pace, CTL_PACE_FIELDS)                                                                             \
     M(ctl_tls, CTL_TLS_FIELDS)                                                                               \
-    M(fan_counts, FAN_COUNTS_FIELDS)
+    M(fan_counts, FAN_COUNTS_FIELDS)                                                                         \
+    M(tenant_usage, TENANT_USAGE_FIELDS)                                                                     \
+    M(ctl_usage, CTL_USAGE_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

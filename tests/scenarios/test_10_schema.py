@@ -623,6 +623,20 @@ def test_one_tenants_million_rows_hide_nobodys(db):
     assert mine not in [r[0] for r in db.execute(read, [others, [], 100, 1 << 30])]
 
 
+def test_rows_behind_those_of_a_channel_that_is_late_are_read(db):
+    db.execute("SELECT cellcast.publish('acme/flood', '1') FROM generate_series(1, 300)")
+    mine = one(db, "SELECT cellcast.publish('acme/news', '1')")
+    read = "SELECT id FROM cellcast.outbox_read(%s::smallint[], '{}', 100, 1 << 30, %s::text[])"
+    assert mine not in [r[0] for r in db.execute(read, [list(range(64)), []])]
+    assert [r[0] for r in db.execute(read, [list(range(64)), ["acme/flood"]])] == [mine]
+
+
+def test_quotas_are_numbers_and_others_are_none(db):
+    db.execute("UPDATE cellcast.tenant SET options = '{\"publish_rate\": 7, \"publish_bytes\": \"many\"}' WHERE name = 'acme'")
+    db.execute("UPDATE cellcast.namespace SET options = '{\"publish_bytes\": 9}' WHERE tenant = 'acme' AND name = ''")
+    assert sorted(db.execute("SELECT * FROM cellcast.publish_quotas()")) == [("acme", 7, 0), ("acme/", 0, 9)]
+
+
 def test_a_buried_row_is_kept_with_its_reason(db):
     row = one(db, "SELECT cellcast.publish('news', '1', '{\"a\":\"b\"}')")
     db.execute("SELECT cellcast.outbox_bury(%s, 107, 'because')", [row])

@@ -169,20 +169,21 @@ void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
 
 static const char config_text[] =
     "{\"version\":1,\"cells\":[],\"api_keys\":[],"
-    "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}},"
+    "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true%s}},"
     "{\"name\":\"acme\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}},"
-    "{\"name\":\"slow\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true,\"connect_rate\":10}}],"
-    "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{" MAY "}},"
+    "{\"name\":\"slow\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true,\"connect_rate\":10,\"weight\":300}}],"
+    "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{" MAY "%s}},"
     "{\"tenant\":\"default\",\"name\":\"recovery\",\"options\":{" MAY "}},"
     "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{" MAY ",\"presence\":true,\"join_leave\":true}},"
     "{\"tenant\":\"default\",\"name\":\"state\",\"options\":{" MAY ",\"force_recovery\":false,\"slow_reader\":\"conflate\"}},"
-    "{\"tenant\":\"default\",\"name\":\"typing\",\"options\":{" MAY ",\"ephemeral\":%s}}]}";
+    "{\"tenant\":\"default\",\"name\":\"typing\",\"options\":{" MAY "%s,\"ephemeral\":%s}}]}";
 
-static struct config *configuration(bool ephemeral)
+/* tenant, namespace: further options of tenant default, and of its namespaces '' and typing; each begins with a comma. */
+static struct config *configuration(bool ephemeral, const char *tenant, const char *namespace)
 {
     struct buf text = {0}, why = {0};
     struct config *config;
-    buf_printf(&text, config_text, ephemeral ? "true" : "false");
+    buf_printf(&text, config_text, tenant, namespace, namespace, ephemeral ? "true" : "false");
     int error = config_parse(buf_bytes(&text), 1, BYTES("a"), &config, &why);
     assert(error == 0);
     buf_fini(&text);
@@ -196,12 +197,22 @@ static void turn(struct gateway *g)
         ;
 }
 
-void edges_configure(struct gateway *g, bool ephemeral)
+static void configure(struct gateway *g, struct config *fresh)
 {
     config_unref(g->config);
-    g->config = configuration(ephemeral);
+    g->config = fresh;
     flow_configured(g);
     turn(g);
+}
+
+void edges_configure(struct gateway *g, bool ephemeral)
+{
+    configure(g, configuration(ephemeral, "", ""));
+}
+
+void edges_quotas(struct gateway *g, const char *tenant, const char *namespace)
+{
+    configure(g, configuration(true, tenant, namespace));
 }
 
 void edges_start(struct gateway *g, struct gateway_options *options)
@@ -215,7 +226,7 @@ void edges_start_gated(struct gateway *g, struct gateway_options *options)
     edges = (struct edges){0};
     gateway_init(g, options, NS_PER_S, 1700000000ULL * 1000000);
     g->capacity = 1000;
-    g->config = configuration(true);
+    g->config = configuration(true, "", "");
 }
 
 void edges_stop(struct gateway *g)
