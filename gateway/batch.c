@@ -69,9 +69,9 @@ static uint32_t delay_of(const struct gateway *g, struct channel *c)
 static void put_in_order(struct list *waiting, struct channel *c)
 {
     struct list *at = waiting;
-    while (at->prev != waiting && (int32_t)(list_entry(at->prev, struct channel, dirty)->due_ms - c->due_ms) > 0)
+    while (at->prev != waiting && (int32_t)(list_entry(at->prev, struct channel, dirty.turn)->due_ms - c->due_ms) > 0)
         at = at->prev;
-    list_insert_before(at, &c->dirty);
+    list_insert_before(at, &c->dirty.turn);
 }
 
 bool batch_hold(struct gateway *g, struct channel *c)
@@ -91,17 +91,17 @@ bool batch_hold(struct gateway *g, struct channel *c)
 void batch_release(struct gateway *g)
 {
     struct channel *c;
-    while ((c = list_first(&g->batch.waiting, struct channel, dirty)) && (int32_t)(c->due_ms - now_ms(g)) <= 0) {
+    while ((c = list_first(&g->batch.waiting, struct channel, dirty.turn)) && (int32_t)(c->due_ms - now_ms(g)) <= 0) {
         c->batched = false;
         c->due_ms = now_ms(g);
-        list_remove(&c->dirty);
-        list_append(&g->dirty, &c->dirty);
+        list_remove(&c->dirty.turn);
+        fairflush_channel(c);
     }
 }
 
 int32_t batch_next_ms(const struct gateway *g)
 {
-    const struct channel *c = list_first(&g->batch.waiting, struct channel, dirty);
+    const struct channel *c = list_first(&g->batch.waiting, struct channel, dirty.turn);
     int32_t left = c ? (int32_t)(c->due_ms - now_ms(g)) : -1;
     return c && left < 0 ? 0 : left;
 }

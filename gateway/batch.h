@@ -23,7 +23,7 @@ struct channel;
 struct gateway;
 
 struct batch {
-    struct list waiting; /* struct channel::dirty, earliest due first */
+    struct list waiting; /* struct channel::dirty.turn, earliest due first */
     double load;         /* 0 to 1 */
     int64_t since_ns;    /* up to here it is counted */
 };

@@ -3,6 +3,7 @@
 #include "hold.h"
 #include "hub.h"
 #include "publication.h"
+#include "tenant.h"
 
 #include "core/json.h"
 
@@ -38,7 +39,7 @@ struct channel *channel_new(struct gateway *g, struct bytes full)
     c->escaped = escaped;
     c->gateway = g;
     c->place = channel_place(full);
-    list_init(&c->dirty);
+    drr_flow_init(&c->dirty);
     return c;
 }
 
@@ -119,7 +120,8 @@ void channel_free(struct rings *r, struct channel *c)
         wheel_cancel(&e->holding);
         list_remove(&e->passing);
     }
-    list_remove(&c->dirty);
+    drr_leave(&c->dirty);
+    tenant_unref(c->gateway, c->tenant);
     free(e);
     free(c->slots);
     free(c->subs);

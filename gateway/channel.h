@@ -13,6 +13,7 @@
 
 #include "config.h"
 #include "core/buf.h"
+#include "core/drr.h"
 #include "core/list.h"
 #include "core/map.h"
 #include "pace.h"
@@ -24,6 +25,7 @@ struct connection;
 struct hold;
 struct page;
 struct gateway;
+struct tenant;
 
 /* A publication as the JSON object that clients get, one line; immutable. */
 struct frame {
@@ -96,7 +98,7 @@ struct channel {
     enum channel_state state : 8;
     uint16_t quoted_n;         /* bytes of the full name as JSON text, and `",` */
     struct pace pace;          /* what goes out to its subscribers */
-    struct list dirty;         /* struct gateway::dirty: somebody may be behind; or struct batch::waiting */
+    struct drr_flow dirty;     /* struct tenant::dirty: somebody may be behind; or, by its list, struct batch::waiting */
 
     struct map_node by_name;   /* struct hub::channels */
     struct bytes full;         /* tenant/name */
@@ -105,6 +107,7 @@ struct channel {
     int64_t heard_ns;          /* when something came last, or the head was asked for (sweep.h) */
     uint64_t sweep;            /* ticket of that question, or 0 */
     struct gateway *gateway;
+    struct tenant *tenant;     /* a counted reference; hub.c */
     struct channel_extras *extras; /* or NULL */
     uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
     uint16_t batch_ms;         /* batch_delay of its namespace */

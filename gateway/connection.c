@@ -8,6 +8,7 @@
 #include "reply.h"
 #include "slow.h"
 #include "sub.h"
+#include "tenant.h"
 #include "verbs.h"
 #include "ws.h"
 
@@ -51,6 +52,19 @@ struct connection *connection_new(struct gateway *g, struct ws_socket *socket, s
     return c;
 }
 
+/* What it has to say is said in the tenant's turn. */
+static void belong(struct connection *c, struct bytes tenant)
+{
+    struct tenant *before = c->tenant;
+    bool talks = !c->blocked && list_is_linked(&c->talking);
+    c->tenant = tenant_ref(c->gateway, tenant);
+    if (talks) {
+        list_remove(&c->talking);
+        fairflush_connection(c);
+    }
+    tenant_unref(c->gateway, before);
+}
+
 void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client,
                          struct bytes info)
 {
@@ -66,6 +80,7 @@ void connection_identify(struct connection *c, struct bytes tenant, struct bytes
     c->tenant_n = (uint32_t)tenant.n;
     c->user_n = (uint32_t)user.n;
     c->info_n = (uint32_t)info.n;
+    belong(c, connection_tenant(c));
 }
 
 struct connection_extras *connection_extras(struct connection *c)
@@ -131,6 +146,7 @@ void connection_free(struct connection *c)
     free(c->subs);
     buf_fini(&c->out);
     free(c->texts);
+    tenant_unref(c->gateway, c->tenant);
     drop_extras(c);
     free(c);
 }
@@ -334,8 +350,8 @@ static void on_deadline(struct wheel_timer *t)
 
 void connection_dirty(struct connection *c)
 {
-    if (!c->blocked && c->state != CONNECTION_CLOSING && !list_is_linked(&c->talking))
-        list_append(&c->gateway->talking, &c->talking);
+    if (!c->blocked && c->state != CONNECTION_CLOSING)
+        fairflush_connection(c);
 }
 
 bool connection_said(struct connection *c)
@@ -504,9 +520,8 @@ void connection_resume_due(struct gateway *g)
     }
 }
 
-void connection_message(struct connection *c, struct bytes message)
+static void hear(struct connection *c, struct bytes message)
 {
-    c->gateway->metrics.frames_received_total++;
     if (c->state == CONNECTION_CLOSING)
         return;
     if (message.n == 0 || c->state == CONNECTION_REJECTED) {
@@ -517,6 +532,14 @@ void connection_message(struct connection *c, struct bytes message)
         message.n--;
     hear_lines(c, message);
     read_or_pause(c);
+}
+
+void connection_message(struct connection *c, struct bytes message)
+{
+    int64_t began_ns = clock_mono_ns();
+    c->gateway->metrics.frames_received_total++;
+    hear(c, message);
+    c->tenant->noise.busy_ns += clock_mono_ns() - began_ns;
 }
 
 struct sub *connection_sub(const struct connection *c, const struct channel *channel)

@@ -11,6 +11,7 @@
 
 #define CLIENT_BYTES 36 /* of a client's UUID as text */
 
+struct tenant;
 struct ws_socket;
 struct errand;
 
@@ -44,8 +45,9 @@ struct connection {
     unsigned overdue : 6; /* times that it was spared at the end of its lifetime, since commands were in flight */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
     uint64_t shown;      /* highest id written to it */
-    struct list talking; /* struct gateway::talking; while blocked gateway::slow */
+    struct list talking; /* struct tenant::talking; while blocked gateway::slow */
 
+    struct tenant *tenant; /* a counted reference */
     struct pace pace;    /* publications that go out to it */
     struct buf out;      /* lines, each ended by \n */
     struct list all;     /* struct gateway::connections */

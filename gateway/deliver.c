@@ -6,12 +6,13 @@
 #include "page.h"
 #include "slow.h"
 #include "sub.h"
+#include "tenant.h"
 #include "ws.h"
 
 #include "core/clock.h"
 
-#define CHANNEL_SHARE 40 /* subscribers of one channel, then the next channel has its turn */
-#define CLOCK_EVERY 8    /* writes between two looks at the clock */
+#define PIECE 20      /* subscribers looked at, or connections talked to, before the turn is paid for */
+#define CLOCK_EVERY 8 /* writes between two looks at the clock */
 
 /* ---- one write */
 
@@ -176,15 +177,19 @@ enum deliver_answer deliver_once(struct connection *c)
 struct slice {
     struct gateway *g;
     int64_t until_ns;
+    int64_t spent_ns; /* up to here the loop's time was charged to somebody */
     int writes;
+    uint64_t looks; /* at subscribers */
+    bool over;
 };
 
 static bool slice_is_over(struct slice *s)
 {
-    if (++s->writes % CLOCK_EVERY)
-        return false;
-    s->g->now_us = clock_real_us();
-    return clock_mono_ns() >= s->until_ns;
+    if (++s->writes % CLOCK_EVERY == 0) {
+        s->g->now_us = clock_real_us();
+        s->over = clock_mono_ns() >= s->until_ns;
+    }
+    return s->over;
 }
 
 static void deliver_to(struct connection *c)
@@ -193,10 +198,10 @@ static void deliver_to(struct connection *c)
         connection_dirty(c);
 }
 
-static void talk(struct slice *slice)
+static void talk(struct slice *slice, struct tenant *t)
 {
     struct connection *c;
-    while ((c = list_first(&slice->g->talking, struct connection, talking))) {
+    for (int n = 0; n < PIECE && (c = list_first(&t->talking, struct connection, talking)); n++) {
         list_remove(&c->talking);
         deliver_to(c);
         if (slice_is_over(slice))
@@ -204,11 +209,11 @@ static void talk(struct slice *slice)
     }
 }
 
-/* Its share of the channel's subscribers. -> false when the slice is over */
-static bool walk(struct slice *slice, struct channel *c)
+static void walk(struct slice *slice, struct channel *c)
 {
-    for (int n = 0; n < CHANNEL_SHARE && c->flush_at < c->n_subs; n++) {
+    for (int n = 0; n < PIECE && c->flush_at < c->n_subs; n++) {
         struct sub *s = c->subs[c->flush_at++];
+        slice->looks++;
         if (!sub_is_behind(s))
             continue;
         if (s->connection->blocked) {
@@ -218,43 +223,70 @@ static bool walk(struct slice *slice, struct channel *c)
         }
         deliver_to(s->connection);
         if (slice_is_over(slice))
-            return false;
+            return;
     }
-    return true;
 }
 
-static void spread(struct slice *slice)
+/* What was spent so far, in bytes (fairflush.h). */
+static uint64_t spent(const struct slice *s)
 {
-    struct list *dirty = &slice->g->dirty;
-    struct channel *c;
-    bool go_on = true;
-    while (go_on && (c = list_first(dirty, struct channel, dirty))) {
-        list_remove(&c->dirty);
-        go_on = walk(slice, c);
-        if (c->flush_at >= c->n_subs) {
-            c->flush_at = 0;
-            if (c->flush_again)
-                hub_queue(c);
-            c->flush_again = false;
-            continue;
-        }
-        list_append(dirty, &c->dirty);
+    const struct gateway_metrics *m = &s->g->metrics;
+    return m->delivered_bytes_total + m->writes_total * FAIRFLUSH_WRITE + s->looks * FAIRFLUSH_LOOK;
+}
+
+/* A piece of the channel whose turn it is among the tenant's. */
+static void spread(struct slice *slice, struct tenant *t)
+{
+    uint64_t before = spent(slice);
+    struct drr_flow *turn = drr_next(&t->dirty);
+    struct channel *c = container_of(turn, struct channel, dirty);
+    walk(slice, c);
+    drr_pay(turn, spent(slice) - before);
+    if (c->flush_at < c->n_subs)
+        return;
+    c->flush_at = 0;
+    drr_leave(turn);
+    if (c->flush_again)
+        hub_queue(c);
+    c->flush_again = false;
+}
+
+/* One piece of work of the tenant whose turn it is. */
+static void serve(struct slice *slice, struct tenant *t)
+{
+    uint64_t before = spent(slice);
+    bool spreads = !drr_is_empty(&t->dirty) && (!t->spread_last || list_is_empty(&t->talking));
+    t->spread_last = spreads;
+    if (spreads)
+        spread(slice, t);
+    else
+        talk(slice, t);
+    fairflush_pay(&slice->g->flush, t, spent(slice) - before);
+}
+
+static void serve_all(struct slice *slice)
+{
+    struct tenant *t;
+    while (!slice->over && (t = fairflush_next(&slice->g->flush))) {
+        serve(slice, t);
+        int64_t now_ns = clock_mono_ns();
+        t->noise.busy_ns += now_ns - slice->spent_ns;
+        slice->spent_ns = now_ns;
+        slice->over |= now_ns >= slice->until_ns;
     }
 }
 
 bool deliver_turn(struct gateway *g)
 {
     batch_release(g);
-    if (list_is_empty(&g->talking) && list_is_empty(&g->dirty))
+    if (fairflush_is_idle(&g->flush))
         return false;
     int64_t start = clock_mono_ns(), length = g->options->flush_slice_us * NS_PER_US;
-    struct slice slice = {.g = g, .until_ns = start + length / 2};
-    talk(&slice);
-    slice.until_ns = start + length; /* talking leaves at least half of it */
-    spread(&slice);
+    struct slice slice = {.g = g, .until_ns = start + length, .spent_ns = start};
+    serve_all(&slice);
     g->metrics.flush_slices_total++;
-    histogram_record(&g->metrics.flush_slice_seconds, (clock_mono_ns() - start) / NS_PER_US);
-    bool left = !list_is_empty(&g->talking) || !list_is_empty(&g->dirty);
+    histogram_record(&g->metrics.flush_slice_seconds, (slice.spent_ns - start) / NS_PER_US);
+    bool left = fairflush_next(&g->flush);
     if (!left)
         ephemeral_passed(g);
     g->metrics.flush_cut_total += left;

@@ -2,7 +2,7 @@
  *
  * One write to a connection gathers what waits for it: replies first, then what its cursors are behind on in all its
  * channels, up to --write-max-bytes (or one publication). A socket that takes a write in part gets nothing more until
- * it is writable. What a publication answers goes before it (hold.h). Connections with something to say, and the subscribers of channels with news, take turns. */
+ * it is writable. What a publication answers goes before it (hold.h). Whose turn it is: fairflush.h. */
 #ifndef GATEWAY_DELIVER_H
 #define GATEWAY_DELIVER_H
 

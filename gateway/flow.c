@@ -12,6 +12,7 @@
 #include "reply.h"
 #include "sub.h"
 #include "sweep.h"
+#include "tenant.h"
 
 #define JOINS_BEHIND (16 << 10) /* bytes that wait for a client; above, joins and leaves are not pushed to it */
 
@@ -102,6 +103,7 @@ static void change_sides(struct channel *c)
 void flow_configured(struct gateway *g)
 {
     struct channel *c;
+    tenants_configure(g);
     map_for_each(c, &g->channels, by_name)
     {
         hub_configure(c);

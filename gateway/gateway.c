@@ -23,11 +23,11 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     g->rings.channel_bytes = (size_t)options->ring_bytes;
     g->rings.messages_max = (uint32_t)options->ring_messages;
     map_init(&g->channels);
-    list_init(&g->dirty);
+    map_init(&g->tenants);
+    fairflush_init(g);
     batch_init(&g->batch, now_ns);
     list_init(&g->passing);
     list_init(&g->connections);
-    list_init(&g->talking);
     list_init(&g->slow);
     list_init(&g->resuming);
     list_init(&g->pages);
@@ -47,6 +47,8 @@ void gateway_fini(struct gateway *g)
     map_for_each(c, &g->channels, by_name)
         channel_free(&g->rings, c);
     map_fini(&g->channels);
+    assert(g->tenants.count == 0);
+    map_fini(&g->tenants);
     ops_free(g->ops);
     admission_fini(&g->admission);
     token_cache_fini(&g->tokens);

@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "channel.h"
 #include "config.h"
+#include "fairflush.h"
 #include "lag.h"
 #include "ops.h"
 #include "stranger.h"
@@ -33,12 +34,12 @@ struct gateway {
     struct wheel wheel;
     struct rings rings;
     struct map channels;      /* struct channel::by_name */
-    struct list dirty;        /* struct channel::dirty, in turn */
+    struct map tenants;       /* struct tenant::by_name */
+    struct fairflush flush;   /* who has to be written to, in turn */
     struct batch batch;       /* channels whose news waits for more */
     struct list passing;      /* struct channel_extras::passing: rings with ephemeral frames */
     struct list connections;  /* struct connection::all */
     struct list resuming;     /* struct connection_extras::resuming */
-    struct list talking;      /* struct connection::talking: replies wait, or cursors are behind */
     struct list slow;         /* struct connection::talking of those that are blocked */
     uint32_t n_connections;
     uint32_t capacity;        /* most connections */

@@ -2,6 +2,7 @@
 
 #include "fan_link.h"
 #include "sweep.h"
+#include "tenant.h"
 
 #include "core/clock.h"
 
@@ -49,6 +50,7 @@ struct channel *hub_open(struct gateway *g, struct bytes full)
     if (c)
         return c;
     c = channel_new(g, full);
+    c->tenant = tenant_ref(g, channel_tenant(c));
     c->ephemeral = config_is_ephemeral(g->config, full);
     hub_configure(c);
     c->heard_ns = g->now_ns;
@@ -68,14 +70,14 @@ void hub_release(struct channel *c)
 void hub_queue(struct channel *c)
 {
     if (!batch_hold(c->gateway, c))
-        list_append(&c->gateway->dirty, &c->dirty);
+        fairflush_channel(c);
 }
 
 void hub_dirty(struct channel *c)
 {
     if (c->batched)
         return;
-    if (list_is_linked(&c->dirty))
+    if (drr_is_waiting(&c->dirty))
         c->flush_again = true;
     else if (c->n_subs)
         hub_queue(c);

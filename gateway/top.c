@@ -3,6 +3,7 @@
 #include "call.h"
 #include "connection.h"
 #include "pace.h"
+#include "tenant.h"
 
 #include "core/clock.h"
 #include "core/json.h"
@@ -14,6 +15,7 @@ struct row {
     struct bytes name, user;
     double deliveries, bytes; /* per second */
     uint32_t listeners, behind;
+    const struct tenant *tenant; /* whose row it is; of a channel or connection NULL */
 };
 
 struct rows {
@@ -143,6 +145,8 @@ static void collect_tenants(struct gateway *g, struct rows *rows)
         tenant->behind += one->behind;
     }
     rows->n = n;
+    for (size_t i = 0; i < n; i++)
+        rows->items[i].tenant = tenant_find(g, rows->items[i].name);
 }
 
 /* ---- orders */
@@ -181,8 +185,11 @@ static void put_row(struct buf *into, const struct row *r)
     json_append_string(into, r->name);
     buf_append_str(into, ",\"user\":");
     json_append_string(into, r->user);
-    buf_printf(into, ",\"deliveries\":%.1f,\"bytes\":%.1f,\"listeners\":%u,\"behind\":%u}", r->deliveries, r->bytes,
+    buf_printf(into, ",\"deliveries\":%.1f,\"bytes\":%.1f,\"listeners\":%u,\"behind\":%u", r->deliveries, r->bytes,
                r->listeners, r->behind);
+    if (r->tenant)
+        buf_printf(into, ",\"busy\":%u,\"slowed\":%u", r->tenant->noise.share, r->tenant->noise.noisy);
+    buf_append_char(into, '}');
 }
 
 void top_answer(struct gateway *g, struct bytes question, struct buf *into)

@@ -41,7 +41,7 @@ static json_t *wait_for_answers(const struct ctl_options *o, json_int_t request)
 
 static void merge_row(json_t *rows, const json_t *row)
 {
-    static const char *const sums[] = {"deliveries", "bytes", "listeners", "behind"};
+    static const char *const sums[] = {"deliveries", "bytes", "listeners", "behind", "busy", "slowed"};
     const char *name = json_string_value(json_object_get(row, "name"));
     json_t *have = name ? json_object_get(rows, name) : NULL;
     if (!have) {
@@ -100,12 +100,20 @@ static double number(const json_t *row, const char *name)
     return json_number_value(json_object_get(row, name));
 }
 
+/* Of tenants: percent of a core, over all gateways, and in how many of them it is in the slow lane. */
+static void print_load(const json_t *row)
+{
+    if (json_object_get(row, "busy"))
+        printf(" %6.0f %6.0f", number(row, "busy"), number(row, "slowed"));
+}
+
 static void print_row(const json_t *row)
 {
     const char *user = json_string_value(json_object_get(row, "user"));
-    printf("%13.1f %13.0f %10.0f %7.0f  %s", number(row, "deliveries"), number(row, "bytes"), number(row, "listeners"),
-           number(row, "behind"), json_string_value(json_object_get(row, "name")));
-    printf("%s%s\n", user && *user ? "  " : "", user ? user : "");
+    printf("%13.1f %13.0f %10.0f %7.0f", number(row, "deliveries"), number(row, "bytes"), number(row, "listeners"),
+           number(row, "behind"));
+    print_load(row);
+    printf("  %s%s%s\n", json_string_value(json_object_get(row, "name")), user && *user ? "  " : "", user ? user : "");
 }
 
 static void print(const char *what, json_t *rows, const struct ctl_options *o)
@@ -113,7 +121,8 @@ static void print(const char *what, json_t *rows, const struct ctl_options *o)
     struct line *lines;
     size_t n = sort(rows, o->by, &lines);
     const char *listeners = strcmp(what, "connections") == 0 ? "CHANNELS" : "LISTENERS";
-    printf("%13s %13s %10s %7s  %s\n", "DELIVERIES/s", "BYTES/s", listeners, "BEHIND", "NAME");
+    bool tenants = strcmp(what, "tenants") == 0;
+    printf("%13s %13s %10s %7s%s  %s\n", "DELIVERIES/s", "BYTES/s", listeners, "BEHIND", tenants ? "  BUSY% SLOWED" : "", "NAME");
     for (size_t i = 0; i < n && i < (size_t)o->rows; i++)
         print_row(lines[i].row);
     free(lines);

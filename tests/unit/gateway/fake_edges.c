@@ -171,7 +171,7 @@ static const char config_text[] =
     "{\"version\":1,\"cells\":[],\"api_keys\":[],"
     "\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}},"
     "{\"name\":\"acme\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}},"
-    "{\"name\":\"slow\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true,\"connect_rate\":10}}],"
+    "{\"name\":\"slow\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true,\"connect_rate\":10,\"weight\":300}}],"
     "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{" MAY "}},"
     "{\"tenant\":\"default\",\"name\":\"recovery\",\"options\":{" MAY "}},"
     "{\"tenant\":\"default\",\"name\":\"chat\",\"options\":{" MAY ",\"presence\":true,\"join_leave\":true}},"

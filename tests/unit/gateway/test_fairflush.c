@@ -1,0 +1,218 @@
+#include "fairflush.h"
+
+#include "fake_edges.h"
+#include "hub.h"
+#include "tenant.h"
+#include "unit.h"
+
+#include <stdio.h>
+
+#define PIECE (FAIRFLUSH_WRITE + 200) /* a write of a small publication */
+
+static struct gateway_options options;
+static struct gateway g;
+
+static void start(void)
+{
+    gateway_options_default(&options);
+    edges_start(&g, &options);
+}
+
+static struct tenant *tenant(const char *name)
+{
+    struct tenant *t = tenant_find(&g, bytes_str(name));
+    ck_assert_ptr_nonnull(t);
+    return t;
+}
+
+/* A channel that has news for ever. */
+static struct channel *flood(const char *tenant, int number)
+{
+    char full[100];
+    snprintf(full, sizeof full, "%s/flood%d", tenant, number);
+    struct channel *c = hub_open(&g, bytes_str(full));
+    fairflush_channel(c);
+    return c;
+}
+
+static struct tenant *serve_one(void)
+{
+    struct tenant *t = fairflush_next(&g.flush);
+    fairflush_pay(&g.flush, t, PIECE);
+    return t;
+}
+
+/* Pieces of work, of which `t` has got so many. */
+static int served(const struct tenant *t, int pieces)
+{
+    int n = 0;
+    for (int i = 0; i < pieces; i++)
+        n += serve_one() == t;
+    return n;
+}
+
+static void make_noisy(const char *name)
+{
+    for (int window = 0; window < 2; window++) {
+        tenant(name)->noise.busy_ns = NS_PER_S;
+        g.now_ns += NS_PER_S;
+        fairflush_judge(&g);
+    }
+    ck_assert(tenant(name)->noise.noisy);
+}
+
+START_TEST(a_tenant_has_its_turn_however_many_channels_another_one_floods)
+{
+    start();
+    for (int i = 0; i < 500; i++)
+        flood("acme", i);
+    flood("default", 0);
+    ck_assert_int_le(served(tenant("acme"), 21), 20);
+    int n = served(tenant("acme"), 2000);
+    ck_assert_int_ge(n, 980);
+    ck_assert_int_le(n, 1020);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_tenants_channels_take_turns)
+{
+    start();
+    struct channel *a = flood("acme", 1), *b = flood("acme", 2);
+    int n = 0;
+    for (int i = 0; i < 200; i++) {
+        struct drr_flow *turn = drr_next(&tenant("acme")->dirty);
+        drr_pay(turn, PIECE);
+        n += turn == &a->dirty;
+    }
+    ck_assert(drr_is_waiting(&b->dirty));
+    ck_assert_int_ge(n, 100);
+    ck_assert_int_le(n, 120);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_tenant_of_three_times_the_weight_has_three_times_as_much)
+{
+    start();
+    flood("slow", 0); /* weight 300 */
+    flood("acme", 0);
+    int n = served(tenant("slow"), 4000);
+    ck_assert_int_ge(n, 2900);
+    ck_assert_int_le(n, 3100);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_new_configuration_weighs_anew)
+{
+    static const char text[] = "{\"version\":2,\"cells\":[],\"api_keys\":[],\"namespaces\":[],"
+                               "\"tenants\":[{\"name\":\"acme\",\"cells\":[],\"options\":{\"weight\":900}}]}";
+    struct config *fresh;
+    struct buf why = {0};
+    start();
+    flood("acme", 0);
+    flood("slow", 0);
+    ck_assert_int_eq(config_parse(bytes_str(text), 2, BYTES("a"), &fresh, &why), 0);
+    config_unref(g.config);
+    g.config = fresh;
+    tenants_configure(&g);
+    ck_assert_uint_eq(tenant("acme")->turn.weight, 900);
+    ck_assert_uint_eq(tenant("slow")->turn.weight, DRR_WEIGHT);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(noisy_ones_together_have_a_quarter_of_one_turn)
+{
+    start();
+    flood("acme", 0);
+    flood("slow", 0);
+    flood("default", 0);
+    make_noisy("acme");
+    make_noisy("slow");
+    ck_assert_int_eq(g.metrics.tenants_slowed, 2);
+    int n = served(tenant("default"), 5000);
+    ck_assert_int_ge(n, 3900);
+    ck_assert_int_le(n, 4100);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(who_is_alone_in_the_slow_lane_waits_for_nobody)
+{
+    start();
+    flood("acme", 0);
+    make_noisy("acme");
+    ck_assert_int_eq(served(tenant("acme"), 1000), 1000);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(who_calms_down_comes_back)
+{
+    start();
+    flood("acme", 0);
+    flood("default", 0);
+    make_noisy("acme");
+    for (int window = 0; window < 5; window++) {
+        g.now_ns += NS_PER_S;
+        fairflush_judge(&g);
+    }
+    ck_assert_int_eq(g.metrics.tenants_slowed, 0);
+    int n = served(tenant("acme"), 1000);
+    ck_assert_int_ge(n, 450);
+    ck_assert_int_le(n, 550);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(who_leaves_while_it_waits_is_gone)
+{
+    start();
+    struct ws_socket *s = edges_connect_to(&g, "acme");
+    connection_dirty(s->connection);
+    make_noisy("acme");
+    edges_leave(s);
+    ck_assert_ptr_null(tenant_find(&g, BYTES("acme")));
+    ck_assert_int_eq(g.metrics.tenants_slowed, 0);
+    ck_assert_ptr_null(fairflush_next(&g.flush));
+    ck_assert(fairflush_is_idle(&g.flush));
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_names)
+{
+    start();
+    struct ws_socket *s = edges_connect(&g);
+    connection_dirty(s->connection);
+    connection_identify(s->connection, BYTES("acme"), BYTES("u"), BYTES(""), BYTES("{}"));
+    ck_assert_ptr_eq(fairflush_next(&g.flush), tenant("acme"));
+    ck_assert(!list_is_empty(&tenant("acme")->talking));
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(switched_off_who_came_first_goes_first_and_on)
+{
+    gateway_options_default(&options);
+    options.fair_queuing = false;
+    edges_start(&g, &options);
+    struct channel *first = flood("acme", 0);
+    flood("default", 0);
+    ck_assert_ptr_eq(tenant("acme"), tenant("default"));
+    for (int i = 0; i < 1000; i++) {
+        struct drr_flow *turn = drr_next(&serve_one()->dirty);
+        ck_assert_ptr_eq(turn, &first->dirty);
+        drr_pay(turn, PIECE);
+    }
+    edges_stop(&g);
+}
+END_TEST
+
+UNIT_MAIN("fairflush", a_tenant_has_its_turn_however_many_channels_another_one_floods, a_tenants_channels_take_turns,
+          a_tenant_of_three_times_the_weight_has_three_times_as_much, a_new_configuration_weighs_anew,
+          noisy_ones_together_have_a_quarter_of_one_turn, who_is_alone_in_the_slow_lane_waits_for_nobody, who_calms_down_comes_back,
+          who_leaves_while_it_waits_is_gone, what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_names,
+          switched_off_who_came_first_goes_first_and_on)
