@@ -21,8 +21,8 @@ static struct tenant *tenant_new(struct heads *h, struct bytes name)
     assert(t);
     memcpy(t->text, name.p, name.n);
     t->name = bytes_of(t->text, name.n);
-    list_init(&t->ready);
-    list_init(&t->turn);
+    drr_flow_init(&t->turn);
+    drr_init(&t->turns, HEADS_QUANTUM);
     map_insert(&h->tenants, &t->by_name, hash_bytes(t->name));
     return t;
 }
@@ -31,8 +31,8 @@ static void tenant_let_go(struct heads *h, struct tenant *t)
 {
     if (--t->heads > 0)
         return;
-    assert(list_is_empty(&t->ready) && t->waiting == 0);
-    list_remove(&t->turn);
+    assert(drr_is_empty(&t->turns) && t->waiting == 0);
+    drr_leave(&t->turn);
     map_remove(&h->tenants, &t->by_name);
     free(t);
 }
@@ -57,6 +57,8 @@ static struct head *head_new(struct heads *h, struct bytes channel)
     list_init(&head->idle);
     list_init(&head->ask);
     list_init(&head->waiting);
+    list_init(&head->ready);
+    drr_flow_init(&head->turn);
     list_init(&head->touched);
     head->tenant = heads_tenant(h, tenant);
     if (!head->tenant)
@@ -69,7 +71,8 @@ static struct head *head_new(struct heads *h, struct bytes channel)
 static void head_free(struct heads *h, struct head *head)
 {
     assert(head->messages == 0 && list_is_empty(&head->waiting) &&
-           !list_is_linked(&head->touched));
+           list_is_empty(&head->ready) && !list_is_linked(&head->touched));
+    drr_leave(&head->turn);
     list_remove(&head->ask);
     if (list_is_linked(&head->idle)) {
         list_remove(&head->idle);

@@ -7,18 +7,20 @@
 #ifndef SEQUENCER_HEADS_H
 #define SEQUENCER_HEADS_H
 
+#include "core/drr.h"
 #include "core/list.h"
 #include "core/map.h"
 
+#define HEADS_QUANTUM                                                                          \
+    16384 /* bytes that a tenant, or a channel of it, may take in a turn; above most messages */
+
 struct tenant {
     struct map_node by_name; /* heads::tenants */
-    struct list ready;       /* message::place: whose turn it is next */
-    struct list turn;        /* inbox::turns, while something is ready */
+    struct drr_flow turn;    /* inbox::turns, while something is ready */
+    struct drr turns;        /* struct head::turn, of its channels with something ready */
     size_t heads;            /* that belong to it */
     size_t waiting;          /* messages of gateways WAITING, READY or FOLLOWING */
     size_t waiting_bytes;    /* message::size of them */
-    size_t deficit;          /* bytes that it may still take in this turn */
-    bool in_turn;            /* its turn has begun */
     struct bytes name;
     char text[];
 };
@@ -28,6 +30,8 @@ struct head {
     struct list idle;        /* heads::idle, while no message refers to it */
     struct list ask;         /* inbox::unknown, while it waits to be read */
     struct list waiting;     /* message::place, in order of arrival */
+    struct list ready;       /* message::place, the same, before those */
+    struct drr_flow turn;    /* tenant::turns, while something is ready */
     struct list touched;     /* batch.c's, while a batch is put together */
     struct tenant *tenant;
     size_t messages; /* that refer to it, and the lookup that reads it */

@@ -8,7 +8,9 @@ void inbox_init(struct inbox *i, size_t heads_max, size_t tenant_messages, size_
 {
     *i = (struct inbox){.tenant_messages = tenant_messages, .tenant_bytes = tenant_bytes};
     heads_init(&i->heads, heads_max);
-    list_init(&i->turns);
+    drr_init(&i->turns, HEADS_QUANTUM);
+    list_init(&i->in_order);
+    i->fair = true;
     list_init(&i->unknown);
     for (int need = 0; need < NEED_NOTHING; need++)
         list_init(&i->needs[need]);
@@ -81,14 +83,23 @@ static void count(struct inbox *i, struct message *m, int sign)
 
 static void move(struct inbox *i, struct message *m, enum message_stage stage, struct list *to)
 {
-    struct tenant *t = m->head->tenant;
     count(i, m, -1);
     list_remove(&m->place);
     m->stage = stage;
     list_append(to, &m->place);
     count(i, m, 1);
-    if (stage == READY && !list_is_linked(&t->turn))
-        list_append(&i->turns, &t->turn);
+}
+
+static void make_ready(struct inbox *i, struct message *m)
+{
+    struct head *head = m->head;
+    if (!i->fair) {
+        move(i, m, READY, &i->in_order);
+        return;
+    }
+    move(i, m, READY, &head->ready);
+    drr_join(&head->tenant->turns, &head->turn);
+    drr_join(&i->turns, &head->tenant->turn);
 }
 
 bool inbox_has_room(struct inbox *i, struct bytes channel)
@@ -172,44 +183,49 @@ void inbox_advance(struct inbox *i, struct head *head)
     struct message *m;
     while (head->known && (m = list_first(&head->waiting, struct message, place)) &&
            m->need == NEED_NOTHING)
-        move(i, m, READY, &head->tenant->ready);
+        make_ready(i, m);
 }
 
 /* ---- out */
 
-/* The turn goes to the next tenant. */
-static void end_turn(struct inbox *i, struct tenant *t)
+/* -> the first one of the channel whose turn it is, or NULL when nothing is ready */
+static struct message *next(struct inbox *i)
 {
-    t->in_turn = false;
-    list_remove(&t->turn);
-    if (list_is_empty(&t->ready))
-        t->deficit = 0;
-    else
-        list_append(&i->turns, &t->turn);
+    struct drr_flow *of_tenant, *of_head;
+    if (!i->fair)
+        return list_first(&i->in_order, struct message, place);
+    while ((of_tenant = drr_next(&i->turns))) {
+        struct tenant *t = container_of(of_tenant, struct tenant, turn);
+        if (!(of_head = drr_next(&t->turns))) {
+            drr_leave(of_tenant);
+            continue;
+        }
+        struct head *head = container_of(of_head, struct head, turn);
+        if (!list_is_empty(&head->ready))
+            return list_first(&head->ready, struct message, place);
+        drr_leave(of_head);
+    }
+    return NULL;
 }
 
 struct message *inbox_take(struct inbox *i, size_t room)
 {
+    struct message *m = next(i);
+    if (!m || m->size > room)
+        return NULL;
+    drr_pay(&m->head->turn, m->size);
+    drr_pay(&m->head->tenant->turn, m->size);
+    count(i, m, -1);
+    list_remove(&m->place);
+    m->stage = FLYING; /* the caller puts it into a batch */
+    return m;
+}
+
+void inbox_weigh(struct inbox *i, int64_t (*weight)(void *ctx, struct bytes tenant), void *ctx)
+{
     struct tenant *t;
-    while ((t = list_first(&i->turns, struct tenant, turn))) {
-        struct message *m = list_first(&t->ready, struct message, place);
-        if (m && !t->in_turn) {
-            t->in_turn = true;
-            t->deficit += QUANTUM;
-        }
-        if (!m || m->size > t->deficit) {
-            end_turn(i, t);
-            continue;
-        }
-        if (m->size > room)
-            return NULL;
-        t->deficit -= m->size;
-        count(i, m, -1);
-        list_remove(&m->place);
-        m->stage = FLYING; /* the caller puts it into a batch */
-        return m;
-    }
-    return NULL;
+    map_for_each (t, &i->heads.tenants, by_name)
+        drr_weigh(&t->turn, weight(ctx, t->name));
 }
 
 void inbox_leave(struct inbox *i, struct message *m)
@@ -236,29 +252,29 @@ void inbox_take_out(struct inbox *i, struct message *m, struct list *into)
         inbox_take_out(i, follower, into);
 }
 
+static void pour(struct list *from, struct list *into)
+{
+    struct message *m;
+    while ((m = list_first(from, struct message, place))) {
+        list_remove(&m->place);
+        list_append(into, &m->place);
+    }
+}
+
 void inbox_empty(struct inbox *i, struct list *into)
 {
     struct message *m;
-    struct tenant *t;
     struct head *head;
     /* Each channel's ready ones came before its waiting ones. While they leave, heads and
-     * tenants may go: hence the two lists of messages first. */
+     * tenants may go: hence the list of messages first. */
     struct list out;
     list_init(&out);
-    map_for_each (t, &i->heads.tenants, by_name) {
-        while ((m = list_first(&t->ready, struct message, place))) {
-            list_remove(&m->place);
-            list_append(&out, &m->place);
-        }
-        t->in_turn = false;
-        t->deficit = 0;
-        list_remove(&t->turn);
-    }
+    pour(&i->in_order, &out);
     map_for_each (head, &i->heads.by_name, by_name) {
-        while ((m = list_first(&head->waiting, struct message, place))) {
-            list_remove(&m->place);
-            list_append(&out, &m->place);
-        }
+        pour(&head->ready, &out);
+        pour(&head->waiting, &out);
+        drr_leave(&head->turn);
+        drr_leave(&head->tenant->turn);
     }
     while ((m = list_first(&out, struct message, place)))
         inbox_take_out(i, m, into);

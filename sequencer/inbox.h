@@ -1,24 +1,24 @@
 /* The waiting room: every message from its arrival to the end of its batch, whose turn is next,
  * and what must not be numbered twice.
  *
- *   enter ─▶ head::waiting ─(lacks nothing, nor does any before it)─▶ tenant::ready ─take─▶
+ *   enter ─▶ head::waiting ─(lacks nothing, nor does any before it)─▶ head::ready ─take─▶
  * batch ─▶ leave
  *
  * Per channel, messages pass in order of arrival whatever each of them has to wait for; other
- * channels go on. Tenants take turns by deficit round robin over bytes (Shreedhar and Varghese
- * 1995). What waits is bounded per tenant. */
+ * channels go on. Tenants, and within a tenant its channels, take turns by deficit round robin
+ * over bytes (core/drr.h), by the tenants' weights; or, with --fair-queuing=off, messages pass
+ * in the order in which they were ready. What waits is bounded per tenant. */
 #ifndef SEQUENCER_INBOX_H
 #define SEQUENCER_INBOX_H
 
 #include "heads.h"
 #include "message.h"
 
-#define QUANTUM                                                                                \
-    16384 /* bytes that a tenant may take in a turn; above the size of most messages */
-
 struct inbox {
     struct heads heads;
-    struct list turns;    /* struct tenant::turn, of tenants with something ready */
+    struct drr turns;     /* struct tenant::turn, of tenants with something ready */
+    struct list in_order; /* message::place: the ready ones, without fair queuing */
+    bool fair;            /* from --fair-queuing */
     struct map publishes; /* struct message::by_name: from gateways, by (origin, counter) */
     struct map rows;      /* struct message::by_name: from the outbox, by row */
     struct map keys;      /* struct message::by_key: who leads (channel, key) */
@@ -42,6 +42,9 @@ bool inbox_has_room(
     struct bytes channel); /* of the channel's tenant, for one more of a gateway */
 struct message *inbox_find_publish(struct inbox *i, uint64_t origin, uint64_t counter);
 struct message *inbox_find_row(struct inbox *i, int64_t row);
+
+void inbox_weigh(struct inbox *i, int64_t (*weight)(void *ctx, struct bytes tenant),
+                 void *ctx); /* all tenants; call it now and then, since new ones are ordinary */
 
 /* Takes the message in, at the end of its channel; what it lacks is put on `needs` and
  * `unknown`. */

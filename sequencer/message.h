@@ -2,9 +2,9 @@
  * which:
  *
  *   WAITING    head::waiting      behind those of its channel that came before; it, or one of
- * them, lacks something READY      tenant::ready      lacks nothing, waits for its tenant's
- * turn FLYING     batch::messages    numbered, in a batch that PostgreSQL has FOLLOWING
- * message::followers same channel and idempotency key as one that is not settled yet
+ * them, lacks something READY      head::ready        lacks nothing, waits for its tenant's
+ * and channel's turn FLYING     batch::messages    numbered, in a batch that PostgreSQL has
+ * FOLLOWING message::followers same channel and idempotency key as one that is not settled yet
  *
  * From gateways (named by origin and counter) or from the outbox (named by its row's id). One
  * allocation. */

@@ -156,6 +156,11 @@ static void on_highest(void *ctx, enum pg_status status, const struct pg_result 
         id_clock_saw(&s->clock, (uint64_t)pg_i64(r, 0, 0));
 }
 
+static int64_t weight_of(void *ctx, struct bytes tenant)
+{
+    return weights_of(ctx, tenant);
+}
+
 static void on_second(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct sequencer *s = w->data;
@@ -173,6 +178,8 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
         now_ns - s->lead.lost_ns > s->options->outage_grace * NS_PER_MS)
         flow_sift(s);
     upkeep_tick(s, now_ns);
+    weights_tick(&s->weights, s->reader, now_ns);
+    inbox_weigh(&s->inbox, weight_of, &s->weights);
 }
 
 static void on_turn(struct ev_loop *loop, ev_prepare *w, int revents)
@@ -228,6 +235,8 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
     s->params = pg_params_new();
     inbox_init(&s->inbox, (size_t)options->heads_max, (size_t)options->waiting_messages,
                (size_t)options->waiting_bytes);
+    s->inbox.fair = options->fair_queuing;
+    weights_init(&s->weights);
     flow_init(s);
     lookups_init(s);
     id_clock_init(&s->clock, options->clock_step);
@@ -273,6 +282,7 @@ void sequencer_fini(struct sequencer *s)
     peers_free(s->peers);
     gateways_free(s->gateways);
     inbox_fini(&s->inbox);
+    weights_fini(&s->weights);
     pg_params_free(s->params);
     process_fini(&s->process);
 }

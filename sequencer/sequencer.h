@@ -19,6 +19,7 @@
 #include "upkeep.h"
 
 #include "pg/pg.h"
+#include "pg/weights.h"
 #include "run/admin.h"
 #include "run/process.h"
 
@@ -43,6 +44,7 @@ struct sequencer {
     struct lookups lookups;
     struct outbox outbox;
     struct upkeep upkeep;
+    struct weights weights; /* of tenants, for the inbox */
     struct gateways *gateways;
     struct peers *peers;
     struct pulse pulse;
