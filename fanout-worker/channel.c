@@ -1,4 +1,5 @@
 #include "channel.h"
+#include "share.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -41,7 +42,14 @@ void taker_init(struct taker *t)
 {
     *t = (struct taker){0};
     list_init(&t->cursors);
-    list_init(&t->ready);
+    map_init(&t->shares);
+    drr_init(&t->turns, SHARE_QUANTUM);
     list_init(&t->stalled);
     list_init(&t->busy_link);
+}
+
+void taker_fini(struct taker *t)
+{
+    assert(list_is_empty(&t->cursors));
+    map_fini(&t->shares);
 }

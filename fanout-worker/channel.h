@@ -8,6 +8,7 @@
 #ifndef FANOUT_CHANNEL_H
 #define FANOUT_CHANNEL_H
 
+#include "core/drr.h"
 #include "core/list.h"
 #include "core/map.h"
 #include "ring.h"
@@ -47,7 +48,7 @@ struct channel {
 enum cursor_state {
     CURSOR_WAITING, /* not decided: partition catching up, head unknown, `since` above it */
     CURSOR_IDLE,    /* has sent everything that there is */
-    CURSOR_READY,   /* what comes next is in the ring: on struct taker::ready */
+    CURSOR_READY,   /* what comes next is in the ring: on struct share::ready */
     CURSOR_BEHIND,  /* what comes next is in PostgreSQL only: on struct channel::behind */
     CURSOR_STALLED, /* the same, but its gateway takes nothing now: on struct taker::stalled */
     CURSOR_PASSING, /* has no position: gets ephemeral publications as they pass, or not at all */
@@ -57,6 +58,8 @@ struct cursor {
     struct list channel_link; /* of struct channel::cursors */
     struct list taker_link;   /* of struct taker::cursors */
     struct list state_link;   /* see enum cursor_state */
+    struct drr_flow ready;    /* the same, for CURSOR_READY */
+    struct share *share;      /* of its channel's tenant */
     struct channel *channel;
     struct taker *taker;
     enum cursor_state state;
@@ -73,7 +76,8 @@ struct cursor {
 /* Who takes publications: the routes' view of one gateway's link. */
 struct taker {
     struct list cursors; /* struct cursor::taker_link */
-    struct list ready;   /* struct cursor::state_link */
+    struct map shares;   /* struct share::by_tenant */
+    struct drr turns;    /* struct share::turn, of tenants with cursors that are ready */
     struct list stalled; /* struct cursor::state_link */
     struct list
         busy_link;     /* of struct routes::busy: something may be done for it in this turn */
@@ -84,5 +88,6 @@ struct channel *channel_new(struct bytes name, uint32_t hash);
 void channel_free(struct channel *ch);          /* it has no cursors left */
 size_t channel_bytes(const struct channel *ch); /* of memory, the ring included */
 void taker_init(struct taker *t);
+void taker_fini(struct taker *t); /* it has no cursors left */
 
 #endif

@@ -1,10 +1,11 @@
 #include "cursor.h"
 #include "fill.h"
+#include "share.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-#define TURN_BYTES (64 << 10) /* of one cursor, before the next one's turn */
+#define PIECE_BYTES 4096 /* of one cursor, before it is asked again whose turn it is */
 #define ASKS_MAX 3 /* the first answer may be older than the question, the other two are not */
 /* Cursors of a gateway that wait for pages at a time; those of more would find it full. */
 #define TAKER_BEHIND_MAX 32
@@ -16,6 +17,8 @@ struct cursor *cursor_new(struct routes *r, struct channel *ch, struct taker *t)
     c->channel = ch;
     c->taker = t;
     list_init(&c->state_link);
+    drr_flow_init(&c->ready);
+    c->share = share_hold(t, ch->name, r->limits.in_order);
     list_append(&ch->cursors, &c->channel_link);
     list_append(&t->cursors, &c->taker_link);
     r->metrics->interests++;
@@ -34,6 +37,12 @@ static bool is_placed(enum cursor_state state)
     return state != CURSOR_WAITING && state != CURSOR_PASSING;
 }
 
+static void cursor_is_ready(struct cursor *c)
+{
+    drr_join(&c->share->ready, &c->ready);
+    drr_join(&c->taker->turns, &c->share->turn);
+}
+
 /* The one place where a cursor changes its state. */
 static void cursor_goto(struct routes *r, struct cursor *c, enum cursor_state state)
 {
@@ -44,7 +53,9 @@ static void cursor_goto(struct routes *r, struct cursor *c, enum cursor_state st
     list_remove(&c->state_link);
     c->state = state;
     if (state == CURSOR_READY)
-        list_append(&t->ready, &c->state_link);
+        cursor_is_ready(c);
+    else
+        drr_leave(&c->ready);
     if (state == CURSOR_BEHIND)
         list_append(&ch->behind, &c->state_link);
     if (state == CURSOR_STALLED)
@@ -62,6 +73,7 @@ static void cursor_goto(struct routes *r, struct cursor *c, enum cursor_state st
 void cursor_free(struct routes *r, struct cursor *c)
 {
     cursor_goto(r, c, CURSOR_WAITING);
+    share_let_go(c->taker, c->share);
     list_remove(&c->channel_link);
     list_remove(&c->taker_link);
     r->metrics->interests--;
@@ -187,12 +199,26 @@ static void pump_cursor(struct routes *r, struct cursor *c)
 {
     size_t bytes = 0;
     struct pub *p;
-    while (bytes < TURN_BYTES && (p = ring_find(&c->channel->ring, c->sent + 1)) &&
+    while (bytes < PIECE_BYTES && (p = ring_find(&c->channel->ring, c->sent + 1)) &&
            !r->ports->full(r->owner, c->taker)) {
         cursor_send(r, c, p);
         bytes += p->n;
     }
+    drr_pay(&c->ready, bytes);
+    drr_pay(&c->share->turn, bytes);
     cursor_settle(r, c);
+}
+
+static struct cursor *next_ready(struct taker *t)
+{
+    struct drr_flow *of_share, *of_cursor;
+    while ((of_share = drr_next(&t->turns))) {
+        struct share *s = container_of(of_share, struct share, turn);
+        if ((of_cursor = drr_next(&s->ready)))
+            return container_of(of_cursor, struct cursor, ready);
+        drr_leave(of_share);
+    }
+    return NULL;
 }
 
 void taker_pump(struct routes *r, struct taker *t)
@@ -200,7 +226,8 @@ void taker_pump(struct routes *r, struct taker *t)
     while (!list_is_empty(&t->stalled) && t->n_behind < TAKER_BEHIND_MAX &&
            !r->ports->full(r->owner, t))
         cursor_settle(r, list_first(&t->stalled, struct cursor, state_link));
-    while (!list_is_empty(&t->ready) && !r->ports->full(r->owner, t))
-        pump_cursor(r, list_first(&t->ready, struct cursor, state_link));
+    struct cursor *c;
+    while (!r->ports->full(r->owner, t) && (c = next_ready(t)))
+        pump_cursor(r, c);
     list_remove(&t->busy_link);
 }

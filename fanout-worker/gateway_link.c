@@ -4,6 +4,7 @@
 #include "flow.h"
 #include "read.h"
 #include "record.h"
+#include "share.h"
 #include "run/log.h"
 #include "worker.h"
 
@@ -55,6 +56,7 @@ static void forget(struct gateway_link *g)
         w->metrics.gateways--;
     }
     flow_gateway_gone(w, g);
+    taker_fini(&g->taker);
     link_free(g->l);
     list_remove(&g->link);
     free(g);
@@ -223,6 +225,18 @@ void gateways_accept(void *owner, int fd, const char *peer)
     list_init(&g->reads);
     list_append(&w->gateways, &g->link);
     g->l = link_new(w->process.loop, fd, &doors, g);
+}
+
+static int64_t weight_of(void *ctx, struct bytes tenant)
+{
+    return weights_of(ctx, tenant);
+}
+
+void gateways_weigh(struct worker *w)
+{
+    struct gateway_link *g;
+    list_for_each (g, &w->gateways, link)
+        shares_weigh(&g->taker, weight_of, &w->weights);
 }
 
 void gateways_close(struct worker *w)

@@ -32,6 +32,8 @@ void gateways_welcome(struct worker *w); /* to all: generation or caught_up chan
 void gateways_tick(struct worker *w,
                    int64_t now_ns); /* each second: beats, and who is cut off */
 
+void gateways_weigh(struct worker *w); /* the shares of tenants; each second, since new ones are ordinary */
+
 struct gateway_link *gateway_of(struct taker *t);
 bool gateway_full(const struct gateway_link *g); /* it takes nothing now */
 bool gateway_crowded(const struct gateway_link *g); /* what is worth nothing later gives way */

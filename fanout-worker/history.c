@@ -378,6 +378,11 @@ struct history *history_new(struct ev_loop *loop, const char *conninfo, const ch
     return h;
 }
 
+struct pg *history_connection(struct history *h)
+{
+    return h->pg;
+}
+
 bool history_is_up(const struct history *h)
 {
     return pg_is_up(h->pg);

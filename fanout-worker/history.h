@@ -37,6 +37,7 @@ struct history *history_new(struct ev_loop *loop, const char *conninfo, const ch
                             void *owner, struct worker_metrics *metrics);
 void history_free(struct history *h); /* nobody is answered */
 bool history_is_up(const struct history *h);
+struct pg *history_connection(struct history *h); /* for a question of another kind, now and then */
 
 /* patient: asked again until it is answered, `done` never gets NULL. done is never called
  * from inside this. The result is good until `done` or history_forget. */

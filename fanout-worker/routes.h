@@ -44,6 +44,7 @@ struct routes_limits {
     struct ring_limits ring;
     size_t cache_bytes; /* all rings; from --cache-bytes */
     int64_t sweep_ns;   /* from --sweep-interval */
+    bool in_order;      /* from --fair-queuing: tenants do not take turns */
 };
 
 struct partition {

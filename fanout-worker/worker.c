@@ -24,6 +24,8 @@ static void each_second(struct worker *w)
 {
     int64_t now_ns = clock_mono_ns();
     presence_tick(&w->presence, now_ns);
+    weights_tick(&w->weights, history_connection(w->history), now_ns);
+    gateways_weigh(w);
     gateways_tick(w, now_ns);
     worker_count(w);
     control_status(&w->control);
@@ -109,12 +111,14 @@ static void start_parts(struct worker *w)
         .cache_bytes = (size_t)o->cache_bytes,
         .sweep_ns = (o->sweep_interval - o->sweep_interval / 10) *
                     NS_PER_MS, /* the answer takes time, too */
+        .in_order = !o->fair_queuing,
     };
     char name[128];
     snprintf(name, sizeof name, "cellcast-worker-%s-%lld", o->cell, (long long)o->slot);
     routes_init(&w->routes, &flow_ports, w, &limits, &w->metrics);
     presence_init(&w->presence, o->presence_grace * NS_PER_MS, (size_t)o->presence_bytes,
                   flow_joined, w);
+    weights_init(&w->weights);
     w->history = history_new(w->process.loop, o->postgres, name, (unsigned)o->queries_max,
                              &flow_history, w, &w->metrics);
     ev_timer_init(&w->tick, on_tick, TICK_S, TICK_S);
@@ -162,6 +166,7 @@ void worker_fini(struct worker *w)
     control_close(&w->control);
     source_free(w->source);
     history_free(w->history);
+    weights_fini(&w->weights);
     presence_fini(&w->presence);
     routes_fini(&w->routes);
     ev_timer_stop(w->process.loop, &w->tick);

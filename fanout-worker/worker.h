@@ -8,6 +8,7 @@
 #include "history.h"
 #include "metrics.h"
 #include "options.h"
+#include "pg/weights.h"
 #include "presence.h"
 #include "routes.h"
 #include "run/admin.h"
@@ -23,6 +24,7 @@ struct worker {
     struct routes routes;
     struct presence presence;
     struct history *history;
+    struct weights weights;    /* of tenants */
     struct source *source;
     struct control control;
     struct listener *listener; /* NULL before the first map: nobody could be answered */

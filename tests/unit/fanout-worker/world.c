@@ -172,6 +172,8 @@ void world_init(struct world *w, uint64_t seed, const struct routes_limits *limi
 void world_fini(struct world *w)
 {
     routes_fini(&w->routes);
+    for (int i = 0; i < WORLD_TAKERS; i++)
+        taker_fini(&w->takers[i].taker);
 }
 
 uint32_t world_dice(struct world *w, uint32_t sides)
