@@ -8,9 +8,16 @@ import socket
 import struct
 from pathlib import Path
 
-UPGRADE = (b"GET /connection/websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-           b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+PATH = "/connection/websocket"
 AT_ONCE = 100
+
+
+def upgrade(path):
+    return (f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").encode()
+
+
+UPGRADE = upgrade(PATH)
 
 
 def anonymous_bytes(pid):
@@ -68,15 +75,23 @@ def read_replies(sock, n):
                 got += 1
 
 
-def open_many(port, n):
-    """n upgraded sockets, so many at once."""
+def open_one(port, receive_buffer):
+    sock = socket.socket()
+    if receive_buffer:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+    sock.connect(("127.0.0.1", port))
+    return sock
+
+
+def open_many(port, n, path=PATH, receive_buffer=0):
+    """n upgraded sockets, so many at once. receive_buffer: bytes in the kernel, 0: what it likes."""
     socks = []
     while len(socks) < n:
-        fresh = [socket.create_connection(("127.0.0.1", port)) for _ in range(min(AT_ONCE, n - len(socks)))]
+        fresh = [open_one(port, receive_buffer) for _ in range(min(AT_ONCE, n - len(socks)))]
         for sock in fresh:
             sock.settimeout(30)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.sendall(UPGRADE)
+            sock.sendall(upgrade(path))
         for sock in fresh:
             read_head(sock)
         socks += fresh
