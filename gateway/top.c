@@ -188,7 +188,8 @@ static void put_row(struct buf *into, const struct row *r)
     buf_printf(into, ",\"deliveries\":%.1f,\"bytes\":%.1f,\"listeners\":%u,\"behind\":%u", r->deliveries, r->bytes,
                r->listeners, r->behind);
     if (r->tenant)
-        buf_printf(into, ",\"busy\":%u,\"slowed\":%u", r->tenant->noise.share, r->tenant->noise.noisy);
+        buf_printf(into, ",\"weight\":%u,\"busy\":%u,\"slowed\":%u", r->tenant->turn.weight, r->tenant->noise.share,
+                   r->tenant->noise.noisy);
     buf_append_char(into, '}');
 }
 

@@ -5,7 +5,7 @@
  *     answer    {"rows":[{"name":"default/news","user":"","deliveries":12.0,"bytes":3400.0,"listeners":3,"behind":1}]}
  *
  * deliveries, bytes: per second (pace.h). listeners: subscriptions (of a connection: its own). behind: those whose client
- * is slow and that have not got everything. A tenant's row also has busy, percent of this loop's last second that were
+ * is slow and that have not got everything. A tenant's row also has its weight, busy, percent of this loop's last second that were
  * spent on it, and slowed, whether it is in the slow lane (fairflush.h). The name of a connection is its client id, with its user beside it. */
 #ifndef GATEWAY_TOP_H
 #define GATEWAY_TOP_H

@@ -77,7 +77,7 @@ START_TEST(tenants_are_their_channels_together)
     edges_reader(&g, "b");
     ck_answer("tenants/bytes",
               "{\"rows\":[{\"name\":\"default\",\"user\":\"\",\"deliveries\":0.0,\"bytes\":0.0,\"listeners\":3,\"behind\":0,"
-              "\"busy\":0,\"slowed\":0}]}");
+              "\"weight\":100,\"busy\":0,\"slowed\":0}]}");
     edges_stop(&g);
 }
 END_TEST
