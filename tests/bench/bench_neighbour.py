@@ -17,6 +17,7 @@ NOISY = ("whale", "storm", "slow")
 SETTLE_S = 5  # of noise, before it is measured beside it
 QUIET_RATE = 10
 SHARE_TURNS = 1000
+COUNTED = ("deliveries_total", "writes_total", "partial_writes_total", "connects_total", "tenants_slowed")  # by gateways
 
 
 def configuration():
@@ -71,8 +72,7 @@ class Cell:
     def seen(self):
         """What the gateways counted so far."""
         page = self.stack.metrics()
-        return {name: value(page, f"cellcast_gateway_{name}") for name in ("deliveries_total", "writes_total", "connects_total",
-                                                                            "partial_writes_total", "tenants_slowed_total")}
+        return {name: value(page, f"cellcast_gateway_{name}") for name in COUNTED}
 
 
 class Peer(Engines):
@@ -123,6 +123,7 @@ def measure(place, o):
         after, took = place.seen(), time.monotonic() - began
     row = {"alone_p99_ms": p99_ms(alone), "during_p99_ms": p99_ms(during), "ok": alone["ok"] and during["ok"],
            "failures": alone["failures"] + during["failures"], "noise_cores": had["cores"],
+           "tenants_slowed": after.pop("tenants_slowed", None),
            "per_second": {name: round((after[name] - before[name]) / took) for name in after}}
     print(f"{place.name}: {row}", file=sys.stderr, flush=True)
     return row
