@@ -261,13 +261,13 @@ static void serve(struct slice *slice, struct tenant *t)
         spread(slice, t);
     else
         talk(slice, t);
-    fairflush_pay(&slice->g->flush, t, spent(slice) - before);
+    fairflush_pay(slice->g, t, spent(slice) - before);
 }
 
 static void serve_all(struct slice *slice)
 {
     struct tenant *t;
-    while (!slice->over && (t = fairflush_next(&slice->g->flush))) {
+    while (!slice->over && (t = fairflush_next(slice->g))) {
         serve(slice, t);
         int64_t now_ns = clock_mono_ns();
         t->noise.busy_ns += now_ns - slice->spent_ns;
@@ -279,15 +279,15 @@ static void serve_all(struct slice *slice)
 bool deliver_turn(struct gateway *g)
 {
     batch_release(g);
-    if (fairflush_is_idle(&g->flush))
+    if (!fairflush_begin(g))
         return false;
     int64_t start = clock_mono_ns(), length = g->options->flush_slice_us * NS_PER_US;
     struct slice slice = {.g = g, .until_ns = start + length, .spent_ns = start};
     serve_all(&slice);
     g->metrics.flush_slices_total++;
     histogram_record(&g->metrics.flush_slice_seconds, (slice.spent_ns - start) / NS_PER_US);
-    bool left = fairflush_next(&g->flush);
-    if (!left)
+    bool left = fairflush_next(g);
+    if (!left && !g->flush.parked)
         ephemeral_passed(g);
     g->metrics.flush_cut_total += left;
     return left;

@@ -4,9 +4,13 @@
 #include "gateway.h"
 #include "tenant.h"
 
+#include "core/clock.h"
 #include "run/log.h"
 
 #define LANE_WEIGHT (DRR_WEIGHT / 4)
+#define LANE_MOST 100000 /* pieces of work in a second: more than a core does */
+#define LANE_WINDOW_NS (300 * NS_PER_MS)
+#define LANE_BURST_NS (5 * NS_PER_MS)
 
 int32_t fairflush_quantum(const struct gateway *g)
 {
@@ -16,10 +20,16 @@ int32_t fairflush_quantum(const struct gateway *g)
 void fairflush_init(struct gateway *g)
 {
     struct fairflush *f = &g->flush;
+    struct aimd_limits limits = {.start = FAIRFLUSH_LANE,
+                                 .max = LANE_MOST,
+                                 .target_ns = g->options->slow_lane_lag * NS_PER_MS,
+                                 .window_ns = LANE_WINDOW_NS,
+                                 .burst_ns = LANE_BURST_NS};
     drr_init(&f->tenants, fairflush_quantum(g));
     drr_init(&f->slow, fairflush_quantum(g));
     drr_flow_init(&f->lane);
     drr_weigh(&f->lane, LANE_WEIGHT);
+    aimd_init(&f->width, &limits, g->now_ns);
     f->judged_ns = g->now_ns;
 }
 
@@ -30,7 +40,8 @@ static void join(struct fairflush *f, struct tenant *t)
         return;
     }
     drr_join(&f->slow, &t->turn);
-    drr_join(&f->tenants, &f->lane);
+    if (!f->parked)
+        drr_join(&f->tenants, &f->lane);
 }
 
 void fairflush_channel(struct channel *c)
@@ -51,11 +62,40 @@ static bool has_work(const struct tenant *t)
     return !list_is_empty(&t->talking) || !drr_is_empty(&t->dirty);
 }
 
-struct tenant *fairflush_next(struct fairflush *f)
+bool fairflush_begin(struct gateway *g)
 {
+    struct fairflush *f = &g->flush;
+    if (!drr_is_empty(&f->slow))
+        aimd_lag(&f->width, lag_now(&g->lag, g->now_ns), g->now_ns);
+    if (f->parked && aimd_wait(&f->width, g->now_ns) == 0) {
+        f->parked = false;
+        drr_join(&f->tenants, &f->lane);
+    }
+    return !drr_is_empty(&f->tenants);
+}
+
+int32_t fairflush_next_ms(const struct gateway *g)
+{
+    int64_t wait_ns = aimd_wait(&g->flush.width, g->now_ns);
+    return g->flush.parked ? (int32_t)((wait_ns + NS_PER_MS - 1) / NS_PER_MS) : -1;
+}
+
+/* What goes is taken from the width when it is paid for; only that somebody had to wait is told here. */
+static struct drr_flow *next_in_lane(struct gateway *g)
+{
+    struct fairflush *f = &g->flush;
+    if (drr_is_empty(&f->slow))
+        return NULL;
+    f->parked = aimd_wait(&f->width, g->now_ns) && !aimd_take(&f->width, g->now_ns);
+    return f->parked ? NULL : drr_next(&f->slow);
+}
+
+struct tenant *fairflush_next(struct gateway *g)
+{
+    struct fairflush *f = &g->flush;
     struct drr_flow *turn;
     while ((turn = drr_next(&f->tenants))) {
-        if (turn == &f->lane && !(turn = drr_next(&f->slow))) {
+        if (turn == &f->lane && !(turn = next_in_lane(g))) {
             drr_leave(&f->lane);
             continue;
         }
@@ -67,11 +107,13 @@ struct tenant *fairflush_next(struct fairflush *f)
     return NULL;
 }
 
-void fairflush_pay(struct fairflush *f, struct tenant *t, uint64_t cost)
+void fairflush_pay(struct gateway *g, struct tenant *t, uint64_t cost)
 {
     drr_pay(&t->turn, cost);
-    if (t->noise.noisy)
-        drr_pay(&f->lane, cost);
+    if (!t->noise.noisy)
+        return;
+    drr_pay(&g->flush.lane, cost);
+    aimd_take(&g->flush.width, g->now_ns);
 }
 
 /* ---- who is noisy */

@@ -6,10 +6,13 @@
  *
  * The slow lane is one flow among the tenants, with a quarter of an ordinary weight. Tenants that take too much of the
  * loop's time (noise.h, --noisy-share) have their turns in there: deficit round robin alone lets everybody wait for a
- * whole turn of each of them, however many they are (decision 0020). Who is alone loses nothing by it. */
+ * whole turn of each of them, however many they are (decision 0020). The lane is as wide as the loop's lag allows
+ * (core/aimd.h, --slow-lane-lag): where gateways want more than the machine's cores, everything on a message's way waits
+ * for a core, which no order of the flush can help. What waits then goes in fewer, larger writes. */
 #ifndef GATEWAY_FAIRFLUSH_H
 #define GATEWAY_FAIRFLUSH_H
 
+#include "core/aimd.h"
 #include "core/drr.h"
 
 struct channel;
@@ -20,11 +23,14 @@ struct tenant;
 #define FAIRFLUSH_WRITES 20     /* ordinary ones that a turn may cost: 0.2 ms, a part of a slice */
 #define FAIRFLUSH_WRITE 16384   /* what a write costs besides its bytes, as bytes: 10 µs (decision 0005) */
 #define FAIRFLUSH_LOOK 256      /* and looking at a subscriber who wants nothing */
+#define FAIRFLUSH_LANE 100      /* pieces of work that the slow lane does in a second, at least (deliver.c: of 20 writes) */
 
 struct fairflush {
     struct drr tenants;   /* struct tenant::turn of the others, and the lane */
     struct drr slow;      /* struct tenant::turn of noisy ones */
     struct drr_flow lane; /* of `tenants`: stands for `slow` */
+    struct aimd width;    /* of the lane: pieces of work in a second */
+    bool parked;          /* the lane has something to do, and waits for its width */
     int64_t judged_ns;    /* loop clock: the window's beginning */
 };
 
@@ -35,13 +41,12 @@ int32_t fairflush_quantum(const struct gateway *g);
 void fairflush_channel(struct channel *c);
 void fairflush_connection(struct connection *c);
 
-/* -> the tenant whose turn it is, which has something to be done; NULL: there is nothing to do */
-struct tenant *fairflush_next(struct fairflush *f);
-void fairflush_pay(struct fairflush *f, struct tenant *t, uint64_t cost);
-static inline bool fairflush_is_idle(const struct fairflush *f)
-{
-    return drr_is_empty(&f->tenants);
-}
+/* A slice begins. -> whether there may be something to do in it */
+bool fairflush_begin(struct gateway *g);
+/* -> the tenant whose turn it is, which has something to be done; NULL: there is nothing to do, or only in a parked lane */
+struct tenant *fairflush_next(struct gateway *g);
+void fairflush_pay(struct gateway *g, struct tenant *t, uint64_t cost); /* for one piece of work */
+int32_t fairflush_next_ms(const struct gateway *g); /* until the parked lane goes on; -1: it is not parked */
 
 /* Each second: who is noisy now? */
 void fairflush_judge(struct gateway *g);

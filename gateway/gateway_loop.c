@@ -40,7 +40,7 @@ struct gateway_loop {
     ev_prepare ends;
     ev_idle again; /* active while work is left: the loop does not wait */
     ev_timer tick; /* the wheel's */
-    ev_timer batch; /* the loop does not wait longer than the next batch does */
+    ev_timer batch; /* the loop does not wait longer than the next batch does, or the slow lane */
     ev_timer breath; /* never started: fed */
     unsigned events; /* of clients */
     int64_t breathed_ns;
@@ -88,9 +88,14 @@ static void on_batch(struct ev_loop *loop, ev_timer *w, int events)
 {
 }
 
+static int32_t sooner(int32_t a, int32_t b) /* ms; -1: never */
+{
+    return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 static void wake_for_batch(struct gateway_loop *l, struct ev_loop *loop)
 {
-    int32_t next = batch_next_ms(l->g);
+    int32_t next = sooner(batch_next_ms(l->g), fairflush_next_ms(l->g));
     ev_timer_stop(loop, &l->batch);
     if (next < 0)
         return;
@@ -138,6 +143,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     }
     l->g->metrics.lag_seconds = lag_now(&l->g->lag, l->g->now_ns) / NS_PER_US;
     l->g->metrics.connect_rate = l->g->options->connect_rate ? (int64_t)l->g->admission.rate.rate : 0;
+    l->g->metrics.slow_lane_rate = (int64_t)l->g->flush.width.rate;
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);
     l->g->metrics.ephemeral_pending = kafka_link_pending(l->g->kafka);
 }

@@ -5,6 +5,8 @@
 #include "tenant.h"
 #include "unit.h"
 
+#include "core/clock.h"
+
 #include <stdio.h>
 
 #define PIECE (FAIRFLUSH_WRITE + 200) /* a write of a small publication */
@@ -35,10 +37,13 @@ static struct channel *flood(const char *tenant, int number)
     return c;
 }
 
+/* Time enough for the lane, at its narrowest. */
 static struct tenant *serve_one(void)
 {
-    struct tenant *t = fairflush_next(&g.flush);
-    fairflush_pay(&g.flush, t, PIECE);
+    g.now_ns += NS_PER_S / FAIRFLUSH_LANE;
+    fairflush_begin(&g);
+    struct tenant *t = fairflush_next(&g);
+    fairflush_pay(&g, t, PIECE);
     return t;
 }
 
@@ -149,6 +154,60 @@ START_TEST(who_is_alone_in_the_slow_lane_waits_for_nobody)
 }
 END_TEST
 
+/* -> pieces of work that the lane did in a second, while the loop lags by so much */
+static int second_in_lane(int64_t lag_ns)
+{
+    int n = 0;
+    for (int64_t end_ns = g.now_ns + NS_PER_S; g.now_ns < end_ns; g.now_ns += 100000) {
+        g.lag = (struct lag){.worst_ns = lag_ns, .at_ns = g.now_ns};
+        struct tenant *t = fairflush_begin(&g) ? fairflush_next(&g) : NULL;
+        if (t)
+            fairflush_pay(&g, t, PIECE);
+        n += t != NULL;
+    }
+    return n;
+}
+
+START_TEST(the_lane_is_as_wide_as_the_lag_allows)
+{
+    start();
+    flood("acme", 0);
+    make_noisy("acme");
+    for (int i = 0; i < 5; i++)
+        second_in_lane(NS_PER_MS);
+    ck_assert_int_ge(second_in_lane(NS_PER_MS), 9900); /* of 10,000 looks */
+    for (int i = 0; i < 8; i++)
+        second_in_lane(20 * NS_PER_MS);
+    int n = second_in_lane(20 * NS_PER_MS);
+    ck_assert_int_ge(n, FAIRFLUSH_LANE - 5);
+    ck_assert_int_le(n, FAIRFLUSH_LANE + 5);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_parked_lane_holds_nobody_up_and_the_loop_may_wait_for_it)
+{
+    start();
+    flood("acme", 0);
+    make_noisy("acme");
+    while (fairflush_begin(&g) && fairflush_next(&g))
+        fairflush_pay(&g, tenant("acme"), PIECE);
+    ck_assert(g.flush.parked);
+    ck_assert_int_ge(fairflush_next_ms(&g), 1);
+    ck_assert_int_le(fairflush_next_ms(&g), 1000 / FAIRFLUSH_LANE);
+    flood("acme", 1);
+    ck_assert(!fairflush_begin(&g));
+    flood("default", 0);
+    ck_assert(fairflush_begin(&g));
+    ck_assert_ptr_eq(fairflush_next(&g), tenant("default"));
+    g.now_ns += fairflush_next_ms(&g) * NS_PER_MS;
+    ck_assert(fairflush_begin(&g));
+    ck_assert(!g.flush.parked);
+    ck_assert_int_eq(fairflush_next_ms(&g), -1);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(who_calms_down_comes_back)
 {
     start();
@@ -176,8 +235,8 @@ START_TEST(who_leaves_while_it_waits_is_gone)
     edges_leave(s);
     ck_assert_ptr_null(tenant_find(&g, BYTES("acme")));
     ck_assert_int_eq(g.metrics.tenants_slowed, 0);
-    ck_assert_ptr_null(fairflush_next(&g.flush));
-    ck_assert(fairflush_is_idle(&g.flush));
+    ck_assert_ptr_null(fairflush_next(&g));
+    ck_assert(!fairflush_begin(&g));
     edges_stop(&g);
 }
 END_TEST
@@ -188,7 +247,7 @@ START_TEST(what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_
     struct ws_socket *s = edges_connect(&g);
     connection_dirty(s->connection);
     connection_identify(s->connection, BYTES("acme"), BYTES("u"), BYTES(""), BYTES("{}"));
-    ck_assert_ptr_eq(fairflush_next(&g.flush), tenant("acme"));
+    ck_assert_ptr_eq(fairflush_next(&g), tenant("acme"));
     ck_assert(!list_is_empty(&tenant("acme")->talking));
     edges_stop(&g);
 }
@@ -213,6 +272,7 @@ END_TEST
 
 UNIT_MAIN("fairflush", a_tenant_has_its_turn_however_many_channels_another_one_floods, a_tenants_channels_take_turns,
           a_tenant_of_three_times_the_weight_has_three_times_as_much, a_new_configuration_weighs_anew,
-          noisy_ones_together_have_a_quarter_of_one_turn, who_is_alone_in_the_slow_lane_waits_for_nobody, who_calms_down_comes_back,
+          noisy_ones_together_have_a_quarter_of_one_turn, who_is_alone_in_the_slow_lane_waits_for_nobody, the_lane_is_as_wide_as_the_lag_allows,
+          a_parked_lane_holds_nobody_up_and_the_loop_may_wait_for_it, who_calms_down_comes_back,
           who_leaves_while_it_waits_is_gone, what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_names,
           switched_off_who_came_first_goes_first_and_on)
