@@ -143,6 +143,6 @@ void fairflush_judge(struct gateway *g)
     int64_t window_ns = g->now_ns - g->flush.judged_ns;
     g->flush.judged_ns = g->now_ns;
     map_for_each(t, &g->tenants, by_name)
-        if (noise_judge(&t->noise, window_ns, most_of(g, t)))
+        if (noise_judge(&t->noise, window_ns, most_of(g, t), g->flush.parked && drr_is_waiting(&t->turn)))
             change_lanes(g, t);
 }

@@ -1,7 +1,9 @@
 /* Whether a tenant is noisy: how much of the loop's time it took, in windows of about a second. Pure.
  *
  *     quiet ── share ≥ most, in two windows in a row ──▶ noisy
- *     noisy ── share < most / 2, in five in a row ─────▶ quiet        so that who stands at the limit does not go to and fro */
+ *     noisy ── share < most / 2, in five in a row ─────▶ quiet        so that who stands at the limit does not go to and fro
+ *
+ * Who took little since it was held back is not quiet for that. */
 #ifndef GATEWAY_NOISE_H
 #define GATEWAY_NOISE_H
 
@@ -15,7 +17,7 @@ struct noise {
     bool noisy;
 };
 
-/* A window is over. most: percent; 0: nobody is noisy. -> whether it became another one */
-bool noise_judge(struct noise *n, int64_t window_ns, int64_t most);
+/* A window is over. most: percent; 0: nobody is noisy. held: it had to wait at the end. -> whether it became another one */
+bool noise_judge(struct noise *n, int64_t window_ns, int64_t most, bool held);
 
 #endif

@@ -226,6 +226,22 @@ START_TEST(who_calms_down_comes_back)
 }
 END_TEST
 
+START_TEST(who_waits_for_a_narrow_lane_has_not_calmed_down)
+{
+    start();
+    flood("acme", 0);
+    make_noisy("acme");
+    for (int window = 0; window < 20; window++) {
+        g.now_ns += NS_PER_S;
+        while (fairflush_begin(&g) && fairflush_next(&g))
+            fairflush_pay(&g, tenant("acme"), PIECE);
+        fairflush_judge(&g);
+    }
+    ck_assert(tenant("acme")->noise.noisy);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(who_leaves_while_it_waits_is_gone)
 {
     start();
@@ -274,5 +290,6 @@ UNIT_MAIN("fairflush", a_tenant_has_its_turn_however_many_channels_another_one_f
           a_tenant_of_three_times_the_weight_has_three_times_as_much, a_new_configuration_weighs_anew,
           noisy_ones_together_have_a_quarter_of_one_turn, who_is_alone_in_the_slow_lane_waits_for_nobody, the_lane_is_as_wide_as_the_lag_allows,
           a_parked_lane_holds_nobody_up_and_the_loop_may_wait_for_it, who_calms_down_comes_back,
+          who_waits_for_a_narrow_lane_has_not_calmed_down,
           who_leaves_while_it_waits_is_gone, what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_names,
           switched_off_who_came_first_goes_first_and_on)
