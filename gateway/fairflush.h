@@ -23,7 +23,7 @@ struct tenant;
 #define FAIRFLUSH_WRITES 20     /* ordinary ones that a turn may cost: 0.2 ms, a part of a slice */
 #define FAIRFLUSH_WRITE 16384   /* what a write costs besides its bytes, as bytes: 10 µs (decision 0005) */
 #define FAIRFLUSH_LOOK 256      /* and looking at a subscriber who wants nothing */
-#define FAIRFLUSH_LANE 100      /* pieces of work that the slow lane does in a second, at least (deliver.c: of 20 writes) */
+#define FAIRFLUSH_LANE 200      /* pieces of work that the slow lane does in a second, at least (deliver.c: of 20 writes) */
 
 struct fairflush {
     struct drr tenants;   /* struct tenant::turn of the others, and the lane */

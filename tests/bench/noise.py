@@ -19,6 +19,7 @@ from load import Api
 from stack import KEY
 
 LONG = 3600  # seconds of messages; the noise is ended from outside
+FEW = 200    # connections that slow readers open before they say who they are
 
 
 class Generator:
@@ -45,9 +46,9 @@ def _read_slowly(ports, n, path, channel, api_port, api_channel, rate, ready):
     os.setsid()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    socks = []
-    for i, port in enumerate(ports):
-        some = open_many(port, n // len(ports) + (i < n % len(ports)), path, receive_buffer=4096)
+    socks, next_port = [], itertools.cycle(ports)
+    while len(socks) < n:  # not all at once: who says nothing for long is cut
+        some = open_many(next(next_port), min(FEW, n - len(socks)), path, receive_buffer=4096)
         subscribe_all(some, channel)
         socks += some
     for sock in socks:
@@ -76,8 +77,9 @@ class SlowReaders:
         self.pid = self.process.pid
 
     def wait(self):
-        if not self.ready.wait(180):
-            raise RuntimeError("the slow readers are not subscribed after 180 s")
+        while not self.ready.wait(1):
+            if not self.process.is_alive():
+                raise RuntimeError("the slow readers have ended before they were subscribed")
 
     def end(self):
         self.process.join()
