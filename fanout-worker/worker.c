@@ -163,6 +163,7 @@ void worker_fini(struct worker *w)
     source_free(w->source);
     history_free(w->history);
     presence_fini(&w->presence);
+    hosted_fini(&w->hosted);
     routes_fini(&w->routes);
     ev_timer_stop(w->process.loop, &w->tick);
     ev_prepare_stop(w->process.loop, &w->turn);

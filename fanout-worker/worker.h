@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "history.h"
+#include "hosted.h"
 #include "metrics.h"
 #include "options.h"
 #include "presence.h"
@@ -22,6 +23,7 @@ struct worker {
     char topic[256];
     struct routes routes;
     struct presence presence;
+    struct hosted hosted;
     struct history *history;
     struct source *source;
     struct control control;

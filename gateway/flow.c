@@ -102,6 +102,7 @@ static void change_sides(struct channel *c)
 void flow_configured(struct gateway *g)
 {
     struct channel *c;
+    departure_configured(&g->departure);
     map_for_each(c, &g->channels, by_name)
     {
         hub_configure(c);

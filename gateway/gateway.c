@@ -35,6 +35,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->joinings);
     strangers_init(&g->strangers);
     lag_init(&g->lag, now_ns);
+    departure_init(&g->departure, g);
     admission_init(&g->admission, options, now_ns);
     token_cache_init(&g->tokens, &g->metrics);
     g->ops = ops_new(g);
@@ -47,6 +48,7 @@ void gateway_fini(struct gateway *g)
     map_for_each(c, &g->channels, by_name)
         channel_free(&g->rings, c);
     map_fini(&g->channels);
+    departure_fini(&g->departure);
     ops_free(g->ops);
     admission_fini(&g->admission);
     token_cache_fini(&g->tokens);

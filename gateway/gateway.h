@@ -7,6 +7,7 @@
 #include "batch.h"
 #include "channel.h"
 #include "config.h"
+#include "departure.h"
 #include "lag.h"
 #include "ops.h"
 #include "stranger.h"
@@ -63,6 +64,7 @@ struct gateway {
     struct admission admission;
     struct token_cache tokens;
     struct drain *drain;      /* NULL until it begins */
+    struct departure departure;
     struct gateway_loop *turns; /* watchers that open and end a turn; gateway_loop.c */
 };
 

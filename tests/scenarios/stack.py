@@ -280,3 +280,29 @@ class Stack:
         with self.sql() as db:
             return db.execute("select seq, id, convert_from(data, 'UTF8') from cellcast.message where channel = %s "
                               "order by epoch, seq", (channel,)).fetchall()
+
+
+class Neighbour(Stack):
+    """Another cell beside a stack's own, with what all cells share: PostgreSQL, Kafka, sequencer, relay. Its ports begin
+    NEIGHBOUR_PORTS above the stack's slots, which has to have been given as many more."""
+
+    NEIGHBOUR_PORTS = 30
+
+    def __init__(self, stack, cell="b", gateways=2, workers=1):
+        self.__dict__.update(stack.__dict__)
+        self.cell, self.gateways, self.workers = cell, gateways, workers
+        self.kept = {}
+        self.run, self.log = stack.home / f"run-{cell}", stack.home / f"log-{cell}"
+        self.run.mkdir()
+        self.log.mkdir()
+        base = stack.slot_base + self.NEIGHBOUR_PORTS
+        self.port, self.admin_port, self.slot_base = base, base + 1, base + 2
+
+    def start(self, *more):
+        self.start_cell(*more)
+        self.wait_ready()
+        return self
+
+    def stop(self):
+        if "cell" in self.kept:
+            self.end("cell")

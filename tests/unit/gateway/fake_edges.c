@@ -178,15 +178,22 @@ static const char config_text[] =
     "{\"tenant\":\"default\",\"name\":\"state\",\"options\":{" MAY ",\"force_recovery\":false,\"slow_reader\":\"conflate\"}},"
     "{\"tenant\":\"default\",\"name\":\"typing\",\"options\":{" MAY ",\"ephemeral\":%s}}]}";
 
+static struct config *parse(struct bytes json)
+{
+    struct buf why = {0};
+    struct config *config;
+    int error = config_parse(json, 1, BYTES("a"), &config, &why);
+    assert(error == 0);
+    buf_fini(&why);
+    return config;
+}
+
 static struct config *configuration(bool ephemeral)
 {
-    struct buf text = {0}, why = {0};
-    struct config *config;
+    struct buf text = {0};
     buf_printf(&text, config_text, ephemeral ? "true" : "false");
-    int error = config_parse(buf_bytes(&text), 1, BYTES("a"), &config, &why);
-    assert(error == 0);
+    struct config *config = parse(buf_bytes(&text));
     buf_fini(&text);
-    buf_fini(&why);
     return config;
 }
 
@@ -196,12 +203,22 @@ static void turn(struct gateway *g)
         ;
 }
 
-void edges_configure(struct gateway *g, bool ephemeral)
+static void take(struct gateway *g, struct config *fresh)
 {
     config_unref(g->config);
-    g->config = configuration(ephemeral);
+    g->config = fresh;
     flow_configured(g);
     turn(g);
+}
+
+void edges_configure(struct gateway *g, bool ephemeral)
+{
+    take(g, configuration(ephemeral));
+}
+
+void edges_configure_text(struct gateway *g, const char *json)
+{
+    take(g, parse(bytes_str(json)));
 }
 
 void edges_start(struct gateway *g, struct gateway_options *options)

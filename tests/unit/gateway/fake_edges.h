@@ -42,6 +42,7 @@ void edges_start(struct gateway *g, struct gateway_options *options); /* whoever
 void edges_start_gated(struct gateway *g, struct gateway_options *options); /* as the options say */
 void edges_stop(struct gateway *g);
 void edges_configure(struct gateway *g, bool ephemeral); /* anew: namespace typing is, or it is not */
+void edges_configure_text(struct gateway *g, const char *json); /* anew, for cell a */
 void edges_pass(struct gateway *g, int64_t ms); /* time: the wheel turns, then the end of the loop's turn */
 
 struct ws_socket *edges_connect(struct gateway *g); /* upgraded, no connect yet */
