@@ -1,4 +1,4 @@
-/* cellcastctl tenant: which cells serve a tenant, and moving it to others (decision 21). Everything is done by PostgreSQL and
+/* cellcastctl cell, tenant: the cells, which of them serve a tenant, and moving it to others (decision 21). Everything is done by PostgreSQL and
  * the supervisors; here it is asked for and watched, so that whoever ends this program in between changes nothing. */
 #include "ctl.h"
 
@@ -176,6 +176,18 @@ static int show(const struct ctl_options *o, const char *tenant)
         tell(tenant, where);
     json_decref(where);
     return where ? CTL_DONE : CTL_FAILED;
+}
+
+int ctl_cell(const struct ctl_options *o, char *const *words)
+{
+    struct buf answer = {0};
+    if (strcmp(words[0], "add") != 0) {
+        ctl_say("cell add NAME");
+        return CTL_USAGE;
+    }
+    int code = ctl_ask_postgres(o, "SELECT cellcast.cell_add($1)::text", words[1], &answer) == 0 ? CTL_DONE : CTL_FAILED;
+    buf_fini(&answer);
+    return code;
 }
 
 static int print_map(const struct ctl_options *o)

@@ -121,6 +121,14 @@ SELECT string_agg(line, E'\n' ORDER BY line) FROM (
     WHERE state = 'live' AND tenant <> 'cellcast' GROUP BY tenant) x
 $$;
 
+-- A cell that is there stays as it is. -> version of the configuration
+CREATE FUNCTION cellcast.cell_add(p_cell text) RETURNS bigint LANGUAGE plpgsql
+    SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    INSERT INTO cellcast.cell (name, topic) VALUES (p_cell, 'cellcast.' || p_cell) ON CONFLICT DO NOTHING;
+    RETURN cellcast.config_version();
+END $$;
+
 -- Where a file says other cells for a tenant that is there, it moves like any other.
 CREATE FUNCTION cellcast.apply_cells(config json) RETURNS void LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $$
@@ -209,5 +217,5 @@ SELECT json_build_object(
 $$;
 
 REVOKE ALL ON FUNCTION cellcast.tenant_move_turn(text), cellcast.tenant_move(text, text[]), cellcast.tenant_move_cancel(text),
-    cellcast.cell_confirms(text, bigint), cellcast.cell_left(text, text), cellcast.tenant_where(text), cellcast.tenant_map(), cellcast.apply_cells(json),
+    cellcast.cell_confirms(text, bigint), cellcast.cell_left(text, text), cellcast.tenant_where(text), cellcast.tenant_map(), cellcast.cell_add(text), cellcast.apply_cells(json),
     cellcast.cells_of(text, text[]) FROM PUBLIC;
