@@ -41,6 +41,8 @@ class Cells:
     def __init__(self, options=(), **stack):
         self.options = ("--proxy-from=127.0.0.0/8", *options)
         self.a = Stack(**{"gateways": 2, "workers": 1, "ports": 80, **stack})
+        self.a.secret = self.a.home / "secret"
+        self.a.secret.write_text("what the cells share with the sequencer\n")
         self.b = Neighbour(self.a)
         self.balancer = Balancer(self.a.home, self.a.slot_base + 20, f"127.0.0.1:{self.a.port}")
 

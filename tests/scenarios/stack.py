@@ -115,6 +115,7 @@ class Stack:
         self.kafka = f"127.0.0.1:{self.kafka_port}"
         self.kept = {}
         self.environment = {}  # for the broker
+        self.secret = None  # file of what sequencers and gateways share
 
     # -- starting and stopping
 
@@ -181,7 +182,10 @@ class Stack:
         name = "sequencer" if number == 1 else f"sequencer-{number}"
         peers = [f"--peers={self.sequencer_addresses()}"] if self.sequencers > 1 else []
         self.keep(name, BUILD / "sequencer/cellcast-sequencer", f"--postgres={postgres or self.pg}", f"--listen=127.0.0.1:{listen}",
-                  f"--admin=127.0.0.1:{admin}", f"--name={name}", *peers, *more)
+                  f"--admin=127.0.0.1:{admin}", f"--name={name}", *self.secret_flag(), *peers, *more)
+
+    def secret_flag(self):
+        return [f"--secret-file={self.secret}"] if self.secret else []
 
     def start_relay(self, *more):
         self.keep("relay", BUILD / "sequencer/relay/cellcast-relay", f"--postgres={self.pg}", f"--kafka={self.kafka}",
@@ -191,7 +195,7 @@ class Stack:
         self.keep("cell", BUILD / "supervisor/cellcast-supervisor", f"--cell={self.cell}", f"--gateways={self.gateways}",
                   f"--workers={self.workers}", f"--listen=127.0.0.1:{self.port}", f"--admin=127.0.0.1:{self.admin_port}",
                   f"--slot-port-base={self.slot_base}", f"--run-dir={self.run}", f"--postgres={self.pg}",
-                  f"--kafka={self.kafka}", f"--sequencer={self.sequencer_addresses()}", *more)
+                  f"--kafka={self.kafka}", f"--sequencer={self.sequencer_addresses()}", *self.secret_flag(), *more)
 
     def end(self, name, how=signal.SIGTERM, seconds=20):
         """Ends a kept process and its keeper."""
