@@ -163,4 +163,19 @@ MUTATIONS = [
         ],
         "scenarios": ["tests/scenarios/test_73_relay.py::test_a_record_lost_at_the_tail_of_a_quiet_channel_is_found_by_the_sweep"],
     },
+    {
+        "name": "what a tenant that comes back had here is taken for the newest",
+        "edits": [("fanout-worker/flow.c", "    routes_tenant_came(routes_now(w), tenant);\n", "    (void)w;\n")],
+        "scenarios": ["tests/scenarios/test_93_cells.py::test_a_tenant_moves_while_it_is_served_and_nobody_loses_or_repeats"],
+    },
+    {
+        "name": "clients of a tenant that is not here any more stay",
+        "edits": [("gateway/departure.c", "    return !tenant->here ? FATE_STRANDED : tenant->leaves", "    return tenant->leaves")],
+        "unit": "gateway/departure",
+    },
+    {
+        "name": "a proof without the name of whose it is",
+        "edits": [("common/run/handshake.c", "    buf_append_str(into, who);\n", "")],
+        "unit": "run/handshake",
+    },
 ]
