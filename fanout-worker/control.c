@@ -25,11 +25,20 @@ static int map_came(struct worker *w, struct bytes body)
     return error < 0 ? error : flow_map(w, &m);
 }
 
+static int config_came(struct worker *w, struct bytes body)
+{
+    struct ctl_config m;
+    int error = wire_get_ctl_config(body, &m);
+    return error < 0 ? error : flow_config(w, &m);
+}
+
 static int take(struct worker *w, uint8_t type, struct bytes body)
 {
     switch (type) {
     case CTL_MAP:
         return map_came(w, body);
+    case CTL_CONFIG:
+        return config_came(w, body);
     case CTL_DRAIN: /* nothing to finish: gateways resume at whoever follows */
         w->draining = true;
         worker_stop(w);

@@ -158,6 +158,20 @@ int flow_map(struct worker *w, const struct ctl_map *m)
     return 0;
 }
 
+/* ---- the configuration */
+
+static void tenant_came(void *owner, struct bytes tenant)
+{
+    struct worker *w = owner;
+    log_info("tenant_came", "tenant=%.*s", BYTES_FMT(tenant));
+    routes_tenant_came(routes_now(w), tenant);
+}
+
+int flow_config(struct worker *w, const struct ctl_config *m)
+{
+    return hosted_take(&w->hosted, m->json, bytes_str(w->options.cell), tenant_came, w);
+}
+
 /* ---- what the routes ask for */
 
 static bool on_full(void *owner, const struct taker *t)

@@ -20,6 +20,7 @@ void flow_doubt(struct worker *w, int32_t partition, const char *why);
 
 /* from the supervisor. -> 0, -EBADMSG */
 int flow_map(struct worker *w, const struct ctl_map *m);
+int flow_config(struct worker *w, const struct ctl_config *m);
 
 /* from gateways */
 void flow_subscribe(struct worker *w, struct gateway_link *g, const struct fan_subscribe *m);

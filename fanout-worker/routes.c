@@ -462,6 +462,16 @@ void routes_doubt(struct routes *r, int32_t partition)
     }
 }
 
+void routes_tenant_came(struct routes *r, struct bytes tenant)
+{
+    struct channel *ch;
+    struct bytes of, name;
+    map_for_each (ch, &r->channels, by_name)
+        if (list_is_empty(&ch->cursors) && channel_split(ch->name, &of, &name) && bytes_equal(of, tenant))
+            drop(r, ch);
+    routes_doubt(r, -1);
+}
+
 static void sweep(struct routes *r)
 {
     for (int i = 0; i < SWEPT_PER_TICK; i++) {

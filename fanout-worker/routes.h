@@ -122,6 +122,9 @@ void routes_warm(struct routes *r, const struct page *page);
 /* Compares all channels of the partition (-1: of all) with PostgreSQL now instead of in
  * their turn. */
 void routes_doubt(struct routes *r, int32_t partition);
+/* That tenant's messages come from now on, and for a time did not: what is kept of its channels is dropped where nobody
+ * wants it, and compared where somebody does. */
+void routes_tenant_came(struct routes *r, struct bytes tenant);
 void routes_tick(struct routes *r); /* what is due; every 50 ms or so */
 void routes_turn(struct routes *r); /* the end of a loop turn: sends what the takers take */
 

@@ -169,6 +169,7 @@ void worker_fini(struct worker *w)
     history_free(w->history);
     weights_fini(&w->weights);
     presence_fini(&w->presence);
+    hosted_fini(&w->hosted);
     routes_fini(&w->routes);
     ev_timer_stop(w->process.loop, &w->tick);
     ev_prepare_stop(w->process.loop, &w->turn);

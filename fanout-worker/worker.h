@@ -6,6 +6,7 @@
 
 #include "control.h"
 #include "history.h"
+#include "hosted.h"
 #include "metrics.h"
 #include "options.h"
 #include "pg/weights.h"
@@ -23,6 +24,7 @@ struct worker {
     char topic[256];
     struct routes routes;
     struct presence presence;
+    struct hosted hosted;
     struct history *history;
     struct weights weights;    /* of tenants */
     struct source *source;

@@ -44,7 +44,7 @@ static const struct auth_verdict verdicts[][4] = {
     [AUTH_WRONG_KIND] =     {{0, 3500},   {0, 3500},   {103, 0},    {0, 3500}},
     [AUTH_MISMATCH] =       {{0, 3500},   {0, 3500},   {0, 3500},   {0, 3500}},
     [AUTH_NO_CREDENTIALS] = {{0, 3501},   {0, 3501},   {103, 0},    {107, 0}},
-    [AUTH_ELSEWHERE] =      {{100, 0},    {100, 0},    {100, 0},    {100, 0}},
+    [AUTH_ELSEWHERE] =      {{0, 4010},   {100, 0},    {100, 0},    {100, 0}},
 };
 /* clang-format on */
 

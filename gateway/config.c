@@ -18,6 +18,7 @@ struct config {
     struct map namespaces; /* struct config_namespace::by_name */
     struct map api_keys;   /* struct config_api_key::by_sha256 */
     bool has_ephemeral;
+    bool has_leaving;
 };
 
 /* Under construction: where it stands, for the reason. */
@@ -52,12 +53,12 @@ static bool namespace_name_valid(struct bytes name)
     return name.n != 1 && name.n <= CHANNEL_MAX;
 }
 
-static bool is_here(struct bytes cell, struct texts cells)
+static bool is_among(struct bytes cell, struct texts cells)
 {
     for (size_t i = 0; i < cells.n; i++)
         if (bytes_equal(cells.items[i], cell))
             return true;
-    return cell.n == 0;
+    return false;
 }
 
 static const struct config_cell *find_cell(const struct config *c, struct bytes name)
@@ -117,19 +118,26 @@ static int read_tenant_options(struct reader *r, struct config_tenant *t, json_t
 static int read_tenant(struct reader *r, json_t *from)
 {
     struct bytes name = text_member(from, "name");
-    struct texts cells;
+    struct texts cells, leaving;
     if (!tenant_name_valid(name))
         return refuse(r, "tenant", name, "a name is 1 to 32 of a-z, 0-9 and -");
     if (config_tenant(r->config, name))
         return refuse(r, "tenant", name, "is there twice");
     if (texts_read(&cells, json_object_get(from, "cells")) < 0)
         return refuse(r, "tenant", name, "cells must be an array of strings");
+    if (texts_read(&leaving, json_object_get(from, "leaving")) < 0) {
+        texts_fini(&cells);
+        return refuse(r, "tenant", name, "leaving must be an array of strings");
+    }
     struct config_tenant *t = calloc(1, sizeof *t);
     assert(t);
     t->name = name;
-    t->here = is_here(r->cell, cells);
+    t->here = r->cell.n == 0 || is_among(r->cell, cells);
+    t->leaves = is_among(r->cell, leaving);
+    r->config->has_leaving |= t->leaves;
     host(t, r->config, cells);
     texts_fini(&cells);
+    texts_fini(&leaving);
     size_t before = r->why->n;
     if (read_tenant_options(r, t, json_object_get(from, "options")) < 0) {
         tenant_free(t);
@@ -361,6 +369,11 @@ bool config_is_ephemeral(const struct config *c, struct bytes full)
 {
     const struct config_namespace *ns = c && c->has_ephemeral ? config_namespace_of(c, full) : NULL;
     return ns && ns->options.ephemeral;
+}
+
+bool config_has_leaving(const struct config *c)
+{
+    return c && c->has_leaving;
 }
 
 bool config_has_ephemeral(const struct config *c)

@@ -57,6 +57,7 @@ struct config_tenant {
     struct map_node by_name; /* struct config::tenants */
     struct bytes name;
     bool here; /* this gateway's cell is one of the tenant's */
+    bool leaves; /* it is one that the tenant leaves: its clients are to go to another one */
     const struct config_cell **cells; /* that host it, as far as the configuration tells their topics */
     size_t n_cells;
     struct tenant_options options;
@@ -100,6 +101,7 @@ bool config_is_ephemeral(const struct config *c, struct bytes full);
 /* The same; NULL: none such. */
 const struct config_namespace *config_namespace_of(const struct config *c, struct bytes full);
 bool config_has_ephemeral(const struct config *c); /* any namespace */
+bool config_has_leaving(const struct config *c);   /* any tenant leaves this cell; NULL: none */
 /* Each cell's topic, in no order. */
 void config_each_topic(const struct config *c, void (*each)(void *ctx, const char *topic), void *ctx);
 const struct config_api_key *config_api_key(const struct config *c, struct bytes plain);

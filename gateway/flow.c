@@ -105,6 +105,7 @@ void flow_configured(struct gateway *g)
     struct channel *c;
     budgets_configured(g);
     tenants_configure(g);
+    departure_configured(&g->departure);
     map_for_each(c, &g->channels, by_name)
     {
         hub_configure(c);

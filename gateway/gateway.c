@@ -36,6 +36,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     strangers_init(&g->strangers);
     lag_init(&g->lag, now_ns);
     budgets_init(&g->budgets, now_ns);
+    departure_init(&g->departure, g);
     admission_init(&g->admission, options, now_ns);
     token_cache_init(&g->tokens, &g->metrics);
     g->ops = ops_new(g);
@@ -50,6 +51,7 @@ void gateway_fini(struct gateway *g)
     map_fini(&g->channels);
     assert(g->tenants.count == 0);
     map_fini(&g->tenants);
+    departure_fini(&g->departure);
     ops_free(g->ops);
     admission_fini(&g->admission);
     budgets_fini(&g->budgets);

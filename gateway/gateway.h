@@ -8,6 +8,7 @@
 #include "budget.h"
 #include "channel.h"
 #include "config.h"
+#include "departure.h"
 #include "fairflush.h"
 #include "lag.h"
 #include "ops.h"
@@ -66,6 +67,7 @@ struct gateway {
     struct budgets budgets;   /* what each tenant may use */
     struct token_cache tokens;
     struct drain *drain;      /* NULL until it begins */
+    struct departure departure;
     struct gateway_loop *turns; /* watchers that open and end a turn; gateway_loop.c */
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "run/dial.h"
+#include "run/handshake.h"
 #include "run/log.h"
 
 #include <assert.h>
@@ -19,6 +20,8 @@
 struct seq_peer {
     struct seq_links *links;
     struct dial *dial;
+    struct handshake handshake;
+    bool refused;    /* and that was said */
     uint64_t shards; /* of its last welcome; 0 while it is down */
     bool welcome;
 };
@@ -191,18 +194,46 @@ static int frame_came(struct seq_peer *p, uint8_t type, struct bytes body)
     }
 }
 
+static void say_hello(struct seq_peer *p, struct link *l)
+{
+    struct gateway *g = p->links->g;
+    p->refused = false;
+    LINK_SEND(l, SEQ_HELLO, seq_hello,
+              (&(struct seq_hello){.version = WIRE_VERSION, .gateway = bytes_str(g->name), .origin = g->origin}));
+}
+
 static void on_up(void *owner, struct dial *d, struct link *l)
 {
     struct seq_peer *p = owner;
-    struct gateway *g = p->links->g;
-    g->metrics.links_up++;
-    LINK_SEND(l, SEQ_HELLO, seq_hello,
-              (&(struct seq_hello){.version = WIRE_VERSION, .gateway = bytes_str(g->name), .origin = g->origin}));
+    p->links->g->metrics.links_up++;
+    handshake_connect(&p->handshake, p->links->g->options->secret_file, l);
+    if (p->handshake.state == HANDSHAKE_DONE)
+        say_hello(p, l);
+}
+
+static void on_handshake(struct seq_peer *p, struct link *l, uint8_t type, struct bytes body)
+{
+    struct buf why = {0};
+    int answer = handshake_frame(&p->handshake, l, type, body, &why);
+    if (answer > 0)
+        say_hello(p, l);
+    if (answer < 0) {
+        p->links->g->metrics.secrets_refused_total++;
+        if (!p->refused)
+            log_error("secret_refused", "peer=%s why=\"%s\" publishes wait", dial_address(p->dial), why.p);
+        p->refused = true;
+        dial_refuse(p->dial);
+    }
+    buf_fini(&why);
 }
 
 static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes body)
 {
     struct seq_peer *p = owner;
+    if (handshake_takes(&p->handshake, type)) {
+        on_handshake(p, l, type, body);
+        return;
+    }
     if (frame_came(p, type, body) == 0)
         return;
     log_warn("frame_refused", "peer=%s type=%u bytes=%zu the link starts anew", dial_address(p->dial), type, body.n);
@@ -213,8 +244,9 @@ static void on_down(void *owner, struct dial *d, int error)
 {
     struct seq_peer *p = owner;
     p->links->g->metrics.links_up--;
-    log_warn("sequencer_lost", "peer=%s errno=%s pending=%zu they are sent again", dial_address(d), strerror(-error),
-             p->links->pending.all.count);
+    if (!p->refused)
+        log_warn("sequencer_lost", "peer=%s errno=%s pending=%zu they are sent again", dial_address(d), strerror(-error),
+                 p->links->pending.all.count);
     p->welcome = false;
     leads(p, 0);
 }

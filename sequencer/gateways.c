@@ -3,6 +3,7 @@
 #include "sequencer.h"
 
 #include "core/clock.h"
+#include "run/handshake.h"
 #include "run/link.h"
 #include "run/listener.h"
 #include "run/log.h"
@@ -10,6 +11,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +29,7 @@ struct gateway {
     struct map_node by_origin; /* gateways::by_origin, after its hello */
     struct gateways *gateways;
     struct link *wire;
+    struct handshake handshake; /* before its hello */
     bool greeted;
     bool is_peer;       /* another sequencer, which listens to our beats */
     uint64_t holder;    /* the peer's */
@@ -44,6 +47,7 @@ struct gateways {
     size_t n, n_peers;
     struct map by_origin;
     bool leaving;
+    int64_t refused_ns; /* monotonic: somebody without the secret was last told of in the log */
     ev_timer beat;
 };
 
@@ -160,8 +164,7 @@ void gateways_gather(struct gateways *all, bool gather)
 
 static void keep_name(struct gateway *g, struct bytes name)
 {
-    size_t n = name.n < sizeof g->name - 1 ? name.n : sizeof g->name - 1;
-    memcpy(g->name, name.p ? name.p : "", n);
+    snprintf(g->name, sizeof g->name, "%.*s", BYTES_FMT(name));
 }
 
 /* -> what is wrong with it, or NULL */
@@ -220,10 +223,35 @@ static const char *on_peer_ask(struct gateway *g, struct bytes body)
     return NULL;
 }
 
+/* Whoever tries again and again gets a line a second, all together. */
+static void without_secret(struct gateway *g, const char *why)
+{
+    struct gateways *all = g->gateways;
+    int64_t now_ns = clock_mono_ns();
+    all->sequencer->metrics.secrets_refused_total++;
+    if (now_ns - all->refused_ns >= NS_PER_S)
+        log_error("secret_refused", "peer=%s why=\"%s\"", g->name, why);
+    if (now_ns - all->refused_ns >= NS_PER_S)
+        all->refused_ns = now_ns;
+    gateway_free(g);
+}
+
+static void on_handshake(struct gateway *g, uint8_t type, struct bytes body)
+{
+    struct buf why = {0};
+    if (handshake_frame(&g->handshake, g->wire, type, body, &why) < 0)
+        without_secret(g, why.p);
+    buf_fini(&why);
+}
+
 static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes body)
 {
     struct gateway *g = owner;
     const char *wrong = NULL;
+    if (type != SEQ_BEAT && handshake_takes(&g->handshake, type)) {
+        on_handshake(g, type, body);
+        return;
+    }
     if (type == SEQ_HELLO)
         wrong = on_hello(g, body);
     else if (type == SEQ_PUBLISH)
@@ -271,6 +299,8 @@ static void on_accepted(void *owner, int fd, const char *peer)
     g->gateways = all;
     g->wire = link_new(all->sequencer->loop, fd, &link_handlers, g);
     g->resumed_ns = clock_mono_ns();
+    keep_name(g, bytes_str(peer)); /* until its hello */
+    handshake_accept(&g->handshake, all->sequencer->options->secret_file);
     list_init(&g->link);
     list_append(&all->all, &g->link);
     all->n++;

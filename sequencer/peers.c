@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/json.h"
 #include "run/dial.h"
+#include "run/handshake.h"
 #include "run/log.h"
 #include "wire/messages.h"
 
@@ -24,6 +25,8 @@
 struct peer {
     struct peers *peers;
     struct dial *dial; /* NULL: it is this process itself */
+    struct handshake handshake;
+    bool refused; /* and that was said */
     char address[256];
     char name[64];
     uint64_t holder, shards; /* of its newest beat */
@@ -124,16 +127,40 @@ bool peers_just_lost_one(const struct peers *p, int64_t now_ns)
 
 /* ---- what they say */
 
-static void on_up(void *owner, struct dial *d, struct link *l)
+static void say_hello(struct peer *p, struct link *l)
 {
-    const struct peer *p = owner;
     const struct sequencer *s = p->peers->sequencer;
+    p->refused = false;
     struct seq_peer_hello hello = {
         .version = WIRE_VERSION,
         .sequencer = bytes_str(s->options->name),
         .holder = (uint64_t)s->lead.holder,
     };
     LINK_SEND(l, SEQ_PEER_HELLO, seq_peer_hello, &hello);
+}
+
+static void on_up(void *owner, struct dial *d, struct link *l)
+{
+    struct peer *p = owner;
+    handshake_connect(&p->handshake, p->peers->sequencer->options->secret_file, l);
+    if (p->handshake.state == HANDSHAKE_DONE)
+        say_hello(p, l);
+}
+
+static void on_handshake(struct peer *p, struct link *l, uint8_t type, struct bytes body)
+{
+    struct buf why = {0};
+    int answer = handshake_frame(&p->handshake, l, type, body, &why);
+    if (answer > 0)
+        say_hello(p, l);
+    if (answer < 0) {
+        p->peers->sequencer->metrics.secrets_refused_total++;
+        if (!p->refused)
+            log_error("secret_refused", "peer=%s why=\"%s\"", p->address, why.p);
+        p->refused = true;
+        dial_refuse(p->dial);
+    }
+    buf_fini(&why);
 }
 
 /* The same list of peers may be given to all of them. */
@@ -171,6 +198,10 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
 {
     struct peer *p = owner;
     struct seq_peer_beat beat;
+    if (handshake_takes(&p->handshake, type)) {
+        on_handshake(p, l, type, body);
+        return;
+    }
     if (type != SEQ_PEER_BEAT)
         return; /* beats of the link, and what a newer one may say */
     if (wire_get_seq_peer_beat(body, &beat) == 0) {

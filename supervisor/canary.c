@@ -281,9 +281,40 @@ int canary_seen(struct canary *c, struct child *gateway, struct bytes body, int6
         return 0;
     uint32_t partition = channel_place(m.channel).partition_hash % plan->hashed;
     c->seen_ns[plan->owners[partition] - 1][gateway->slot - 1] = now_ns;
+    if (n > c->proof.above)
+        c->proof.seen[plan->owners[partition] - 1][(gateway->slot - 1) / 64] |= 1ull << (gateway->slot - 1) % 64;
     c->metrics->canaries_seen_total++;
     record_hops(c->metrics, &p, published_us, m.seen_us);
     return 0;
+}
+
+/* ---- a proof */
+
+void canary_prove(struct canary *c)
+{
+    c->proof = (struct canary_proof){.above = c->n};
+}
+
+static bool lane_proved(const struct canary *c, uint32_t worker)
+{
+    struct child *g;
+    bool any = false;
+    for cell_each_gateway (g, c->cell) {
+        if (!counts(g, c->cell))
+            continue;
+        if (!(c->proof.seen[worker - 1][(g->slot - 1) / 64] >> (g->slot - 1) % 64 & 1))
+            return false;
+        any = true;
+    }
+    return any;
+}
+
+bool canary_proved(const struct canary *c)
+{
+    for (unsigned i = 0; i < c->lanes.n; i++)
+        if (!lane_proved(c, c->lanes.lane[i].worker))
+            return false;
+    return c->lanes.n > 0;
 }
 
 /* ---- telling */

@@ -32,6 +32,12 @@ struct canary_flights {
     bool known, committed, relayed; /* what it answered last */
 };
 
+/* That every (worker, gateway) pair has seen one that was published after some moment. */
+struct canary_proof {
+    uint64_t above; /* canary::n of that moment */
+    uint64_t seen[SLOTS_MAX][SLOTS_MAX / 64]; /* worker slot - 1; bit: gateway slot - 1 */
+};
+
 struct canary {
     struct cell *cell;
     struct config *config;
@@ -40,6 +46,7 @@ struct canary {
     struct canary_lanes lanes;
     struct buf listen; /* list of ctl_channel: every lane's channels */
     struct canary_flights flights[SLOTS_MAX]; /* worker slot - 1 */
+    struct canary_proof proof;
     int64_t seen_ns[SLOTS_MAX][SLOTS_MAX];   /* worker slot - 1, gateway slot - 1: monotonic; 0: never */
     ev_timer tick;
     char run[17];
@@ -63,6 +70,9 @@ void canary_spare_replaced(struct canary *c, int64_t now_ns);
 /* -> true when every pair is fresh; else appends to why: {"hop":"relay","text":"…"}, one per worker or pair, parted by
  * commas (continues a list that is not empty). Counts them by hop in the gauges stuck_HOP. */
 bool canary_ready(const struct canary *c, int64_t now_ns, struct buf *why);
+/* Begins a proof: of what is committed from now on, a message goes the whole way to each pair. */
+void canary_prove(struct canary *c);
+bool canary_proved(const struct canary *c);
 /* [{"worker":1,"gateway":2,"seen_ms_ago":412 or null}] */
 void canary_put_pairs(const struct canary *c, int64_t now_ns, struct buf *into);
 

@@ -101,6 +101,8 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
         add_flag(c, "--port=%u", (unsigned)o->slot_port_base + slot);
         add_flag(c, "--sequencer=%s", o->sequencer);
         add_flag(c, "--kafka=%s", o->kafka);
+        if (o->secret_file[0])
+            add_flag(c, "--secret-file=%s", o->secret_file);
         if (o->tls_cert[0])
             add_flag(c, "--tls");
         add_given(c, o->gateway_option);

@@ -94,6 +94,37 @@ uint32_t config_lanes(struct bytes json, struct buf *into)
     return most;
 }
 
+static bool leaves(struct bytes tenant, const char *cell)
+{
+    struct json_iter it;
+    struct bytes one, leaving = json_type(tenant) == JSON_OBJECT ? json_member(tenant, "leaving") : bytes_of(NULL, 0);
+    if (json_type(leaving) != JSON_ARRAY)
+        return false;
+    json_array_each(&it, leaving, &one)
+    {
+        if (text_is(one, cell))
+            return true;
+    }
+    return false;
+}
+
+unsigned config_leaving(struct bytes json, const char *cell, struct buf *into)
+{
+    struct json_iter it;
+    struct bytes one, tenants = json_member(json, "tenants");
+    unsigned n = 0;
+    if (json_type(tenants) != JSON_ARRAY)
+        return 0;
+    json_array_each(&it, tenants, &one)
+    {
+        if (!leaves(one, cell))
+            continue;
+        buf_append_str(into, n++ ? " " : "");
+        json_string(json_member(one, "name"), into);
+    }
+    return n;
+}
+
 static int write_all(int fd, struct bytes text)
 {
     while (text.n) {

@@ -90,14 +90,14 @@ static void send_to_all(struct call *call, struct ctl_call *m)
     buf_fini(&body);
 }
 
-uint64_t control_ask(struct control *k, struct bytes method, struct bytes body, control_done *done, void *owner)
+uint64_t control_ask(struct control *k, struct ctl_call *m, control_done *done, void *owner)
 {
     if (k->calls.count >= (size_t)k->cell->options->calls_max)
         return 0;
     struct call *call = call_new(k, NULL, 0);
     call->done = done;
     call->owner = owner;
-    send_to_all(call, &(struct ctl_call){.method = method, .body = body});
+    send_to_all(call, m);
     return call->request;
 }
 

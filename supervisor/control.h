@@ -19,8 +19,9 @@ struct control {
 void control_init(struct control *k, struct cell *cell, struct supervisor_metrics *metrics);
 void control_fini(struct control *k);
 typedef void control_done(void *owner, uint64_t request, uint32_t asked, struct bytes answers); /* list of ctl_answer */
-/* A question of our own. done is called once, from the loop, never from inside the call. -> its number; 0: too many calls */
-uint64_t control_ask(struct control *k, struct bytes method, struct bytes body, control_done *done, void *owner);
+/* A question of our own; its number in m is set. done is called once, from the loop, never from inside the call.
+ * -> its number; 0: too many calls */
+uint64_t control_ask(struct control *k, struct ctl_call *m, control_done *done, void *owner);
 int control_call(struct control *k, struct child *asker, struct bytes body);    /* ctl_call -> 0, -EBADMSG */
 int control_answer(struct control *k, struct child *gateway, struct bytes body); /* ctl_answer -> 0, -EBADMSG */
 /* Its process has gone: nobody waits for its answers, and its own calls are forgotten. */

@@ -1,5 +1,5 @@
 /* cellcastctl: a verb, its words, an exit code. Each verb is a function in ctl_verbs.c (ctl_status.c and ctl_top.c for the
- * tables, ctl_move.c for what moves clients). */
+ * tables, ctl_move.c for what moves clients, ctl_tenant.c for what moves tenants). */
 #ifndef SUPERVISOR_CTL_H
 #define SUPERVISOR_CTL_H
 
@@ -30,6 +30,8 @@ struct ctl_options {
     V(restart, "[all|gateways|workers|gateway-3]", 0, 1, "replaces processes one by one, each when its successor is ready; from the programs and files as they are now") \
     V(lane, "CHANNEL NUMBER", 2, 2, "that channel goes through a partition of its own from now on, shared with those of the same number (1 to 64; 0: it is among the others again)") \
     V(shards, "SEQUENCER-ADMIN RANGES", 2, 2, "that sequencer leads these shards from now on: 0-31,40")   \
+    V(cell, "add NAME", 2, 2, "a further cell, with a topic of its own and no tenants yet; a file that is applied later has to name it")  \
+    V(tenant, "move|cancel|show TENANT, map", 1, 2, "map: which cells each tenant's new clients go to; move, with --to=CELL,…: those cells serve it from now on, its clients are led over; cancel: not, if its clients are still where they were") \
     V(epoch, "bump", 1, 1, "begins a new generation of the message log: every subscriber starts anew")
 
 /* words: behind the verb, NULL-ended; at least as many as the verb takes. -> CTL_DONE, CTL_FAILED, CTL_USAGE */
@@ -44,6 +46,8 @@ int ctl_ask(const struct ctl_options *o, const char *method, const char *path,
 int ctl_order(const struct ctl_options *o, const char *path);
 /* GET /status, parsed, and as it came in ret_text. -> the caller's; NULL, said */
 json_t *ctl_look(const struct ctl_options *o, struct buf *ret_text);
+/* One statement with one parameter or NULL; the first column of its first row, or nothing, in into. -> 0, or -1, said */
+int ctl_ask_postgres(const struct ctl_options *o, const char *sql, const char *param, struct buf *into);
 /* How far the drain of a process of /status is. -> false: it keeps its clients */
 bool ctl_put_drain(const json_t *process, char *ret, size_t size);
 int ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* on standard error -> CTL_FAILED */

@@ -59,9 +59,7 @@ static const char *without_context(struct buf *error)
     return error->n ? error->p : "PostgreSQL returned no row";
 }
 
-/* -> 0, or -1, said */
-static int ask_postgres(const struct ctl_options *o, const char *sql, const char *param,
-                        struct buf *into)
+int ctl_ask_postgres(const struct ctl_options *o, const char *sql, const char *param, struct buf *into)
 {
     struct buf error;
     buf_init(&error);
@@ -102,7 +100,7 @@ static int apply_text(const struct ctl_options *o, const char *path, struct byte
     buf_init(&version);
     if (ctl_schema_check(text, &checked, &faults) < 0)
         ctl_say("%s is not applied:\n%.*s", path, (int)(faults.n - 1), faults.p);
-    else if (ask_postgres(o, "SELECT cellcast.apply($1::json)::text", checked.p, &version) == 0) {
+    else if (ctl_ask_postgres(o, "SELECT cellcast.apply($1::json)::text", checked.p, &version) == 0) {
         printf("applied: configuration version %s\n", version.p);
         code = CTL_DONE;
     }
@@ -129,7 +127,7 @@ int ctl_config(const struct ctl_options *o, char *const *words)
 {
     struct buf text;
     buf_init(&text);
-    int failed = ask_postgres(o, "SELECT cellcast.config()::text", NULL, &text);
+    int failed = ctl_ask_postgres(o, "SELECT cellcast.config()::text", NULL, &text);
     json_t *root = failed ? NULL : json_loadb(text.p, text.n, 0, NULL);
     if (root) {
         json_dumpf(root, stdout, JSON_INDENT(2));
@@ -154,7 +152,7 @@ int ctl_lane(const struct ctl_options *o, char *const *words)
     json_t *asked = json_pack("{s:s, s:i}", "channel", words[0], "lane", atoi(words[1]));
     char *text = json_dumps(asked, 0);
     buf_init(&full);
-    int failed = ask_postgres(o, "SELECT cellcast.set_lane($1::json->>'channel', ($1::json->>'lane')::integer)", text, &full);
+    int failed = ctl_ask_postgres(o, "SELECT cellcast.set_lane($1::json->>'channel', ($1::json->>'lane')::integer)", text, &full);
     if (!failed)
         printf("%s: lane %s\n", full.p, words[1]);
     free(text);
@@ -234,7 +232,7 @@ int ctl_epoch(const struct ctl_options *o, char *const *words)
         return CTL_USAGE;
     }
     buf_init(&epoch);
-    int failed = ask_postgres(o, "SELECT cellcast.epoch_bump()::text", NULL, &epoch);
+    int failed = ctl_ask_postgres(o, "SELECT cellcast.epoch_bump()::text", NULL, &epoch);
     if (!failed)
         printf("epoch %s\n", epoch.p);
     buf_fini(&epoch);

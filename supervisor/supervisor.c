@@ -129,6 +129,7 @@ static void on_config(void *owner)
         return;
     cell_start(&s->cell, s->config.facts.partitions, buf_bytes(&s->config.json));
     canary_replan(&s->canary);
+    moves_configured(&s->moves);
     if (other_topic)
         roll_role(&s->roll, ROLE_WORKER);
 }
@@ -234,6 +235,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
             tell_tls(s, c);
     canary_spare_replaced(&s->canary, now_ns);
     acceptor_tick(&s->acceptor, now_ns);
+    moves_tick(&s->moves);
     say_ready(s, now_ns);
 }
 
@@ -328,6 +330,7 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
     s->tokens_fd = token_memory_new(s->options.token_memory);
     s->kafka = kafka_watch_new(s->options.kafka);
     canary_init(&s->canary, &s->cell, &s->config, s->kafka, &s->metrics);
+    moves_init(&s->moves, &s->cell, &s->config, &s->canary, &s->control, &s->metrics);
     config_init(&s->config, s->process.loop, s->options.postgres, s->options.run_dir,
                 s->options.cell, on_config, s);
     ev_timer_start(s->process.loop, &s->tick);
@@ -347,6 +350,7 @@ void supervisor_fini(struct supervisor *s)
     ev_timer_stop(s->process.loop, &s->tick);
     if (s->canary.cell) {
         config_fini(&s->config);
+        moves_fini(&s->moves);
         canary_fini(&s->canary);
     }
     kafka_watch_free(s->kafka);

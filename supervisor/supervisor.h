@@ -12,6 +12,7 @@
 #include "evacuation.h"
 #include "kafka_watch.h"
 #include "metrics.h"
+#include "moves.h"
 #include "options.h"
 #include "roll.h"
 #include "run/admin.h"
@@ -39,6 +40,7 @@ struct supervisor {
     struct drain drain;
     struct roll roll;
     struct evacuation evacuation;
+    struct moves moves;
     struct admin *admin;
     ev_timer tick;      /* 1 s */
     int64_t started_ns; /* monotonic */

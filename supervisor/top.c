@@ -16,7 +16,7 @@ static void answered(void *owner, uint64_t request, uint32_t asked, struct bytes
 
 int top_ask(struct top *t, struct control *k, struct bytes question, struct buf *body)
 {
-    uint64_t request = control_ask(k, BYTES("top"), question, answered, t);
+    uint64_t request = control_ask(k, &(struct ctl_call){.method = BYTES("top"), .body = question}, answered, t);
     if (request == 0)
         return 503;
     top_fini(t);

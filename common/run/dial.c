@@ -17,6 +17,7 @@
 #define TRY_S 1.0    /* an address that is not connected by then is given up */
 #define LOOKUP_S 5.0 /* a name that is not answered by then is given up */
 #define BEATS_OF_SILENCE 3
+#define TRIES_MANY 16 /* the backoff is at its most */
 
 /* WAITING --timer--> LOOKING --addresses--> CONNECTING --writable--> UP --down--> WAITING
  *                    LOOKING --none, timer--> WAITING
@@ -276,6 +277,12 @@ void dial_reset(struct dial *d)
     d->reset = true;
     link_pause(d->link, true);
     arm(d, 0.);
+}
+
+void dial_refuse(struct dial *d)
+{
+    d->backoff.tries = TRIES_MANY;
+    dial_reset(d);
 }
 
 struct link *dial_link(struct dial *d)

@@ -20,6 +20,7 @@ struct dial *dial_new(struct ev_loop *loop, const char *address, uint32_t min_ms
                       const struct dial_handlers *handlers, void *owner);
 void dial_free(struct dial *d); /* no `down` is called; allowed inside its handlers */
 void dial_reset(struct dial *d); /* owner's decision that the link is no good: down, then again */
+void dial_refuse(struct dial *d); /* the same, and it will not be better soon: the next try waits as after many */
 struct link *dial_link(struct dial *d); /* NULL while down */
 const char *dial_address(const struct dial *d);
 

@@ -320,6 +320,20 @@ enum ctl_type {
     F(str, tickets, "keys of session tickets, one behind the other; the first one encrypts")                 \
     F(u32, ticket_s, "life of a session")
 
+/* ---- before everything else, on a link between hosts whose ends share a secret (run/handshake.h) */
+enum link_type {
+    LINK_START = 240,
+    LINK_CHALLENGE = 241,
+    LINK_PROOF = 242,
+    LINK_ADMIT = 243,
+    LINK_REFUSED = 244,
+};
+#define LINK_START_FIELDS(F) F(str, nonce, "of who connects: 16 bytes")
+#define LINK_CHALLENGE_FIELDS(F) F(str, nonce, "of who accepts: 16 bytes")
+#define LINK_PROOF_FIELDS(F) F(str, mac, "HMAC-SHA-256 of \"cellcast connects\" and both nonces, the connecting one's first")
+#define LINK_ADMIT_FIELDS(F) F(str, mac, "the same of \"cellcast accepts \"")
+#define LINK_REFUSED_FIELDS(F) F(str, why, "for the other end's log; the link ends")
+
 #define WIRE_MESSAGES(M)                                                                                     \
     M(publication, PUBLICATION_FIELDS)                                                                       \
     M(record, RECORD_FIELDS)                                                                                 \
@@ -372,7 +386,12 @@ enum ctl_type {
     M(ctl_tls, CTL_TLS_FIELDS)                                                                               \
     M(fan_counts, FAN_COUNTS_FIELDS)                                                                         \
     M(tenant_usage, TENANT_USAGE_FIELDS)                                                                     \
-    M(ctl_usage, CTL_USAGE_FIELDS)
+    M(ctl_usage, CTL_USAGE_FIELDS)                                                                           \
+    M(link_start, LINK_START_FIELDS)                                                                         \
+    M(link_challenge, LINK_CHALLENGE_FIELDS)                                                                 \
+    M(link_proof, LINK_PROOF_FIELDS)                                                                         \
+    M(link_admit, LINK_ADMIT_FIELDS)                                                                         \
+    M(link_refused, LINK_REFUSED_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

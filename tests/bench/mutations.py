@@ -178,4 +178,19 @@ MUTATIONS = [
         "edits": [("fanout-worker/history.c", "    if (like && (!like->in_flight || ask->settled)) {\n", "    if (like && !like->in_flight) {\n")],
         "unit": "fanout-worker/history",
     },
+    {
+        "name": "what a tenant that comes back had here is taken for the newest",
+        "edits": [("fanout-worker/flow.c", "    routes_tenant_came(routes_now(w), tenant);\n", "    (void)w;\n")],
+        "scenarios": ["tests/scenarios/test_93_cells.py::test_a_tenant_moves_while_it_is_served_and_nobody_loses_or_repeats"],
+    },
+    {
+        "name": "clients of a tenant that is not here any more stay",
+        "edits": [("gateway/departure.c", "    return !tenant->here ? FATE_STRANDED : tenant->leaves", "    return tenant->leaves")],
+        "unit": "gateway/departure",
+    },
+    {
+        "name": "a proof without the name of whose it is",
+        "edits": [("common/run/handshake.c", "    buf_append_str(into, who);\n", "")],
+        "unit": "run/handshake",
+    },
 ]

@@ -118,6 +118,7 @@ class Stack:
         self.kafka = f"127.0.0.1:{self.kafka_port}"
         self.kept = {}
         self.environment = {}  # for the broker
+        self.secret = None  # file of what sequencers and gateways share
 
     # -- starting and stopping
 
@@ -184,7 +185,10 @@ class Stack:
         name = "sequencer" if number == 1 else f"sequencer-{number}"
         peers = [f"--peers={self.sequencer_addresses()}"] if self.sequencers > 1 else []
         self.keep(name, BUILD / "sequencer/cellcast-sequencer", f"--postgres={postgres or self.pg}", f"--listen=127.0.0.1:{listen}",
-                  f"--admin=127.0.0.1:{admin}", f"--name={name}", *peers, *more)
+                  f"--admin=127.0.0.1:{admin}", f"--name={name}", *self.secret_flag(), *peers, *more)
+
+    def secret_flag(self):
+        return [f"--secret-file={self.secret}"] if self.secret else []
 
     def start_relay(self, *more):
         self.keep("relay", BUILD / "sequencer/relay/cellcast-relay", f"--postgres={self.pg}", f"--kafka={self.kafka}",
@@ -194,7 +198,7 @@ class Stack:
         self.keep("cell", BUILD / "supervisor/cellcast-supervisor", f"--cell={self.cell}", f"--gateways={self.gateways}",
                   f"--workers={self.workers}", f"--listen=127.0.0.1:{self.port}", f"--admin=127.0.0.1:{self.admin_port}",
                   f"--slot-port-base={self.slot_base}", f"--run-dir={self.run}", f"--postgres={self.pg}",
-                  f"--kafka={self.kafka}", f"--sequencer={self.sequencer_addresses()}", *more)
+                  f"--kafka={self.kafka}", f"--sequencer={self.sequencer_addresses()}", *self.secret_flag(), *more)
 
     def end(self, name, how=signal.SIGTERM, seconds=20):
         """Ends a kept process and its keeper."""
@@ -283,3 +287,29 @@ class Stack:
         with self.sql() as db:
             return db.execute("select seq, id, convert_from(data, 'UTF8') from cellcast.message where channel = %s "
                               "order by epoch, seq", (channel,)).fetchall()
+
+
+class Neighbour(Stack):
+    """Another cell beside a stack's own, with what all cells share: PostgreSQL, Kafka, sequencer, relay. Its ports begin
+    NEIGHBOUR_PORTS above the stack's slots, which has to have been given as many more."""
+
+    NEIGHBOUR_PORTS = 30
+
+    def __init__(self, stack, cell="b", gateways=2, workers=1):
+        self.__dict__.update(stack.__dict__)
+        self.cell, self.gateways, self.workers = cell, gateways, workers
+        self.kept = {}
+        self.run, self.log = stack.home / f"run-{cell}", stack.home / f"log-{cell}"
+        self.run.mkdir()
+        self.log.mkdir()
+        base = stack.slot_base + self.NEIGHBOUR_PORTS
+        self.port, self.admin_port, self.slot_base = base, base + 1, base + 2
+
+    def start(self, *more):
+        self.start_cell(*more)
+        self.wait_ready()
+        return self
+
+    def stop(self):
+        if "cell" in self.kept:
+            self.end("cell")

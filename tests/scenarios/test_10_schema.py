@@ -255,8 +255,8 @@ def test_apply_replaces_the_whole_configuration_in_one_step(db):
         "lanes": [],
         "cells": [{"name": "a", "topic": "cellcast.a", "partitions": 4}],
         "tenants": [
-            {"name": "cellcast", "cells": ["a"], "options": {}},
-            {"name": "default", "cells": ["a"], "options": {}},
+            {"name": "cellcast", "cells": ["a"], "joining": [], "leaving": [], "options": {}},
+            {"name": "default", "cells": ["a"], "joining": [], "leaving": [], "options": {}},
         ],
         "namespaces": [
             {"tenant": "cellcast", "name": "", "options": {}},
@@ -276,6 +276,76 @@ def test_a_cell_that_does_not_say_how_many_partitions_keeps_what_it_has(db):
 def test_the_reserved_tenant_is_hosted_by_every_cell(db):
     tenants = {t["name"]: t["cells"] for t in one(db, "SELECT cellcast.config()")["tenants"]}
     assert tenants == {"cellcast": ["a", "b"], "default": ["a"], "acme": ["b"]}
+
+
+def where(db, tenant="acme"):
+    return dict(db.execute("SELECT cell, state FROM cellcast.tenant_cell WHERE tenant = %s", [tenant]).fetchall())
+
+
+def move(db, *cells, tenant="acme"):
+    return one(db, "SELECT cellcast.tenant_move(%s, %s)", tenant, list(cells))
+
+
+def test_a_tenant_moves_when_the_new_cell_has_proved_itself_and_not_by_an_older_proof(db):
+    db.execute("SELECT cellcast.cell_confirms('a', %s)", [one(db, "SELECT cellcast.config_version()")])
+    version = move(db, "a")
+    assert where(db) == {"a": "joining", "b": "live"}
+    db.execute("SELECT cellcast.cell_confirms('b', %s)", [version])
+    db.execute("SELECT cellcast.cell_confirms('a', %s)", [version - 1])
+    assert where(db) == {"a": "joining", "b": "live"}
+    assert one(db, "SELECT cellcast.tenant_map()").splitlines() == ["acme b", "default a"]
+    db.execute("SELECT cellcast.cell_confirms('a', %s)", [version])
+    assert where(db) == {"a": "live", "b": "leaving"}
+    assert one(db, "SELECT cellcast.tenant_map()").splitlines() == ["acme a", "default a"]
+    assert one(db, "SELECT cellcast.config_version()") == version + 1
+    db.execute("SELECT cellcast.cell_left('a', 'acme')")  # of one that is live it means nothing
+    db.execute("SELECT cellcast.cell_left('b', 'acme')")
+    assert where(db) == {"a": "live"}
+    assert one(db, "SELECT cellcast.tenant_where('acme')")["moving_to"] is None
+
+
+def test_a_move_that_is_taken_back_leaves_everything_as_it_was(db):
+    version = move(db, "a")
+    assert sqlstate(db, "SELECT cellcast.tenant_move('acme', '{a}')") == "ZC107"  # it is moving
+    assert one(db, "SELECT cellcast.tenant_move_cancel('acme')")
+    assert where(db) == {"b": "live"}
+    db.execute("SELECT cellcast.cell_confirms('a', %s)", [version])  # too late
+    assert where(db) == {"b": "live"} and not one(db, "SELECT cellcast.tenant_move_cancel('acme')")
+
+
+def test_a_tenant_moves_back_before_it_has_left(db):
+    db.execute("SELECT cellcast.cell_confirms('a', %s)", [move(db, "a")])
+    assert where(db) == {"a": "live", "b": "leaving"}
+    version = move(db, "b")
+    assert where(db) == {"a": "live", "b": "joining"}
+    assert one(db, "SELECT cellcast.tenant_move_cancel('acme')")
+    assert where(db) == {"a": "live", "b": "leaving"}
+    db.execute("SELECT cellcast.cell_confirms('b', %s)", [move(db, "b")])
+    assert where(db) == {"a": "leaving", "b": "live"} and version
+
+
+def test_a_tenant_gets_a_second_cell_and_gives_it_up(db):
+    db.execute("SELECT cellcast.cell_confirms('a', %s)", [move(db, "a", "b")])
+    assert where(db) == {"a": "live", "b": "live"}
+    assert one(db, "SELECT cellcast.tenant_map()").splitlines() == ["acme a b", "default a"]
+    move(db, "a")  # nobody has to join
+    assert where(db) == {"a": "live", "b": "leaving"}
+
+
+def test_other_cells_in_an_applied_file_are_a_move(db):
+    other = json.loads(json.dumps(CONFIG))
+    next(t for t in other["tenants"] if t["name"] == "acme")["cells"] = ["a"]
+    version = one(db, "SELECT cellcast.apply(%s)", json.dumps(other))
+    assert where(db) == {"a": "joining", "b": "live"}
+    assert one(db, "SELECT cellcast.apply(%s)", json.dumps(other)) == version  # it is on its way
+    one(db, "SELECT cellcast.apply(%s)", json.dumps(CONFIG))
+    assert where(db) == {"b": "live"}
+
+
+def test_what_cannot_move_is_refused(db):
+    for tenant, cells in (("nobody", ["a"]), ("cellcast", ["a"]), ("acme", ["c"]), ("acme", [])):
+        assert sqlstate(db, "SELECT cellcast.tenant_move(%s, %s)", tenant, cells) == "ZC107"
+    assert where(db) == {"b": "live"}
 
 
 @pytest.mark.parametrize(

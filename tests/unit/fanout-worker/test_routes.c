@@ -269,6 +269,26 @@ START_TEST(durable_ones_and_epochs_pass_an_ephemeral_cursor_by)
 }
 END_TEST
 
+START_TEST(what_a_tenant_that_comes_back_had_here_is_not_taken_for_the_newest)
+{
+    begin();
+    publish(0, 4);
+    world_commit(&w, 0); /* while its messages went to another cell */
+    world_commit(&w, 0);
+    routes_tenant_came(&w.routes, BYTES("other"));
+    ck_assert_ptr_nonnull(routes_channel(&w.routes, BYTES("default/room-0")));
+    routes_tenant_came(&w.routes, BYTES("default"));
+    world_subscribe(&w, 0, 0, false, 7, 4);
+    for (int ms = 0; ms < 3000; ms += 100) { /* the sweep comes later */
+        while (world_answer(&w, 0))
+            ;
+        world_pass(&w, 100);
+    }
+    ck_assert_uint_eq(w.takers[0].views[0].got, 2);
+    world_fini(&w);
+}
+END_TEST
+
 UNIT_MAIN("fanout-worker/routes", repeats_and_earlier_epochs_are_dropped,
           all_rings_together_are_bounded_and_the_one_used_longest_ago_goes,
           a_channel_that_is_wanted_keeps_its_position_without_its_ring,
@@ -280,4 +300,5 @@ UNIT_MAIN("fanout-worker/routes", repeats_and_earlier_epochs_are_dropped,
           ephemeral_ones_go_to_who_subscribed_to_such_and_takes_them,
           an_ephemeral_channel_asks_postgresql_for_nothing,
           durable_ones_and_epochs_pass_an_ephemeral_cursor_by,
-          a_channel_whose_lane_is_here_too_goes_on, a_channel_whose_lane_is_elsewhere_is_disowned_and_no_other)
+          a_channel_whose_lane_is_here_too_goes_on, a_channel_whose_lane_is_elsewhere_is_disowned_and_no_other,
+          what_a_tenant_that_comes_back_had_here_is_not_taken_for_the_newest)

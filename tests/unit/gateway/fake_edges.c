@@ -178,16 +178,23 @@ static const char config_text[] =
     "{\"tenant\":\"default\",\"name\":\"state\",\"options\":{" MAY ",\"force_recovery\":false,\"slow_reader\":\"conflate\"}},"
     "{\"tenant\":\"default\",\"name\":\"typing\",\"options\":{" MAY "%s,\"ephemeral\":%s}}]}";
 
+static struct config *parse(struct bytes json)
+{
+    struct buf why = {0};
+    struct config *config;
+    int error = config_parse(json, 1, BYTES("a"), &config, &why);
+    assert(error == 0);
+    buf_fini(&why);
+    return config;
+}
+
 /* tenant, namespace: further options of tenant default, and of its namespaces '' and typing; each begins with a comma. */
 static struct config *configuration(bool ephemeral, const char *tenant, const char *namespace)
 {
-    struct buf text = {0}, why = {0};
-    struct config *config;
+    struct buf text = {0};
     buf_printf(&text, config_text, tenant, namespace, namespace, ephemeral ? "true" : "false");
-    int error = config_parse(buf_bytes(&text), 1, BYTES("a"), &config, &why);
-    assert(error == 0);
+    struct config *config = parse(buf_bytes(&text));
     buf_fini(&text);
-    buf_fini(&why);
     return config;
 }
 
@@ -213,6 +220,11 @@ void edges_configure(struct gateway *g, bool ephemeral)
 void edges_quotas(struct gateway *g, const char *tenant, const char *namespace)
 {
     configure(g, configuration(true, tenant, namespace));
+}
+
+void edges_configure_text(struct gateway *g, const char *json)
+{
+    configure(g, parse(bytes_str(json)));
 }
 
 void edges_start(struct gateway *g, struct gateway_options *options)

@@ -44,6 +44,7 @@ void edges_stop(struct gateway *g);
 void edges_configure(struct gateway *g, bool ephemeral); /* anew: namespace typing is, or it is not */
 /* Anew, with further options of tenant default, and of its namespaces '' and typing: ",\"publish_rate\":5", or "". */
 void edges_quotas(struct gateway *g, const char *tenant, const char *namespace);
+void edges_configure_text(struct gateway *g, const char *json); /* anew, for cell a */
 void edges_pass(struct gateway *g, int64_t ms); /* time: the wheel turns, then the end of the loop's turn */
 
 struct ws_socket *edges_connect(struct gateway *g); /* upgraded, no connect yet */

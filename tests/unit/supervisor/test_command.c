@@ -20,6 +20,7 @@ static const struct supervisor_options options = {
     .gateway_option = "write-max-bytes=4096\nquick",
     .worker_option = "",
     .tls_cert = "",
+    .secret_file = "",
 };
 
 static bool has_word(char **words, const char *wanted)
@@ -45,6 +46,19 @@ static void ck_words(char **have, const char *const *want)
         ck_assert_str_eq(*have, *want);
     ck_assert_ptr_null(*have);
 }
+
+START_TEST(gateways_alone_are_told_where_the_secret_is)
+{
+    struct supervisor_options with = options;
+    with.secret_file = "/etc/cellcast/secret";
+    struct command *gateway = command_of(&with, ROLE_GATEWAY, 1, (char *[]){NULL});
+    struct command *worker = command_of(&with, ROLE_WORKER, 1, (char *[]){NULL});
+    ck_assert(has_word(gateway->argv, "--secret-file=/etc/cellcast/secret"));
+    ck_assert(!has_word(worker->argv, "--secret-file=/etc/cellcast/secret"));
+    command_free(gateway);
+    command_free(worker);
+}
+END_TEST
 
 START_TEST(a_gateway_gets_its_flags_and_those_given_for_it_come_last)
 {
@@ -168,7 +182,7 @@ START_TEST(programs_are_found_beside_us_or_in_the_build_tree_or_the_places_tried
 }
 END_TEST
 
-UNIT_MAIN("supervisor/command", a_gateway_gets_its_flags_and_those_given_for_it_come_last,
+UNIT_MAIN("supervisor/command", gateways_alone_are_told_where_the_secret_is, a_gateway_gets_its_flags_and_those_given_for_it_come_last,
           where_the_public_port_speaks_tls_a_gateway_knows_it, a_worker_gets_the_topic_and_the_conninfo_where_nobody_can_read_it,
           a_worker_has_two_names_by_turns,
           our_own_variables_are_not_passed_on_and_all_others_are, a_flag_given_several_times_becomes_one,

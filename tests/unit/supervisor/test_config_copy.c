@@ -77,6 +77,22 @@ START_TEST(lanes_are_read_and_what_is_none_is_left_out)
 }
 END_TEST
 
+START_TEST(tenants_that_leave_the_cell_are_named)
+{
+    static const char json[] =
+        "{\"version\":7,\"cells\":[],\"tenants\":[{\"name\":\"acme\",\"leaving\":[\"b\",\"\\u0061\"]},{\"name\":\"stays\","
+        "\"leaving\":[]},{\"name\":\"old\"},7,{\"name\":\"big\",\"leaving\":[\"a\"]},{\"name\":\"x\",\"leaving\":{\"a\":1}}]}";
+    struct buf names = {0};
+    ck_assert_uint_eq(config_leaving(bytes_str(json), "a", &names), 2);
+    ck_assert_bytes(buf_bytes(&names), "acme big");
+    buf_clear(&names);
+    ck_assert_uint_eq(config_leaving(bytes_str(json), "c", &names), 0);
+    ck_assert_uint_eq(config_leaving(BYTES("{\"tenants\":7}"), "a", &names), 0);
+    ck_assert_uint_eq(names.n, 0);
+    buf_fini(&names);
+}
+END_TEST
+
 START_TEST(a_copy_is_saved_whole_or_not_at_all_and_for_the_owner_alone)
 {
     char folder[] = "/tmp/test-config-XXXXXX", path[64];
@@ -100,4 +116,5 @@ UNIT_MAIN("supervisor/config_copy", the_cells_topic_and_partitions_are_read,
           a_cell_that_is_not_there_is_said_with_the_way_out,
           what_is_no_configuration_is_refused_and_changes_nothing,
           a_copy_is_saved_whole_or_not_at_all_and_for_the_owner_alone,
-          lanes_are_read_and_what_is_none_is_left_out)
+          lanes_are_read_and_what_is_none_is_left_out,
+          tenants_that_leave_the_cell_are_named)
