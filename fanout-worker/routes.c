@@ -253,6 +253,8 @@ static void settle_channels(struct routes *r)
         ch->partition = partition_of(r, ch->name, ch->hash);
         if (!home(r, ch)->owned)
             disown(r, ch);
+        else if (home(r, ch)->caught_up)
+            decide_all(r, ch);
     }
 }
 

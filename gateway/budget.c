@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define METER_WEIGHT 0.4   /* of the newest measuring */
+#define WAIT_MOST_NS (60 * NS_PER_S) /* looked at again by then */
 #define RELEASED_AT_ONCE 16
 #define SHED_S 0.5         /* ephemeral ones are shed when less than so many seconds' worth is left */
 
@@ -99,17 +100,23 @@ void budgets_configured(struct gateway *g)
 
 /* ---- connections */
 
+bool budget_has_place(struct gateway *g, struct bytes tenant)
+{
+    struct budget *b = budget_of(g, tenant);
+    if (!b || !b->connection_limit || b->connections + b->others.connections < b->connection_limit)
+        return true;
+    g->metrics.quota_connections_refused_total++;
+    b->refused.counted++;
+    return false;
+}
+
 bool budget_enter(struct gateway *g, struct bytes tenant)
 {
     struct budget *b = budget_of(g, tenant);
-    if (!b)
-        return true;
-    if (b->connection_limit && b->connections + b->others.connections >= b->connection_limit) {
-        g->metrics.quota_connections_refused_total++;
-        b->refused.counted++;
+    if (!budget_has_place(g, tenant))
         return false;
-    }
-    b->connections++;
+    if (b)
+        b->connections++;
     return true;
 }
 
@@ -197,10 +204,14 @@ void budget_refused(struct gateway *g, struct bytes channel)
 
 /* ---- deliveries */
 
+static bool is_spent(struct budget *b, int64_t now_ns)
+{
+    return b && !bucket_has(&b->deliveries, b->delivery_rate, 0, now_ns);
+}
+
 bool budget_is_spent(const struct channel *c)
 {
-    struct budget *b = channel_budget(c);
-    return b && !bucket_has(&b->deliveries, b->delivery_rate, 0, c->gateway->now_ns);
+    return !c->ephemeral && is_spent(channel_budget(c), c->gateway->now_ns);
 }
 
 void budget_set_aside(struct channel *c)
@@ -214,13 +225,21 @@ void budget_set_aside(struct channel *c)
         list_append(&g->budgets.waiting, &b->waits);
 }
 
-/* All its channels are of one tenant. */
+/* All its channels are of one tenant; one whose namespace is gone has no budget. */
+static struct budget *budget_to_pay(const struct connection *c)
+{
+    struct budget *b = NULL;
+    for (uint32_t i = 0; i < c->n_subs && !b; i++)
+        b = channel_budget(c->subs[i]->channel);
+    return b;
+}
+
 bool budget_postpones(struct connection *c)
 {
-    if (c->n_subs == 0 || !budget_is_spent(c->subs[0]->channel))
+    if (!is_spent(budget_to_pay(c), c->gateway->now_ns))
         return false;
     for (uint32_t i = 0; i < c->n_subs; i++)
-        if (sub_is_behind(c->subs[i]))
+        if (!c->subs[i]->channel->ephemeral && sub_is_behind(c->subs[i]))
             hub_dirty(c->subs[i]->channel);
     return true;
 }
@@ -280,6 +299,8 @@ int32_t budgets_next_ms(const struct gateway *g)
         int64_t wait = wait_of(b, g->now_ns);
         least = wait < least ? wait : least;
     }
+    if (least > WAIT_MOST_NS)
+        least = WAIT_MOST_NS;
     return list_is_empty(&g->budgets.waiting) ? -1 : (int32_t)((least + NS_PER_MS - 1) / NS_PER_MS);
 }
 

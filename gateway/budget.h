@@ -82,6 +82,7 @@ void budgets_fini(struct budgets *b);
 struct budget *budget_of(struct gateway *g, struct bytes tenant);
 void budgets_configured(struct gateway *g); /* the configuration is another one */
 
+bool budget_has_place(struct gateway *g, struct bytes tenant); /* for one more client of the tenant; false counts as a refusal */
 /* One more of the tenant's clients. -> whether it may; then it is counted until budget_leave */
 bool budget_enter(struct gateway *g, struct bytes tenant);
 void budget_leave(struct gateway *g, struct bytes tenant);
@@ -94,9 +95,9 @@ void budget_refused(struct gateway *g, struct bytes channel); /* the sequencer r
 
 /* ---- deliveries; channel_budget is NULL while the tenant has no delivery_rate */
 
-bool budget_is_spent(const struct channel *c);
+bool budget_is_spent(const struct channel *c); /* of an ephemeral one, never: it was charged when the publication came */
 void budget_set_aside(struct channel *c); /* its budget is spent: from wherever it was to those that wait for it */
-/* The budget of its tenant is spent: channels on which it is behind are dirty. -> whether it is */
+/* The budget of its tenant is spent: durable channels on which it is behind are dirty, and are not to be written from. -> whether it is */
 bool budget_postpones(struct connection *c);
 /* An ephemeral publication came for the channel's subscribers. -> whether there is budget for it, then it is charged */
 bool budget_admits(struct channel *c);

@@ -144,6 +144,12 @@ static bool gather_frames(struct connection *c, struct buf *b, size_t most)
     return more || (passing && gather_kind(c, b, most, true));
 }
 
+/* What the tenant's budget has paid for already. */
+static bool gather_paid(struct connection *c, struct buf *b, size_t most)
+{
+    return !list_is_empty(&c->gateway->passing) && gather_kind(c, b, most, true);
+}
+
 static bool gather(struct connection *c, struct buf *b)
 {
     size_t most = (size_t)c->gateway->options->write_max_bytes;
@@ -152,7 +158,7 @@ static bool gather(struct connection *c, struct buf *b)
     buf_append(b, head, WS_HEAD);
     if (c->out.n && take_lines(b, &c->out, most))
         return true;
-    return !budget_postpones(c) && gather_frames(c, b, most);
+    return budget_postpones(c) ? gather_paid(c, b, most) : gather_frames(c, b, most);
 }
 
 enum deliver_answer deliver_once(struct connection *c)
@@ -294,7 +300,7 @@ bool deliver_turn(struct gateway *g)
     g->metrics.flush_slices_total++;
     histogram_record(&g->metrics.flush_slice_seconds, (slice.spent_ns - start) / NS_PER_US);
     bool left = fairflush_next(g);
-    if (!left && !g->flush.parked)
+    if (!left)
         ephemeral_passed(g);
     g->metrics.flush_cut_total += left;
     return left;

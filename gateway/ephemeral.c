@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "gateway.h"
 #include "hub.h"
+#include "tenant.h"
 
 #define SHARE 16 /* of all rings' bytes, that ephemeral frames may take */
 
@@ -19,13 +20,21 @@ void ephemeral_encode(const struct ops_publish *what, uint64_t now_us, struct bu
     buf_fini(&body);
 }
 
+/* bytes of ephemeral frames above which the channel gets no more: a noisy tenant, whose turn may be long in coming, leaves the
+ * others half of them */
+static size_t most_of(const struct channel *c)
+{
+    size_t all = c->gateway->rings.bytes_max / SHARE;
+    return c->tenant->noise.noisy ? all / 2 : all;
+}
+
 void ephemeral_pass(struct channel *c, const struct publication *p)
 {
     struct gateway *g = c->gateway;
     g->metrics.ephemeral_total++;
     if (c->n_subs == 0)
         return;
-    if (g->rings.passing_bytes > g->rings.bytes_max / SHARE) {
+    if (g->rings.passing_bytes > most_of(c)) {
         g->metrics.ephemeral_shed_total++;
         return;
     }
@@ -35,7 +44,7 @@ void ephemeral_pass(struct channel *c, const struct publication *p)
     struct list *passing = &channel_extras(c)->passing;
     if (!list_is_linked(passing))
         list_append(&g->passing, passing);
-    hub_dirty(c);
+    hub_news(c);
 }
 
 static void jump(struct sub *s, uint64_t to)
@@ -59,8 +68,10 @@ void ephemeral_pass_over(struct sub *s)
 
 void ephemeral_passed(struct gateway *g)
 {
-    struct channel_extras *e;
-    while ((e = list_first(&g->passing, struct channel_extras, passing))) {
+    struct channel_extras *e, *next;
+    list_for_each_safe (e, next, &g->passing, passing) {
+        if (g->flush.parked && drr_is_waiting(&e->channel->dirty))
+            continue; /* in the slow lane, which waits */
         list_remove(&e->passing);
         channel_drain(&g->rings, e->channel);
     }

@@ -8,6 +8,7 @@
 #include "run/log.h"
 
 #define LANE_WEIGHT (DRR_WEIGHT / 4)
+#define PIECE_COST (FAIRFLUSH_WRITES * FAIRFLUSH_WRITE)
 #define LANE_MOST 100000 /* pieces of work in a second: more than a core does */
 #define LANE_WINDOW_NS (300 * NS_PER_MS)
 #define LANE_BURST_NS (5 * NS_PER_MS)
@@ -113,7 +114,9 @@ void fairflush_pay(struct gateway *g, struct tenant *t, uint64_t cost)
     if (!t->noise.noisy)
         return;
     drr_pay(&g->flush.lane, cost);
-    aimd_take(&g->flush.width, g->now_ns);
+    g->flush.unpaid += cost;
+    for (; g->flush.unpaid >= PIECE_COST; g->flush.unpaid -= PIECE_COST)
+        aimd_take(&g->flush.width, g->now_ns);
 }
 
 /* ---- who is noisy */

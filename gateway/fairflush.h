@@ -23,13 +23,14 @@ struct tenant;
 #define FAIRFLUSH_WRITES 20     /* ordinary ones that a turn may cost: 0.2 ms, a part of a slice */
 #define FAIRFLUSH_WRITE 16384   /* what a write costs besides its bytes, as bytes: 10 µs (decision 0005) */
 #define FAIRFLUSH_LOOK 256      /* and looking at a subscriber who wants nothing */
-#define FAIRFLUSH_LANE 200      /* pieces of work that the slow lane does in a second, at least (deliver.c: of 20 writes) */
+#define FAIRFLUSH_LANE 200      /* turns' worth of work that the slow lane does in a second, at least */
 
 struct fairflush {
     struct drr tenants;   /* struct tenant::turn of the others, and the lane */
     struct drr slow;      /* struct tenant::turn of noisy ones */
     struct drr_flow lane; /* of `tenants`: stands for `slow` */
-    struct aimd width;    /* of the lane: pieces of work in a second */
+    struct aimd width;    /* of the lane: turns' worth of work in a second */
+    uint64_t unpaid;      /* of the lane's work, less than a piece */
     bool parked;          /* the lane has something to do, and waits for its width */
     int64_t judged_ns;    /* loop clock: the window's beginning */
 };

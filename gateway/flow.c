@@ -57,7 +57,7 @@ static void rise(struct channel *c)
 static void jump(struct channel *c)
 {
     c->gateway->metrics.holes_total++;
-    hub_dirty(c);
+    hub_news(c);
 }
 
 void flow_subscribed(struct gateway *g, const struct fan_subscribed *m)
@@ -142,7 +142,7 @@ int flow_publication(struct gateway *g, const struct fan_publication *m)
         jump(c);
         break;
     case CHANNEL_APPENDED:
-        hub_dirty(c);
+        hub_news(c);
         break;
     }
     if (c->heard)

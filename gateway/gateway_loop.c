@@ -7,6 +7,7 @@
 #include "flow.h"
 #include "http.h"
 #include "kafka_link.h"
+#include "page.h"
 #include "seq_link.h"
 #include "slow.h"
 #include "sweep.h"
@@ -136,6 +137,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     if (l->g->now_ns - l->swept_ns >= NS_PER_S) {
         l->swept_ns = l->g->now_ns;
         sweep_heads(l->g);
+        pages_tick(l->g);
         slow_count(l->g);
         fairflush_judge(l->g);
         l->g->metrics.busy_percent = (int64_t)(l->g->batch.load * 100);

@@ -78,9 +78,14 @@ void hub_queue(struct channel *c)
         fairflush_channel(c);
 }
 
-void hub_dirty(struct channel *c)
+void hub_news(struct channel *c)
 {
     passive_news(c);
+    hub_dirty(c);
+}
+
+void hub_dirty(struct channel *c)
+{
     if (c->batched)
         return;
     if (drr_is_waiting(&c->dirty))

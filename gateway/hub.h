@@ -15,6 +15,7 @@ void hub_give_up(struct wheel_timer *t); /* struct channel_extras::linger */
 void hub_configure(struct channel *c);
 /* Its subscribers are walked by the next flushes, at once or a moment later (batch.h). */
 void hub_dirty(struct channel *c);
+void hub_news(struct channel *c); /* the same, since its head has moved */
 void hub_queue(struct channel *c); /* the same for one that is in no list */
 
 #endif

@@ -91,6 +91,7 @@ static void put_publications(struct sub *s, struct buf *out)
         if (f->id > s->connection->shown)
             s->connection->shown = f->id;
         s->connection->gateway->metrics.deliveries_total++;
+        budget_charge(channel_budget(s->channel)); /* a reply does not wait, but is paid for */
     }
     if (out->n > start)
         buf_append_char(out, ']');

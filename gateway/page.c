@@ -34,6 +34,17 @@ static void forget_frames(struct page *p)
     p->frames = NULL;
 }
 
+/* The one that waits for a place longest. -> whether there was one */
+static bool wake_waiter(struct gateway *g)
+{
+    struct sub *waiter = first_of(&g->page_waiters);
+    if (!waiter)
+        return false;
+    page_leave(waiter);
+    wake(waiter);
+    return true;
+}
+
 static void page_free(struct page *p)
 {
     struct gateway *g = p->channel->gateway;
@@ -47,11 +58,13 @@ static void page_free(struct page *p)
     g->n_pages--;
     g->metrics.pages--;
     free(p);
-    struct sub *waiter = first_of(&g->page_waiters);
-    if (waiter) {
-        page_leave(waiter);
-        wake(waiter);
-    }
+    wake_waiter(g);
+}
+
+void pages_tick(struct gateway *g)
+{
+    for (uint64_t n = g->n_pages; n < (uint64_t)g->options->pages_max && wake_waiter(g); n++)
+        ;
 }
 
 void page_leave(struct sub *s)
@@ -199,12 +212,13 @@ static struct page *find(const struct channel *c, uint64_t sent, uint32_t page_m
     return NULL;
 }
 
-/* Makes room by putting out the oldest page that somebody has been served from. Its readers ask again. -> whether */
+/* Makes room by putting out the oldest page that somebody has been served from, or whose tenant's budget is spent. Its readers
+ * ask again. -> whether */
 static bool put_out(struct gateway *g)
 {
     struct page *p;
     list_for_each(p, &g->pages, by_age) {
-        if (!p->loaded || !p->served)
+        if (!p->loaded || !(p->served || budget_is_spent(p->channel)))
             continue;
         release_all(p);
         return true;

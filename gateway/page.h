@@ -28,6 +28,8 @@ struct page {
 /* The next frame for a cursor below the ring, if it is at hand; otherwise sees that it comes: the connection is marked
  * for writing, or the subscribe decided (join.h), when it is there. -> NULL: wait */
 const struct frame *page_next(struct sub *s);
+/* Each second: places that whoever was woken for them did not take (it ended, was blocked, is not to be written to) go to others. */
+void pages_tick(struct gateway *g);
 /* The cursor moved into the ring, or the subscription ends. None is fine. */
 void page_leave(struct sub *s);
 /* All cursors leave, waiting ones too: the channel's numbering starts anew. */

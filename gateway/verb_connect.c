@@ -22,12 +22,17 @@ static int64_t end_of(const struct gateway *g, int64_t expire_at)
 
 /* ---- connect */
 
+static void refuse_place(struct connection *c)
+{
+    c->gateway->metrics.connects_refused_total++;
+    connection_disconnect(c, DISCONNECT_TENANT_LIMIT, NULL);
+}
+
 static void accept(struct connection *c, uint32_t id, const struct auth *a)
 {
     struct gateway *g = c->gateway;
     if (!budget_enter(g, a->tenant)) {
-        g->metrics.connects_refused_total++;
-        connection_disconnect(c, DISCONNECT_TENANT_LIMIT, NULL);
+        refuse_place(c);
         return;
     }
     char client[CLIENT_BYTES + 1];
@@ -80,8 +85,19 @@ static void wait_turn(struct connection *c, uint32_t id, struct bytes token, str
     connection_goto(c, CONNECTION_WAITING);
 }
 
+static void enter(struct connection *c, const struct command *m, const struct auth *a)
+{
+    struct gateway *g = c->gateway;
+    if (!budget_has_place(g, a->tenant))
+        refuse_place(c);
+    else if (admission_ask(&g->admission, g, a->tenant))
+        accept(c, m->id, a);
+    else
+        wait_turn(c, m->id, m->token, a->tenant);
+}
+
 /* Tokens are checked before anybody waits: a check costs microseconds, whoever has none takes no turn, and a tenant's
- * queue holds that tenant's clients alone. */
+ * queue holds that tenant's clients alone. Neither does who could not stay. */
 void verb_connect(struct connection *c, const struct command *m)
 {
     struct gateway *g = c->gateway;
@@ -89,10 +105,8 @@ void verb_connect(struct connection *c, const struct command *m)
     auth_init(&a);
     if (!g->config)
         wait_turn(c, m->id, m->token, connection_tenant(c));
-    else if (check(c, m->id, m->token, &a) && admission_ask(&g->admission, g, a.tenant))
-        accept(c, m->id, &a);
-    else if (a.tenant.n)
-        wait_turn(c, m->id, m->token, a.tenant);
+    else if (check(c, m->id, m->token, &a))
+        enter(c, m, &a);
     auth_fini(&a);
 }
 

@@ -34,6 +34,7 @@ struct gateway {
     bool is_peer;       /* another sequencer, which listens to our beats */
     uint64_t holder;    /* the peer's */
     bool paused;        /* we don't read from it */
+    int64_t accepted_ns;
     int64_t resumed_ns; /* when we last began to read again: its silence counts from there */
     uint64_t origin;
     uint64_t told_epoch, told_shards;
@@ -298,7 +299,7 @@ static void on_accepted(void *owner, int fd, const char *peer)
     assert(g);
     g->gateways = all;
     g->wire = link_new(all->sequencer->loop, fd, &link_handlers, g);
-    g->resumed_ns = clock_mono_ns();
+    g->accepted_ns = g->resumed_ns = clock_mono_ns();
     keep_name(g, bytes_str(peer)); /* until its hello */
     handshake_accept(&g->handshake, all->sequencer->options->secret_file);
     list_init(&g->link);
@@ -307,6 +308,12 @@ static void on_accepted(void *owner, int fd, const char *peer)
 }
 
 /* ---- time */
+
+/* Beats alone keep a link, but nobody who does not say the secret. */
+static bool keeps_secret(const struct gateway *g, int64_t now_ns)
+{
+    return g->handshake.state != HANDSHAKE_DONE && now_ns - g->accepted_ns > SILENCE_NS;
+}
 
 static bool is_silent(const struct gateway *g, int64_t now_ns)
 {
@@ -323,6 +330,10 @@ static void on_beat(struct ev_loop *loop, ev_timer *w, int events)
     struct seq_beat beat = {.sent_us = clock_real_us()};
     int64_t now_ns = clock_mono_ns();
     list_for_each_safe (g, spare, &all->all, link) {
+        if (keeps_secret(g, now_ns)) {
+            without_secret(g, "it has not been said in time");
+            continue;
+        }
         if (is_silent(g, now_ns)) {
             log_warn("gateway_silent", "gateway=\"%s\" ms=%" PRId64, g->name,
                      (int64_t)((now_ns - link_heard_ns(g->wire)) / NS_PER_MS));

@@ -129,12 +129,16 @@ static size_t held_of(const struct head *head, size_t *ret_bytes)
     return n;
 }
 
-/* Adds the channels that wait for their quota and of which enough is held, so that it hides no other one of its tenant. All
+/* Adds the channels that wait for their quota and of which enough is held, less of each the more they are, so that they hide
+ * no other one of their tenant. All
  * of them take half of --outbox-bytes at most. -> bytes held of them */
 static size_t add_late(struct sequencer *s)
 {
     const struct head *head;
-    size_t enough = (size_t)s->options->outbox_rows / LATE_SHARE, most = (size_t)s->options->outbox_bytes / 2, sum = 0, bytes;
+    size_t most = (size_t)s->options->outbox_bytes / 2, channels = 1, sum = 0, bytes;
+    list_for_each (head, &s->inbox.quotas.late, late)
+        channels++;
+    size_t enough = (size_t)s->options->outbox_rows / LATE_SHARE / channels + 1;
     pg_array_open(s->params, PG_ARRAY_TEXT);
     list_for_each (head, &s->inbox.quotas.late, late) {
         if (held_of(head, &bytes) < enough || sum + bytes > most)

@@ -201,7 +201,7 @@ static void take_places(struct kafka_consumer *c)
         const struct place *found = &c->lookup.places[i];
         struct partition *p = find(c, found->partition);
         /* of another birth: given away meanwhile, its end seen too early */
-        if (!p || p->birth != found->birth)
+        if (!p || p->birth != found->birth || found->missing)
             continue;
         p->next = found->start;
         p->end = found->end;

@@ -34,6 +34,32 @@ static bool only_ask(struct lookup *l, rd_kafka_t *rk)
     return true;
 }
 
+/* Which partitions the topic has: one that is to be made yet must not hold up the others. */
+static bool see_what_is_there(struct lookup *l, rd_kafka_t *rk)
+{
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, l->topic, NULL);
+    rd_kafka_resp_err_t err =
+        topic ? rd_kafka_metadata(rk, 0, topic, &metadata, CALL_MS) : rd_kafka_last_error();
+    int there = 0;
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
+        err = metadata->topics[0].err;
+        there = metadata->topics[0].partition_cnt;
+    }
+    bool any = false;
+    for (size_t i = 0; i < l->n; i++) {
+        l->places[i].missing = l->places[i].partition >= there;
+        any |= !l->places[i].missing;
+    }
+    if (metadata)
+        rd_kafka_metadata_destroy(metadata);
+    if (topic)
+        rd_kafka_topic_destroy(topic);
+    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && !any)
+        err = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+    return err == RD_KAFKA_RESP_ERR_NO_ERROR || fail(l, err);
+}
+
 /* First offset at or after that time, of each place; -1 where there is none. One request to
  * each leader. */
 static bool ask_offsets(struct lookup *l, rd_kafka_t *rk, int64_t time_ms, int64_t *ret_offsets)
@@ -42,12 +68,15 @@ static bool ask_offsets(struct lookup *l, rd_kafka_t *rk, int64_t time_ms, int64
         return fail(l, RD_KAFKA_RESP_ERR__DESTROY);
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)l->n);
     for (size_t i = 0; i < l->n; i++)
-        rd_kafka_topic_partition_list_add(list, l->topic, l->places[i].partition)->offset =
-            time_ms;
+        if (!l->places[i].missing)
+            rd_kafka_topic_partition_list_add(list, l->topic, l->places[i].partition)->offset =
+                time_ms;
     rd_kafka_resp_err_t err = rd_kafka_offsets_for_times(rk, list, CALL_MS);
-    for (int i = 0; i < list->cnt && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
-        err = list->elems[i].err;
-        ret_offsets[i] = list->elems[i].offset;
+    for (size_t i = 0, at = 0; i < l->n && err == RD_KAFKA_RESP_ERR_NO_ERROR; i++) {
+        if (l->places[i].missing)
+            continue;
+        err = list->elems[at].err;
+        ret_offsets[i] = list->elems[at++].offset;
     }
     rd_kafka_topic_partition_list_destroy(list);
     return err == RD_KAFKA_RESP_ERR_NO_ERROR || fail(l, err);
@@ -69,7 +98,7 @@ static bool find_places(struct lookup *l, rd_kafka_t *rk)
 {
     int64_t *ends = calloc(3 * l->n, sizeof *ends), *lows = ends + l->n, *young = lows + l->n;
     int64_t since = l->now_ms > l->tail_ms ? l->now_ms - l->tail_ms : 0;
-    bool fine = ends && ask_offsets(l, rk, AT_END, ends) &&
+    bool fine = ends && see_what_is_there(l, rk) && ask_offsets(l, rk, AT_END, ends) &&
                 ask_offsets(l, rk, AT_BEGINNING, lows) && ask_offsets(l, rk, since, young);
     for (size_t i = 0; i < l->n && fine; i++) {
         struct place *p = &l->places[i];

@@ -17,6 +17,7 @@ struct place {
         was; /* offset where reading would go on if nothing is amiss; -1: it has not begun */
     int64_t start; /* offset; of no meaning unless the run went well */
     int64_t end;   /* offset behind the last record, seen after the assignment */
+    bool missing;  /* the topic has no such partition yet: neither start nor end; others are looked up all the same */
 };
 
 struct lookup {
@@ -34,6 +35,6 @@ struct lookup {
 /* Where one partition begins. was: where reading would go on, or -1; low, end: of what is there; young: first offset that
  * is younger than tail_ms, or -1. */
 int64_t lookup_start(const struct lookup *l, int64_t was, int64_t low, int64_t end, int64_t young);
-bool lookup_run(void *arg); /* struct lookup. -> all places found */
+bool lookup_run(void *arg); /* struct lookup. -> all places found that are not missing, and there is one */
 
 #endif

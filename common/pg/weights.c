@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/drr.h"
+#include "run/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -15,11 +16,7 @@ struct weight {
     char text[];
 };
 
-/* What is no number there is no weight: gateways say so in their logs. */
-static const char ask_sql[] =
-    "SELECT name, CASE WHEN jsonb_typeof(options->'weight') = 'number' "
-    "                  THEN least((options->>'weight')::numeric, 1000)::bigint ELSE 100 END "
-    "FROM cellcast.tenant WHERE options ? 'weight'";
+static const char ask_sql[] = "SELECT name, weight FROM cellcast.weights()";
 
 void weights_init(struct weights *w)
 {
@@ -62,6 +59,9 @@ static void on_answer(void *ctx, enum pg_status status, const struct pg_result *
 {
     struct weights *w = ctx;
     w->asked = false;
+    if (status == PG_REFUSED && !w->refused)
+        log_warn("weights_refused", "why=\"%s\" all tenants have the same weight here", pg_message(r));
+    w->refused = status == PG_REFUSED;
     if (status != PG_OK)
         return;
     weights_clear(w);

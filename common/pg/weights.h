@@ -11,6 +11,7 @@ struct weights {
     struct map by_tenant; /* struct weight (weights.c); of tenants that have one of their own */
     int64_t due_ns;       /* CLOCK_MONOTONIC: when they are asked for again */
     bool asked;           /* not answered yet */
+    bool refused;         /* the last time; said once */
 };
 
 void weights_init(struct weights *w);

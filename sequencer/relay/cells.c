@@ -112,10 +112,13 @@ int cells_put(struct cells *c, struct cells_change *change, struct bytes name,
         c->used |= 1ull << n;
         set_text(c->cell[n].name, name);
         change->made |= 1ull << n;
-    } else if (!bytes_is(topic, c->cell[n].topic) || partitions != c->cell[n].partitions ||
-               total != c->cell[n].total) {
+        c->cell[n].there = 0;
+    } else if (!bytes_is(topic, c->cell[n].topic) || partitions != c->cell[n].partitions) {
         change->made |= 1ull << n;
         change->moved |= 1ull << n;
+        c->cell[n].there = 0;
+    } else if (total != c->cell[n].total) {
+        change->made |= 1ull << n;
     }
     set_text(c->cell[n].topic, topic);
     c->cell[n].partitions = (int32_t)partitions;

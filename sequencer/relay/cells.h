@@ -18,6 +18,7 @@ struct cell {
     char topic[CELL_TOPIC_MAX + 1];
     int32_t partitions; /* that channels are hashed over; 1 … CELL_PARTITIONS_MAX */
     int32_t total;      /* these, and the lanes behind them */
+    int32_t there;      /* so many its topic was seen to have; the relay's to set. 0: not seen yet */
 };
 
 struct cells {
@@ -33,8 +34,8 @@ void cells_fini(struct cells *c);
 
 /* Loading: begin, each cell, end. Between begin and end nothing else is asked. */
 struct cells_change {
-    uint64_t made;  /* cells that are new, or have another topic or number of partitions */
-    uint64_t moved; /* those of `made` that had another topic or number of partitions before, lanes counted */
+    uint64_t made;  /* cells that are new, or have another topic or number of partitions, lanes counted */
+    uint64_t moved; /* those of `made` that had another topic or number of hashed partitions before */
     uint64_t gone;  /* cells that were there before */
 };
 /* lanes: channel and number in turn, parted by one space; what is none is left out */

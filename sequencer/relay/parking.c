@@ -207,7 +207,7 @@ static bool look(struct relay *r, unsigned n, unsigned shard)
 void parking_turn(struct relay *r)
 {
     struct parking *p = &r->parking;
-    if (!p->cells || p->question.asked || r->stopping || !source_ready(&r->source))
+    if (!p->cells || p->question.asked || r->stopping || r->config_stale || !source_ready(&r->source))
         return;
     for (unsigned i = 0; i < MESSAGE_CELLS_MAX * SHARDS; i++) {
         unsigned at = (p->next + i) % (MESSAGE_CELLS_MAX * SHARDS);

@@ -57,7 +57,7 @@ static void make_cell(struct relay *r, unsigned n)
              cell->partitions, cell->total - cell->partitions);
     if (r->change.moved >> n & 1)
         sink_close(&r->sink, n);
-    else
+    else if (!(r->sink.used >> n & 1))
         sink_add_cell(&r->sink, n, cell);
     topics_want(r->topics, n, cell);
 }
@@ -78,11 +78,12 @@ static void on_config_end(void *owner)
 static void on_topic_made(void *owner, unsigned n, const char *topic, int32_t total)
 {
     struct relay *r = owner;
-    const struct cell *cell = &r->cells.cell[n];
+    struct cell *cell = &r->cells.cell[n];
     if (!(r->cells.used >> n & 1) || strcmp(cell->topic, topic) != 0 ||
         cell->total != total)
         return;
     log_info("topic_there", "cell=%s topic=%s partitions=%d", cell->name, topic, total);
+    cell->there = total;
     sink_open(&r->sink, n);
 }
 

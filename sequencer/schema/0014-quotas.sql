@@ -3,7 +3,7 @@
 
 CREATE FUNCTION cellcast.quota_of(options jsonb, name text) RETURNS bigint LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp AS $$
-SELECT CASE WHEN jsonb_typeof(options->name) = 'number' THEN greatest(trunc((options->>name)::numeric), 0)::bigint ELSE 0 END
+SELECT CASE WHEN jsonb_typeof(options->name) = 'number' THEN least(greatest(trunc((options->>name)::numeric), 0), 1000000000000)::bigint ELSE 0 END
 $$;
 
 CREATE FUNCTION cellcast.publish_quotas(OUT name text, OUT publish_rate bigint, OUT publish_bytes bigint)

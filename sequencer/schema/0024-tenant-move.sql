@@ -45,7 +45,8 @@ BEGIN
     IF p_tenant = 'cellcast' OR NOT EXISTS (SELECT FROM cellcast.tenant WHERE name = p_tenant) THEN
         PERFORM cellcast.refuse_config(format('there is no tenant %s that could move', p_tenant));
     END IF;
-    IF coalesce(cardinality(p_cells), 0) = 0 THEN
+    p_cells := ARRAY(SELECT DISTINCT c FROM unnest(p_cells) c);
+    IF cardinality(p_cells) = 0 THEN
         PERFORM cellcast.refuse_config('a tenant needs a cell');
     END IF;
     SELECT c INTO v_name FROM unnest(p_cells) c WHERE c NOT IN (SELECT name FROM cellcast.cell) LIMIT 1;

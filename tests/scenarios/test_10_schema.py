@@ -232,6 +232,18 @@ def test_the_publisher_role_may_publish_and_nothing_else(db):
         assert sqlstate(db, "SELECT cellcast.apply('{}')") == "42501"
 
 
+def test_a_role_that_may_ask_for_the_configuration_needs_no_right_to_its_tables(db):
+    with db.transaction(force_rollback=True):
+        db.execute("CREATE ROLE asker NOLOGIN")
+        db.execute("GRANT USAGE ON SCHEMA cellcast TO asker")
+        db.execute("GRANT EXECUTE ON FUNCTION cellcast.config(), cellcast.weights(), cellcast.cell_confirms(text, bigint) TO asker")
+        db.execute("SET LOCAL ROLE asker")
+        assert one(db, "SELECT cellcast.config()")["lanes"] == []
+        assert db.execute("SELECT * FROM cellcast.weights()").fetchall() == []
+        db.execute("SELECT cellcast.cell_confirms('a', 1)")
+        assert sqlstate(db, "SELECT * FROM cellcast.tenant") == "42501"
+
+
 # ---- configuration
 
 

@@ -264,6 +264,7 @@ static void end_cold(void)
 {
     read_forget_all(&g);
     routes_taker_gone(&w.routes, &g.taker);
+    taker_fini(&g.taker);
     routes_fini(&w.routes);
     buf_fini(&sent);
     buf_fini(&w.scratch);

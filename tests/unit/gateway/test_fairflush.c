@@ -162,7 +162,7 @@ static int second_in_lane(int64_t lag_ns)
         g.lag = (struct lag){.worst_ns = lag_ns, .at_ns = g.now_ns};
         struct tenant *t = fairflush_begin(&g) ? fairflush_next(&g) : NULL;
         if (t)
-            fairflush_pay(&g, t, PIECE);
+            fairflush_pay(&g, t, FAIRFLUSH_WRITES * FAIRFLUSH_WRITE);
         n += t != NULL;
     }
     return n;
@@ -191,7 +191,7 @@ START_TEST(a_parked_lane_holds_nobody_up_and_the_loop_may_wait_for_it)
     flood("acme", 0);
     make_noisy("acme");
     while (fairflush_begin(&g) && fairflush_next(&g))
-        fairflush_pay(&g, tenant("acme"), PIECE);
+        fairflush_pay(&g, tenant("acme"), FAIRFLUSH_WRITES * FAIRFLUSH_WRITE);
     ck_assert(g.flush.parked);
     ck_assert_int_ge(fairflush_next_ms(&g), 1);
     ck_assert_int_le(fairflush_next_ms(&g), 1000 / FAIRFLUSH_LANE);
