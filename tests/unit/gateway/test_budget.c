@@ -302,6 +302,18 @@ START_TEST(ephemeral_ones_are_dropped_first)
 }
 END_TEST
 
+START_TEST(an_ephemeral_one_that_was_taken_in_goes_to_all)
+{
+    start(",\"delivery_rate\":8", "");
+    read_all("typing:a"); /* ten: more than is left */
+    for (int i = 0; i < 2; i++)
+        edges_publish(&g, "default/typing:a", 0, 0, "1");
+    ck_assert_int_eq(delivered(), 10);
+    ck_assert_uint_eq(g.metrics.quota_ephemeral_dropped_total, 10);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(a_report_names_who_has_quotas_and_uses_something_and_once_that_nobody_does)
 {
     start(",\"connection_limit\":10", "");
@@ -346,5 +358,5 @@ UNIT_MAIN("gateway/budget", a_tenant_has_so_many_connections_and_a_place_that_is
           rates_and_bytes_are_the_tenants_and_each_channels, a_gateway_has_what_the_others_leave_and_an_even_share_at_least,
           gateways_together_come_to_the_quota_whatever_the_demand_of_each,
           a_tenant_above_its_delivery_rate_gets_everything_in_order_later, its_replies_do_not_wait_and_take_nothing_along,
-          the_deliveries_of_another_tenant_do_not_wait, ephemeral_ones_are_dropped_first,
+          the_deliveries_of_another_tenant_do_not_wait, an_ephemeral_one_that_was_taken_in_goes_to_all, ephemeral_ones_are_dropped_first,
           a_report_names_who_has_quotas_and_uses_something_and_once_that_nobody_does, a_report_that_is_cut_short_is_refused)

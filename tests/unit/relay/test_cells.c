@@ -80,7 +80,7 @@ START_TEST(lanes_lengthen_every_cell_and_bad_ones_are_left_out)
     put("b", "cellcast.b", 8, "shop");
     cells_end(&cells, &change);
     ck_assert_uint_eq(change.made, 3);
-    ck_assert_uint_eq(change.moved, 3);
+    ck_assert_uint_eq(change.moved, 0); /* who waits for more partitions goes on meanwhile */
     ck_assert_int_eq(cells.cell[0].partitions, 16);
     ck_assert_int_eq(cells.cell[0].total, 19);
     ck_assert_int_eq(cells.cell[1].total, 11);

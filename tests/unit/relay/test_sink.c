@@ -199,6 +199,24 @@ static void wait_for_producer(unsigned made)
     ck_assert_uint_eq(producer.freed, made - 1);
 }
 
+START_TEST(a_lane_is_taken_once_its_partition_is_there)
+{
+    start();
+    for (uint64_t seq = 1; seq <= 3; seq++) {
+        struct message *m = message_of(1, seq);
+        message_route(m, 1, 2);
+        sink_add(&sink, &m->deliveries[0]);
+        sink_flush(&sink);
+        cell_a.there = 16 + (int32_t)seq;
+    }
+    ck_assert_int_lt(producer.held[0].partition, 16);
+    ck_assert_int_lt(producer.held[1].partition, 16); /* the topic has lane 1 alone */
+    ck_assert_int_eq(producer.held[2].partition, 17);
+    cell_a.there = 0;
+    finish();
+}
+END_TEST
+
 START_TEST(deliveries_are_handed_over_in_order_with_their_partition)
 {
     start();
@@ -464,7 +482,7 @@ START_TEST(a_producer_that_takes_nothing_is_replaced_less_and_less_often)
 }
 END_TEST
 
-UNIT_MAIN("sink", deliveries_are_handed_over_in_order_with_their_partition,
+UNIT_MAIN("sink", a_lane_is_taken_once_its_partition_is_there, deliveries_are_handed_over_in_order_with_their_partition,
           a_full_producer_is_asked_again_when_it_has_delivered,
           a_lost_producer_is_replaced_and_gets_everything_unacknowledged_in_order,
           a_record_that_is_too_large_goes_as_a_stub_in_its_place,
