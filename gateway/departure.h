@@ -15,9 +15,10 @@ struct gateway;
 struct departure {
     struct gateway *g;
     struct wheel_timer wave;
-    uint32_t left;    /* of this pass: clients that are still to go */
-    int64_t begun_ns; /* this pass, or the configuration came */
-    int64_t next_ns;  /* the next pass begins */
+    uint32_t left;     /* of this pass: clients that are still to go */
+    uint32_t stranded; /* those of tenants that are not here; not 0: there may be some */
+    int64_t begun_ns;  /* this pass, or the configuration came */
+    int64_t next_ns;   /* the next pass begins */
 };
 
 void departure_init(struct departure *d, struct gateway *g);

@@ -99,6 +99,25 @@ START_TEST(who_comes_back_too_early_is_served_until_the_next_pass)
 }
 END_TEST
 
+/* Some of the pass leave by themselves, and others come meanwhile. */
+START_TEST(who_comes_does_not_go_in_the_place_of_who_has_left)
+{
+    start(10);
+    edges_configure_text(&g, LEAVING);
+    pass(2500);
+    int before = gone(0);
+    ck_assert_int_lt(before, N);
+    for (int i = 0; i < N; i++)
+        if (!theirs[i]->close_code)
+            edges_leave(theirs[i]);
+    n = 0;
+    join(N);
+    pass(1000);
+    ck_assert_int_eq(gone(0), 0);
+    end();
+}
+END_TEST
+
 START_TEST(who_waits_for_an_answer_goes_when_he_has_it_or_when_it_takes_too_long)
 {
     start(1000);
@@ -145,6 +164,6 @@ START_TEST(a_move_that_is_taken_back_sends_nobody_away)
 END_TEST
 
 UNIT_MAIN("departure", who_stays_is_left_alone, clients_of_a_tenant_that_leaves_go_after_a_while_and_not_all_at_once,
-          who_comes_back_too_early_is_served_until_the_next_pass,
+          who_comes_back_too_early_is_served_until_the_next_pass, who_comes_does_not_go_in_the_place_of_who_has_left,
           who_waits_for_an_answer_goes_when_he_has_it_or_when_it_takes_too_long,
           clients_of_a_tenant_that_is_not_here_any_more_go_at_once, a_move_that_is_taken_back_sends_nobody_away)
