@@ -100,9 +100,8 @@ void budgets_configured(struct gateway *g)
 
 /* ---- connections */
 
-bool budget_has_place(struct gateway *g, struct bytes tenant)
+static bool has_place(struct gateway *g, struct budget *b)
 {
-    struct budget *b = budget_of(g, tenant);
     if (!b || !b->connection_limit || b->connections + b->others.connections < b->connection_limit)
         return true;
     g->metrics.quota_connections_refused_total++;
@@ -110,10 +109,15 @@ bool budget_has_place(struct gateway *g, struct bytes tenant)
     return false;
 }
 
+bool budget_has_place(struct gateway *g, struct bytes tenant)
+{
+    return has_place(g, budget_of(g, tenant));
+}
+
 bool budget_enter(struct gateway *g, struct bytes tenant)
 {
     struct budget *b = budget_of(g, tenant);
-    if (!budget_has_place(g, tenant))
+    if (!has_place(g, b))
         return false;
     if (b)
         b->connections++;

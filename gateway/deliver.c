@@ -133,6 +133,12 @@ static void pass_over(struct connection *c)
             ephemeral_pass_over(c->subs[i]);
 }
 
+/* Ephemeral ones, which the tenant's budget has paid for already. */
+static bool gather_paid(struct connection *c, struct buf *b, size_t most)
+{
+    return !list_is_empty(&c->gateway->passing) && gather_kind(c, b, most, true);
+}
+
 /* Who is behind on durable ones gets no others. -> whether more is left than fitted */
 static bool gather_frames(struct connection *c, struct buf *b, size_t most)
 {
@@ -141,13 +147,7 @@ static bool gather_frames(struct connection *c, struct buf *b, size_t most)
     bool more = gather_kind(c, b, most, false);
     if (more && passing)
         pass_over(c);
-    return more || (passing && gather_kind(c, b, most, true));
-}
-
-/* What the tenant's budget has paid for already. */
-static bool gather_paid(struct connection *c, struct buf *b, size_t most)
-{
-    return !list_is_empty(&c->gateway->passing) && gather_kind(c, b, most, true);
+    return more || gather_paid(c, b, most);
 }
 
 static bool gather(struct connection *c, struct buf *b)

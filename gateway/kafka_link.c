@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "kafka/producer.h"
 #include "run/log.h"
+#include "wire/lanes.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -62,8 +63,7 @@ static struct handed *remember(struct kafka_link *k, uint64_t ticket)
 static int hand_over(struct kafka_link *k, const struct config_cell *cell, struct bytes channel, struct handed *h)
 {
     struct kafka_topic *topic = kafka_producer_topic(k->producer, cell->topic);
-    uint32_t lane = fan_lane(k->g->fan, channel);
-    uint32_t partition = lane ? cell->partitions + lane - 1 : channel_place(channel).partition_hash % cell->partitions;
+    uint32_t partition = lane_partition(fan_lane(k->g->fan, channel), channel_place(channel), cell->partitions);
     if (!topic)
         return -EIO;
     return kafka_produce(k->producer, topic, (int32_t)partition, channel, buf_bytes(&k->record), (uint64_t)(uintptr_t)h);

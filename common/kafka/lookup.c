@@ -1,6 +1,7 @@
 #include "kafka/lookup.h"
 
 #include "kafka/conf.h"
+#include "kafka/metadata.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,24 +38,13 @@ static bool only_ask(struct lookup *l, rd_kafka_t *rk)
 /* Which partitions the topic has: one that is to be made yet must not hold up the others. */
 static bool see_what_is_there(struct lookup *l, rd_kafka_t *rk)
 {
-    const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, l->topic, NULL);
-    rd_kafka_resp_err_t err =
-        topic ? rd_kafka_metadata(rk, 0, topic, &metadata, CALL_MS) : rd_kafka_last_error();
     int there = 0;
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
-        err = metadata->topics[0].err;
-        there = metadata->topics[0].partition_cnt;
-    }
+    rd_kafka_resp_err_t err = metadata_partitions(rk, l->topic, CALL_MS, &there);
     bool any = false;
     for (size_t i = 0; i < l->n; i++) {
         l->places[i].missing = l->places[i].partition >= there;
         any |= !l->places[i].missing;
     }
-    if (metadata)
-        rd_kafka_metadata_destroy(metadata);
-    if (topic)
-        rd_kafka_topic_destroy(topic);
     if (err == RD_KAFKA_RESP_ERR_NO_ERROR && !any)
         err = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
     return err == RD_KAFKA_RESP_ERR_NO_ERROR || fail(l, err);

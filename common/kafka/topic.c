@@ -1,4 +1,5 @@
 #include "kafka/conf.h"
+#include "kafka/metadata.h"
 #include "kafka/producer.h"
 
 #include <errno.h>
@@ -12,29 +13,6 @@ static const char *const settings[][2] = {
     {"allow.auto.create.topics", "false"},
     {NULL, NULL},
 };
-
-/* -> partitions, or -1 with the reason in ret_error */
-static int count_partitions(rd_kafka_t *rk, const char *topic, struct buf *ret_error)
-{
-    const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_topic_t *t = rd_kafka_topic_new(rk, topic, NULL);
-    rd_kafka_resp_err_t err =
-        t ? rd_kafka_metadata(rk, 0, t, &metadata, LOOK_MS) : rd_kafka_last_error();
-    int partitions = -1;
-    if (err == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
-        err = metadata->topics[0].err;
-        partitions = metadata->topics[0].partition_cnt;
-    }
-    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        buf_append_str(ret_error, rd_kafka_err2str(err));
-        partitions = -1;
-    }
-    if (metadata)
-        rd_kafka_metadata_destroy(metadata);
-    if (t)
-        rd_kafka_topic_destroy(t);
-    return partitions;
-}
 
 static rd_kafka_NewTopic_t *describe(const char *topic, int partitions, int replication,
                                      int64_t retention_ms, struct buf *ret_error)
@@ -153,9 +131,12 @@ static int grow(rd_kafka_t *rk, const char *topic, int partitions, struct buf *r
 static int judge_existing(rd_kafka_t *rk, const char *topic, int partitions, int keyed,
                           struct buf *ret_error)
 {
-    int there = count_partitions(rk, topic, ret_error);
-    if (there < 0)
+    int there = 0;
+    rd_kafka_resp_err_t err = metadata_partitions(rk, topic, LOOK_MS, &there);
+    if (err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        buf_append_str(ret_error, rd_kafka_err2str(err));
         return -EIO;
+    }
     if (there >= partitions)
         return 1;
     if (there >= keyed)

@@ -65,10 +65,14 @@ int lanes_put(struct lanes *l, struct bytes full, uint64_t lane)
     struct lane *one = find(l, full);
     if (!one && l->by_channel.count == LANED_CHANNELS_MAX)
         return -ENOSPC;
+    bool may_sink = one && one->number == l->most;
     if (!one)
         one = add(l, full);
     one->number = (uint32_t)lane;
-    l->most = highest(l);
+    if (may_sink)
+        l->most = highest(l);
+    else if (one->number > l->most)
+        l->most = one->number;
     return 0;
 }
 
@@ -97,6 +101,5 @@ uint32_t lanes_of(const struct lanes *l, struct bytes full)
 
 uint32_t lanes_partition(const struct lanes *l, struct bytes full, struct channel_place place, uint32_t hashed)
 {
-    uint32_t lane = lanes_of(l, full);
-    return lane ? hashed + lane - 1 : place.partition_hash % hashed;
+    return lane_partition(lanes_of(l, full), place, hashed);
 }

@@ -26,6 +26,12 @@ int lanes_put(struct lanes *l, struct bytes full, uint64_t lane);
 int lanes_take(struct lanes *l, struct bytes list);
 
 uint32_t lanes_of(const struct lanes *l, struct bytes full); /* -> its lane; 0: it has none */
+
+/* Where a channel of that lane, or of none (0), is. */
+static inline uint32_t lane_partition(uint32_t lane, struct channel_place place, uint32_t hashed)
+{
+    return lane ? hashed + lane - 1 : place.partition_hash % hashed;
+}
 uint32_t lanes_partition(const struct lanes *l, struct bytes full, struct channel_place place, uint32_t hashed);
 
 #endif

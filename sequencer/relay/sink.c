@@ -176,10 +176,9 @@ static void refuse(struct sink *s, struct delivery *d, int error, const char *wh
  * not be the one that looks for it, and is found by that one's questions to PostgreSQL. */
 static int32_t partition_of(const struct cell *cell, struct bytes channel, uint32_t lane)
 {
-    uint32_t hashed = (uint32_t)cell->partitions, last = hashed + lane;
-    if (lane && last <= (uint32_t)cell->there)
-        return (int32_t)last - 1;
-    return (int32_t)(channel_place(channel).partition_hash % hashed);
+    uint32_t hashed = (uint32_t)cell->partitions;
+    bool there = hashed + lane <= (uint32_t)cell->there;
+    return (int32_t)lane_partition(there ? lane : 0, channel_place(channel), hashed);
 }
 
 /* -> 0, or what kafka_produce answered; a record that is too large has become a stub and is

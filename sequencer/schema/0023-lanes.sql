@@ -33,22 +33,3 @@ BEGIN
     RETURN v_full;
 END $$;
 REVOKE ALL ON FUNCTION cellcast.set_lane(text, integer) FROM PUBLIC;
-
-CREATE OR REPLACE FUNCTION cellcast.config() RETURNS json LANGUAGE sql STABLE
-    SET search_path = pg_catalog, pg_temp AS $$
-SELECT json_build_object(
-    'version', (SELECT version FROM cellcast.config_state),
-    'cells', (SELECT coalesce(json_agg(json_build_object('name', c.name, 'topic', c.topic, 'partitions', c.partitions)
-                                       ORDER BY c.name), '[]') FROM cellcast.cell c),
-    'tenants', (SELECT coalesce(json_agg(json_build_object(
-                    'name', t.name,
-                    'cells', (SELECT coalesce(json_agg(tc.cell ORDER BY tc.cell), '[]')
-                              FROM cellcast.tenant_cell tc WHERE tc.tenant = t.name),
-                    'options', t.options) ORDER BY t.name), '[]') FROM cellcast.tenant t),
-    'namespaces', (SELECT coalesce(json_agg(json_build_object('tenant', n.tenant, 'name', n.name, 'options', n.options)
-                                            ORDER BY n.tenant, n.name), '[]') FROM cellcast.namespace n),
-    'api_keys', (SELECT coalesce(json_agg(json_build_object('sha256', k.sha256, 'tenant', k.tenant)
-                                          ORDER BY k.sha256), '[]') FROM cellcast.api_key k),
-    'lanes', (SELECT coalesce(json_agg(json_build_object('channel', l.channel, 'lane', l.lane) ORDER BY l.channel), '[]')
-              FROM cellcast.lane l))
-$$;
