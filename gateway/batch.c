@@ -83,20 +83,33 @@ bool batch_hold(struct gateway *g, struct channel *c)
     }
     c->due_ms += delay;
     c->batched = true;
+    c->gathered = 1;
     put_in_order(&g->batch.waiting, c);
     g->metrics.batched_total++;
     return true;
 }
 
+static void release(struct channel *c)
+{
+    c->batched = false;
+    c->due_ms = now_ms(c->gateway);
+    list_remove(&c->dirty.turn);
+    fairflush_channel(c);
+}
+
+void batch_more(struct channel *c)
+{
+    if (c->gathered < BATCH_FULL)
+        c->gathered++;
+    if (c->gathered == BATCH_FULL && c->gateway->batch.load <= LOAD_BEGINS)
+        release(c);
+}
+
 void batch_release(struct gateway *g)
 {
     struct channel *c;
-    while ((c = list_first(&g->batch.waiting, struct channel, dirty.turn)) && (int32_t)(c->due_ms - now_ms(g)) <= 0) {
-        c->batched = false;
-        c->due_ms = now_ms(g);
-        list_remove(&c->dirty.turn);
-        fairflush_channel(c);
-    }
+    while ((c = list_first(&g->batch.waiting, struct channel, dirty.turn)) && (int32_t)(c->due_ms - now_ms(g)) <= 0)
+        release(c);
 }
 
 int32_t batch_next_ms(const struct gateway *g)

@@ -7,6 +7,9 @@
  * - while the loop works more than half of its time, one that grows evenly and is batch_delay at 75 %, for all channels.
  *   The load is the part of the last BATCH_LOAD_MS in which the loop did not wait.
  *
+ * For its own sake a channel waits for no more than BATCH_FULL publications: further ones save little, and a faster channel
+ * waits less for them.
+ *
  * A channel waits in `waiting`, then is among the dirty ones. Replies do not wait, and take along what is there. */
 #ifndef GATEWAY_BATCH_H
 #define GATEWAY_BATCH_H
@@ -17,6 +20,7 @@
 
 #define BATCH_LOAD_MS 100
 #define BATCH_WRITES 8000 /* a second, to the subscribers of one channel */
+#define BATCH_FULL 16 /* publications in one write */
 #define BATCH_DELAY_MAX 1000 /* ms that a namespace may ask for */
 
 struct channel;
@@ -35,6 +39,7 @@ void batch_waited(struct batch *b, int64_t now_ns);
 
 /* -> whether the channel, in no list, waits from now on; otherwise its news goes out now */
 bool batch_hold(struct gateway *g, struct channel *c);
+void batch_more(struct channel *c); /* one more publication of a channel that waits */
 void batch_release(struct gateway *g); /* those whose time has come are dirty */
 int32_t batch_next_ms(const struct gateway *g); /* until the next one's time comes; -1: none waits */
 

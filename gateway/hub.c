@@ -87,8 +87,8 @@ void hub_news(struct channel *c)
 void hub_dirty(struct channel *c)
 {
     if (c->batched)
-        return;
-    if (drr_is_waiting(&c->dirty))
+        batch_more(c);
+    else if (drr_is_waiting(&c->dirty))
         c->flush_again = true;
     else if (c->n_subs)
         hub_queue(c);

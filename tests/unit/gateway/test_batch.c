@@ -96,6 +96,44 @@ START_TEST(a_channel_of_any_pace_waits_no_longer_than_its_namespace_says)
 }
 END_TEST
 
+static void publish_until_full(struct ws_socket *s)
+{
+    uint64_t seq = 1;
+    int writes = s->writes;
+    edges_publish(&g, "default/news", 1, seq++, "1");
+    for (int i = 0; i < BATCH_FULL; i++, seq++) {
+        ck_assert_int_eq(s->writes, writes + 1);
+        edges_publish(&g, "default/news", 1, seq, "1");
+    }
+}
+
+START_TEST(what_fills_a_write_waits_no_longer)
+{
+    start();
+    struct ws_socket *s = edges_reader(&g, "news");
+    for (int i = 0; i < 400; i++)
+        edges_reader(&g, "news");
+    pace_is(2 * BATCH_WRITES);
+    publish_until_full(s);
+    ck_assert_int_eq(s->writes, 2);
+    ck_assert_int_eq(batch_next_ms(&g), -1);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_busy_loop_gathers_more_than_fills_a_write)
+{
+    start();
+    struct ws_socket *s = edges_reader(&g, "news");
+    g.batch.load = 1;
+    publish_until_full(s);
+    ck_assert_int_eq(s->writes, 1);
+    edges_pass(&g, 32);
+    ck_assert_int_eq(s->writes, 2);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one_write)
 {
     start();
@@ -104,8 +142,8 @@ START_TEST(the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one
     for (uint64_t seq = 1; seq <= 5; seq++)
         edges_publish(&g, "default/news", 1, seq, "1");
     ck_assert_int_eq(s->writes, 1);
-    ck_assert_int_eq(batch_next_ms(&g), 20);
-    edges_pass(&g, 19);
+    ck_assert_int_eq(batch_next_ms(&g), 32);
+    edges_pass(&g, 31);
     ck_assert_int_eq(s->writes, 1);
     edges_pass(&g, 1);
     ck_assert_int_eq(s->writes, 2);
@@ -116,7 +154,7 @@ START_TEST(the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one
     ck_assert_uint_eq(g.metrics.batched_total, 1);
     edges_publish(&g, "default/news", 1, 6, "1");
     ck_assert_int_eq(s->writes, 2); /* counted from the last write on */
-    edges_pass(&g, 20);
+    edges_pass(&g, 32);
     ck_assert_int_eq(s->writes, 3);
     edges_stop(&g);
 }
@@ -133,11 +171,11 @@ START_TEST(the_wait_grows_with_the_load_and_the_earliest_goes_first)
         edges_publish(&g, "default/b", 1, seq, "1");
         g.batch.load = 0.75;
     }
-    ck_assert_int_eq(batch_next_ms(&g), 10);
-    edges_pass(&g, 10);
+    ck_assert_int_eq(batch_next_ms(&g), 16);
+    edges_pass(&g, 16);
     ck_assert_int_eq(a->writes, 1);
     ck_assert_int_eq(b->writes, 2);
-    edges_pass(&g, 10);
+    edges_pass(&g, 16);
     ck_assert_int_eq(a->writes, 2);
     edges_stop(&g);
 }
@@ -154,7 +192,7 @@ START_TEST(a_reply_takes_along_what_waits)
     char *text = edges_take(s);
     ck_assert_ptr_nonnull(strstr(text, "\"offset\":2"));
     free(text);
-    edges_pass(&g, 20);
+    edges_pass(&g, 32);
     ck_assert_int_eq(s->writes, 2);
     edges_stop(&g);
 }
@@ -183,7 +221,7 @@ START_TEST(a_channel_that_waits_may_go)
     g.batch.load = 1;
     edges_publish(&g, "default/news", 1, 1, "1");
     edges_publish(&g, "default/news", 1, 2, "1");
-    ck_assert_int_eq(batch_next_ms(&g), 20);
+    ck_assert_int_eq(batch_next_ms(&g), 32);
     edges_leave(s);
     edges_pass(&g, options.channel_linger + 100);
     ck_assert_ptr_null(hub_find(&g, BYTES("default/news")));
@@ -194,6 +232,7 @@ END_TEST
 
 UNIT_MAIN("batch", the_load_is_the_part_of_the_last_moments_that_was_work, nothing_waits_up_to_half_of_the_time,
           a_channel_keeps_to_its_writes, a_channel_of_any_pace_waits_no_longer_than_its_namespace_says,
+          what_fills_a_write_waits_no_longer, a_busy_loop_gathers_more_than_fills_a_write,
           the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one_write,
           the_wait_grows_with_the_load_and_the_earliest_goes_first,
           a_reply_takes_along_what_waits, ephemeral_channels_and_those_of_a_namespace_without_delay_do_not_wait,
