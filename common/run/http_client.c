@@ -33,10 +33,13 @@ struct http_transfer {
     struct list all;
     struct list waiting; /* linked: it has yet to be started */
     uint32_t concurrency;
-    CURL *curl;
-    struct curl_slist *headers;
-    struct buf request, answer;
+    int64_t timeout_ms;
     size_t body_max;
+    char *url, *method;
+    struct curl_slist *headers;
+    struct buf body;
+    CURL *curl; /* NULL while it waits */
+    struct buf answer;
     bool too_big;
     int64_t started_ns; /* when it was sent off to wait, or to run */
     ev_timer deadline;
@@ -68,18 +71,83 @@ static void destination_drop_idle(struct http_client *c, struct destination *d)
     free(d);
 }
 
+/* ---- what libcurl is told of one */
+
+static size_t on_body(char *p, size_t size, size_t n, void *data)
+{
+    struct http_transfer *t = data;
+    t->too_big = n > t->body_max - t->answer.n;
+    if (t->too_big)
+        return 0;
+    buf_append(&t->answer, p, n);
+    return n;
+}
+
+static void prepare_connection(const struct http_transfer *t)
+{
+    CURL *h = t->curl;
+    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L); /* else giving up a lookup waits for its thread */
+    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(h, CURLOPT_PROXY, ""); /* nor one of the environment */
+    curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(h, CURLOPT_USERAGENT, "cellcast/" CELLCAST_VERSION);
+    if (t->client->ca_file[0])
+        curl_easy_setopt(h, CURLOPT_CAINFO, t->client->ca_file);
+}
+
+static void prepare_request(const struct http_transfer *t)
+{
+    CURL *h = t->curl;
+    curl_easy_setopt(h, CURLOPT_URL, t->url);
+    curl_easy_setopt(h, CURLOPT_HTTPHEADER, t->headers);
+    if (t->body.n || strcmp(t->method, "GET") != 0) {
+        curl_easy_setopt(h, CURLOPT_POSTFIELDS, t->body.p ? t->body.p : "");
+        curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.n);
+    }
+    curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, t->method);
+}
+
+static void prepare_answer(struct http_transfer *t)
+{
+    curl_easy_setopt(t->curl, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(t->curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)t->body_max);
+}
+
+static void prepare(struct http_transfer *t)
+{
+    t->curl = curl_easy_init();
+    assert(t->curl);
+    prepare_connection(t);
+    prepare_request(t);
+    prepare_answer(t);
+}
+
 /* ---- a transfer's life: waits, runs, is over */
+
+static void arm(struct http_transfer *t, int64_t ms)
+{
+    ev_timer_stop(t->client->loop, &t->deadline);
+    ev_timer_set(&t->deadline, (double)ms / 1000, 0);
+    ev_timer_start(t->client->loop, &t->deadline);
+}
 
 static void run(struct http_transfer *t)
 {
     t->destination->running++;
     t->client->running++;
+    prepare(t);
+    arm(t, t->timeout_ms);
     CURLMcode code = curl_multi_add_handle(t->client->multi, t->curl);
     assert(code == CURLM_OK);
 }
 
-static void wait_turn(struct http_transfer *t)
+static void wait_turn(struct http_transfer *t, int64_t ms)
 {
+    arm(t, ms);
     list_append(&t->destination->waiting, &t->waiting);
     t->destination->n_waiting++;
     t->client->waiting++;
@@ -122,15 +190,18 @@ static void destroy(struct http_transfer *t)
 {
     curl_easy_cleanup(t->curl);
     curl_slist_free_all(t->headers);
-    buf_fini(&t->request);
+    buf_fini(&t->body);
     buf_fini(&t->answer);
+    free(t->url);
+    free(t->method);
     free(t);
 }
 
 static void finish(struct http_transfer *t, int error, const char *why)
 {
     long status = 0;
-    curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+    if (t->curl)
+        curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
     leave(t);
     struct http_response r = {.error = error,
                               .why = error ? why : "",
@@ -191,7 +262,11 @@ static void on_timer(struct ev_loop *loop, ev_timer *w, int events)
 
 static void on_deadline(struct ev_loop *loop, ev_timer *w, int events)
 {
-    finish(w->data, -ETIMEDOUT, "no answer in time");
+    struct http_transfer *t = w->data;
+    if (t->curl)
+        finish(t, -ETIMEDOUT, "no answer in time");
+    else
+        finish(t, -EBUSY, "too many were before it");
 }
 
 static int on_timer_wanted(CURLM *multi, long ms, void *data)
@@ -231,16 +306,6 @@ static int on_socket_wanted(CURL *curl, curl_socket_t fd, int what, void *data, 
     ev_io_set(w, fd, (what & CURL_POLL_IN ? EV_READ : 0) | (what & CURL_POLL_OUT ? EV_WRITE : 0));
     ev_io_start(c->loop, w);
     return 0;
-}
-
-static size_t on_body(char *p, size_t size, size_t n, void *data)
-{
-    struct http_transfer *t = data;
-    t->too_big = n > t->body_max - t->answer.n;
-    if (t->too_big)
-        return 0;
-    buf_append(&t->answer, p, n);
-    return n;
 }
 
 /* ---- making them */
@@ -288,45 +353,11 @@ static void add_header(struct http_transfer *t, const char *header)
     buf_fini(&empty);
 }
 
-static void prepare_connection(struct http_transfer *t)
+static void add_headers(struct http_transfer *t, const char *const *headers)
 {
-    CURL *h = t->curl;
-    curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(h, CURLOPT_QUICK_EXIT, 1L); /* else giving up a lookup waits for its thread */
-    curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(h, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(h, CURLOPT_PROXY, ""); /* nor one of the environment */
-    curl_easy_setopt(h, CURLOPT_TCP_NODELAY, 1L);
-    curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, 0L); /* `deadline` is the one */
-    curl_easy_setopt(h, CURLOPT_USERAGENT, "cellcast/" CELLCAST_VERSION);
-    if (t->client->ca_file[0])
-        curl_easy_setopt(h, CURLOPT_CAINFO, t->client->ca_file);
-}
-
-static void prepare_request(struct http_transfer *t, const struct http_request *r)
-{
-    CURL *h = t->curl;
-    curl_easy_setopt(h, CURLOPT_URL, r->url);
-    if (r->body.n || strcmp(r->method, "GET") != 0) {
-        buf_append_bytes(&t->request, r->body);
-        curl_easy_setopt(h, CURLOPT_POST, 1L);
-        curl_easy_setopt(h, CURLOPT_POSTFIELDS, t->request.p ? t->request.p : "");
-        curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->request.n);
-    }
-    curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, r->method);
     t->headers = curl_slist_append(NULL, "Expect:"); /* takes it out: the body is sent without being asked for */
-    for (const char *const *header = r->headers; header && *header; header++)
-        add_header(t, *header);
-    curl_easy_setopt(h, CURLOPT_HTTPHEADER, t->headers);
-}
-
-static void prepare_answer(struct http_transfer *t, const struct http_request *r)
-{
-    t->body_max = r->body_max;
-    curl_easy_setopt(t->curl, CURLOPT_PRIVATE, t);
-    curl_easy_setopt(t->curl, CURLOPT_WRITEFUNCTION, on_body);
-    curl_easy_setopt(t->curl, CURLOPT_WRITEDATA, t);
-    curl_easy_setopt(t->curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)r->body_max);
+    for (; headers && *headers; headers++)
+        add_header(t, *headers);
 }
 
 static struct http_transfer *transfer_new(struct http_client *c, const struct http_request *r)
@@ -335,14 +366,16 @@ static struct http_transfer *transfer_new(struct http_client *c, const struct ht
     assert(t);
     t->client = c;
     t->concurrency = r->concurrency;
+    t->timeout_ms = r->timeout_ms;
+    t->body_max = r->body_max;
     t->started_ns = clock_mono_ns();
+    t->url = strdup(r->url);
+    t->method = strdup(r->method);
+    assert(t->url && t->method);
+    buf_append_bytes(&t->body, r->body);
+    add_headers(t, r->headers);
     list_init(&t->waiting);
-    t->curl = curl_easy_init();
-    assert(t->curl);
-    prepare_connection(t);
-    prepare_request(t, r);
-    prepare_answer(t, r);
-    ev_timer_init(&t->deadline, on_deadline, (double)r->timeout_ms / 1000, 0);
+    ev_init(&t->deadline, on_deadline);
     t->deadline.data = t;
     return t;
 }
@@ -363,11 +396,10 @@ int http_client_send(struct http_client *c, const struct http_request *r, http_d
     t->done = done;
     t->owner = owner;
     list_append(&c->transfers, &t->all);
-    ev_timer_start(c->loop, &t->deadline);
     if (d->running < r->concurrency)
         run(t);
     else
-        wait_turn(t);
+        wait_turn(t, r->wait_ms ? r->wait_ms : r->timeout_ms);
     *ret_transfer = t;
     return 0;
 }

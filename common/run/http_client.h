@@ -29,12 +29,13 @@ struct http_request {
     const char *const *headers; /* "Name: value", NULL at their end; NULL: none */
     struct bytes body;
     size_t body_max;            /* bytes of the answer's */
-    int64_t timeout_ms;         /* for all of it, waiting included */
+    int64_t timeout_ms;         /* from its start to its answer */
+    int64_t wait_ms;            /* longest wait in the queue before; 0: as timeout_ms */
     struct bytes destination;   /* any text; empty: the URL */
     uint32_t concurrency, queue; /* of the destination, as this request sees it; concurrency > 0 */
 };
 
-/* error: 0, and status and body are the answer's. -ETIMEDOUT; -EMSGSIZE (a body above body_max); -EHOSTUNREACH (no such
+/* error: 0, and status and body are the answer's. -EBUSY (it has waited in the queue, and was not sent); -ETIMEDOUT; -EMSGSIZE (a body above body_max); -EHOSTUNREACH (no such
  * name); -ECONNREFUSED (no connection); -EPROTO (TLS: a certificate that is not trusted, too); -EIO (anything else).
  * Everything in it lives for the call only. */
 struct http_response {
