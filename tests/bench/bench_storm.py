@@ -7,6 +7,7 @@ import sys
 from storm import GATES, Cell, Engines, Floor, stack_without_cell, storm_of
 
 T95_S, T100_S, ATTEMPTS, QUIET_RATIO, PEER_SHARE = 5, 10, 1.5, 2, 0.5  # issue 6
+GATEWAY_MAX = 20000  # --connections-max, as long as nobody says otherwise
 
 
 def arguments():
@@ -22,7 +23,15 @@ def arguments():
     parser.add_argument("--cell-option", action="append", default=[], help="a flag of the supervisor, without its dashes")
     parser.add_argument("--floor", action="store_true", help="the same clients against plain sockets as well: what the machine gives")
     parser.add_argument("--no-peer", action="store_true", help="not the Centrifuge engine over Redis as well")
-    return parser.parse_args()
+    o = parser.parse_args()
+    if dialled(o) > o.gateways * GATEWAY_MAX:
+        parser.error(f"{dialled(o)} connections are more than {o.gateways} gateways of {GATEWAY_MAX} take: more --gateways")
+    return o
+
+
+def dialled(o):
+    """Those of the gateway that is not killed are among them."""
+    return o.clients * o.gateways // (o.gateways - 1) if o.kill == "gateways" else o.clients
 
 
 def holds(ours, peer):
@@ -34,7 +43,7 @@ def holds(ours, peer):
 
 def main():
     o = arguments()
-    connections = o.clients * o.gateways // (o.gateways - 1) if o.kill == "gateways" else o.clients
+    connections = dialled(o)
     how = dict(rate=o.rate, members=o.members, sdk=o.sdk)
     with stack_without_cell(o.gateways) as stack:
         ours = storm_of(Cell(stack, o.kill, GATES[o.gate] + [f"--{option}" for option in o.cell_option], tls=o.tls), connections,
