@@ -25,10 +25,10 @@ struct token {
  * compared. */
 struct claims {
     struct buf texts; /* decoded user, tenant, channel, client, one behind the other */
-    struct bytes user, tenant, channel, client, b64info;
-    struct bytes info; /* JSON */
-    struct bytes audience, issuer; /* JSON */
-    bool has_tenant, has_channel, has_client, has_expire_at, has_exp, has_nbf, server_subs;
+    struct bytes user, tenant, channel, client;
+    struct bytes info, b64info, data, b64data, override, channels, subs; /* JSON */
+    struct bytes audience, issuer;                                       /* JSON */
+    bool has_tenant, has_channel, has_client, has_expire_at, has_exp, has_nbf;
     int64_t exp, expire_at, nbf;
 };
 
@@ -61,6 +61,7 @@ void auth_init(struct auth *a)
 void auth_fini(struct auth *a)
 {
     buf_fini(&a->memory);
+    wants_fini(&a->wants);
     *a = (struct auth){0};
 }
 
@@ -181,31 +182,22 @@ static int read_text(struct claims *c, struct bytes payload, const char *name, b
     return 0;
 }
 
-static bool has_some(struct bytes value)
-{
-    struct json_iter it;
-    struct bytes key, item;
-    json_object_each (&it, value, &key, &item)
-        return true;
-    json_array_each (&it, value, &item)
-        return true;
-    return false;
-}
-
 static int read_claims(struct claims *c, struct bytes payload)
 {
     buf_reserve(&c->texts, payload.n); /* a decoded text is never longer, so that slices stay */
     c->audience = json_member(payload, "aud");
     c->issuer = json_member(payload, "iss");
     c->info = json_member(payload, "info");
-    c->info = is_absent(c->info) ? bytes_of(NULL, 0) : c->info;
-    c->server_subs =
-        has_some(json_member(payload, "channels")) || has_some(json_member(payload, "subs"));
+    c->b64info = json_member(payload, "b64info");
+    c->data = json_member(payload, "data");
+    c->b64data = json_member(payload, "b64data");
+    c->override = json_member(payload, "override");
+    c->channels = json_member(payload, "channels");
+    c->subs = json_member(payload, "subs");
     if (read_text(c, payload, "sub", NULL, &c->user) < 0 ||
         read_text(c, payload, "tenant", &c->has_tenant, &c->tenant) < 0 ||
         read_text(c, payload, "channel", &c->has_channel, &c->channel) < 0 ||
-        read_text(c, payload, "client", &c->has_client, &c->client) < 0 ||
-        read_text(c, payload, "b64info", NULL, &c->b64info) < 0)
+        read_text(c, payload, "client", &c->has_client, &c->client) < 0)
         return -EBADMSG;
     if (read_date(payload, "exp", &c->has_exp, &c->exp) < 0 ||
         read_date(payload, "expire_at", &c->has_expire_at, &c->expire_at) < 0 ||
@@ -221,37 +213,45 @@ static enum auth_answer judge_dates(const struct claims *c, int64_t now)
     return c->has_expire_at && c->expire_at && c->expire_at < now ? AUTH_OVER : AUTH_OK;
 }
 
-/* What the token says about its bearer, copied to where it may stay. b64info is JSON here too:
- * presence shows it to JSON clients. */
+/* What is granted by the kind of token that it is: subscriptions, or one with options. */
+static int read_grants(struct auth *a, const struct claims *c)
+{
+    struct wants channels = {0}; /* subs wins, but channels has to be well made, too */
+    if (c->has_channel)
+        return overrides_read(&a->overrides, c->override);
+    int error = wants_read_subs(&a->wants, c->subs);
+    if (error == 0)
+        error = wants_read_channels(a->wants.n ? &channels : &a->wants, c->channels);
+    wants_fini(&channels);
+    return error;
+}
+
+/* What the token says about its bearer, copied to where it may stay. What is Base64 is JSON here
+ * too: presence shows it to JSON clients. */
 static int fill(struct auth *ret, struct bytes tenant, const struct claims *c)
 {
-    struct buf memory, decoded;
-    struct bytes info = c->info;
-    int error = 0;
-    buf_init(&memory);
-    buf_init(&decoded);
-    if (c->b64info.n) {
-        error = base64_decode(c->b64info, &decoded);
-        if (error == 0)
-            error = json_check(buf_bytes(&decoded), JSON_DEPTH_MAX, NULL);
-        info = json_trim(buf_bytes(&decoded));
+    struct auth a = {.expire_at = c->has_expire_at ? c->expire_at : c->has_exp ? c->exp : 0};
+    buf_append_bytes(&a.memory, tenant);
+    buf_append_bytes(&a.memory, c->user);
+    int error = want_read_json(c->info, c->b64info, &a.memory);
+    size_t info_end = a.memory.n;
+    if (error == 0 && c->has_channel)
+        error = want_read_json(c->data, c->b64data, &a.memory);
+    if (error == 0)
+        error = read_grants(&a, c);
+    if (error < 0) {
+        auth_fini(&a);
+        return error;
     }
-    if (error == 0) {
-        buf_append_bytes(&memory, tenant);
-        buf_append_bytes(&memory, c->user);
-        json_append_line(&memory, info);
-        buf_fini(&ret->memory);
-        ret->tenant = bytes_of(memory.p, tenant.n);
-        ret->user = bytes_of(memory.p + tenant.n, c->user.n);
-        ret->info = bytes_of(memory.p + tenant.n + c->user.n, info.n);
-        ret->expire_at = c->has_expire_at ? c->expire_at : c->has_exp ? c->exp : 0;
-        ret->server_subs = c->server_subs;
-        ret->memory = memory;
-    } else {
-        buf_fini(&memory);
-    }
-    buf_fini(&decoded);
-    return error;
+    const char *p = a.memory.p;
+    size_t user_end = tenant.n + c->user.n;
+    a.tenant = bytes_of(p, tenant.n);
+    a.user = bytes_of(p + tenant.n, c->user.n);
+    a.info = bytes_of(p + user_end, info_end - user_end);
+    a.data = bytes_of(p + info_end, a.memory.n - info_end);
+    auth_fini(ret);
+    *ret = a;
+    return 0;
 }
 
 /* ---- the uses */

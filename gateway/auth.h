@@ -5,16 +5,16 @@
  * A token is worth what its key is worth: the tenant is settled first (claim `tenant`, else the
  * connection's path, else `default`), and the signature must be by that tenant's key, so a
  * token cannot carry its bearer into another tenant. Claims used: sub, exp, expire_at, nbf,
- * info, b64info, tenant; in subscription tokens channel and client too; aud and iss where the
- * tenant has token_audience and token_issuer. Claims `channels` and `subs` (server-side
- * subscriptions) are not acted on; server_subs says that there were some. iat, jti and meta are
- * not looked at. A claim of a wrong type makes the token
+ * info, b64info, tenant; in connection tokens channels and subs; in subscription tokens channel,
+ * client, data, b64data and override; aud and iss where the tenant has token_audience and
+ * token_issuer. iat, jti and meta are not looked at. A claim of a wrong type makes the token
  * invalid; null is as good as absent. */
 #ifndef GATEWAY_AUTH_H
 #define GATEWAY_AUTH_H
 
 #include "config.h"
 #include "token_cache.h"
+#include "want.h"
 
 #define AUTH_TOKEN_MAX 32768       /* bytes; a longer one is invalid */
 #define AUTH_TTL_MAX (365 * 86400) /* s; protocol.md 3 */
@@ -39,14 +39,16 @@ struct auth_verdict {
 };
 struct auth_verdict auth_verdict(enum auth_use use, enum auth_answer answer);
 
-/* Who a good token (or none) says its bearer is. Owns its texts. */
+/* Who a good token (or none, or the connect proxy) says its bearer is, and what that one is given. Owns its texts. */
 struct auth {
     struct buf memory;
     struct bytes tenant; /* name */
     struct bytes user;   /* empty: anonymous */
     struct bytes info;   /* conn_info or chan_info: one line of JSON, or empty */
+    struct bytes data;   /* for the client: one line of JSON, or empty */
     int64_t expire_at;   /* s since 1970; 0: never */
-    bool server_subs;    /* claims channels or subs were there and not empty */
+    struct wants wants;  /* of a connection: its server-side subscriptions */
+    struct overrides overrides; /* of a subscription */
 };
 void auth_init(struct auth *a);
 void auth_fini(struct auth *a);

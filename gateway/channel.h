@@ -63,7 +63,9 @@ struct sub {
     uint32_t at;               /* index in channel::subs */
     bool live : 1;             /* false: the reply to subscribe is still to come (join.h) */
     bool full : 1;             /* the client spelled it tenant/name */
-    bool positioned : 1;       /* told epoch and offset, recoverable */
+    bool positioned : 1;       /* told epoch and offset */
+    bool recoverable : 1;      /* and goes on from them when its client comes back */
+    bool server : 1;           /* made by the server (server_sub.h) */
     bool wants_joins : 1;      /* joins and leaves are pushed to it */
     bool present : 1;          /* its presence stands with the worker */
     bool tells : 1;            /* its presence is announced by joins and leaves */
@@ -195,6 +197,12 @@ static inline void channel_put_push(const struct channel *c, bool full, struct b
     size_t skip = full ? 0 : c->name_at;
     buf_append(b, CHANNEL_PUSH, sizeof CHANNEL_PUSH - 1);
     buf_append(b, c->text + (c->escaped ? c->full.n : 0) + skip, c->quoted_n - skip);
+}
+
+static inline struct bytes channel_spelling(const struct channel *c, bool full)
+{
+    size_t skip = full ? 0 : c->name_at;
+    return bytes_of(c->full.p + skip, c->full.n - skip);
 }
 
 static inline size_t channel_push_size(const struct channel *c) /* bytes of that at most */

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-enum field_type { TEXT, RAW, U64, I64, FLAG, FILTER, SINCE };
+enum field_type { TEXT, RAW, U64, I64, FLAG, FILTER, SINCE, ASKED };
 
 #define ON(kind) (1u << COMMAND_##kind)
 #define ON_CHANNEL                                                                                           \
@@ -27,6 +27,8 @@ static const struct field {
     FIELD(ON(SUBSCRIBE), "epoch", TEXT, epoch),
     FIELD(ON(SUBSCRIBE), "flag", I64, flag),
     FIELD(ON(SUBSCRIBE), "join_leave", FLAG, join_leave),
+    FIELD(ON(SUBSCRIBE), "positioned", FLAG, positioned),
+    FIELD(ON(SUBSCRIBE), "recoverable", FLAG, recoverable),
     FIELD(ON(SUBSCRIBE), "delta", TEXT, delta),
     FIELD(ON(SUBSCRIBE), "tf", FILTER, has_filter),
     FIELD(ON(SUBSCRIBE) | ON(PUBLISH) | ON(SUB_REFRESH), "type", I64, type),
@@ -34,6 +36,9 @@ static const struct field {
     FIELD(ON(HISTORY), "reverse", FLAG, reverse),
     FIELD(ON(HISTORY), "since", SINCE, has_since),
     FIELD(ON(RPC), "method", TEXT, method),
+    FIELD(ON(CONNECT), "subs", ASKED, asked),
+    FIELD(ON(CONNECT), "name", TEXT, name),
+    FIELD(ON(CONNECT), "version", TEXT, version),
 };
 
 static const char *const kinds[COMMAND_KINDS] = {
@@ -103,6 +108,8 @@ static int read_field(struct command *c, const struct field *f, struct bytes val
         return 0;
     case SINCE:
         return read_since(c, value);
+    case ASKED:
+        return wants_read_asked(at, value);
     }
     return -EBADMSG;
 }
@@ -195,5 +202,6 @@ int command_parse(struct bytes line, struct command *ret)
 
 void command_fini(struct command *c)
 {
+    wants_fini(&c->asked);
     buf_fini(&c->text);
 }

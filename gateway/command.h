@@ -3,6 +3,8 @@
 #ifndef GATEWAY_COMMAND_H
 #define GATEWAY_COMMAND_H
 
+#include "want.h"
+
 #include "core/buf.h"
 #include "core/bytes.h"
 
@@ -31,8 +33,10 @@ struct command {
     struct bytes data;        /* JSON as it came, or empty */
     uint64_t offset;          /* of subscribe, or of history's since */
     int64_t limit, flag, type;
-    bool recover, join_leave, reverse;
+    bool recover, join_leave, positioned, recoverable, reverse;
     bool has_since, has_filter;
+    struct wants asked;       /* connect's subs */
+    struct bytes name, version; /* of connect: the client's program */
     struct buf text;          /* memory of the decoded texts; the rest points into the line */
 };
 

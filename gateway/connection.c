@@ -3,6 +3,7 @@
 #include "admission.h"
 #include "command.h"
 #include "deliver.h"
+#include "entrance.h"
 #include "errand.h"
 #include "gateway.h"
 #include "reply.h"
@@ -41,7 +42,7 @@ struct connection *connection_new(struct gateway *g, struct ws_socket *socket, s
     list_init(&c->errands);
     list_init(&c->all);
     list_append(&g->connections, &c->all);
-    connection_identify(c, tenant, (struct bytes){0}, (struct bytes){0}, (struct bytes){0});
+    connection_identify(c, &(struct identity){.tenant = tenant});
     wheel_timer_init(&c->timer, on_deadline);
     c->end_ns = g->now_ns + g->options->stale_timeout * NS_PER_MS;
     connection_rearm(c);
@@ -65,21 +66,28 @@ static void belong(struct connection *c, struct bytes tenant)
     tenant_unref(c->gateway, before);
 }
 
-void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client,
-                         struct bytes info)
+static struct bytes at_most(struct bytes text, size_t n)
 {
-    char *texts = malloc(tenant.n + user.n + info.n + 1), *at = texts;
-    assert(texts);
-    at = mempcpy(at, tenant.n ? tenant.p : "", tenant.n);
-    at = mempcpy(at, user.n ? user.p : "", user.n);
-    const char *named = client.n ? memmem(info.p, info.n, client.p, client.n) : NULL;
-    c->client_at = named ? (uint32_t)(at - texts + (named - info.p)) : 0;
-    memcpy(at, info.n ? info.p : "", info.n);
+    return bytes_of(text.p, text.n < n ? text.n : n);
+}
+
+void connection_identify(struct connection *c, const struct identity *who)
+{
+    struct bytes name = at_most(who->name, PROGRAM_MAX), version = at_most(who->version, PROGRAM_MAX);
+    struct bytes all[] = {who->tenant, who->user, who->info, name, version};
+    struct buf texts = {0};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        buf_append_bytes(&texts, all[i]);
+    buf_append_char(&texts, 0);
+    const char *named = who->client.n ? memmem(who->info.p, who->info.n, who->client.p, who->client.n) : NULL;
+    c->client_at = named ? (uint32_t)(who->tenant.n + who->user.n) + (uint32_t)(named - who->info.p) : 0;
     free(c->texts);
-    c->texts = texts;
-    c->tenant_n = (uint32_t)tenant.n;
-    c->user_n = (uint32_t)user.n;
-    c->info_n = (uint32_t)info.n;
+    c->texts = buf_take(&texts);
+    c->tenant_n = (uint8_t)who->tenant.n;
+    c->user_n = (uint32_t)who->user.n;
+    c->info_n = (uint32_t)who->info.n;
+    c->name_n = (uint8_t)name.n;
+    c->version_n = (uint8_t)version.n;
     belong(c, connection_tenant(c));
 }
 
@@ -107,7 +115,7 @@ static bool has_strikes(const struct connection_extras *e)
 void connection_tidy(struct connection *c)
 {
     struct connection_extras *e = c->extras;
-    if (!e || e->parked.n || e->token.n || list_is_linked(&e->resuming) || e->queue || list_is_linked(&e->stranger.by_age) ||
+    if (!e || e->parked.n || e->entrance || list_is_linked(&e->resuming) || e->queue || list_is_linked(&e->stranger.by_age) ||
         has_strikes(e))
         return;
     free(e);
@@ -122,23 +130,28 @@ static void drop_extras(struct connection *c)
     list_remove(&e->resuming);
     stranger_leave(c->gateway, &e->stranger);
     buf_fini(&e->parked);
-    buf_fini(&e->token);
     free(e);
+}
+
+void connection_drop_subs(struct connection *c)
+{
+    while (c->n_subs)
+        sub_end(c->subs[c->n_subs - 1]);
 }
 
 /* Nothing of the cluster knows it any more. */
 static void let_go(struct connection *c)
 {
-    while (c->n_subs)
-        sub_end(c->subs[c->n_subs - 1]);
+    connection_drop_subs(c);
     errand_drop_all(c);
     admission_leave(c);
+    entrance_free(c);
 }
 
 void connection_free(struct connection *c)
 {
     let_go(c);
-    if (c->state == CONNECTION_OPEN)
+    if (connection_has_place(c))
         budget_leave(c->gateway, connection_tenant(c));
     wheel_cancel(&c->timer);
     list_remove(&c->all);
@@ -157,8 +170,9 @@ void connection_free(struct connection *c)
 
 #define TO(state) (1u << CONNECTION_##state)
 static const unsigned moves[] = {
-    [CONNECTION_FRESH] = TO(WAITING) | TO(OPEN) | TO(REJECTED) | TO(CLOSING),
-    [CONNECTION_WAITING] = TO(OPEN) | TO(REJECTED) | TO(CLOSING),
+    [CONNECTION_FRESH] = TO(WAITING) | TO(ENTERING) | TO(REJECTED) | TO(CLOSING),
+    [CONNECTION_WAITING] = TO(ENTERING) | TO(REJECTED) | TO(CLOSING),
+    [CONNECTION_ENTERING] = TO(OPEN) | TO(REJECTED) | TO(CLOSING),
     [CONNECTION_OPEN] = TO(CLOSING),
     [CONNECTION_REJECTED] = TO(CLOSING),
     [CONNECTION_CLOSING] = 0,
@@ -184,7 +198,7 @@ void connection_goto(struct connection *c, enum connection_state state)
     assert(moves[c->state] & 1u << state);
     if (c->state == CONNECTION_FRESH)
         stranger_leave(g, &c->extras->stranger);
-    if (c->state == CONNECTION_OPEN)
+    if (connection_has_place(c) && state != CONNECTION_OPEN)
         budget_leave(g, connection_tenant(c));
     c->state = state;
     c->next_ns = 0;
@@ -192,8 +206,10 @@ void connection_goto(struct connection *c, enum connection_state state)
     case CONNECTION_WAITING:
         c->next_ns = g->now_ns + g->options->connect_wait * NS_PER_MS;
         break;
+    case CONNECTION_ENTERING:
+        c->end_ns = 0; /* its joins have their own */
+        break;
     case CONNECTION_OPEN:
-        c->end_ns = 0;
         connection_tidy(c);
         start_pings(c);
         start_life(c);
@@ -224,10 +240,15 @@ void connection_disconnect(struct connection *c, uint32_t code, const char *reas
     ws_close(c->socket, code, reason ? reason : disconnect_reason(code));
 }
 
+static bool has_no_answer(const struct connection *c) /* its connect */
+{
+    return c->state == CONNECTION_WAITING || c->state == CONNECTION_ENTERING;
+}
+
 /* What has to wait stays in the socket, but for the rest of a message. */
 static void read_or_pause(struct connection *c)
 {
-    bool paused = c->held || c->state == CONNECTION_WAITING;
+    bool paused = c->held || has_no_answer(c);
     if (paused != c->paused && c->state != CONNECTION_CLOSING)
         ws_pause(c->socket, c->paused = paused);
 }
@@ -238,6 +259,16 @@ static void earliest(int64_t *at, int64_t deadline)
 {
     if (deadline && (*at == 0 || deadline < *at))
         *at = deadline;
+}
+
+int64_t connection_end_of(const struct gateway *g, int64_t expire_at)
+{
+    int64_t left = expire_at - gateway_unix_s(g);
+    if (expire_at == 0)
+        return 0;
+    if (left > AUTH_TTL_MAX)
+        left = AUTH_TTL_MAX;
+    return g->now_ns + left * NS_PER_S + g->options->expiry_grace * NS_PER_MS;
 }
 
 void connection_rearm(struct connection *c)
@@ -257,13 +288,7 @@ void connection_rearm(struct connection *c)
 static void waited_too_long(struct connection *c)
 {
     admission_leave(c);
-    c->gateway->metrics.connects_refused_total++;
-    connection_goto(c, CONNECTION_REJECTED);
-    connection_reply_error(c, c->extras->connect_id, 111);
-    buf_fini(&c->extras->parked);
-    buf_fini(&c->extras->token);
-    connection_tidy(c);
-    read_or_pause(c);
+    entrance_fail(c, 111);
 }
 
 static void ping(struct connection *c)
@@ -294,7 +319,7 @@ static void no_pong(struct connection *c)
 static void end_expired_subs(struct connection *c)
 {
     int64_t now = c->gateway->now_ns, next = 0;
-    for (uint32_t i = c->n_subs; i-- > 0;) {
+    for (uint32_t i = c->n_subs; i-- > 0 && i < c->n_subs;) { /* it may be disconnected, and has none then */
         int64_t expires = c->subs[i]->extras ? c->subs[i]->extras->expires_ns : 0;
         if (expires && expires <= now)
             sub_unsubscribe(c->subs[i], UNSUBSCRIBE_EXPIRED);
@@ -469,7 +494,7 @@ static void park(struct connection *c, struct bytes lines)
 static void hear_lines(struct connection *c, struct bytes lines)
 {
     struct bytes rest = lines, line;
-    while (rest.n && c->state != CONNECTION_WAITING && !c->held) {
+    while (rest.n && !has_no_answer(c) && !c->held) {
         lines = rest;
         command_next_line(&rest, &line);
         hear_line(c, line);
@@ -497,21 +522,26 @@ void connection_ended(struct connection *c, bool joining)
         list_append(&c->gateway->resuming, &c->extras->resuming);
 }
 
-void connection_go_on(struct connection *c, struct bytes lines)
+void connection_go_on(struct connection *c)
 {
+    struct buf parked = {0};
+    if (has_no_answer(c))
+        return;
+    if (c->extras) {
+        parked = c->extras->parked;
+        c->extras->parked = (struct buf){0};
+        connection_tidy(c);
+    }
     if (c->state == CONNECTION_OPEN)
-        hear_lines(c, lines);
+        hear_lines(c, buf_bytes(&parked));
     read_or_pause(c);
+    buf_fini(&parked);
 }
 
 static void resume(struct connection *c)
 {
-    struct buf parked = c->extras->parked;
-    c->extras->parked = (struct buf){0};
-    connection_tidy(c);
     c->held = false;
-    connection_go_on(c, buf_bytes(&parked));
-    buf_fini(&parked);
+    connection_go_on(c);
 }
 
 void connection_resume_due(struct gateway *g)

@@ -19,6 +19,7 @@ struct errand;
 enum connection_state {
     CONNECTION_FRESH,    /* upgraded; the first command has to be connect */
     CONNECTION_WAITING,  /* connect waits for admission; what comes behind it is parked */
+    CONNECTION_ENTERING, /* it has a place; its server-side subscriptions have no position yet, and the rest is parked */
     CONNECTION_OPEN,
     CONNECTION_REJECTED, /* connect was answered with an error: any further command is 3501 */
     CONNECTION_CLOSING,  /* the Close frame is under way: hears and says nothing more */
@@ -57,10 +58,13 @@ struct connection {
     uint32_t n_errands;  /* these, and subscribes */
     uint32_t n_joining;  /* subscribes without a reply yet */
 
-    /* Who it is: tenant, user and ClientInfo behind each other; only the tenant, that of the path, before connect. */
+    /* Who it is: tenant, user, ClientInfo, name and version of its program behind each other; only the tenant, that of the
+     * path, before connect. */
     char *texts;
-    uint32_t tenant_n, user_n, info_n;
+    uint32_t user_n, info_n;
     uint32_t client_at; /* where its UUID stands in them: ClientInfo names it */
+    uint8_t tenant_n, name_n, version_n;
+    uint64_t granted; /* server_subs_print of what its token granted */
 
     struct wheel_timer timer; /* the earliest of these, ns of the loop clock, 0: none */
     int64_t end_ns;  /* until connect: stale; open: the pong is missing; closing: the socket is cut */
@@ -79,8 +83,7 @@ struct connection_extras {
     struct stranger stranger; /* until its connect */
     struct list waiting;  /* struct queue::waiting (admission.c) */
     struct queue *queue;  /* that one, or NULL */
-    struct buf token;     /* of the connect that waits for admission */
-    uint32_t connect_id;
+    struct entrance *entrance; /* of a connect that has no answer yet, or NULL */
     struct strike strikes[STRIKES];
 };
 
@@ -101,10 +104,10 @@ void connection_began(struct connection *c, bool joining);
 void connection_ended(struct connection *c, bool joining);
 void connection_resume_due(struct gateway *g); /* those that are held no longer; once a turn */
 
-/* Goes on after a connect that waited, with the lines that were parked behind it. What stands behind a connect that was
- * answered with an error is dropped if it came with it: an SDK that sent both at once is to see the error, not a
- * disconnect. */
-void connection_go_on(struct connection *c, struct bytes lines);
+/* Goes on, if it waits no longer, with the lines that were parked. What stands behind a connect that was answered with an
+ * error is dropped if it came with it: an SDK that sent both at once is to see the error, not a disconnect. */
+void connection_go_on(struct connection *c);
+void connection_drop_subs(struct connection *c); /* ends them all; it is told nothing */
 
 /* Append one line to `out`, then say that it is there: connection_said marks it for writing and checks the bound.
  * -> false when that ended the connection */
@@ -115,10 +118,14 @@ void connection_dirty(struct connection *c); /* to be written to at the next flu
 struct connection_extras *connection_extras(struct connection *c); /* made if there are none */
 void connection_tidy(struct connection *c); /* drops them when nothing in them is in use */
 
-/* tenant, user, info: see connection::texts. */
-void connection_identify(struct connection *c, struct bytes tenant, struct bytes user, struct bytes client,
-                         struct bytes info);
+#define PROGRAM_MAX 32 /* bytes that are kept of a program's name, and of its version */
+struct identity { /* connection::texts */
+    struct bytes tenant, user, client, info, name, version;
+};
+void connection_identify(struct connection *c, const struct identity *who);
 
+/* An end in s since 1970 on the loop's clock, with the grace to bring a fresh token. 0: never, both ways */
+int64_t connection_end_of(const struct gateway *g, int64_t expire_at);
 /* Deadlines: after changing one of the *_ns fields. */
 void connection_rearm(struct connection *c);
 
@@ -136,6 +143,14 @@ static inline struct bytes connection_info(const struct connection *c) /* Client
 {
     return bytes_of(c->texts + c->tenant_n + c->user_n, c->info_n);
 }
+static inline struct bytes connection_name(const struct connection *c) /* of its program: "js" */
+{
+    return bytes_of(c->texts + c->tenant_n + c->user_n + c->info_n, c->name_n);
+}
+static inline struct bytes connection_version(const struct connection *c)
+{
+    return bytes_of(c->texts + c->tenant_n + c->user_n + c->info_n + c->name_n, c->version_n);
+}
 static inline struct bytes connection_client(const struct connection *c) /* its UUID */
 {
     return bytes_of(c->texts + c->client_at, CLIENT_BYTES);
@@ -144,6 +159,10 @@ static inline struct bytes connection_client(const struct connection *c) /* its 
 static inline bool connection_is_open(const struct connection *c)
 {
     return c->state == CONNECTION_OPEN;
+}
+static inline bool connection_has_place(const struct connection *c) /* counts among its tenant's, and is known by name */
+{
+    return c->state == CONNECTION_ENTERING || c->state == CONNECTION_OPEN;
 }
 
 #endif

@@ -1,5 +1,6 @@
 #include "join.h"
 
+#include "entrance.h"
 #include "hold.h"
 #include "hub.h"
 #include "page.h"
@@ -16,6 +17,15 @@ static void too_late(struct wheel_timer *t)
     join_fail(container_of(t, struct joining, deadline)->sub, 100);
 }
 
+static struct bytes copy(struct bytes text)
+{
+    if (text.n == 0)
+        return (struct bytes){0};
+    char *p = malloc(text.n);
+    assert(p);
+    return bytes_of(memcpy(p, text.p, text.n), text.n);
+}
+
 void join_begin(struct sub *s, const struct joining *how)
 {
     struct gateway *g = s->connection->gateway;
@@ -23,23 +33,30 @@ void join_begin(struct sub *s, const struct joining *how)
     assert(j);
     *j = *how;
     j->sub = s;
+    j->data = copy(how->data);
     list_init(&j->due);
     wheel_timer_init(&j->deadline, too_late);
-    wheel_set(&g->wheel, &j->deadline, g->now_ns + g->options->subscribe_timeout * NS_PER_MS);
+    if (j->answers != JOIN_PUSH) /* who waits for nothing needs no error */
+        wheel_set(&g->wheel, &j->deadline, g->now_ns + g->options->subscribe_timeout * NS_PER_MS);
     sub_extras(s)->joining = j;
-    s->sent = j->recover ? j->offset : 0;
-    connection_began(s->connection, true);
+    s->sent = j->since.recover ? j->since.offset : 0;
+    if (j->answers == JOIN_COMMAND)
+        connection_began(s->connection, true);
     join_decide_soon(s);
 }
 
 void join_forget(struct sub *s)
 {
-    struct joining *j = s->extras->joining;
+    struct joining *j = s->extras ? s->extras->joining : NULL;
+    if (!j)
+        return;
     ops_cancel(s->connection->gateway, j->ticket);
     wheel_cancel(&j->deadline);
     list_remove(&j->due);
-    connection_ended(s->connection, true);
+    if (j->answers == JOIN_COMMAND)
+        connection_ended(s->connection, true);
     s->extras->joining = NULL;
+    free((char *)j->data.p);
     free(j);
     sub_tidy(s);
 }
@@ -64,9 +81,15 @@ static void unsubscribe_after(struct connection *c, uint32_t id)
 void join_fail(struct sub *s, uint32_t code)
 {
     struct connection *c = s->connection;
-    uint32_t id = s->extras->joining->id, unsubscribe_id = s->extras->joining->unsubscribe_id;
+    const struct joining *j = s->extras->joining;
+    enum join_for answers = j->answers;
+    uint32_t id = j->id, unsubscribe_id = j->unsubscribe_id;
     sub_end(s);
-    if (connection_reply_error(c, id, code))
+    if (answers == JOIN_CONNECT)
+        entrance_fail(c, code);
+    else if (answers == JOIN_PUSH)
+        connection_disconnect(c, DISCONNECT_INSUFFICIENT_STATE, NULL);
+    else if (connection_reply_error(c, id, code))
         unsubscribe_after(c, unsubscribe_id);
 }
 
@@ -80,9 +103,10 @@ static const struct frame *next_missed(struct sub *s)
     return s->sent >= channel_base(c) ? channel_frame(c, s->sent + 1) : page_next(s);
 }
 
-static void put_publications(struct sub *s, struct buf *out)
+/* most: bytes */
+static void put_publications(struct sub *s, struct buf *out, size_t most)
 {
-    size_t start = out->n, most = (size_t)s->connection->gateway->options->recovered_bytes;
+    size_t start = out->n;
     const struct frame *f;
     while ((f = next_missed(s)) && out->n - start + f->n <= most && !hold_lacks(s, f)) {
         buf_append_str(out, out->n == start ? ",\"publications\":[" : ",");
@@ -97,46 +121,106 @@ static void put_publications(struct sub *s, struct buf *out)
         buf_append_char(out, ']');
 }
 
-static void succeed(struct sub *s, bool recovered)
+static struct reply_subscribed result_of(const struct sub *s, bool recovered)
 {
-    struct connection *c = s->connection;
-    struct gateway *g = c->gateway;
-    struct joining *j = s->extras->joining;
-    struct reply_subscribed r = {.ttl = j->ttl,
-                                 .positioned = s->positioned,
-                                 .epoch = s->channel->epoch,
-                                 .offset = recovered ? j->offset : s->channel->head,
-                                 .was_recovering = j->recover,
-                                 .recovered = recovered};
-    uint32_t unsubscribe_id = j->unsubscribe_id;
-    g->metrics.subscribes_total++;
-    if (j->recover && s->positioned)
-        *(recovered ? &g->metrics.recovered_total : &g->metrics.unrecovered_total) += 1;
-    if (!recovered) {
-        page_leave(s);
-        s->sent = s->channel->head;
-    }
-    reply_subscribed_begin(&c->out, j->id, &r);
+    const struct joining *j = s->extras->joining;
+    return (struct reply_subscribed){.ttl = j->ttl,
+                                     .positioned = s->positioned,
+                                     .recoverable = s->recoverable,
+                                     .epoch = s->channel->epoch,
+                                     .offset = recovered ? j->since.offset : s->channel->head,
+                                     .was_recovering = j->since.recover,
+                                     .recovered = recovered,
+                                     .data = j->data};
+}
+
+/* Before the answer is written: the cursor stands where the answer says. */
+static void stand(struct sub *s, bool recovered)
+{
+    struct gateway_metrics *m = &s->connection->gateway->metrics;
+    m->subscribes_total++;
+    if (s->extras->joining->since.recover && s->recoverable)
+        *(recovered ? &m->recovered_total : &m->unrecovered_total) += 1;
     if (recovered)
-        put_publications(s, &c->out);
-    reply_end(&c->out);
+        return;
+    page_leave(s);
+    s->sent = s->channel->head;
+}
+
+/* Behind the answer. */
+static void go_live(struct sub *s)
+{
     join_forget(s);
     s->live = true;
     if (s->sent < s->channel->head)
         sub_extras(s)->old = s->channel->head;
     if (s->present)
         sub_tell_presence(s, false);
-    if (c->unfocused)
+    if (s->connection->unfocused)
         passive_begin(s);
+}
+
+static void reply(struct sub *s, bool recovered)
+{
+    struct connection *c = s->connection;
+    const struct joining *j = s->extras->joining;
+    struct reply_subscribed r = result_of(s, recovered);
+    uint32_t unsubscribe_id = j->unsubscribe_id;
+    reply_subscribed_begin(&c->out, j->id, &r);
+    if (recovered)
+        put_publications(s, &c->out, (size_t)c->gateway->options->recovered_bytes);
+    reply_end(&c->out);
+    go_live(s);
     if (!connection_said(c) || unsubscribe_id == 0)
         return;
     sub_leave(s);
     unsubscribe_after(c, unsubscribe_id);
 }
 
+/* What was missed follows as pushes. */
+static void push(struct sub *s, bool recovered)
+{
+    struct connection *c = s->connection;
+    struct buf *head = &c->gateway->scratch;
+    struct reply_subscribed r = result_of(s, recovered);
+    r.was_recovering = r.recovered = false; /* a push has no such members */
+    buf_clear(head);
+    channel_put_push(s->channel, s->full, head);
+    push_subscribe(&c->out, buf_bytes(head), &r);
+    go_live(s);
+    connection_said(c);
+}
+
+static void settle(struct sub *s)
+{
+    struct connection *c = s->connection;
+    struct joining *j = s->extras->joining;
+    if (!j->settled)
+        c->extras->entrance->unsettled--;
+    j->settled = true;
+    if (c->extras->entrance->unsettled == 0)
+        entrance_settled(c);
+}
+
+static void succeed(struct sub *s, bool recovered)
+{
+    enum join_for answers = s->extras->joining->answers;
+    if (answers == JOIN_CONNECT) {
+        settle(s);
+        return;
+    }
+    stand(s, recovered);
+    if (answers == JOIN_PUSH)
+        push(s, recovered);
+    else
+        reply(s, recovered);
+}
+
 void join_unrecovered(struct sub *s)
 {
-    if (s->extras->joining->reject)
+    struct joining *j = s->extras->joining;
+    j->lost = true;
+    if (j->reject)
         join_fail(s, 112);
     else
         succeed(s, false);
@@ -149,12 +233,12 @@ static void head_said(void *ctx, const struct ops_head *answer)
     struct sub *s = ctx;
     struct joining *j = s->extras->joining;
     j->ticket = 0;
-    if (answer->code) {
+    if (answer->code && j->answers != JOIN_PUSH) {
         join_fail(s, 100);
-    } else if (answer->epoch == s->channel->epoch && answer->head >= j->offset) {
+    } else if (answer->code == 0 && answer->epoch == s->channel->epoch && answer->head >= j->since.offset) {
         j->head_confirmed = true;
         join_decide_soon(s);
-    } else if (s->channel->head >= j->offset) {
+    } else if (s->channel->head >= j->since.offset) {
         join_decide_soon(s); /* it came here meanwhile */
     } else {
         join_unrecovered(s);
@@ -165,23 +249,52 @@ static void ask_head(struct sub *s)
 {
     struct joining *j = s->extras->joining;
     if (j->ticket == 0)
-        j->ticket = ops_ask_head(s->connection->gateway, s->channel->full, j->offset, head_said, s);
+        j->ticket = ops_ask_head(s->connection->gateway, s->channel->full, j->since.offset, head_said, s);
+}
+
+enum outcome { WAITS, RECOVERED, UNRECOVERED };
+
+/* What it waits for has been asked for. */
+static enum outcome judge(struct sub *s)
+{
+    struct channel *c = s->channel;
+    const struct joining *j = s->extras->joining;
+    if (c->state != CHANNEL_LIVE)
+        return WAITS;
+    if (!j->since.recover || !s->recoverable || j->lost || (j->since.has_epoch && j->since.epoch != c->epoch))
+        return UNRECOVERED;
+    if (j->since.offset > c->head && !j->head_confirmed) {
+        ask_head(s);
+        return WAITS;
+    }
+    return j->since.offset >= channel_base(c) || page_next(s) ? RECOVERED : WAITS;
 }
 
 static void decide(struct sub *s)
 {
-    struct channel *c = s->channel;
-    struct joining *j = s->extras->joining;
-    if (c->state != CHANNEL_LIVE)
-        return;
-    if (!j->recover || !s->positioned)
-        succeed(s, false);
-    else if (j->has_epoch && j->epoch != c->epoch)
+    enum outcome outcome = judge(s);
+    if (outcome == UNRECOVERED && s->extras->joining->since.recover && s->recoverable)
         join_unrecovered(s);
-    else if (j->offset > c->head && !j->head_confirmed)
-        ask_head(s);
-    else if (j->offset >= channel_base(c) || page_next(s))
-        succeed(s, true);
+    else if (outcome != WAITS)
+        succeed(s, outcome == RECOVERED);
+}
+
+bool join_is_settled(struct sub *s)
+{
+    return s->extras->joining->settled = judge(s) != WAITS;
+}
+
+void join_enter(struct sub *s, struct buf *entries)
+{
+    size_t most = (size_t)s->connection->gateway->options->recovered_bytes; /* of all of them */
+    bool recovered = judge(s) == RECOVERED;
+    struct reply_subscribed r = result_of(s, recovered);
+    stand(s, recovered);
+    reply_entry_begin(entries, channel_spelling(s->channel, s->full), &r);
+    if (recovered && entries->n < most)
+        put_publications(s, entries, most - entries->n);
+    reply_entry_end(entries);
+    go_live(s);
 }
 
 void join_decide_due(struct gateway *g)

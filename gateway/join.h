@@ -1,4 +1,5 @@
-/* From a subscribe command to its reply: waits until the channel has a position, settles recovery, answers.
+/* From a wish to subscribe to its answer: waits until the channel has a position, settles recovery, answers: a subscribe
+ * command with its reply, a connect with an entry of its reply (entrance.h), a client that did not ask with a push.
  *
  *     epoch differs                       not recovered, at the head
  *     offset == head                      recovered, nothing missed
@@ -13,29 +14,37 @@
 #define GATEWAY_JOIN_H
 
 #include "sub.h"
+#include "want.h"
+
+enum join_for { JOIN_COMMAND, JOIN_CONNECT, JOIN_PUSH };
 
 struct joining {
     struct sub *sub;
     struct list due;         /* struct gateway::joinings */
+    enum join_for answers;
     uint32_t id;             /* of the command */
     uint32_t unsubscribe_id; /* of an unsubscribe that came before the reply; 0: none */
-    bool recover;
+    struct since since;
     bool reject;             /* flag 2: error 112 instead of unrecovered */
-    bool has_epoch;
-    uint64_t epoch;          /* 0: none of ours */
-    uint64_t offset;
+    bool lost;               /* what follows since.offset is gone */
+    bool settled;            /* of a connect: the others of it are waited for */
+    struct bytes data;       /* for the client: JSON, or empty; owned */
     uint32_t ttl;            /* s, of the subscription token; 0: none */
     bool head_confirmed;     /* offset is above our head and the worker said that it exists */
     uint64_t ticket;         /* asks the worker, or 0 */
     struct wheel_timer deadline;
 };
 
-/* Takes s and the fields id to ttl of `how`; the reply comes, but not from inside the call. */
+/* Takes s and, of `how`, what is not zero; copies data. The answer comes, but not from inside the call. */
 void join_begin(struct sub *s, const struct joining *how);
 void join_decide_soon(struct sub *s);  /* something that it waited for is there */
 void join_decide_due(struct gateway *g); /* those; once a turn */
 void join_unrecovered(struct sub *s);  /* what follows the offset is gone */
 void join_fail(struct sub *s, uint32_t code); /* answers with an error and ends the subscription */
-void join_forget(struct sub *s);       /* the subscription ends without a reply */
+void join_forget(struct sub *s);       /* the subscription ends without an answer; one that has not begun is fine */
+
+/* Of a connect: whether it can be answered now, asked anew when all of them are settled; then its entry of the reply. */
+bool join_is_settled(struct sub *s);
+void join_enter(struct sub *s, struct buf *entries);
 
 #endif

@@ -73,9 +73,9 @@ uint32_t permission_presence(const struct config_channel *c, struct bytes user, 
     return c->ns->options.presence ? presence_access(c, user, subscribed) : 108;
 }
 
-bool permission_join_leave(const struct config_channel *c, struct bytes user, bool asked)
+bool permission_join_leave(const struct config_channel *c, const struct namespace_options *options, struct bytes user,
+                           bool asked)
 {
-    const struct namespace_options *o = &c->ns->options;
-    return o->force_push_join_leave ||
-           (asked && o->join_leave && presence_access(c, user, true) == 0);
+    return options->force_push_join_leave ||
+           (asked && options->join_leave && presence_access(c, user, true) == 0);
 }

@@ -23,7 +23,8 @@ uint32_t permission_history(const struct config_channel *c, struct bytes user, b
 uint32_t permission_presence(const struct config_channel *c, struct bytes user,
                              bool subscribed);
 /* Whether joins and leaves are pushed to a subscriber that asked for them or not
- * (protocol.md 6.1, 6). */
-bool permission_join_leave(const struct config_channel *c, struct bytes user, bool asked);
+ * (protocol.md 6.1, 6). options: the namespace's, as they are for that subscription. */
+bool permission_join_leave(const struct config_channel *c, const struct namespace_options *options, struct bytes user,
+                           bool asked);
 
 #endif

@@ -39,6 +39,14 @@ static void text_number(struct buf *b, const char *key, uint64_t value)
     buf_append_char(b, '"');
 }
 
+static void json_if_any(struct buf *b, const char *key, struct bytes json)
+{
+    if (json.n == 0)
+        return;
+    buf_append_str(b, key);
+    json_append_line(b, json);
+}
+
 static void ttl_if_any(struct buf *b, uint32_t ttl)
 {
     if (ttl == 0)
@@ -80,6 +88,12 @@ void reply_connected(struct buf *b, uint32_t id, const char *type, const struct 
         buf_append_char(b, ',');
         number(b, "ping", r->ping_s);
         buf_append_str(b, ",\"pong\":true");
+    }
+    json_if_any(b, ",\"data\":", r->data);
+    if (r->subs.n) {
+        buf_append_str(b, ",\"subs\":{");
+        buf_append_bytes(b, r->subs);
+        buf_append_char(b, '}');
     }
     reply_end(b);
 }
@@ -172,7 +186,9 @@ void reply_rpc_done(struct buf *b, uint32_t id)
 
 static void position(struct buf *b, const struct reply_subscribed *r)
 {
-    buf_append_str(b, ",\"recoverable\":true,");
+    if (r->recoverable)
+        buf_append_str(b, ",\"recoverable\":true");
+    buf_append_char(b, ',');
     text_number(b, "epoch", r->epoch);
     buf_append_str(b, ",\"positioned\":true");
     if (r->offset) {
@@ -181,9 +197,9 @@ static void position(struct buf *b, const struct reply_subscribed *r)
     }
 }
 
-void reply_subscribed_begin(struct buf *b, uint32_t id, const struct reply_subscribed *r)
+/* Members, the first one without a comma. */
+static void subscribed(struct buf *b, const struct reply_subscribed *r)
 {
-    begin(b, id, "subscribe");
     size_t first = b->n;
     ttl_if_any(b, r->ttl);
     if (r->positioned)
@@ -192,10 +208,31 @@ void reply_subscribed_begin(struct buf *b, uint32_t id, const struct reply_subsc
         buf_append_str(b, ",\"was_recovering\":true");
     if (r->positioned && r->recovered)
         buf_append_str(b, ",\"recovered\":true");
+    json_if_any(b, ",\"data\":", r->data);
     if (b->n == first)
         return;
-    memmove(b->p + first, b->p + first + 1, b->n - first - 1); /* the comma before the first member */
+    memmove(b->p + first, b->p + first + 1, b->n - first - 1);
     b->n--;
+}
+
+void reply_subscribed_begin(struct buf *b, uint32_t id, const struct reply_subscribed *r)
+{
+    begin(b, id, "subscribe");
+    subscribed(b, r);
+}
+
+void reply_entry_begin(struct buf *b, struct bytes channel, const struct reply_subscribed *r)
+{
+    if (b->n)
+        buf_append_char(b, ',');
+    json_append_string(b, channel);
+    buf_append_str(b, ":{");
+    subscribed(b, r);
+}
+
+void reply_entry_end(struct buf *b)
+{
+    buf_append_char(b, '}');
 }
 
 /* ---- pushes */
@@ -208,6 +245,24 @@ void push_unsubscribe(struct buf *b, struct bytes head, uint32_t code, const cha
     buf_append_str(b, ",\"reason\":\"");
     buf_append_str(b, reason);
     buf_append_str(b, "\"}}}\n");
+}
+
+void push_subscribe(struct buf *b, struct bytes head, const struct reply_subscribed *r)
+{
+    buf_append_bytes(b, head);
+    buf_append_str(b, "\"subscribe\":{");
+    subscribed(b, r);
+    buf_append_str(b, "}}}\n");
+}
+
+void push_refresh(struct buf *b, uint32_t ttl)
+{
+    buf_append_str(b, "{\"push\":{\"refresh\":{");
+    if (ttl) {
+        buf_append_str(b, "\"expires\":true,");
+        number(b, "ttl", ttl);
+    }
+    buf_append_str(b, "}}}\n");
 }
 
 static void push_info(struct buf *b, struct bytes head, const char *what, struct bytes info)
@@ -264,21 +319,13 @@ void push_head(struct buf *b, struct bytes head, uint64_t epoch, uint64_t offset
     end_message(b);
 }
 
-static void info_member(struct buf *b, const char *key, struct bytes json)
-{
-    if (json.n == 0)
-        return;
-    buf_append_str(b, key);
-    json_append_line(b, json);
-}
-
 void client_info_json(struct buf *b, struct bytes user, struct bytes client, struct bytes conn_info, struct bytes chan_info)
 {
     buf_append_str(b, "{\"user\":");
     json_append_string(b, user);
     buf_append_str(b, ",\"client\":");
     json_append_string(b, client);
-    info_member(b, ",\"conn_info\":", conn_info);
-    info_member(b, ",\"chan_info\":", chan_info);
+    json_if_any(b, ",\"conn_info\":", conn_info);
+    json_if_any(b, ",\"chan_info\":", chan_info);
     buf_append_char(b, '}');
 }

@@ -12,13 +12,16 @@ struct reply_connected {
     const char *version;
     uint32_t ttl;    /* s; 0: does not expire */
     uint32_t ping_s; /* connect only; 0: refresh */
+    struct bytes data; /* connect only; JSON, or empty */
+    struct bytes subs; /* connect only; entries (reply_entry_begin), or empty */
 };
 
 struct reply_subscribed {
     uint32_t ttl; /* s; 0: does not expire */
-    bool positioned;
+    bool positioned, recoverable;
     uint64_t epoch, offset;
     bool was_recovering, recovered;
+    struct bytes data; /* JSON, or empty */
 };
 
 void reply_ping(struct buf *b);
@@ -37,9 +40,14 @@ void reply_rpc_done(struct buf *b, uint32_t id); /* {"id":7,"rpc":{"data":{}}} *
 /* Left open for `,"publications":[…]`; reply_end closes it. */
 void reply_subscribed_begin(struct buf *b, uint32_t id, const struct reply_subscribed *r);
 void reply_end(struct buf *b);
+/* The same as an entry of connect's subs, of which `b` holds nothing else. channel: in the client's spelling. */
+void reply_entry_begin(struct buf *b, struct bytes channel, const struct reply_subscribed *r);
+void reply_entry_end(struct buf *b);
 
 /* head: channel_put_push */
 void push_unsubscribe(struct buf *b, struct bytes head, uint32_t code, const char *reason);
+void push_subscribe(struct buf *b, struct bytes head, const struct reply_subscribed *r);
+void push_refresh(struct buf *b, uint32_t ttl); /* {"push":{"refresh":{"expires":true,"ttl":60}}} */
 void push_join(struct buf *b, struct bytes head, struct bytes info);
 void push_leave(struct buf *b, struct bytes head, struct bytes info);
 /* {"push":{"channel":"x","message":{"data":{"presence":{"channel":"x","num_clients":2,"num_users":1}}}}} */

@@ -125,10 +125,25 @@ void sub_leave(struct sub *s)
     end(s, true);
 }
 
+/* What the server subscribes the client to, it can only get anew by connecting anew. 0: the push alone */
+static uint32_t disconnect_instead(const struct sub *s, uint32_t code)
+{
+    if (!s->server)
+        return 0;
+    if (code == UNSUBSCRIBE_INSUFFICIENT_STATE)
+        return DISCONNECT_INSUFFICIENT_STATE;
+    return code == UNSUBSCRIBE_EXPIRED ? DISCONNECT_SUB_EXPIRED : 0;
+}
+
 void sub_unsubscribe(struct sub *s, uint32_t code)
 {
     struct connection *c = s->connection;
+    uint32_t instead = disconnect_instead(s, code);
     c->gateway->metrics.unsubscribes_total++;
+    if (instead) {
+        connection_disconnect(c, instead, NULL);
+        return;
+    }
     struct buf *head = &c->gateway->scratch;
     buf_clear(head);
     channel_put_push(s->channel, s->full, head);
@@ -160,7 +175,7 @@ static bool strike(struct connection *c, struct bytes channel)
 void sub_insufficient(struct sub *s)
 {
     struct connection *c = s->connection;
-    bool enough = strike(c, s->channel->full);
+    bool enough = !s->server && strike(c, s->channel->full);
     sub_unsubscribe(s, UNSUBSCRIBE_INSUFFICIENT_STATE);
     if (enough)
         connection_disconnect(c, DISCONNECT_SLOW, NULL);

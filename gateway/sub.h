@@ -10,7 +10,7 @@ struct sub *sub_new(struct connection *c, struct bytes full_name, bool spelled_f
 /* Ends it and frees it; tells the client nothing. Its place in the channel's presence lingers (decision 0018). */
 void sub_end(struct sub *s);
 void sub_leave(struct sub *s); /* the same; the client does not mean to come back, and others are told so at once */
-/* The same with an unsubscribe push. */
+/* The same with an unsubscribe push; or, for a server-side one with 2500 or 2501, with the connection (3010, 3006). */
 void sub_unsubscribe(struct sub *s, uint32_t code);
 /* What follows the cursor is gone: unsubscribe 2500; the third in a minute is disconnect 3008. */
 void sub_insufficient(struct sub *s);

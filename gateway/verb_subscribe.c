@@ -5,23 +5,25 @@
 #include "join.h"
 #include "permission.h"
 #include "reply.h"
+#include "sub_options.h"
 #include "verbs.h"
-
-#include "core/clock.h"
-
-#include <assert.h>
-#include <stdlib.h>
 
 #define FLAG_REJECT_UNRECOVERED 2
 #define TYPE_STREAM 0
 
-bool verb_channel(struct connection *c, const struct command *m, struct config_channel *ret)
+uint32_t verb_resolve(const struct connection *c, struct bytes spelling, struct config_channel *ret)
 {
     const struct config *config = c->gateway->config;
     const struct config_tenant *tenant = config_tenant(config, connection_tenant(c));
-    uint32_t code = tenant ? config_resolve(config, tenant, m->channel, ret) : 103; /* the tenant was taken away */
+    uint32_t code = tenant ? config_resolve(config, tenant, spelling, ret) : 103; /* the tenant was taken away */
     if (code == 0 && ret->ns->format == FORMAT_BINARY)
         code = 108; /* bytes have no place in a JSON connection */
+    return code;
+}
+
+bool verb_channel(struct connection *c, const struct command *m, struct config_channel *ret)
+{
+    uint32_t code = verb_resolve(c, m->channel, ret);
     if (code)
         connection_reply_error(c, m->id, code);
     return code == 0;
@@ -66,57 +68,20 @@ static bool admit(struct connection *c, const struct command *m, const struct co
     return code == 0;
 }
 
-static void expires(struct sub *s, int64_t expire_at)
-{
-    struct connection *c = s->connection;
-    struct gateway *g = c->gateway;
-    int64_t left = expire_at - gateway_unix_s(g);
-    if (s->extras)
-        s->extras->expires_ns = 0;
-    if (expire_at == 0)
-        return;
-    if (left > AUTH_TTL_MAX)
-        left = AUTH_TTL_MAX;
-    int64_t expires = g->now_ns + left * NS_PER_S + g->options->expiry_grace * NS_PER_MS;
-    sub_extras(s)->expires_ns = expires;
-    if (c->subs_expire_ns == 0 || expires < c->subs_expire_ns)
-        c->subs_expire_ns = expires;
-    connection_rearm(c);
-}
-
-static void take_options(struct sub *s, const struct command *m, const struct config_channel *ch, const struct auth *a)
-{
-    struct connection *c = s->connection;
-    const struct namespace_options *o = &ch->ns->options;
-    s->positioned = o->force_recovery && !o->ephemeral;
-    s->present = o->presence || o->join_leave;
-    s->tells = o->join_leave;
-    s->wants_joins = permission_join_leave(ch, connection_user(c), m->join_leave);
-    if (a->info.n) {
-        struct bytes members = connection_info(c); /* the connection's, its } replaced by chan_info */
-        struct buf info = {0};
-        buf_append(&info, members.p, members.n - 1);
-        buf_append_str(&info, ",\"chan_info\":");
-        buf_append_bytes(&info, a->info);
-        buf_append_char(&info, '}');
-        sub_extras(s)->info = buf_take(&info);
-    }
-    expires(s, a->expire_at);
-}
-
 static void begin(struct connection *c, const struct command *m, const struct config_channel *ch, const struct auth *a)
 {
     bool spelled_full = m->channel.n == ch->full.n; /* the other spelling is the name alone */
     struct sub *s = sub_new(c, ch->full, spelled_full);
-    take_options(s, m, ch, a);
+    sub_take_options(s, ch, &a->overrides,
+                     &(struct sub_asked){.positioned = m->positioned, .recoverable = m->recoverable, .join_leave = m->join_leave});
+    sub_take_info(s, a->info);
+    sub_take_expiry(s, a->expire_at);
     struct joining how = {.id = m->id,
-                          .recover = m->recover,
+                          .since = {.recover = m->recover, .offset = m->offset},
                           .reject = m->flag & FLAG_REJECT_UNRECOVERED,
-                          .has_epoch = m->epoch.n > 0,
-                          .offset = m->offset,
+                          .data = a->data,
                           .ttl = auth_ttl(a->expire_at, gateway_unix_s(c->gateway))};
-    if (!bytes_u64(m->epoch, &how.epoch))
-        how.epoch = 0; /* a text that is none of ours */
+    since_epoch(&how.since, m->epoch);
     join_begin(s, &how);
 }
 
@@ -151,11 +116,12 @@ void verb_unsubscribe(struct connection *c, const struct command *m)
     struct sub *s = NULL;
     if (tenant && config_resolve(config, tenant, m->channel, &ch) == 0)
         s = find(c, ch.full);
-    if (s && !s->live && s->extras->joining->unsubscribe_id == 0) {
-        s->extras->joining->unsubscribe_id = m->id; /* replies keep their order */
+    struct joining *j = s && !s->live ? s->extras->joining : NULL;
+    if (j && j->answers == JOIN_COMMAND && j->unsubscribe_id == 0) {
+        j->unsubscribe_id = m->id; /* replies keep their order */
         return;
     }
-    if (s && s->live)
+    if (s && (s->live || j->answers != JOIN_COMMAND))
         sub_leave(s);
     reply_empty(&c->out, m->id, "unsubscribe"); /* one that was not subscribed is fine, too */
     connection_said(c);
@@ -187,7 +153,7 @@ void verb_sub_refresh(struct connection *c, const struct command *m)
     } else if (verdict.error) {
         connection_reply_error(c, m->id, verdict.error);
     } else {
-        expires(s, a.expire_at);
+        sub_take_expiry(s, a.expire_at);
         reply_sub_refreshed(&c->out, m->id, auth_ttl(a.expire_at, gateway_unix_s(c->gateway)));
         connection_said(c);
     }

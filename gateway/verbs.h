@@ -6,12 +6,18 @@
 #include "command.h"
 #include "connection.h"
 
+struct auth;
+
+/* A channel in any spelling, as that connection may have it. ret: as below. -> 0, or the error */
+uint32_t verb_resolve(const struct connection *c, struct bytes spelling, struct config_channel *ret);
 /* The channel of a command, understood. ret points into itself: not to be copied. On an error the reply has been given.
  * -> whether the command goes on */
 bool verb_channel(struct connection *c, const struct command *m, struct config_channel *ret);
 
 void verb_connect(struct connection *c, const struct command *m);
-void verb_connect_admitted(struct connection *c); /* its turn has come: token and id are the connection's */
+void verb_connect_admitted(struct connection *c); /* its turn has come: its entrance (entrance.h) goes on */
+/* An application says, instead of a token, who a connection is whose connect waits for that (WAITING). Takes what `a` owns. */
+void verb_connect_known(struct connection *c, struct auth *a);
 void verb_refresh(struct connection *c, const struct command *m);
 void verb_subscribe(struct connection *c, const struct command *m);
 void verb_unsubscribe(struct connection *c, const struct command *m);

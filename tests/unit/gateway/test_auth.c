@@ -89,7 +89,7 @@ START_TEST(a_signed_token_says_who_its_bearer_is)
     ck_assert_bytes(a.user, "u\xc3\xa9");
     ck_assert_bytes(a.info, "{\"n\" : 1.0, \"big\":12345678901234567890}");
     ck_assert_int_eq(a.expire_at, 1700000100);
-    ck_assert(!a.server_subs);
+    ck_assert_uint_eq(a.wants.n, 0);
     /* the fixture of the SDKs: no user, no end */
     ck_assert_int_eq(connect_signed("", "{\"iat\":1516239022}", "secret", &a), AUTH_OK);
     ck_assert_bytes(a.user, "");
@@ -306,21 +306,41 @@ START_TEST(info_comes_raw_or_as_base64)
 }
 END_TEST
 
-START_TEST(server_side_subscriptions_are_seen)
+START_TEST(a_connection_token_grants_subscriptions_and_subs_wins_over_channels)
 {
     setup();
     static const struct {
         const char *payload;
-        bool some;
-    } cases[] = {{"{\"channels\":[\"a\"]}", true},
-                 {"{\"subs\":{\"a\":{}}}", true},
-                 {"{\"channels\":[],\"subs\":{}}", false},
-                 {"{}", false}};
-    for (size_t i = 0; i < 4; i++) {
+        size_t n;
+        const char *first;
+    } cases[] = {{"{\"channels\":[\"a\",\"b\"]}", 2, "a"},
+                 {"{\"channels\":[\"b\"],\"subs\":{\"a\":{}}}", 1, "a"},
+                 {"{\"channels\":[\"b\"],\"subs\":{}}", 1, "b"},
+                 {"{\"channels\":null,\"subs\":null}", 0, ""},
+                 {"{}", 0, ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct auth a;
         auth_init(&a);
         ck_assert_int_eq(connect_signed("", cases[i].payload, "secret", &a), AUTH_OK);
-        ck_assert(a.server_subs == cases[i].some);
+        ck_assert_uint_eq(a.wants.n, cases[i].n);
+        if (a.wants.n)
+            ck_assert_bytes(a.wants.items[0].channel, cases[i].first);
+        auth_fini(&a);
+    }
+    teardown();
+}
+END_TEST
+
+START_TEST(subscriptions_that_are_badly_made_make_the_token_invalid)
+{
+    setup();
+    static const char *const bad[] = {"{\"channels\":\"a\"}", "{\"channels\":[1]}", "{\"subs\":[]}",
+                                      "{\"subs\":{\"a\":1}}", "{\"subs\":{\"a\":{\"override\":1}}}",
+                                      "{\"channels\":1,\"subs\":{\"a\":{}}}"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct auth a;
+        auth_init(&a);
+        ck_assert_int_eq(connect_signed("", bad[i], "secret", &a), AUTH_INVALID);
         auth_fini(&a);
     }
     teardown();
@@ -620,7 +640,8 @@ UNIT_MAIN("gateway/auth", a_signed_token_says_who_its_bearer_is,
           a_token_that_was_touched_is_worth_nothing,
           a_token_opens_the_tenant_of_its_key_and_no_other, dates_are_judged_at_the_time_given,
           claims_of_a_wrong_type_make_it_invalid, info_comes_raw_or_as_base64,
-          server_side_subscriptions_are_seen, audience_and_issuer_are_looked_at_where_the_tenant_names_them, without_a_token_the_tenant_decides,
+          a_connection_token_grants_subscriptions_and_subs_wins_over_channels,
+          subscriptions_that_are_badly_made_make_the_token_invalid, audience_and_issuer_are_looked_at_where_the_tenant_names_them, without_a_token_the_tenant_decides,
           a_long_token_is_not_read, a_refresh_is_for_the_same_user_of_the_same_tenant,
           a_subscription_token_is_for_one_channel_and_one_user,
           a_signature_is_checked_once, a_remembered_token_opens_nothing_more, a_wrong_signature_is_not_remembered,

@@ -262,7 +262,7 @@ START_TEST(what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_
     start();
     struct ws_socket *s = edges_connect(&g);
     connection_dirty(s->connection);
-    connection_identify(s->connection, BYTES("acme"), BYTES("u"), BYTES(""), BYTES("{}"));
+    connection_identify(s->connection, &(struct identity){.tenant = BYTES("acme"), .user = BYTES("u"), .info = BYTES("{}")});
     ck_assert_ptr_eq(fairflush_next(&g), tenant("acme"));
     ck_assert(!list_is_empty(&tenant("acme")->talking));
     edges_stop(&g);

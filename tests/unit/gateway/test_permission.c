@@ -145,17 +145,17 @@ START_TEST(joins_go_to_those_who_asked_and_may_see_presence_or_to_all)
 {
     struct row r = {.channel = "x"};
     struct config_channel c = channel_of(&r);
-    ck_assert(!permission_join_leave(&c, BYTES("u"), true));
+    ck_assert(!permission_join_leave(&c, &ns.options, BYTES("u"), true));
     ns.options.join_leave = true;
-    ck_assert(!permission_join_leave(&c, BYTES("u"), true));
+    ck_assert(!permission_join_leave(&c, &ns.options, BYTES("u"), true));
     ns.options.allow_presence_for_subscriber = true;
-    ck_assert(permission_join_leave(&c, BYTES("u"), true));
-    ck_assert(!permission_join_leave(&c, BYTES("u"), false));
-    ck_assert(!permission_join_leave(&c, BYTES(""), true));
+    ck_assert(permission_join_leave(&c, &ns.options, BYTES("u"), true));
+    ck_assert(!permission_join_leave(&c, &ns.options, BYTES("u"), false));
+    ck_assert(!permission_join_leave(&c, &ns.options, BYTES(""), true));
     ns.options.allow_presence_for_anonymous = true;
-    ck_assert(permission_join_leave(&c, BYTES(""), true));
+    ck_assert(permission_join_leave(&c, &ns.options, BYTES(""), true));
     ns.options = (struct namespace_options){.force_push_join_leave = true};
-    ck_assert(permission_join_leave(&c, BYTES(""), false));
+    ck_assert(permission_join_leave(&c, &ns.options, BYTES(""), false));
 }
 END_TEST
 

@@ -1,0 +1,144 @@
+#include "entrance.h"
+
+#include "gateway.h"
+#include "join.h"
+#include "reply.h"
+#include "server_sub.h"
+
+#include "core/random.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static struct bytes keep(struct buf *text, struct bytes what)
+{
+    size_t start = text->n;
+    buf_append_bytes(text, what);
+    return bytes_of(text->p + start, what.n);
+}
+
+struct entrance *entrance_new(struct connection *c, const struct command *m)
+{
+    struct entrance *e = calloc(1, sizeof *e);
+    assert(e);
+    e->id = m->id;
+    buf_reserve(&e->text, m->token.n + m->name.n + m->version.n + m->data.n); /* it does not move */
+    e->token = keep(&e->text, m->token);
+    e->name = keep(&e->text, m->name);
+    e->version = keep(&e->text, m->version);
+    e->data = keep(&e->text, m->data);
+    for (size_t i = 0; i < m->asked.n; i++)
+        wants_add(&e->asked, &m->asked.items[i]);
+    return connection_extras(c)->entrance = e;
+}
+
+void entrance_free(struct connection *c)
+{
+    struct entrance *e = c->extras ? c->extras->entrance : NULL;
+    if (!e)
+        return;
+    c->extras->entrance = NULL;
+    wants_fini(&e->asked);
+    auth_fini(&e->known);
+    buf_fini(&e->text);
+    buf_fini(&e->reply_data);
+    free(e);
+    connection_tidy(c);
+}
+
+/* ---- refused */
+
+void entrance_refuse(struct connection *c, uint32_t error)
+{
+    uint32_t id = c->extras->entrance->id;
+    c->gateway->metrics.connects_refused_total++;
+    entrance_free(c);
+    connection_drop_subs(c);
+    connection_goto(c, CONNECTION_REJECTED);
+    connection_reply_error(c, id, error);
+}
+
+void entrance_refuse_place(struct connection *c)
+{
+    c->gateway->metrics.connects_refused_total++;
+    connection_disconnect(c, DISCONNECT_TENANT_LIMIT, NULL);
+}
+
+void entrance_fail(struct connection *c, uint32_t error)
+{
+    entrance_refuse(c, error);
+    connection_go_on(c);
+}
+
+/* ---- let in */
+
+static void identify(struct connection *c, const struct entrance *e, const struct auth *a)
+{
+    char client[CLIENT_BYTES + 1];
+    struct buf info = {0};
+    random_uuid(client);
+    client_info_json(&info, a->user, bytes_str(client), a->info, (struct bytes){0});
+    connection_identify(c, &(struct identity){.tenant = a->tenant,
+                                              .user = a->user,
+                                              .client = bytes_str(client),
+                                              .info = buf_bytes(&info),
+                                              .name = e->name,
+                                              .version = e->version});
+    buf_fini(&info);
+}
+
+static void welcome(struct connection *c, struct bytes subs)
+{
+    struct gateway *g = c->gateway;
+    const struct entrance *e = c->extras->entrance;
+    struct reply_connected r = {.client = connection_client(c),
+                                .version = CELLCAST_VERSION,
+                                .ttl = e->ttl,
+                                .ping_s = (uint32_t)(g->options->ping_interval / 1000),
+                                .data = buf_bytes(&e->reply_data),
+                                .subs = subs};
+    connection_goto(c, CONNECTION_OPEN);
+    g->metrics.connects_total++;
+    reply_connected(&c->out, e->id, "connect", &r);
+    entrance_free(c);
+    connection_said(c);
+}
+
+void entrance_enter(struct connection *c, const struct auth *a)
+{
+    struct gateway *g = c->gateway;
+    struct entrance *e = c->extras->entrance;
+    if (!budget_enter(g, a->tenant)) {
+        entrance_refuse_place(c);
+        return;
+    }
+    identify(c, e, a);
+    e->ttl = auth_ttl(a->expire_at, gateway_unix_s(g));
+    buf_append_bytes(&e->reply_data, a->data);
+    c->expires_ns = connection_end_of(g, a->expire_at);
+    c->granted = server_subs_print(c, &a->wants);
+    connection_goto(c, CONNECTION_ENTERING);
+    struct server_subs_answer answer = server_subs_enter(c, &a->wants, &e->asked);
+    e->unsettled = c->n_subs;
+    if (answer.disconnect)
+        connection_disconnect(c, answer.disconnect, NULL);
+    else if (answer.error)
+        entrance_refuse(c, answer.error);
+    else if (c->n_subs == 0)
+        welcome(c, (struct bytes){0});
+}
+
+void entrance_settled(struct connection *c)
+{
+    struct entrance *e = c->extras->entrance;
+    struct buf entries = {0};
+    for (uint32_t i = 0; i < c->n_subs; i++) /* since it was, a page may have gone, or an epoch come */
+        e->unsettled += !join_is_settled(c->subs[i]);
+    if (e->unsettled)
+        return;
+    for (uint32_t i = 0; i < c->n_subs; i++)
+        join_enter(c->subs[i], &entries);
+    welcome(c, buf_bytes(&entries));
+    buf_fini(&entries);
+    connection_go_on(c);
+}

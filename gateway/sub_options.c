@@ -1,0 +1,43 @@
+#include "sub_options.h"
+
+#include "gateway.h"
+#include "permission.h"
+
+void sub_take_options(struct sub *s, const struct config_channel *ch, const struct overrides *o, const struct sub_asked *asked)
+{
+    struct namespace_options options = ch->ns->options;
+    overrides_apply(o, &options);
+    s->recoverable = !options.ephemeral && (options.force_recovery || (options.allow_recovery && asked->recoverable));
+    s->positioned = s->recoverable || (!options.ephemeral && (options.force_positioning ||
+                                                              (options.allow_positioning && asked->positioned)));
+    s->present = options.presence || options.join_leave;
+    s->tells = options.join_leave;
+    s->wants_joins = permission_join_leave(ch, &options, connection_user(s->connection), asked->join_leave);
+}
+
+void sub_take_info(struct sub *s, struct bytes chan_info)
+{
+    struct bytes members = connection_info(s->connection); /* the connection's, its } replaced by chan_info */
+    struct buf info = {0};
+    if (chan_info.n == 0)
+        return;
+    buf_append(&info, members.p, members.n - 1);
+    buf_append_str(&info, ",\"chan_info\":");
+    buf_append_bytes(&info, chan_info);
+    buf_append_char(&info, '}');
+    sub_extras(s)->info = buf_take(&info);
+}
+
+void sub_take_expiry(struct sub *s, int64_t expire_at)
+{
+    struct connection *c = s->connection;
+    int64_t expires = connection_end_of(c->gateway, expire_at);
+    if (s->extras)
+        s->extras->expires_ns = 0;
+    if (expires == 0)
+        return;
+    sub_extras(s)->expires_ns = expires;
+    if (c->subs_expire_ns == 0 || expires < c->subs_expire_ns)
+        c->subs_expire_ns = expires;
+    connection_rearm(c);
+}
