@@ -76,3 +76,11 @@ def test_links_of_the_documents_lead_somewhere(page):
 
 def test_the_local_configuration_is_json():
     assert json.loads((REPO / "deploy/local.json").read_text())["tenants"][0]["name"] == "default"
+
+
+def test_short_turns_run_the_command_and_hand_on_how_it_ended():
+    done = run("nice", "-n", "3", "deploy/turns", "bash", "-c", "nice; grep -s '^se.slice' /proc/self/sched; exit 7")
+    nice, *slice_line = done.stdout.split("\n")
+    assert (done.returncode, int(nice) >= 3, done.stderr) == (7, True, "")
+    assert not slice_line[0] or slice_line[0].split()[-1] == "300000"
+    assert "no-such-command" in run("deploy/turns", "no-such-command").stderr
