@@ -73,7 +73,14 @@ void channel_tidy(struct channel *c)
 
 static size_t frame_bytes(const struct frame *f)
 {
-    return sizeof *f + f->n + (f->after ? f->after->bytes : 0);
+    return sizeof *f + f->n + (f->after ? f->after->bytes : 0) + (f->protobuf ? sizeof *f->protobuf + f->protobuf->n : 0);
+}
+
+static void charge(struct rings *r, struct channel *c, size_t bytes)
+{
+    c->bytes += (uint32_t)bytes;
+    r->bytes += bytes;
+    r->passing_bytes += c->ephemeral ? bytes : 0;
 }
 
 static struct frame **slot(const struct channel *c, uint32_t i)
@@ -145,21 +152,24 @@ static void grow(struct channel *c)
 }
 
 /* The oldest frame names the channel; what goes is the first of that channel's ring, so that rings have no holes. */
-static void trim(struct rings *r, struct channel *c)
+void rings_trim(struct rings *r)
 {
-    while (c->count > r->messages_max || (c->bytes > r->channel_bytes && c->count > 1))
-        drop_first(r, c);
     while (r->bytes > r->bytes_max) {
         struct frame *oldest = list_first(&r->by_age, struct frame, by_age);
         drop_first(r, oldest->channel);
     }
 }
 
+static void trim(struct rings *r, struct channel *c)
+{
+    while (c->count > r->messages_max || (c->bytes > r->channel_bytes && c->count > 1))
+        drop_first(r, c);
+    rings_trim(r);
+}
+
 static void hold(struct rings *r, struct channel *c, struct frame *f)
 {
-    c->bytes += (uint32_t)frame_bytes(f);
-    r->bytes += frame_bytes(f);
-    r->passing_bytes += c->ephemeral ? frame_bytes(f) : 0;
+    charge(r, c, frame_bytes(f));
     list_append(&r->by_age, &f->by_age);
 }
 
@@ -198,9 +208,29 @@ struct frame *frame_new(struct channel *c, const struct publication *p, struct b
     return f;
 }
 
+/* The frame stays what it is. In a ring it is larger from now on; what that pushes out goes when something is appended, or
+ * at the end of the turn, since somebody is reading this ring. */
+const struct frame_form *frame_make_protobuf(const struct frame *f)
+{
+    struct channel *c = f->channel;
+    struct rings *r = &c->gateway->rings;
+    struct buf encoded = {0};
+    publication_protobuf(&encoded, bytes_of(f->json, f->n));
+    struct frame_form *form = malloc(sizeof *form + encoded.n);
+    assert(form);
+    form->n = (uint32_t)encoded.n;
+    memcpy(form->p, encoded.p ? encoded.p : "", encoded.n);
+    buf_fini(&encoded);
+    ((struct frame *)(uintptr_t)f)->protobuf = form;
+    if (list_is_linked(&f->by_age))
+        charge(r, c, sizeof *form + form->n);
+    return form;
+}
+
 void frame_free(struct frame *f)
 {
     free(f->after);
+    free(f->protobuf);
     free(f);
 }
 

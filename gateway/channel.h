@@ -16,6 +16,7 @@
 #include "core/drr.h"
 #include "core/list.h"
 #include "core/map.h"
+#include "encoding.h"
 #include "pace.h"
 #include "wheel.h"
 #include "wire/messages.h"
@@ -28,15 +29,21 @@ struct page;
 struct gateway;
 struct tenant;
 
-/* A publication as the JSON object that clients get, one line; immutable. */
+/* A publication as what clients get: a JSON object in one line, and the same in Protobuf once somebody needs it. */
 struct frame {
     struct list by_age;      /* struct rings::by_age; alone when it is in a page */
     struct channel *channel;
     uint64_t seq, id;
     uint64_t committed_us, sent_us; /* µs since 1970; 0: not known */
     struct after *after;            /* what it answers and could be held for (hold.h), or NULL */
+    struct frame_form *protobuf;    /* or NULL */
     uint32_t n;                     /* bytes of json */
     char json[];
+};
+
+struct frame_form {
+    uint32_t n; /* bytes */
+    char p[];
 };
 
 /* What all rings share: limits and the order of age. */
@@ -160,6 +167,7 @@ enum channel_appended {
 };
 
 void rings_init(struct rings *r);
+void rings_trim(struct rings *r); /* drops what is above their bound; not while somebody reads one */
 
 /* full: tenant/name. Starts CHANNEL_ASKED. */
 struct channel *channel_new(struct gateway *g, struct bytes full);
@@ -183,11 +191,21 @@ void channel_drain(struct rings *r, struct channel *c); /* its ring is empty, th
 bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, uint32_t n);
 
 struct frame *frame_new(struct channel *c, const struct publication *p, struct buf *scratch);
+const struct frame_form *frame_make_protobuf(const struct frame *f); /* what it costs counts with its ring */
 void frame_free(struct frame *f); /* in no ring any more */
 
 /* Puts `s` among the subscribers / takes it away. During a flush walk (flush_at > 0) nobody is passed over. */
 void channel_add(struct channel *c, struct sub *s);
 void channel_remove(struct channel *c, struct sub *s);
+
+/* The publication as it stands in a message of that encoding. */
+static inline struct bytes frame_in(const struct frame *f, enum encoding e)
+{
+    if (e == ENCODING_JSON)
+        return bytes_of(f->json, f->n);
+    const struct frame_form *form = f->protobuf ? f->protobuf : frame_make_protobuf(f);
+    return bytes_of(form->p, form->n);
+}
 
 #define CHANNEL_PUSH "{\"push\":{\"channel\":\""
 
@@ -199,15 +217,23 @@ static inline void channel_put_push(const struct channel *c, bool full, struct b
     buf_append(b, c->text + (c->escaped ? c->full.n : 0) + skip, c->quoted_n - skip);
 }
 
-static inline struct bytes channel_spelling(const struct channel *c, bool full)
-{
-    size_t skip = full ? 0 : c->name_at;
-    return bytes_of(c->full.p + skip, c->full.n - skip);
-}
-
 static inline size_t channel_push_size(const struct channel *c) /* bytes of that at most */
 {
     return sizeof CHANNEL_PUSH - 1 + c->quoted_n;
+}
+
+/* `"…",`: the channel in the subscriber's spelling as JSON text. */
+static inline void channel_put_quoted(const struct channel *c, bool full, struct buf *b)
+{
+    size_t skip = full ? 0 : c->name_at;
+    buf_append_char(b, '"');
+    buf_append(b, c->text + (c->escaped ? c->full.n : 0) + skip, c->quoted_n - skip);
+}
+
+static inline struct bytes channel_spelling(const struct channel *c, bool full)
+{
+    size_t skip = full ? 0 : c->name_at;
+    return bytes_of(c->text + skip, c->full.n - skip);
 }
 
 static inline struct bytes channel_tenant(const struct channel *c)

@@ -1,12 +1,16 @@
-/* One command of a client, parsed from one JSON line (protocol.md 2, Command). Keys that are not known are ignored,
- * null counts as absent, a known key with a wrong type makes the line invalid (disconnect 3501). */
+/* One command of a client (protocol.md 2, Command), from a line of JSON (command_json.c) or from Protobuf
+ * (command_protobuf.c). Keys and fields that are not known are ignored, null counts as absent, a known one with a wrong
+ * type, or a text that is not UTF-8 or has a NUL in it, makes the command invalid (disconnect 3501). */
 #ifndef GATEWAY_COMMAND_H
 #define GATEWAY_COMMAND_H
 
+#include "encoding.h"
 #include "want.h"
 
 #include "core/buf.h"
 #include "core/bytes.h"
+
+struct Pb__Command;
 
 enum command_kind {
     COMMAND_NONE, /* nothing known in it: with id 0 a pong, otherwise a mistake */
@@ -30,21 +34,26 @@ struct command {
     enum command_kind kind;
     struct bytes channel, token, method, delta; /* decoded text; empty when absent */
     struct bytes epoch;       /* of subscribe, or of history's since */
-    struct bytes data;        /* JSON as it came, or empty */
+    struct bytes data;        /* as it came, or empty */
+    bool data_is_json;        /* it is known to be one value; otherwise nothing is known (command_has_json) */
     uint64_t offset;          /* of subscribe, or of history's since */
     int64_t limit, flag, type;
     bool recover, join_leave, positioned, recoverable, reverse;
     bool has_since, has_filter;
     struct wants asked;       /* connect's subs */
     struct bytes name, version; /* of connect: the client's program */
-    struct buf text;          /* memory of the decoded texts; the rest points into the line */
+    struct buf text;              /* memory of the decoded texts; the rest points into the line */
+    struct Pb__Command *unpacked; /* Protobuf: all of them point into it */
 };
 
-/* The next line of a frame, whose commands are parted by single \n, one more allowed at the end.
- * -> true, or false at the end. An empty line is handed out, and no command. */
-bool command_next_line(struct bytes *frame, struct bytes *ret_line);
-/* ret: any memory; command_fini is needed after success only. -> 0, -EBADMSG */
-int command_parse(struct bytes line, struct command *ret);
+/* Takes the next command off what is left of a frame, which is not empty. ret: any memory; command_fini is needed after
+ * success only. -> 0, -EBADMSG: frame is as it was, and of no use */
+int command_take(enum encoding e, struct bytes *frame, struct command *ret);
+int command_take_json(struct bytes *frame, struct command *ret);
+int command_take_protobuf(struct bytes *frame, struct command *ret);
 void command_fini(struct command *c);
+
+/* Whether `data` is there and is one JSON value. */
+bool command_has_json(const struct command *c);
 
 #endif

@@ -32,12 +32,13 @@ static void cut_stranger(struct stranger *s)
     ws_cut(container_of(s, struct connection_extras, stranger)->connection->socket);
 }
 
-struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant)
+struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant, enum encoding encoding)
 {
     struct connection *c = calloc(1, sizeof *c);
     assert(c);
     c->gateway = g;
     c->socket = socket;
+    c->encoding = encoding;
     list_init(&c->talking);
     list_init(&c->errands);
     list_init(&c->all);
@@ -300,8 +301,7 @@ static void ping(struct connection *c)
     c->next_ns = g->now_ns + g->options->ping_interval * NS_PER_MS;
     if (c->end_ns == 0)
         c->end_ns = g->now_ns + g->options->pong_timeout * NS_PER_MS;
-    reply_ping(&c->out);
-    connection_said(c);
+    connection_reply(c, &(struct reply){.kind = REPLY_PING});
 }
 
 /* A reader that is slow but takes bytes has not come to the ping yet; of one that is paused the answer is not read. */
@@ -395,11 +395,21 @@ bool connection_said(struct connection *c)
     return c->state != CONNECTION_CLOSING;
 }
 
+bool connection_reply(struct connection *c, const struct reply *r)
+{
+    reply_put(c->encoding, &c->out, r);
+    return connection_said(c);
+}
+
 bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code)
 {
     c->gateway->metrics.reply_errors_total++;
-    reply_error(&c->out, id, code);
-    return connection_said(c);
+    return connection_reply(c, &(struct reply){.id = id, .kind = REPLY_ERROR, .error = code});
+}
+
+bool connection_reply_empty(struct connection *c, uint32_t id, unsigned kind)
+{
+    return connection_reply(c, &(struct reply){.id = id, .kind = kind});
 }
 
 void connection_writable(struct connection *c)
@@ -465,10 +475,10 @@ static bool has_to_wait(const struct connection *c, const struct command *m)
     return (c->n_joining && !joins) || c->n_errands >= c->gateway->options->commands_max;
 }
 
-static void hear_line(struct connection *c, struct bytes line)
+static void hear_one(struct connection *c, struct bytes *frame)
 {
     struct command m;
-    if (command_parse(line, &m) < 0) {
+    if (command_take(c->encoding, frame, &m) < 0) {
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;
     }
@@ -478,31 +488,30 @@ static void hear_line(struct connection *c, struct bytes line)
     command_fini(&m);
 }
 
-/* lines: without the end of the last one. */
-static void park(struct connection *c, struct bytes lines)
+static void park(struct connection *c, struct bytes commands)
 {
     struct buf *parked = &connection_extras(c)->parked;
-    if (parked->n + lines.n >= (size_t)c->gateway->options->frame_max) {
+    char separator = encoders[c->encoding].separator;
+    if (parked->n + commands.n >= (size_t)c->gateway->options->frame_max) {
         connection_disconnect(c, DISCONNECT_TOO_MANY_REQUESTS, NULL);
         return;
     }
-    if (parked->n)
-        buf_append_char(parked, '\n');
-    buf_append_bytes(parked, lines);
+    if (separator && parked->n && parked->p[parked->n - 1] != separator)
+        buf_append_char(parked, separator);
+    buf_append_bytes(parked, commands);
 }
 
-static void hear_lines(struct connection *c, struct bytes lines)
+static void hear_all(struct connection *c, struct bytes commands)
 {
-    struct bytes rest = lines, line;
+    struct bytes rest = commands;
     while (rest.n && !has_no_answer(c) && !c->held) {
-        lines = rest;
-        command_next_line(&rest, &line);
-        hear_line(c, line);
+        commands = rest;
+        hear_one(c, &rest);
         if (c->state == CONNECTION_REJECTED || c->state == CONNECTION_CLOSING)
             return;
     }
     if (c->held)
-        park(c, lines); /* the one that is held, too */
+        park(c, commands); /* the one that is held, too */
     else if (rest.n)
         park(c, rest);
 }
@@ -533,7 +542,7 @@ void connection_go_on(struct connection *c)
         connection_tidy(c);
     }
     if (c->state == CONNECTION_OPEN)
-        hear_lines(c, buf_bytes(&parked));
+        hear_all(c, buf_bytes(&parked));
     read_or_pause(c);
     buf_fini(&parked);
 }
@@ -554,25 +563,23 @@ void connection_resume_due(struct gateway *g)
     }
 }
 
-static void hear(struct connection *c, struct bytes message)
+static void hear(struct connection *c, struct bytes message, bool binary)
 {
     if (c->state == CONNECTION_CLOSING)
         return;
-    if (message.n == 0 || c->state == CONNECTION_REJECTED) {
+    if (message.n == 0 || c->state == CONNECTION_REJECTED || (encoders[c->encoding].binary && !binary)) {
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;
     }
-    if (message.n > 1 && message.p[message.n - 1] == '\n')
-        message.n--;
-    hear_lines(c, message);
+    hear_all(c, message);
     read_or_pause(c);
 }
 
-void connection_message(struct connection *c, struct bytes message)
+void connection_message(struct connection *c, struct bytes message, bool binary)
 {
     int64_t began_ns = clock_mono_ns();
     c->gateway->metrics.frames_received_total++;
-    hear(c, message);
+    hear(c, message, binary);
     c->tenant->noise.busy_ns += clock_mono_ns() - began_ns;
 }
 

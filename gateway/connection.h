@@ -1,12 +1,13 @@
 /* A client: its state, its identity, its subscriptions, what waits to be told to it and its deadlines.
  *
- * What is written to it is replies (and pings, unsubscribes, joins, leaves: lines in `out`, bounded by --replies-max)
+ * What is written to it is replies (and pings, unsubscribes, joins, leaves: messages in `out`, bounded by --replies-max)
  * and publications, which are never queued: each write gathers what its cursors are behind on (deliver.h). */
 #ifndef GATEWAY_CONNECTION_H
 #define GATEWAY_CONNECTION_H
 
 #include "channel.h"
 #include "codes.h"
+#include "encoding.h"
 #include "stranger.h"
 
 #define CLIENT_BYTES 36 /* of a client's UUID as text */
@@ -14,6 +15,7 @@
 struct tenant;
 struct ws_socket;
 struct errand;
+struct reply;
 
 /* states and moves: connection.c */
 enum connection_state {
@@ -41,6 +43,7 @@ struct connection {
     uint32_t n_subs, cap_subs;
     uint32_t gather_at; /* the next write begins with this subscription, so that none starves the others */
     enum connection_state state : 8;
+    enum encoding encoding : 2;
     bool paused : 1;  /* nothing is read from the socket */
     bool blocked : 1; /* the socket took the last write in part: nothing more until it is writable */
     unsigned overdue : 6; /* times that it was spared at the end of its lifetime, since commands were in flight */
@@ -52,7 +55,7 @@ struct connection {
 
     struct tenant *tenant; /* a counted reference */
     struct pace pace;    /* publications that go out to it */
-    struct buf out;      /* lines, each ended by \n */
+    struct buf out;      /* whole messages */
     struct list all;     /* struct gateway::connections */
     struct list errands; /* struct errand::by_connection: commands without a reply yet */
     uint32_t n_errands;  /* these, and subscribes */
@@ -78,7 +81,7 @@ struct connection {
 
 struct connection_extras {
     struct connection *connection;
-    struct buf parked;    /* lines that wait: for the connect before them, or for subscribes (held) */
+    struct buf parked;    /* commands that wait: for the connect before them, or for subscribes (held) */
     struct list resuming; /* struct gateway::resuming: what it was held for is there */
     struct stranger stranger; /* until its connect */
     struct list waiting;  /* struct queue::waiting (admission.c) */
@@ -88,11 +91,11 @@ struct connection_extras {
 };
 
 /* tenant: of the path, or empty; copied. */
-struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant);
+struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant, enum encoding encoding);
 void connection_free(struct connection *c); /* its socket has gone */
 
 /* Doorways of ws.c. */
-void connection_message(struct connection *c, struct bytes message);
+void connection_message(struct connection *c, struct bytes message, bool binary);
 void connection_writable(struct connection *c);
 
 /* Ends it with a Close frame; what was queued is written first if the socket takes it. Again is fine. reason NULL:
@@ -104,15 +107,17 @@ void connection_began(struct connection *c, bool joining);
 void connection_ended(struct connection *c, bool joining);
 void connection_resume_due(struct gateway *g); /* those that are held no longer; once a turn */
 
-/* Goes on, if it waits no longer, with the lines that were parked. What stands behind a connect that was answered with an
+/* Goes on, if it waits no longer, with the commands that were parked. What stands behind a connect that was answered with an
  * error is dropped if it came with it: an SDK that sent both at once is to see the error, not a disconnect. */
 void connection_go_on(struct connection *c);
 void connection_drop_subs(struct connection *c); /* ends them all; it is told nothing */
 
-/* Append one line to `out`, then say that it is there: connection_said marks it for writing and checks the bound.
- * -> false when that ended the connection */
-bool connection_said(struct connection *c);
+/* Each -> false when that ended the connection */
+bool connection_reply(struct connection *c, const struct reply *r);
 bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code);
+bool connection_reply_empty(struct connection *c, uint32_t id, unsigned kind); /* enum reply_kind */
+/* One whole message has been appended to `out`: marks it for writing and checks the bound. */
+bool connection_said(struct connection *c);
 void connection_dirty(struct connection *c); /* to be written to at the next flush */
 
 struct connection_extras *connection_extras(struct connection *c); /* made if there are none */

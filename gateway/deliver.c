@@ -30,26 +30,12 @@ static const struct frame *next_frame(struct sub *s)
     return channel_frame(c, s->sent + 1);
 }
 
-static void put_marked(struct buf *b, const struct frame *f)
-{
-    size_t at = f->after->mark_at;
-    buf_append(b, f->json, at);
-    buf_append_str(b, HOLD_LATE_TAG);
-    buf_append(b, f->json + at, f->n - at);
-}
-
-static void put_frame(struct gateway *g, struct buf *b, struct sub *s, const struct frame *f, bool late)
+static void put_frame(struct gateway *g, struct buf *b, struct sub *s, const struct frame *f, size_t n, bool late)
 {
     uint32_t now_ms = (uint32_t)(g->now_ns / NS_PER_MS);
-    pace_add(&s->channel->pace, now_ms, f->n);
-    pace_add(&s->connection->pace, now_ms, f->n);
-    channel_put_push(s->channel, s->full, b);
-    buf_append(b, "\"pub\":", 6);
-    if (late)
-        put_marked(b, f);
-    else
-        buf_append(b, f->json, f->n);
-    buf_append(b, "}}\n", 3);
+    pace_add(&s->channel->pace, now_ms, n);
+    pace_add(&s->connection->pace, now_ms, n);
+    encoders[s->connection->encoding].frame(b, s->channel, s->full, f, late);
     g->metrics.deliveries_total++;
     if (!s->channel->ephemeral) /* those were charged for when they came */
         budget_charge(channel_budget(s->channel));
@@ -61,26 +47,21 @@ static void put_frame(struct gateway *g, struct buf *b, struct sub *s, const str
         histogram_record(&g->metrics.commit_written_seconds, (int64_t)(g->now_us - f->committed_us));
 }
 
-/* Takes whole lines, as many as fit, at least one. -> whether some were left */
-static bool take_lines(struct buf *b, struct buf *lines, size_t most)
+/* Takes whole messages, as many as fit, at least one. -> whether some were left */
+static bool take_messages(struct connection *c, struct buf *b, size_t most)
 {
-    size_t n = lines->n;
-    if (n > most) {
-        const char *end = memrchr(lines->p, '\n', most);
-        if (!end)
-            end = memchr(lines->p, '\n', n);
-        n = (size_t)(end - lines->p) + 1;
-    }
-    buf_append(b, lines->p, n);
-    buf_consume(lines, n);
-    if (lines->n == 0)
-        buf_fini(lines); /* an idle connection keeps no buffer */
-    return lines->n > 0;
+    struct buf *out = &c->out;
+    size_t n = encoders[c->encoding].whole(buf_bytes(out), most);
+    buf_append(b, out->p, n);
+    buf_consume(out, n);
+    if (out->n == 0)
+        buf_fini(out); /* an idle connection keeps no buffer */
+    return out->n > 0;
 }
 
-static bool fits(const struct buf *b, const struct sub *s, const struct frame *f, size_t most)
+static bool fits(const struct buf *b, const struct sub *s, size_t n, size_t most)
 {
-    size_t size = channel_push_size(s->channel) + f->n + sizeof HOLD_LATE_TAG - 1 + 9;
+    size_t size = channel_push_size(s->channel) + n + sizeof HOLD_LATE_TAG - 1 + 9;
     return b->n == WS_HEAD || b->n - WS_HEAD + size <= most;
 }
 
@@ -96,11 +77,12 @@ static bool gather_sub(struct connection *c, struct sub *s, struct buf *b, size_
         }
         if (f->after && !hold_allows(&s, f, &late))
             continue;
-        if (!fits(b, s, f, most)) {
+        size_t n = frame_in(f, c->encoding).n;
+        if (!fits(b, s, n, most)) {
             hold_unwind(s);
             return true;
         }
-        put_frame(c->gateway, b, s, f, late);
+        put_frame(c->gateway, b, s, f, n, late);
         s->sent = f->seq;
         if (f->id > c->shown)
             c->shown = f->id;
@@ -156,7 +138,7 @@ static bool gather(struct connection *c, struct buf *b)
     static const char head[WS_HEAD];
     buf_clear(b);
     buf_append(b, head, WS_HEAD);
-    if (c->out.n && take_lines(b, &c->out, most))
+    if (c->out.n && take_messages(c, b, most))
         return true;
     return budget_postpones(c) ? gather_paid(c, b, most) : gather_frames(c, b, most);
 }
@@ -170,10 +152,11 @@ enum deliver_answer deliver_once(struct connection *c)
     bool more = gather(c, b);
     if (b->n == WS_HEAD)
         return DELIVER_DONE;
-    b->n--; /* the last line's end: lines are parted, not ended */
+    const struct encoder *encoder = &encoders[c->encoding];
+    b->n -= encoder->separator != 0; /* lines are parted, not ended */
     g->metrics.writes_total++;
     g->metrics.delivered_bytes_total += b->n - WS_HEAD;
-    if (ws_write(c->socket, b) == WS_WRITTEN)
+    if (ws_write(c->socket, b, encoder->binary) == WS_WRITTEN)
         return more ? DELIVER_MORE : DELIVER_DONE;
     g->metrics.partial_writes_total++;
     slow_begins(c);

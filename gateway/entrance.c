@@ -1,5 +1,6 @@
 #include "entrance.h"
 
+#include "client_info.h"
 #include "gateway.h"
 #include "join.h"
 #include "reply.h"
@@ -77,7 +78,7 @@ static void identify(struct connection *c, const struct entrance *e, const struc
     char client[CLIENT_BYTES + 1];
     struct buf info = {0};
     random_uuid(client);
-    client_info_json(&info, a->user, bytes_str(client), a->info, (struct bytes){0});
+    client_info_json(&info, &(struct client_info){.user = a->user, .client = bytes_str(client), .conn_info = a->info});
     connection_identify(c, &(struct identity){.tenant = a->tenant,
                                               .user = a->user,
                                               .client = bytes_str(client),
@@ -99,7 +100,7 @@ static void welcome(struct connection *c, struct bytes subs)
                                 .subs = subs};
     connection_goto(c, CONNECTION_OPEN);
     g->metrics.connects_total++;
-    reply_connected(&c->out, e->id, "connect", &r);
+    reply_put(c->encoding, &c->out, &(struct reply){.id = e->id, .kind = REPLY_CONNECT, .connected = r});
     entrance_free(c);
     connection_said(c);
 }

@@ -152,59 +152,45 @@ int flow_publication(struct gateway *g, const struct fan_publication *m)
 
 /* ---- joins and leaves */
 
-/* What is pushed to those who want joins and leaves, one of them. */
-struct presence_push {
-    enum { PUSH_JOIN, PUSH_LEAVE, PUSH_COUNTS } kind;
-    struct bytes info;       /* join, leave */
-    uint32_t clients, users; /* counts */
-};
-
-static void put_line(const struct channel *c, bool full, const struct presence_push *p, struct buf *line)
-{
-    struct buf *head = &c->gateway->scratch;
-    buf_clear(head);
-    channel_put_push(c, full, head);
-    if (p->kind == PUSH_COUNTS)
-        push_counts(line, buf_bytes(head), p->clients, p->users);
-    else
-        (p->kind == PUSH_JOIN ? push_join : push_leave)(line, buf_bytes(head), p->info);
-}
-
-/* Encoded once for each of the two spellings. */
-static void push_to_all(struct gateway *g, struct bytes channel, const struct presence_push *p)
+/* To those who want joins and leaves; encoded once for each encoding and spelling. */
+static void push_to_all(struct gateway *g, struct bytes channel, const struct push *p)
 {
     struct channel *c = hub_find(g, channel);
-    struct buf lines[2] = {0};
+    struct buf encoded[ENCODINGS][2] = {0};
     for (uint32_t i = c ? c->n_subs : 0; i-- > 0;) {
         struct sub *s = c->subs[i];
+        struct connection *to = s->connection;
         if (!s->live || !s->wants_joins)
             continue;
-        if (s->connection->out.n > JOINS_BEHIND) {
+        if (to->out.n > JOINS_BEHIND) {
             g->metrics.joins_dropped_total++;
             continue;
         }
-        if (lines[s->full].n == 0)
-            put_line(c, s->full, p, &lines[s->full]);
-        buf_append_bytes(&s->connection->out, buf_bytes(&lines[s->full]));
-        connection_said(s->connection);
+        struct buf *message = &encoded[to->encoding][s->full];
+        if (message->n == 0)
+            push_put(to->encoding, message, c, s->full, p);
+        buf_append_bytes(&to->out, buf_bytes(message));
+        connection_said(to);
     }
-    buf_fini(&lines[0]);
-    buf_fini(&lines[1]);
+    for (int e = 0; e < ENCODINGS; e++) {
+        buf_fini(&encoded[e][0]);
+        buf_fini(&encoded[e][1]);
+    }
 }
 
 void flow_join(struct gateway *g, const struct fan_join *m)
 {
-    push_to_all(g, m->channel, &(struct presence_push){.kind = PUSH_JOIN, .info = m->info});
+    push_to_all(g, m->channel, &(struct push){.kind = PUSH_JOIN, .info = m->info});
 }
 
 void flow_leave(struct gateway *g, const struct fan_leave *m)
 {
-    push_to_all(g, m->channel, &(struct presence_push){.kind = PUSH_LEAVE, .info = m->info});
+    push_to_all(g, m->channel, &(struct push){.kind = PUSH_LEAVE, .info = m->info});
 }
 
 void flow_counts(struct gateway *g, const struct fan_counts *m)
 {
-    push_to_all(g, m->channel, &(struct presence_push){.kind = PUSH_COUNTS, .clients = m->clients, .users = m->users});
+    push_to_all(g, m->channel, &(struct push){.kind = PUSH_COUNTS, .counts = {.clients = m->clients, .users = m->users}});
 }
 
 /* ---- the end of a turn */
@@ -216,6 +202,7 @@ bool flow_turn(struct gateway *g)
     join_decide_due(g);
     connection_resume_due(g);
     more |= deliver_turn(g);
+    rings_trim(&g->rings); /* forms that were made while they were read */
     g->metrics.ring_bytes = (int64_t)g->rings.bytes;
     return more || !list_is_empty(&g->joinings);
 }

@@ -7,8 +7,6 @@
 
 #include "core/json.h"
 
-#define PROTOCOL_JSON "centrifuge-json"
-
 /* ---- upgrades */
 
 bool http_path_tenant(struct bytes path, struct bytes *ret_tenant)
@@ -47,18 +45,21 @@ static bool next_item(struct bytes *list, char by, struct bytes *ret)
     return true;
 }
 
-static bool speaks_json(const struct ws_request *r)
+/* The first subprotocol offered that is known, which libwebsockets echoes; a query for Protobuf goes before it.
+ * -> false: some are offered, and none is known */
+static bool find_encoding(const struct ws_request *r, enum encoding *ret)
 {
     struct bytes list = r->protocols, query = r->query, item;
-    bool offered = false;
-    while (next_item(&list, ',', &item)) {
-        if (bytes_is(item, PROTOCOL_JSON))
-            return true;
-        offered = true;
+    bool known = list.n == 0;
+    *ret = ENCODING_JSON;
+    while (!known && next_item(&list, ',', &item)) {
+        known = bytes_is(item, WS_PROTOCOL_JSON) || bytes_is(item, WS_PROTOCOL_PROTOBUF);
+        *ret = bytes_is(item, WS_PROTOCOL_PROTOBUF) ? ENCODING_PROTOBUF : ENCODING_JSON;
     }
-    while (!offered && next_item(&query, '&', &item))
-        offered = bytes_is(item, "format=protobuf") || bytes_is(item, "cf_protocol=protobuf");
-    return !offered;
+    while (next_item(&query, '&', &item))
+        if (bytes_is(item, "format=protobuf") || bytes_is(item, "cf_protocol=protobuf"))
+            *ret = ENCODING_PROTOBUF;
+    return known;
 }
 
 static const struct config_tenant *tenant_of(const struct gateway *g, struct bytes name)
@@ -69,12 +70,13 @@ static const struct config_tenant *tenant_of(const struct gateway *g, struct byt
 static int upgrade(struct gateway *g, const struct ws_request *r, const char **ret_why)
 {
     struct bytes name;
+    enum encoding encoding;
     if (!http_path_tenant(r->path, &name)) {
         *ret_why = "not found\n";
         return 404;
     }
-    if (!speaks_json(r)) {
-        *ret_why = "only subprotocol " PROTOCOL_JSON " is served\n";
+    if (!find_encoding(r, &encoding)) {
+        *ret_why = "no subprotocol but " WS_PROTOCOL_JSON " and " WS_PROTOCOL_PROTOBUF " is served\n";
         return 400;
     }
     if (g->n_connections >= g->capacity || (!g->config && r->origin.n)) {
@@ -101,8 +103,10 @@ static int upgrade(struct gateway *g, const struct ws_request *r, const char **r
 static struct connection *opened(struct gateway *g, struct ws_socket *s, const struct ws_request *r)
 {
     struct bytes tenant;
+    enum encoding encoding;
     http_path_tenant(r->path, &tenant);
-    return connection_new(g, s, tenant);
+    find_encoding(r, &encoding);
+    return connection_new(g, s, tenant, encoding);
 }
 
 /* ---- requests */

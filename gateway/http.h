@@ -5,9 +5,9 @@
  *     /ready                  200 {} or 503 {"reason":"…"}: what a balancer asks
  * Everything else is 404.
  *
- * An upgrade is refused before it happens: 404 path or tenant unknown, 400 no subprotocol in common (centrifuge-json is
- * echoed, none is JSON too; centrifuge-protobuf and ?format=protobuf alone are not served yet), 403 Origin not allowed,
- * 503 no room. Before the first configuration no Origin can be judged: those with one are 503. */
+ * An upgrade is refused before it happens: 404 path or tenant unknown, 400 no subprotocol in common (centrifuge-json and
+ * centrifuge-protobuf are echoed, none is JSON; ?format=protobuf and ?cf_protocol=protobuf are Protobuf whatever is
+ * offered), 403 Origin not allowed, 503 no room. Before the first configuration no Origin can be judged: those with one are 503. */
 #ifndef GATEWAY_HTTP_H
 #define GATEWAY_HTTP_H
 

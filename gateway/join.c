@@ -8,6 +8,7 @@
 #include "reply.h"
 
 #include "core/clock.h"
+#include "wire/codec.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -74,8 +75,7 @@ static void unsubscribe_after(struct connection *c, uint32_t id)
 {
     if (id == 0)
         return;
-    reply_empty(&c->out, id, "unsubscribe");
-    connection_said(c);
+    connection_reply_empty(c, id, REPLY_UNSUBSCRIBE);
 }
 
 void join_fail(struct sub *s, uint32_t code)
@@ -104,21 +104,17 @@ static const struct frame *next_missed(struct sub *s)
 }
 
 /* most: bytes */
-static void put_publications(struct sub *s, struct buf *out, size_t most)
+static void list_publications(struct sub *s, struct buf *into, size_t most)
 {
-    size_t start = out->n;
     const struct frame *f;
-    while ((f = next_missed(s)) && out->n - start + f->n <= most && !hold_lacks(s, f)) {
-        buf_append_str(out, out->n == start ? ",\"publications\":[" : ",");
-        buf_append(out, f->json, f->n);
+    while ((f = next_missed(s)) && into->n + f->n <= most && !hold_lacks(s, f)) {
+        wire_put_str(into, frame_in(f, s->connection->encoding));
         s->sent = f->seq;
         if (f->id > s->connection->shown)
             s->connection->shown = f->id;
         s->connection->gateway->metrics.deliveries_total++;
         budget_charge(channel_budget(s->channel)); /* a reply does not wait, but is paid for */
     }
-    if (out->n > start)
-        buf_append_char(out, ']');
 }
 
 static struct reply_subscribed result_of(const struct sub *s, bool recovered)
@@ -165,11 +161,13 @@ static void reply(struct sub *s, bool recovered)
     struct connection *c = s->connection;
     const struct joining *j = s->extras->joining;
     struct reply_subscribed r = result_of(s, recovered);
+    struct buf publications = {0};
     uint32_t unsubscribe_id = j->unsubscribe_id;
-    reply_subscribed_begin(&c->out, j->id, &r);
     if (recovered)
-        put_publications(s, &c->out, (size_t)c->gateway->options->recovered_bytes);
-    reply_end(&c->out);
+        list_publications(s, &publications, (size_t)c->gateway->options->recovered_bytes);
+    r.publications = buf_bytes(&publications);
+    reply_put(c->encoding, &c->out, &(struct reply){.id = j->id, .kind = REPLY_SUBSCRIBE, .subscribed = r});
+    buf_fini(&publications);
     go_live(s);
     if (!connection_said(c) || unsubscribe_id == 0)
         return;
@@ -181,12 +179,9 @@ static void reply(struct sub *s, bool recovered)
 static void push(struct sub *s, bool recovered)
 {
     struct connection *c = s->connection;
-    struct buf *head = &c->gateway->scratch;
     struct reply_subscribed r = result_of(s, recovered);
     r.was_recovering = r.recovered = false; /* a push has no such members */
-    buf_clear(head);
-    channel_put_push(s->channel, s->full, head);
-    push_subscribe(&c->out, buf_bytes(head), &r);
+    push_put(c->encoding, &c->out, s->channel, s->full, &(struct push){.kind = PUSH_SUBSCRIBE, .subscribed = r});
     go_live(s);
     connection_said(c);
 }
@@ -289,11 +284,13 @@ void join_enter(struct sub *s, struct buf *entries)
     size_t most = (size_t)s->connection->gateway->options->recovered_bytes; /* of all of them */
     bool recovered = judge(s) == RECOVERED;
     struct reply_subscribed r = result_of(s, recovered);
+    struct buf publications = {0};
     stand(s, recovered);
-    reply_entry_begin(entries, channel_spelling(s->channel, s->full), &r);
     if (recovered && entries->n < most)
-        put_publications(s, entries, most - entries->n);
-    reply_entry_end(entries);
+        list_publications(s, &publications, most - entries->n);
+    r.publications = buf_bytes(&publications);
+    reply_put_entry(s->connection->encoding, entries, channel_spelling(s->channel, s->full), &r);
+    buf_fini(&publications);
     go_live(s);
 }
 

@@ -41,9 +41,8 @@ static void tell(struct sub *s)
         c->extras->passive.moved = true;
         return;
     }
-    buf_clear(&g->scratch);
-    channel_put_push(c, s->full, &g->scratch);
-    push_head(&s->connection->out, buf_bytes(&g->scratch), c->epoch, c->head);
+    push_put(s->connection->encoding, &s->connection->out, c, s->full,
+             &(struct push){.kind = PUSH_HEAD, .head = {.epoch = c->epoch, .offset = c->head}});
     g->metrics.heads_told_total++;
     connection_said(s->connection);
 }

@@ -1,5 +1,5 @@
 /* A publication as the JSON of the client protocol and of the HTTP API (protocol.md 2,
- * Publication):
+ * Publication), which is also what its Protobuf is made from (publication_protobuf.c):
  *     {"data":…,"offset":7,"info":{…},"tags":{…,"id":"…","after":"…"}}
  * in one line. The payload is the publisher's bytes; only raw line breaks between its tokens
  * become spaces. */
@@ -14,6 +14,8 @@
  * an epoch carries it). -> where one more tag could stand (bytes from the start of `into`); 0 when
  * there are none */
 size_t publication_json(struct buf *into, const struct publication *p, bool with_epoch);
+/* The same in Protobuf, from what publication_json made: bytes where it shows b64data, tags as a map, info as ClientInfo. */
+void publication_protobuf(struct buf *into, struct bytes json);
 /* Appends the tags object alone: the publisher's tags and ours, id and after; never empty when
  * the id is not 0. */
 void publication_tags_json(struct buf *into, const struct publication *p);

@@ -1,11 +1,27 @@
-/* The lines that a client is told, as JSON (protocol.md 2, 8): each function appends one whole line with its \n.
- * Zero values are left out; the typed result object never is (protocol.md 20.3). */
+/* What a client is told (protocol.md 2, 8): replies to its commands, and pushes. Who tells it states the contents once; the
+ * connection's encoding decides how they are written (reply_json.c, reply_protobuf.c), as one whole message. Zero values are left
+ * out; the typed result never is (protocol.md 20.3). */
 #ifndef GATEWAY_REPLY_H
 #define GATEWAY_REPLY_H
 
+#include "encoding.h"
 #include "ops.h"
 
-#include "core/buf.h"
+enum reply_kind {
+    REPLY_PING, /* of ours, without an id */
+    REPLY_ERROR,
+    REPLY_CONNECT,
+    REPLY_SUBSCRIBE,
+    REPLY_UNSUBSCRIBE,
+    REPLY_PUBLISH,
+    REPLY_PRESENCE,
+    REPLY_PRESENCE_STATS,
+    REPLY_HISTORY,
+    REPLY_RPC,
+    REPLY_REFRESH,
+    REPLY_SUB_REFRESH,
+    REPLY_KINDS
+};
 
 struct reply_connected {
     struct bytes client;
@@ -13,7 +29,7 @@ struct reply_connected {
     uint32_t ttl;    /* s; 0: does not expire */
     uint32_t ping_s; /* connect only; 0: refresh */
     struct bytes data; /* connect only; JSON, or empty */
-    struct bytes subs; /* connect only; entries (reply_entry_begin), or empty */
+    struct bytes subs; /* connect only; what reply_put_entry has put together, or empty */
 };
 
 struct reply_subscribed {
@@ -21,41 +37,69 @@ struct reply_subscribed {
     bool positioned, recoverable;
     uint64_t epoch, offset;
     bool was_recovering, recovered;
-    struct bytes data; /* JSON, or empty */
+    struct bytes data;         /* JSON, or empty */
+    struct bytes publications; /* as below */
 };
 
-void reply_ping(struct buf *b);
-void reply_error(struct buf *b, uint32_t id, uint32_t code);
-void reply_empty(struct buf *b, uint32_t id, const char *type); /* {"id":4,"publish":{}} */
-void reply_connected(struct buf *b, uint32_t id, const char *type, const struct reply_connected *r);
-void reply_sub_refreshed(struct buf *b, uint32_t id, uint32_t ttl);
-void reply_presence(struct buf *b, uint32_t id, const struct ops_presence *answer);
-void reply_presence_stats(struct buf *b, uint32_t id, const struct ops_presence *answer);
-void reply_presence_page(struct buf *b, uint32_t id, const struct ops_presence *answer); /* rpc cellcast.presence */
-/* Publications up to most_bytes, at least one. -> 0, -EBADMSG (nothing appended) */
-int reply_history(struct buf *b, uint32_t id, const struct ops_range *answer, size_t most_bytes);
-/* rpc cellcast.publish: {"id":7,"rpc":{"data":{"offset":1,"epoch":"1","id":"…"}}} */
-void reply_published(struct buf *b, uint32_t id, const struct ops_published *answer);
-void reply_rpc_done(struct buf *b, uint32_t id); /* {"id":7,"rpc":{"data":{}}} */
-/* Left open for `,"publications":[…]`; reply_end closes it. */
-void reply_subscribed_begin(struct buf *b, uint32_t id, const struct reply_subscribed *r);
-void reply_end(struct buf *b);
-/* The same as an entry of connect's subs, of which `b` holds nothing else. channel: in the client's spelling. */
-void reply_entry_begin(struct buf *b, struct bytes channel, const struct reply_subscribed *r);
-void reply_entry_end(struct buf *b);
+struct reply_history {
+    struct bytes publications; /* encoded as the connection is, behind each other, each a str of wire/codec.h */
+    uint64_t epoch, offset;
+};
 
-/* head: channel_put_push */
-void push_unsubscribe(struct buf *b, struct bytes head, uint32_t code, const char *reason);
-void push_subscribe(struct buf *b, struct bytes head, const struct reply_subscribed *r);
-void push_refresh(struct buf *b, uint32_t ttl); /* {"push":{"refresh":{"expires":true,"ttl":60}}} */
-void push_join(struct buf *b, struct bytes head, struct bytes info);
-void push_leave(struct buf *b, struct bytes head, struct bytes info);
-/* {"push":{"channel":"x","message":{"data":{"presence":{"channel":"x","num_clients":2,"num_users":1}}}}} */
-void push_counts(struct buf *b, struct bytes head, uint32_t clients, uint32_t users);
-/* {"push":{"channel":"x","message":{"data":{"head":{"channel":"x","offset":2,"epoch":"1"}}}}} */
-void push_head(struct buf *b, struct bytes head, uint64_t epoch, uint64_t offset);
+struct reply {
+    uint32_t id;
+    enum reply_kind kind;
+    union {
+        uint32_t error;                   /* code */
+        struct reply_connected connected; /* connect, refresh */
+        struct reply_subscribed subscribed;
+        const struct ops_presence *presence; /* presence, presence_stats */
+        struct reply_history history;
+        struct bytes data; /* rpc: JSON */
+        uint32_t ttl;      /* sub_refresh, s; 0: does not expire */
+    };
+};
 
-/* {"user":"…","client":"…","conn_info":…,"chan_info":…}; infos: JSON, or empty. Without a line's end. */
-void client_info_json(struct buf *b, struct bytes user, struct bytes client, struct bytes conn_info, struct bytes chan_info);
+enum push_kind { PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE, PUSH_REFRESH, PUSH_JOIN, PUSH_LEAVE, PUSH_MESSAGE, PUSH_COUNTS, PUSH_HEAD };
+
+struct push {
+    enum push_kind kind;
+    union {
+        struct reply_subscribed subscribed; /* subscribe: without was_recovering, recovered and publications */
+        uint32_t ttl;                       /* refresh, s; 0: does not expire */
+        struct {
+            uint32_t code;
+            const char *reason;
+        } unsubscribe;
+        struct bytes info; /* join, leave: ClientInfo as JSON */
+        struct bytes data; /* message: JSON */
+        /* Messages of ours about the channel; SDKs show a message without its push's channel, which is in it once more:
+         * {"presence":{"channel":"x","num_clients":2,"num_users":1}}, {"head":{"channel":"x","offset":2,"epoch":"1"}} */
+        struct {
+            uint32_t clients, users;
+        } counts;
+        struct {
+            uint64_t epoch, offset;
+        } head;
+    };
+};
+
+/* Each appends one message. c: NULL where a push has no channel (refresh); full: it is spelled tenant/name. */
+void reply_put(enum encoding e, struct buf *b, const struct reply *r);
+void push_put(enum encoding e, struct buf *b, const struct channel *c, bool full, const struct push *p);
+
+/* Appends an entry of a connect's subs. channel: as its client spells it. */
+void reply_put_entry(enum encoding e, struct buf *list, struct bytes channel, const struct reply_subscribed *r);
+
+/* ---- the encoders, by encoding.c. Of a push they know the kinds to PUSH_MESSAGE. */
+void entry_json(struct buf *b, struct bytes channel, const struct reply_subscribed *r);
+void entry_protobuf(struct buf *b, struct bytes channel, const struct reply_subscribed *r);
+void reply_json(struct buf *b, const struct reply *r);
+void reply_protobuf(struct buf *b, const struct reply *r);
+void push_json(struct buf *b, const struct channel *c, bool full, const struct push *p);
+void push_protobuf(struct buf *b, const struct channel *c, bool full, const struct push *p);
+/* The push of a publication. late: marked so (hold.h). */
+void frame_json(struct buf *b, const struct channel *c, bool full, const struct frame *f, bool late);
+void frame_protobuf(struct buf *b, const struct channel *c, bool full, const struct frame *f, bool late);
 
 #endif

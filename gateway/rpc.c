@@ -1,5 +1,7 @@
 #include "rpc.h"
 
+#include "reply.h"
+
 #include "core/json.h"
 
 static const struct {
@@ -29,12 +31,26 @@ bool rpc_text(struct bytes object, const char *name, struct buf *memory, struct 
     return true;
 }
 
+void rpc_reply(struct connection *c, uint32_t id, struct buf *data)
+{
+    connection_reply(c, &(struct reply){.id = id, .kind = REPLY_RPC, .data = buf_bytes(data)});
+    buf_fini(data);
+}
+
+static void run(struct connection *c, const struct command *m, void (*method)(struct connection *c, const struct command *m))
+{
+    if (command_has_json(m))
+        method(c, m);
+    else
+        connection_reply_error(c, m->id, 107);
+}
+
 void verb_rpc(struct connection *c, const struct command *m)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (!bytes_is(m->method, methods[i].method))
             continue;
-        methods[i].run(c, m);
+        run(c, m, methods[i].run);
         return;
     }
     connection_reply_error(c, m->id, 104);

@@ -12,6 +12,9 @@ bool rpc_absent(struct bytes value);
  * -> false: it is no string */
 bool rpc_text(struct bytes object, const char *name, struct buf *memory, struct bytes *ret);
 
+/* Answers with that JSON; takes it. */
+void rpc_reply(struct connection *c, uint32_t id, struct buf *data);
+
 void rpc_publish(struct connection *c, const struct command *m);  /* verb_publish.c */
 void rpc_presence(struct connection *c, const struct command *m); /* verb_ask.c */
 void rpc_focus(struct connection *c, const struct command *m);    /* verb_focus.c */

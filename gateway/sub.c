@@ -144,10 +144,8 @@ void sub_unsubscribe(struct sub *s, uint32_t code)
         connection_disconnect(c, instead, NULL);
         return;
     }
-    struct buf *head = &c->gateway->scratch;
-    buf_clear(head);
-    channel_put_push(s->channel, s->full, head);
-    push_unsubscribe(&c->out, buf_bytes(head), code, unsubscribe_reason(code));
+    push_put(c->encoding, &c->out, s->channel, s->full,
+             &(struct push){.kind = PUSH_UNSUBSCRIBE, .unsubscribe = {.code = code, .reason = unsubscribe_reason(code)}});
     end(s, code < UNSUBSCRIBE_COMES_BACK);
     connection_said(c);
 }

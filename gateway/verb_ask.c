@@ -4,6 +4,7 @@
 #include "hub.h"
 #include "permission.h"
 #include "presence.h"
+#include "publication.h"
 #include "reply.h"
 #include "rpc.h"
 
@@ -25,18 +26,41 @@ static bool may_ask(struct connection *c, const struct command *m, permission_fn
 
 /* ---- history */
 
+/* As many as an answer may have bytes, one at least. -> 0, 100: the worker's list can't be read */
+static uint32_t list_publications(struct connection *c, struct bytes from, struct buf *into)
+{
+    size_t most = (size_t)c->gateway->options->history_bytes;
+    struct buf json = {0}, encoded = {0};
+    struct publication p;
+    int more;
+    while ((more = wire_next_publication(&from, &p)) > 0) {
+        buf_clear(&json);
+        buf_clear(&encoded);
+        publication_json(&json, &p, false);
+        encoders[c->encoding].publication(&encoded, buf_bytes(&json));
+        if (into->n && into->n + encoded.n > most)
+            break;
+        wire_put_str(into, buf_bytes(&encoded));
+    }
+    buf_fini(&json);
+    buf_fini(&encoded);
+    return more < 0 ? 100 : 0;
+}
+
 static void history_came(void *ctx, const struct ops_range *answer)
 {
     struct errand *e = ctx;
     uint32_t id = e->id;
     struct connection *c = errand_end(e);
-    size_t most = (size_t)c->gateway->options->history_bytes;
-    if (answer->code)
-        connection_reply_error(c, id, answer->code);
-    else if (reply_history(&c->out, id, answer, most) < 0)
-        connection_reply_error(c, id, 100);
+    struct buf list = {0};
+    struct reply reply = {.id = id, .kind = REPLY_HISTORY, .history = {.epoch = answer->epoch, .offset = answer->head}};
+    uint32_t code = answer->code ? answer->code : list_publications(c, answer->publications, &list);
+    reply.history.publications = buf_bytes(&list);
+    if (code)
+        connection_reply_error(c, id, code);
     else
-        connection_said(c);
+        connection_reply(c, &reply);
+    buf_fini(&list);
 }
 
 void verb_history(struct connection *c, const struct command *m)
@@ -70,8 +94,7 @@ static void presence_came(void *ctx, const struct ops_presence *answer)
         connection_reply_error(c, id, answer->code ? answer->code : PRESENCE_TOO_LONG);
         return;
     }
-    reply_presence(&c->out, id, answer);
-    connection_said(c);
+    connection_reply(c, &(struct reply){.id = id, .kind = REPLY_PRESENCE, .presence = answer});
 }
 
 static void page_came(void *ctx, const struct ops_presence *answer)
@@ -83,8 +106,11 @@ static void page_came(void *ctx, const struct ops_presence *answer)
         connection_reply_error(c, id, answer->code);
         return;
     }
-    reply_presence_page(&c->out, id, answer);
-    connection_said(c);
+    struct buf data = {0};
+    buf_append_char(&data, '{');
+    presence_put_page(&data, answer);
+    buf_append_char(&data, '}');
+    rpc_reply(c, id, &data);
 }
 
 static void stats_came(void *ctx, const struct ops_presence *answer)
@@ -96,8 +122,7 @@ static void stats_came(void *ctx, const struct ops_presence *answer)
         connection_reply_error(c, id, answer->code);
         return;
     }
-    reply_presence_stats(&c->out, id, answer);
-    connection_said(c);
+    connection_reply(c, &(struct reply){.id = id, .kind = REPLY_PRESENCE_STATS, .presence = answer});
 }
 
 void verb_presence(struct connection *c, const struct command *m)

@@ -90,8 +90,7 @@ static void refresh(struct connection *c, uint32_t id, const struct auth *a)
                                 .ttl = auth_ttl(a->expire_at, gateway_unix_s(c->gateway))};
     c->expires_ns = connection_end_of(c->gateway, a->expire_at);
     connection_rearm(c);
-    reply_connected(&c->out, id, "refresh", &r);
-    connection_said(c);
+    connection_reply(c, &(struct reply){.id = id, .kind = REPLY_REFRESH, .connected = r});
 }
 
 void verb_refresh(struct connection *c, const struct command *m)

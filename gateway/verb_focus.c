@@ -70,6 +70,5 @@ void rpc_focus(struct connection *c, const struct command *m)
         connection_reply_error(c, m->id, code);
         return;
     }
-    reply_rpc_done(&c->out, m->id);
-    connection_said(c);
+    connection_reply(c, &(struct reply){.id = m->id, .kind = REPLY_RPC, .data = BYTES("{}")});
 }

@@ -15,6 +15,7 @@
 /* What of a publish comes from the client, besides the channel. */
 struct said {
     struct bytes data;
+    bool data_is_json;
     struct bytes tags, after, key; /* or empty */
 };
 
@@ -23,7 +24,7 @@ static bool may_publish(struct connection *c, uint32_t id, const struct config_c
 {
     const struct channel *channel = hub_find(c->gateway, ch->full);
     uint32_t code = 0;
-    if (said->data.n == 0 || said->data.n > DATA_MAX)
+    if (said->data.n == 0 || said->data.n > DATA_MAX || (ch->ns->format == FORMAT_JSON && !said->data_is_json))
         code = 107;
     else
         code = permission_publish(ch, connection_user(c), channel && connection_sub(c, channel));
@@ -42,7 +43,7 @@ static void publish(struct connection *c, uint32_t id, const struct config_chann
     struct errand *e = errand_new(c, id);
     e->ticket = ops_publish(c->gateway,
                             &(struct ops_publish){.channel = ch->full,
-                                                  .format = FORMAT_JSON,
+                                                  .format = ch->ns->format,
                                                   .data = said->data,
                                                   .tags = said->tags,
                                                   .info = s ? sub_info(s) : connection_info(c),
@@ -62,14 +63,13 @@ static void published(void *ctx, const struct ops_published *answer)
         connection_reply_error(c, id, answer->code);
         return;
     }
-    reply_empty(&c->out, id, "publish");
-    connection_said(c);
+    connection_reply_empty(c, id, REPLY_PUBLISH);
 }
 
 void verb_publish(struct connection *c, const struct command *m)
 {
     struct config_channel ch;
-    struct said said = {.data = m->data};
+    struct said said = {.data = m->data, .data_is_json = command_has_json(m)};
     if (m->type != 0) {
         connection_reply_error(c, m->id, 108);
         return;
@@ -80,6 +80,16 @@ void verb_publish(struct connection *c, const struct command *m)
 
 /* ---- rpc */
 
+/* {"offset":1,"epoch":"1","id":"…"}; an ephemeral one has no position */
+static void put_position(struct buf *b, const struct ops_published *answer)
+{
+    buf_append_char(b, '{');
+    if (answer->seq)
+        buf_printf(b, "\"offset\":%llu,\"epoch\":\"%llu\",\"id\":\"%llu\"", (unsigned long long)answer->seq,
+                   (unsigned long long)answer->epoch, (unsigned long long)answer->id);
+    buf_append_char(b, '}');
+}
+
 static void rpc_published(void *ctx, const struct ops_published *answer)
 {
     struct errand *e = ctx;
@@ -89,8 +99,9 @@ static void rpc_published(void *ctx, const struct ops_published *answer)
         connection_reply_error(c, id, answer->code);
         return;
     }
-    reply_published(&c->out, id, answer);
-    connection_said(c);
+    struct buf data = {0};
+    put_position(&data, answer);
+    rpc_reply(c, id, &data);
 }
 
 /* An object of strings without our own keys. */
@@ -157,7 +168,7 @@ void rpc_publish(struct connection *c, const struct command *m)
 {
     struct command like = {.id = m->id};
     struct config_channel ch;
-    struct said said = {.data = json_member(m->data, "data")};
+    struct said said = {.data = json_member(m->data, "data"), .data_is_json = true};
     struct buf memory = {0}, after = {0};
     buf_reserve(&memory, m->data.n); /* decoded texts are no longer: it does not move */
     bool good = json_type(m->data) == JSON_OBJECT && rpc_text(m->data, "channel", &memory, &like.channel) &&

@@ -16,7 +16,7 @@ uint32_t verb_resolve(const struct connection *c, struct bytes spelling, struct 
     const struct config *config = c->gateway->config;
     const struct config_tenant *tenant = config_tenant(config, connection_tenant(c));
     uint32_t code = tenant ? config_resolve(config, tenant, spelling, ret) : 103; /* the tenant was taken away */
-    if (code == 0 && ret->ns->format == FORMAT_BINARY)
+    if (code == 0 && ret->ns->format == FORMAT_BINARY && !encoders[c->encoding].binary)
         code = 108; /* bytes have no place in a JSON connection */
     return code;
 }
@@ -123,8 +123,7 @@ void verb_unsubscribe(struct connection *c, const struct command *m)
     }
     if (s && (s->live || j->answers != JOIN_COMMAND))
         sub_leave(s);
-    reply_empty(&c->out, m->id, "unsubscribe"); /* one that was not subscribed is fine, too */
-    connection_said(c);
+    connection_reply_empty(c, m->id, REPLY_UNSUBSCRIBE); /* one that was not subscribed is fine, too */
 }
 
 /* ---- sub_refresh */
@@ -154,8 +153,9 @@ void verb_sub_refresh(struct connection *c, const struct command *m)
         connection_reply_error(c, m->id, verdict.error);
     } else {
         sub_take_expiry(s, a.expire_at);
-        reply_sub_refreshed(&c->out, m->id, auth_ttl(a.expire_at, gateway_unix_s(c->gateway)));
-        connection_said(c);
+        connection_reply(c, &(struct reply){.id = m->id,
+                                            .kind = REPLY_SUB_REFRESH,
+                                            .ttl = auth_ttl(a.expire_at, gateway_unix_s(c->gateway))});
     }
     auth_fini(&a);
 }

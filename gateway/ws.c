@@ -370,7 +370,7 @@ static int on_received(struct ws_socket *s, void *p, size_t n)
         return -1;
     }
     if (last && !s->message) {
-        s->ws->handlers.message(s->connection, bytes_of(p, n));
+        s->ws->handlers.message(s->connection, bytes_of(p, n), lws_frame_is_binary(s->wsi));
         return 0;
     }
     if (!s->message)
@@ -381,7 +381,7 @@ static int on_received(struct ws_socket *s, void *p, size_t n)
         return 0;
     struct buf *message = s->message;
     s->message = NULL;
-    s->ws->handlers.message(s->connection, buf_bytes(message));
+    s->ws->handlers.message(s->connection, buf_bytes(message), lws_frame_is_binary(s->wsi));
     message_free(message);
     return 0;
 }
@@ -403,11 +403,12 @@ static void on_closed(struct ws_socket *s)
     s->connection = NULL;
 }
 
-enum ws_written ws_write(struct ws_socket *s, struct buf *b)
+enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary)
 {
+    enum lws_write_protocol kind = binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT;
     if (s->leaving || s->close_code)
         return WS_KEPT;
-    if (lws_write(s->wsi, (unsigned char *)b->p + WS_HEAD, b->n - WS_HEAD, LWS_WRITE_TEXT) < 0) {
+    if (lws_write(s->wsi, (unsigned char *)b->p + WS_HEAD, b->n - WS_HEAD, kind) < 0) {
         ws_cut(s);
         return WS_KEPT;
     }

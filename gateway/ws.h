@@ -20,6 +20,8 @@ struct ws_socket;
 #define WS_HEAD 16        /* bytes free in front of a message handed to ws_write */
 #define WS_REASON_MAX 123 /* bytes of a close reason; RFC 6455 5.5 */
 #define WS_PATH_CONNECT "/connection/websocket"
+#define WS_PROTOCOL_JSON "centrifuge-json"
+#define WS_PROTOCOL_PROTOBUF "centrifuge-protobuf"
 
 /* A request; all borrowed for the call. Percent escapes of path and query are decoded. */
 struct ws_request {
@@ -33,7 +35,7 @@ struct ws_handlers {
     /* Before the upgrade. -> 0 to go on, or an HTTP status to refuse with, *ret_why the reason in a word or two */
     int (*upgrade)(struct gateway *g, const struct ws_request *r, const char **ret_why);
     struct connection *(*opened)(struct gateway *g, struct ws_socket *s, const struct ws_request *r);
-    void (*message)(struct connection *c, struct bytes message);
+    void (*message)(struct connection *c, struct bytes message, bool binary);
     void (*writable)(struct connection *c);
     void (*closed)(struct connection *c); /* the socket is gone */
     /* Answer with ws_answer, once, now or later. */
@@ -51,8 +53,8 @@ enum ws_written {
     WS_WRITTEN,
     WS_KEPT, /* in part; wait for `writable`. Also when the socket is lost: `closed` comes */
 };
-/* One text message: what stands in b behind WS_HEAD bytes, which are overwritten. */
-enum ws_written ws_write(struct ws_socket *s, struct buf *b);
+/* One message, text or binary: what stands in b behind WS_HEAD bytes, which are overwritten. */
+enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary);
 /* Stops reading, or goes on; what has been read is still handed over. */
 void ws_pause(struct ws_socket *s, bool paused);
 /* Close frame with code and reason as soon as the socket takes it; nothing may be written any more. */

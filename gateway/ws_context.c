@@ -1,5 +1,7 @@
 #include "ws_context.h"
 
+#include "ws.h"
+
 #include <errno.h>
 #include <linux/tcp.h>
 #include <sys/socket.h>
@@ -31,13 +33,15 @@ static struct lws_vhost *vhost_new(struct ws_context *c, struct lws_context_crea
 
 int ws_context_init(struct ws_context *c, struct ev_loop *loop, struct tls *tls, lws_callback_function *callback)
 {
+    static const char *const names[] = {WS_PROTOCOL_JSON, WS_PROTOCOL_PROTOBUF}; /* who offers none gets the first */
     static const lws_retry_bo_t no_validity_checks; /* zeroed: no timer per connection */
     void *loops[] = {loop};
     *c = (struct ws_context){.callback = callback, .tls = tls};
-    c->protocols[0] = (struct lws_protocols){.name = "centrifuge-json",
-                                             .callback = tls ? on_event : callback,
-                                             .rx_buffer_size = RX_BYTES,
-                                             .tx_packet_size = 1 << 30}; /* else a write goes out in pieces of RX_BYTES */
+    for (int i = 0; i < 2; i++)
+        c->protocols[i] = (struct lws_protocols){.name = names[i],
+                                                 .callback = tls ? on_event : callback,
+                                                 .rx_buffer_size = RX_BYTES,
+                                                 .tx_packet_size = 1 << 30}; /* else a write goes out in pieces of RX_BYTES */
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = c->protocols,

@@ -14,7 +14,7 @@ struct ws_context {
     struct lws_vhost *plain, *secure; /* where sockets are adopted to; secure NULL: no TLS */
     lws_callback_function *callback;
     struct tls *tls;
-    struct lws_protocols protocols[2];
+    struct lws_protocols protocols[3];
 };
 
 /* tls: NULL, none. callback: of all connections. -> 0, or -EIO; libwebsockets has said why in its log. c stays where it is until fini. */

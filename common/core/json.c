@@ -430,6 +430,17 @@ bool json_i64(struct bytes value, int64_t *ret_value)
     return true;
 }
 
+bool json_is_text(struct bytes s)
+{
+    for (const char *p = s.p, *end = end_of(s); p < end;) {
+        size_t n = *p ? utf8_length(p, end) : 0;
+        if (n == 0)
+            return false;
+        p += n;
+    }
+    return true;
+}
+
 void json_append_string(struct buf *into, struct bytes s)
 {
     static const char hex[] = "0123456789abcdef";

@@ -40,6 +40,8 @@ int json_string(struct bytes value, struct buf *into) __asm__("core_json_string"
 /* A whole number in [0, UINT64_MAX] / [INT64_MIN, INT64_MAX]; "7.0" and "1e3" are not. -> false if it is not. */
 bool json_u64(struct bytes value, uint64_t *ret_value);
 bool json_i64(struct bytes value, int64_t *ret_value);
+/* Whether s is what json_string could have appended: UTF-8 without a NUL. */
+bool json_is_text(struct bytes s);
 /* Appends s as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. */
 void json_append_string(struct buf *into, struct bytes s);
 /* Appends a checked value with raw line breaks turned into spaces (they can stand between tokens only), since a

@@ -17,10 +17,11 @@ struct edges edges;
 
 /* ---- sockets */
 
-enum ws_written ws_write(struct ws_socket *s, struct buf *b)
+enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary)
 {
     buf_append(&s->written, b->p + WS_HEAD, b->n - WS_HEAD);
-    buf_append_char(&s->written, '\n');
+    if (!binary)
+        buf_append_char(&s->written, '\n');
     s->writes++;
     if (b->n - WS_HEAD > s->largest)
         s->largest = b->n - WS_HEAD;
@@ -259,12 +260,22 @@ void edges_pass(struct gateway *g, int64_t ms)
     turn(g);
 }
 
-struct ws_socket *edges_connect_to(struct gateway *g, const char *tenant)
+static struct ws_socket *upgraded(struct gateway *g, const char *tenant, enum encoding encoding)
 {
     struct ws_socket *s = calloc(1, sizeof *s);
     assert(s);
-    s->connection = connection_new(g, s, bytes_str(tenant));
+    s->connection = connection_new(g, s, bytes_str(tenant), encoding);
     return s;
+}
+
+struct ws_socket *edges_connect_to(struct gateway *g, const char *tenant)
+{
+    return upgraded(g, tenant, ENCODING_JSON);
+}
+
+struct ws_socket *edges_connect_protobuf(struct gateway *g)
+{
+    return upgraded(g, "", ENCODING_PROTOBUF);
 }
 
 struct ws_socket *edges_connect(struct gateway *g)
@@ -319,7 +330,13 @@ void edges_leave(struct ws_socket *s)
 
 void edges_say(struct ws_socket *s, const char *message)
 {
-    connection_message(s->connection, bytes_str(message));
+    connection_message(s->connection, bytes_str(message), false);
+    turn(s->connection->gateway);
+}
+
+void edges_say_binary(struct ws_socket *s, struct bytes message)
+{
+    connection_message(s->connection, message, true);
     turn(s->connection->gateway);
 }
 

@@ -7,7 +7,7 @@
 
 struct ws_socket {
     struct connection *connection;
-    struct buf written;    /* messages, each ended by \n */
+    struct buf written;    /* messages, those of text each ended by \n */
     int writes;
     size_t largest;        /* bytes of one write */
     bool full;             /* keeps the next write: WS_KEPT */
@@ -49,6 +49,7 @@ void edges_pass(struct gateway *g, int64_t ms); /* time: the wheel turns, then t
 
 struct ws_socket *edges_connect(struct gateway *g); /* upgraded, no connect yet */
 struct ws_socket *edges_connect_to(struct gateway *g, const char *tenant); /* with it in its path */
+struct ws_socket *edges_connect_protobuf(struct gateway *g);
 /* Connected and subscribed, at epoch 1 and head 0 (typing:…, which is ephemeral: 0 and 0); what it was told is forgotten. */
 struct ws_socket *edges_reader(struct gateway *g, const char *channel);
 /* The same, of several durable channels whose names are one letter: "ab". */
@@ -56,6 +57,7 @@ struct ws_socket *edges_reader_of_all(struct gateway *g, const char *channels);
 void edges_leave(struct ws_socket *s);              /* the socket has gone: frees both */
 /* Says one message; ends the turn. */
 void edges_say(struct ws_socket *s, const char *message);
+void edges_say_binary(struct ws_socket *s, struct bytes message);
 /* The lines that were written since the last time, joined by \n; "" if none. The caller frees. */
 char *edges_take(struct ws_socket *s);
 

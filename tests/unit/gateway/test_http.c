@@ -38,13 +38,35 @@ START_TEST(what_is_refused_is_refused_with_its_status)
     ck_assert_int_eq(upgrade("/elsewhere", "", "", ""), 404);
     ck_assert_int_eq(upgrade("/t/nobody/connection/websocket", "", "", ""), 404);
     ck_assert_int_eq(upgrade("/connection/websocket", "", "http://evil.example", ""), 403);
-    ck_assert_int_eq(upgrade("/connection/websocket", "", "", "centrifuge-protobuf"), 400);
-    ck_assert_int_eq(upgrade("/connection/websocket", "", "", "centrifuge-protobuf ,  centrifuge-json"), 0);
-    ck_assert_int_eq(upgrade("/connection/websocket", "a=b&format=protobuf", "", ""), 400);
-    ck_assert_int_eq(upgrade("/connection/websocket", "cf_protocol=protobuf", "", "centrifuge-json"), 0);
-    ck_assert_int_eq(upgrade("/connection/websocket", "cf_protocol_version=v2", "", ""), 0);
+    ck_assert_int_eq(upgrade("/connection/websocket", "", "", "mqtt"), 400);
+    ck_assert_int_eq(upgrade("/connection/websocket", "format=protobuf", "", "mqtt"), 400);
+    ck_assert_int_eq(upgrade("/connection/websocket", "", "", "mqtt ,  centrifuge-json"), 0);
     g.capacity = 0;
     ck_assert_int_eq(upgrade("/connection/websocket", "", "", ""), 503);
+    edges_stop(&g);
+}
+END_TEST
+
+static enum encoding encoding_of(const char *query, const char *protocols)
+{
+    struct ws_request r = {.path = BYTES("/connection/websocket"), .query = bytes_str(query), .protocols = bytes_str(protocols)};
+    ck_assert_int_eq(upgrade("/connection/websocket", query, "", protocols), 0);
+    struct connection *c = http_handlers.opened(&g, NULL, &r);
+    enum encoding encoding = c->encoding;
+    connection_free(c);
+    return encoding;
+}
+
+START_TEST(the_first_known_subprotocol_or_the_query_says_the_encoding)
+{
+    gateway_options_default(&options);
+    edges_start(&g, &options);
+    ck_assert_int_eq(encoding_of("", ""), ENCODING_JSON);
+    ck_assert_int_eq(encoding_of("cf_protocol_version=v2", ""), ENCODING_JSON);
+    ck_assert_int_eq(encoding_of("", "centrifuge-json, centrifuge-protobuf"), ENCODING_JSON);
+    ck_assert_int_eq(encoding_of("", "centrifuge-protobuf ,  centrifuge-json"), ENCODING_PROTOBUF);
+    ck_assert_int_eq(encoding_of("a=b&format=protobuf", ""), ENCODING_PROTOBUF);
+    ck_assert_int_eq(encoding_of("cf_protocol=protobuf", "centrifuge-json"), ENCODING_PROTOBUF);
     edges_stop(&g);
 }
 END_TEST
@@ -61,4 +83,4 @@ START_TEST(before_a_configuration_only_requests_without_origin_pass)
 END_TEST
 
 UNIT_MAIN("http", the_tenant_stands_in_the_path, what_is_refused_is_refused_with_its_status,
-          before_a_configuration_only_requests_without_origin_pass)
+          the_first_known_subprotocol_or_the_query_says_the_encoding, before_a_configuration_only_requests_without_origin_pass)

@@ -1,5 +1,6 @@
 #include "publication.h"
 
+#include "hex.h"
 #include "unit.h"
 
 static void check(const struct publication *p, bool with_epoch, const char *want)
@@ -76,7 +77,38 @@ START_TEST(an_ephemeral_one_has_no_offset)
 }
 END_TEST
 
+static void check_protobuf(const char *json, const char *want)
+{
+    struct buf b = {0};
+    publication_protobuf(&b, bytes_str(json));
+    ck_assert_hex(&b, want);
+}
+
+START_TEST(its_protobuf_says_the_same)
+{
+    check_protobuf("{\"data\":{},\"offset\":7}", "22 02 7b 7d 30 07");
+    check_protobuf("{\"data\":1,\"offset\":1,\"info\":{\"user\":\"u\",\"client\":\"c\",\"conn_info\":{},\"chan_info\":[]},"
+                   "\"tags\":{\"k\":\"\\u00e9\",\"id\":\"99\"},\"epoch\":\"3\"}",
+                   "22 01 31 2a 0e 0a 01 75 12 01 63 1a 02 7b 7d 22 02 5b 5d 30 01 "
+                   "3a 07 0a 01 6b 12 02 c3 a9 3a 08 0a 02 69 64 12 02 39 39 72 01 33");
+}
+END_TEST
+
+START_TEST(its_protobuf_has_the_bytes_themselves)
+{
+    check_protobuf("{\"b64data\":\"/wAK\",\"offset\":7}", "22 03 ff 00 0a 30 07");
+}
+END_TEST
+
+START_TEST(its_protobuf_leaves_out_what_is_no_text)
+{
+    check_protobuf("{\"data\":1,\"info\":{\"user\":7,\"client\":\"\\ud800\"},\"tags\":{\"\\u0000\":\"v\"}}", "22 01 31 2a 00 3a 03 12 01 76");
+    check_protobuf("{\"data\":1,\"tags\":{}}", "22 01 31");
+}
+END_TEST
+
 UNIT_MAIN("gateway/publication", a_publication_has_the_protocols_names,
           data_travels_byte_for_byte_but_for_line_breaks_between_tokens,
           our_tags_stand_behind_the_publishers, binary_data_is_base64,
-          an_ephemeral_one_has_no_offset)
+          an_ephemeral_one_has_no_offset, its_protobuf_says_the_same, its_protobuf_has_the_bytes_themselves,
+          its_protobuf_leaves_out_what_is_no_text)

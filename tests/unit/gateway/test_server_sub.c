@@ -27,7 +27,8 @@ static struct ws_socket *come(const char *connect, const char *channels, const c
     struct buf line = {0};
     struct command m;
     buf_printf(&line, "{\"id\":1,\"connect\":{%s}}", connect);
-    ck_assert_int_eq(command_parse(buf_bytes(&line), &m), 0);
+    struct bytes frame = buf_bytes(&line);
+    ck_assert_int_eq(command_take_json(&frame, &m), 0);
     ck_assert_int_eq(wants_read_channels(&a.wants, bytes_str(channels)), 0);
     ck_assert_int_eq(wants_read_subs(&a.wants, bytes_str(subs)), 0);
     entrance_new(s->connection, &m);
@@ -184,7 +185,8 @@ START_TEST(an_application_says_who_comes_and_what_it_gets)
     struct ws_socket *s = edges_connect(&g);
     struct command m;
     struct auth a = {.tenant = BYTES("default"), .user = BYTES("u"), .data = BYTES("{\"x\":1}")};
-    ck_assert_int_eq(command_parse(BYTES("{\"id\":1,\"connect\":{}}"), &m), 0);
+    struct bytes frame = BYTES("{\"id\":1,\"connect\":{}}");
+    ck_assert_int_eq(command_take_json(&frame, &m), 0);
     ck_assert_int_eq(wants_read_channels(&a.wants, BYTES("[\"a\"]")), 0);
     entrance_new(s->connection, &m);
     connection_goto(s->connection, CONNECTION_WAITING);

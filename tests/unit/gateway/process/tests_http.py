@@ -34,12 +34,19 @@ async def is_not_ready_before_it_has_a_configuration(c):
 @test()
 async def chooses_the_subprotocol_that_is_offered(c):
     assert "sec-websocket-protocol" not in (await Client.open(c.port)).headers
-    for offered in ("centrifuge-json", "centrifuge-protobuf, centrifuge-json"):
+    for offered, echoed in (("centrifuge-json", "centrifuge-json"), ("centrifuge-protobuf", "centrifuge-protobuf"),
+                            ("centrifuge-protobuf, centrifuge-json", "centrifuge-protobuf"), ("mqtt, centrifuge-json", "centrifuge-json")):
         client = await Client.open(c.port, Sec_WebSocket_Protocol=offered)
-        eq(client.headers["sec-websocket-protocol"], "centrifuge-json")
-    eq(await refused(c.port, Sec_WebSocket_Protocol="centrifuge-protobuf"), 400)
-    eq(await refused(c.port, path="/connection/websocket?format=protobuf"), 400)
-    eq(await refused(c.port, path="/connection/websocket?x=1&cf_protocol=protobuf"), 400)
+        eq(client.headers["sec-websocket-protocol"], echoed)
+    eq(await refused(c.port, Sec_WebSocket_Protocol="mqtt"), 400)
+    for query in ("format=protobuf", "x=1&cf_protocol=protobuf"):
+        client = await Client.open(c.port, path="/connection/websocket?" + query)
+        assert "sec-websocket-protocol" not in client.headers
+        client.send_frame(b"\x04\x08\x01\x22\x00", opcode=2)
+        opcode, reply = await client.read_frame()
+        eq((opcode, reply[1:4]), (2, b"\x08\x01\x2a"))
+        client.send_frame(b"\x04\x08\x02\x2a\x00")
+        eq(await client.close_code(), 3501)
 
 
 @test()

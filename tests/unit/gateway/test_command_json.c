@@ -7,7 +7,9 @@
 #define PARSED(text)                                                                                         \
     ({                                                                                                       \
         struct command m_;                                                                                   \
-        ck_assert_int_eq(command_parse(BYTES(text), &m_), 0);                                                \
+        struct bytes frame_ = BYTES(text);                                                                   \
+        ck_assert_int_eq(command_take_json(&frame_, &m_), 0);                                                \
+        ck_assert_uint_eq(frame_.n, 0);                                                                      \
         m_;                                                                                                  \
     })
 
@@ -68,7 +70,8 @@ START_TEST(nothing_known_is_a_pong_or_a_mistake_but_a_line)
     static const char *const lines[] = {"{}", "{\"id\":0}", "{\"id\":null}", "{\"id\":7}", "{\"unknown\":{}}", "{\"connect\":null}"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct command m;
-        ck_assert_int_eq(command_parse(bytes_str(lines[i]), &m), 0);
+        struct bytes frame = bytes_str(lines[i]);
+        ck_assert_int_eq(command_take_json(&frame, &m), 0);
         ck_assert_int_eq(m.kind, COMMAND_NONE);
         command_fini(&m);
     }
@@ -85,7 +88,8 @@ START_TEST(refuses_what_is_no_command)
         "{\"subscribe\":{\"channel\":\"\\ud800\"}}", "{\"subscribe\":{\"channel\":\"\\u0000\"}}", "{\"subscribe\":{\"channel\":\"\xff\"}}"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         struct command m;
-        ck_assert_msg(command_parse(bytes_str(lines[i]), &m) == -EBADMSG, "taken: %s", lines[i]);
+        struct bytes frame = bytes_str(lines[i]);
+        ck_assert_msg(command_take_json(&frame, &m) == -EBADMSG, "taken: %s", lines[i]);
     }
 }
 END_TEST
@@ -98,24 +102,27 @@ START_TEST(nesting_is_bounded)
     struct command m;
     memset(deep + n + 150, ']', 150);
     strcpy(deep + n + 300, "}}");
-    ck_assert_int_eq(command_parse(bytes_str(deep), &m), -EBADMSG);
+    struct bytes frame = bytes_str(deep);
+    ck_assert_int_eq(command_take_json(&frame, &m), -EBADMSG);
 }
 END_TEST
 
 START_TEST(lines_are_parted_by_single_line_ends)
 {
-    struct bytes frame = BYTES("a\n\nb\n"), line;
-    ck_assert(command_next_line(&frame, &line));
-    ck_assert_bytes(line, "a");
-    ck_assert(command_next_line(&frame, &line));
-    ck_assert_bytes(line, "");
-    ck_assert(command_next_line(&frame, &line));
-    ck_assert_bytes(line, "b");
-    ck_assert(!command_next_line(&frame, &line));
+    struct bytes frame = BYTES("{\"id\":1}\n{\"id\":2}\n\n{}");
+    struct command m;
+    for (uint32_t id = 1; id <= 2; id++) {
+        ck_assert_int_eq(command_take_json(&frame, &m), 0);
+        ck_assert_uint_eq(m.id, id);
+        command_fini(&m);
+    }
+    ck_assert_bytes(frame, "\n{}");
+    ck_assert_int_eq(command_take_json(&frame, &m), -EBADMSG);
+    ck_assert_bytes(frame, "\n{}");
 }
 END_TEST
 
-UNIT_MAIN("command", reads_every_field_of_a_subscribe, data_is_a_slice_of_the_line_even_when_it_is_null,
+UNIT_MAIN("command_json", reads_every_field_of_a_subscribe, data_is_a_slice_of_the_line_even_when_it_is_null,
           history_reads_its_position, the_first_known_kind_in_the_protocols_order_wins,
           nothing_known_is_a_pong_or_a_mistake_but_a_line, refuses_what_is_no_command, nesting_is_bounded,
           lines_are_parted_by_single_line_ends)
