@@ -143,8 +143,9 @@ static void channels_arrived(void *ctx, const struct ops_called *answer)
     struct api_op *op = ctx;
     uint32_t code = call_merge_channels(op->call->config, op->call->tenant, answer->asked,
                                         answer->answers, &op->result);
-    if (code == 106)
-        api_op_detail(op, "too many channels: a narrower pattern helps");
+    if (code)
+        api_op_detail(op, code == 106 ? "too many channels: a narrower pattern helps"
+                                      : "not every gateway of every cell answered");
     api_op_finish(op, code);
 }
 
