@@ -22,7 +22,7 @@ static void counted(void *ctx, const struct ops_called *answer)
     uint64_t count;
     uint32_t code = call_merge_count(answer->asked, answer->answers, &count);
     if (code)
-        api_op_detail(op, "not every gateway answered: it may have been done in part");
+        api_op_detail(op, "not every gateway of every cell answered: it may have been done in part");
     else
         buf_append_str(&op->result, "{}");
     api_op_finish(op, code);
@@ -143,8 +143,9 @@ static void channels_arrived(void *ctx, const struct ops_called *answer)
     struct api_op *op = ctx;
     uint32_t code = call_merge_channels(op->call->config, op->call->tenant, answer->asked,
                                         answer->answers, &op->result);
-    if (code == 106)
-        api_op_detail(op, "too many channels: a narrower pattern helps");
+    if (code)
+        api_op_detail(op, code == 106 ? "too many channels: a narrower pattern helps"
+                                      : "not every gateway of every cell answered");
     api_op_finish(op, code);
 }
 

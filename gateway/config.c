@@ -388,6 +388,23 @@ void config_each_topic(const struct config *c, void (*each)(void *ctx, const cha
         each(ctx, cell->topic);
 }
 
+static void put_other(const struct config_cell *cell, struct bytes own, struct buf *into)
+{
+    if (!bytes_equal(cell->name, own))
+        wire_put_cell_name(into, &(struct cell_name){.name = cell->name});
+}
+
+void config_other_cells(const struct config *c, const struct config_tenant *t, struct bytes own, struct buf *into)
+{
+    const struct config_cell *cell;
+    for (size_t i = 0; t && i < t->n_cells; i++)
+        put_other(t->cells[i], own, into);
+    if (t)
+        return;
+    map_for_each (cell, &c->cells, by_name)
+        put_other(cell, own, into);
+}
+
 const struct config_api_key *config_api_key(const struct config *c, struct bytes plain)
 {
     static const char hex[] = "0123456789abcdef";

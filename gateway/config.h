@@ -104,6 +104,8 @@ bool config_has_ephemeral(const struct config *c); /* any namespace */
 bool config_has_leaving(const struct config *c);   /* any tenant leaves this cell; NULL: none */
 /* Each cell's topic, in no order. */
 void config_each_topic(const struct config *c, void (*each)(void *ctx, const char *topic), void *ctx);
+/* Appends those that serve t (NULL: all that there are) but `own`, as a list of cell_name. */
+void config_other_cells(const struct config *c, const struct config_tenant *t, struct bytes own, struct buf *into);
 const struct config_api_key *config_api_key(const struct config *c, struct bytes plain);
 
 /* A spelling, understood. The slices point into `text` of the same struct: it may not be copied

@@ -38,12 +38,18 @@ struct ctl_link {
 
 /* ---- out */
 
-bool ctl_call_send(struct ctl_link *c, const struct ctl_call *m)
+bool ctl_ask_send(struct ctl_link *c, const struct ctl_ask *m)
 {
     if (!c || !c->link)
         return false;
-    LINK_SEND(c->link, CTL_CALL, ctl_call, m);
+    LINK_SEND(c->link, CTL_CALL, ctl_ask, m);
     return true;
+}
+
+void ctl_answer_send(struct ctl_link *c, uint64_t request, struct bytes body)
+{
+    if (c && c->link)
+        LINK_SEND(c->link, CTL_ANSWER, ctl_answer, (&(struct ctl_answer){.request = request, .body = body}));
 }
 
 void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
@@ -142,8 +148,8 @@ static int call_came(struct ctl_link *c, struct bytes body)
     struct buf answer = {0};
     if (wire_get_ctl_call(body, &m) < 0)
         return -EBADMSG;
-    summons_answer(c->g, &m, &answer);
-    LINK_SEND(c->link, CTL_ANSWER, ctl_answer, (&(struct ctl_answer){.request = m.request, .body = buf_bytes(&answer)}));
+    if (summons_answer(c->g, &m, &answer))
+        ctl_answer_send(c, m.request, buf_bytes(&answer));
     buf_fini(&answer);
     return 0;
 }

@@ -11,7 +11,8 @@ struct ctl_link *ctl_link_new(struct gateway *g, int port);
 void ctl_link_free(struct ctl_link *c);
 
 /* c may be NULL. -> false: nobody to ask */
-bool ctl_call_send(struct ctl_link *c, const struct ctl_call *m);
+bool ctl_ask_send(struct ctl_link *c, const struct ctl_ask *m);
+void ctl_answer_send(struct ctl_link *c, uint64_t request, struct bytes body);
 void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m);
 
 #endif

@@ -71,7 +71,7 @@ void ephemeral_passed(struct gateway *g)
     struct channel_extras *e, *next;
     list_for_each_safe (e, next, &g->passing, passing) {
         if (g->flush.parked && drr_is_waiting(&e->channel->dirty))
-            continue; /* in the slow lane, which waits */
+            continue; /* in the slow turn, which waits */
         list_remove(&e->passing);
         channel_drain(&g->rings, e->channel);
     }

@@ -7,11 +7,11 @@
 #include "core/clock.h"
 #include "run/log.h"
 
-#define LANE_WEIGHT (DRR_WEIGHT / 4)
+#define SLOW_WEIGHT (DRR_WEIGHT / 4)
 #define PIECE_COST (FAIRFLUSH_WRITES * FAIRFLUSH_WRITE)
-#define LANE_MOST 100000 /* pieces of work in a second: more than a core does */
-#define LANE_WINDOW_NS (300 * NS_PER_MS)
-#define LANE_BURST_NS (5 * NS_PER_MS)
+#define SLOW_MOST 100000 /* pieces of work in a second: more than a core does */
+#define SLOW_WINDOW_NS (300 * NS_PER_MS)
+#define SLOW_BURST_NS (5 * NS_PER_MS)
 
 int32_t fairflush_quantum(const struct gateway *g)
 {
@@ -21,15 +21,15 @@ int32_t fairflush_quantum(const struct gateway *g)
 void fairflush_init(struct gateway *g)
 {
     struct fairflush *f = &g->flush;
-    struct aimd_limits limits = {.start = FAIRFLUSH_LANE,
-                                 .max = LANE_MOST,
-                                 .target_ns = g->options->slow_lane_lag * NS_PER_MS,
-                                 .window_ns = LANE_WINDOW_NS,
-                                 .burst_ns = LANE_BURST_NS};
+    struct aimd_limits limits = {.start = FAIRFLUSH_SLOW,
+                                 .max = SLOW_MOST,
+                                 .target_ns = g->options->slow_turn_lag * NS_PER_MS,
+                                 .window_ns = SLOW_WINDOW_NS,
+                                 .burst_ns = SLOW_BURST_NS};
     drr_init(&f->tenants, fairflush_quantum(g));
     drr_init(&f->slow, fairflush_quantum(g));
-    drr_flow_init(&f->lane);
-    drr_weigh(&f->lane, LANE_WEIGHT);
+    drr_flow_init(&f->slow_turn);
+    drr_weigh(&f->slow_turn, SLOW_WEIGHT);
     aimd_init(&f->width, &limits, g->now_ns);
     f->judged_ns = g->now_ns;
 }
@@ -42,7 +42,7 @@ static void join(struct fairflush *f, struct tenant *t)
     }
     drr_join(&f->slow, &t->turn);
     if (!f->parked)
-        drr_join(&f->tenants, &f->lane);
+        drr_join(&f->tenants, &f->slow_turn);
 }
 
 void fairflush_channel(struct channel *c)
@@ -70,7 +70,7 @@ bool fairflush_begin(struct gateway *g)
         aimd_lag(&f->width, lag_now(&g->lag, g->now_ns), g->now_ns);
     if (f->parked && aimd_wait(&f->width, g->now_ns) == 0) {
         f->parked = false;
-        drr_join(&f->tenants, &f->lane);
+        drr_join(&f->tenants, &f->slow_turn);
     }
     return !drr_is_empty(&f->tenants);
 }
@@ -82,7 +82,7 @@ int32_t fairflush_next_ms(const struct gateway *g)
 }
 
 /* What goes is taken from the width when it is paid for; only that somebody had to wait is told here. */
-static struct drr_flow *next_in_lane(struct gateway *g)
+static struct drr_flow *next_slow(struct gateway *g)
 {
     struct fairflush *f = &g->flush;
     if (drr_is_empty(&f->slow))
@@ -96,8 +96,8 @@ struct tenant *fairflush_next(struct gateway *g)
     struct fairflush *f = &g->flush;
     struct drr_flow *turn;
     while ((turn = drr_next(&f->tenants))) {
-        if (turn == &f->lane && !(turn = next_in_lane(g))) {
-            drr_leave(&f->lane);
+        if (turn == &f->slow_turn && !(turn = next_slow(g))) {
+            drr_leave(&f->slow_turn);
             continue;
         }
         struct tenant *t = container_of(turn, struct tenant, turn);
@@ -113,7 +113,7 @@ void fairflush_pay(struct gateway *g, struct tenant *t, uint64_t cost)
     drr_pay(&t->turn, cost);
     if (!t->noise.noisy)
         return;
-    drr_pay(&g->flush.lane, cost);
+    drr_pay(&g->flush.slow_turn, cost);
     g->flush.unpaid += cost;
     for (; g->flush.unpaid >= PIECE_COST; g->flush.unpaid -= PIECE_COST)
         aimd_take(&g->flush.width, g->now_ns);
@@ -121,7 +121,7 @@ void fairflush_pay(struct gateway *g, struct tenant *t, uint64_t cost)
 
 /* ---- who is noisy */
 
-static void change_lanes(struct gateway *g, struct tenant *t)
+static void change_turns(struct gateway *g, struct tenant *t)
 {
     g->metrics.tenants_slowed += t->noise.noisy ? 1 : -1;
     g->metrics.tenants_slowed_total += t->noise.noisy;
@@ -147,5 +147,5 @@ void fairflush_judge(struct gateway *g)
     g->flush.judged_ns = g->now_ns;
     map_for_each(t, &g->tenants, by_name)
         if (noise_judge(&t->noise, window_ns, most_of(g, t), g->flush.parked && drr_is_waiting(&t->turn)))
-            change_lanes(g, t);
+            change_turns(g, t);
 }

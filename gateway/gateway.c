@@ -2,6 +2,7 @@
 
 #include "drain.h"
 #include "fan_link.h"
+#include "gathering.h"
 #include "seq_link.h"
 #include "tls.h"
 
@@ -33,6 +34,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->pages);
     list_init(&g->page_waiters);
     list_init(&g->joinings);
+    list_init(&g->summoned);
     strangers_init(&g->strangers);
     lag_init(&g->lag, now_ns);
     budgets_init(&g->budgets, now_ns);
@@ -53,6 +55,7 @@ void gateway_fini(struct gateway *g)
     map_fini(&g->tenants);
     departure_fini(&g->departure);
     ops_free(g->ops);
+    gathering_fini(g);
     admission_fini(&g->admission);
     budgets_fini(&g->budgets);
     token_cache_fini(&g->tokens);

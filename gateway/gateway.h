@@ -52,6 +52,7 @@ struct gateway {
     uint32_t n_pages;
     struct list page_waiters; /* struct sub_extras::page_link of cursors that wait for a place among the pages */
     struct list joinings;     /* struct joining::due: subscribes that can be decided */
+    struct list summoned;     /* questions of other cells that the worker is asked for (gathering.c) */
     struct buf scratch;       /* encoding; used up within a call */
     uint64_t gathers;         /* writes that were put together; numbers the one under way */
     struct buf outgoing;      /* the write under way; WS_HEAD bytes are free in front */

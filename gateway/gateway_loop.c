@@ -41,7 +41,7 @@ struct gateway_loop {
     ev_prepare ends;
     ev_idle again; /* active while work is left: the loop does not wait */
     ev_timer tick; /* the wheel's */
-    ev_timer batch; /* the loop does not wait longer than the next batch does, the slow lane, or a channel that was set aside */
+    ev_timer batch; /* the loop does not wait longer than the next batch does, the slow turn, or a channel that was set aside */
     ev_timer breath; /* never started: fed */
     unsigned events; /* of clients */
     int64_t breathed_ns;
@@ -145,7 +145,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     }
     l->g->metrics.lag_seconds = lag_now(&l->g->lag, l->g->now_ns) / NS_PER_US;
     l->g->metrics.connect_rate = l->g->options->connect_rate ? (int64_t)l->g->admission.rate.rate : 0;
-    l->g->metrics.slow_lane_rate = (int64_t)l->g->flush.width.rate;
+    l->g->metrics.slow_turn_rate = (int64_t)l->g->flush.width.rate;
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);
     l->g->metrics.ephemeral_pending = kafka_link_pending(l->g->kafka);
 }

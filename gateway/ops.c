@@ -2,6 +2,7 @@
 
 #include "ctl_link.h"
 #include "fan_link.h"
+#include "gathering.h"
 #include "gateway.h"
 #include "kafka_link.h"
 #include "seq_link.h"
@@ -33,6 +34,7 @@ struct operation {
     int slot;      /* of the worker that was asked, or -1 */
     uint32_t code; /* why it failed */
     const char *why; /* the same in words, or NULL */
+    struct gathering *gathering; /* that answers it, or NULL */
     struct wheel_timer deadline;
 };
 
@@ -58,6 +60,9 @@ static void forget(struct operation *o)
     map_remove(&o->g->ops->all, &o->by_ticket);
     list_remove(&o->due);
     wheel_cancel(&o->deadline);
+    if (o->gathering)
+        gathering_cancel(o->gathering);
+    gathering_free(o->gathering);
     free(o);
 }
 
@@ -68,6 +73,7 @@ void ops_free(struct ops *ops)
         return;
     map_for_each(o, &ops->all, by_ticket) {
         wheel_cancel(&o->deadline);
+        gathering_free(o->gathering);
         free(o);
     }
     map_fini(&ops->all);
@@ -184,12 +190,23 @@ uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint6
     return asked(o, fan_read(g->fan, &m));
 }
 
-uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done, void *ctx)
+uint64_t ops_presence_here(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done,
+                           void *ctx)
 {
     struct operation *o = begin(g, PRESENCE, ctx, ask_timeout(g));
     o->done.presence = done;
     struct fan_ask_presence m = {.request = o->ticket, .channel = channel, .after = after, .limit = limit};
     return asked(o, fan_ask_presence(g->fan, &m));
+}
+
+uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done, void *ctx)
+{
+    if (!gathering_is_needed(g, channel))
+        return ops_presence_here(g, channel, after, limit, done, ctx);
+    struct operation *o = begin(g, PRESENCE, ctx, 0); /* its questions have deadlines of their own */
+    o->done.presence = done;
+    o->gathering = gathering_new(g, o->ticket, channel, after, limit);
+    return o->ticket;
 }
 
 uint64_t ops_ask_head(struct gateway *g, struct bytes channel, uint64_t at_least, ops_head_fn *done, void *ctx)
@@ -200,15 +217,31 @@ uint64_t ops_ask_head(struct gateway *g, struct bytes channel, uint64_t at_least
     return asked(o, fan_ask_head(g->fan, &m));
 }
 
+static uint64_t call(struct gateway *g, struct ctl_ask *m, ops_called_fn *done, void *ctx)
+{
+    struct operation *o = begin(g, CALL, ctx, CALL_TIMEOUT_NS);
+    struct buf cells = {0};
+    o->done.called = done;
+    if (g->config)
+        config_other_cells(g->config, config_tenant(g->config, m->tenant), bytes_str(g->options->cell), &cells);
+    m->request = o->ticket;
+    m->cells = buf_bytes(&cells);
+    if (!ctl_ask_send(g->ctl, m))
+        fail_soon(o, 100);
+    buf_fini(&cells);
+    return o->ticket;
+}
+
 uint64_t ops_call(struct gateway *g, struct bytes method, struct bytes tenant, struct bytes body, ops_called_fn *done,
                   void *ctx)
 {
-    struct operation *o = begin(g, CALL, ctx, CALL_TIMEOUT_NS);
-    o->done.called = done;
-    struct ctl_call m = {.request = o->ticket, .method = method, .tenant = tenant, .body = body};
-    if (!ctl_call_send(g->ctl, &m))
-        fail_soon(o, 100);
-    return o->ticket;
+    return call(g, &(struct ctl_ask){.method = method, .tenant = tenant, .body = body}, done, ctx);
+}
+
+uint64_t ops_call_cells(struct gateway *g, struct bytes method, struct bytes tenant, struct bytes body, ops_called_fn *done,
+                        void *ctx)
+{
+    return call(g, &(struct ctl_ask){.method = method, .tenant = tenant, .body = body, .one = 1}, done, ctx);
 }
 
 void ops_cancel(struct gateway *g, uint64_t ticket)
@@ -258,6 +291,13 @@ void ops_presence_came(struct gateway *g, const struct fan_presence *m)
                                                       .users = m->users,
                                                       .entries = m->entries,
                                                       .next = m->next});
+}
+
+void ops_presence_gathered(struct gateway *g, uint64_t ticket, const struct ops_presence *answer)
+{
+    struct operation o;
+    if (finish(g, ticket, PRESENCE, &o))
+        o.done.presence(o.ctx, answer);
 }
 
 void ops_head_came(struct gateway *g, const struct fan_head *m)

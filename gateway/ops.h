@@ -60,13 +60,18 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
 /* as fan_read of messages.h */
 uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint64_t since, uint32_t limit, bool reverse,
                   ops_range_fn *done, void *ctx);
-/* limit 0: only counts */
+/* limit 0: only counts. Of all cells that serve the channel's tenant (gathering.h); _here: of this one. */
 uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done, void *ctx);
+uint64_t ops_presence_here(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done,
+                           void *ctx);
 /* at_least: as fan_ask_head of messages.h */
 uint64_t ops_ask_head(struct gateway *g, struct bytes channel, uint64_t at_least, ops_head_fn *done, void *ctx);
-/* Asks every gateway of the cell, this one too (through the supervisor). method, body: as ctl_call. */
+/* Asks every gateway of the cell, this one too, and of the other cells that serve the tenant (empty: of all), through the
+ * supervisors; _cells: one gateway of each of the other cells. method, body: as ctl_call. */
 uint64_t ops_call(struct gateway *g, struct bytes method, struct bytes tenant, struct bytes body, ops_called_fn *done,
                   void *ctx);
+uint64_t ops_call_cells(struct gateway *g, struct bytes method, struct bytes tenant, struct bytes body, ops_called_fn *done,
+                        void *ctx);
 void ops_cancel(struct gateway *g, uint64_t ticket); /* 0 and finished ones are fine */
 
 /* ---- for the links: what came back. Tickets that are not known any more are fine. */
@@ -75,6 +80,7 @@ void ops_free(struct ops *o); /* calls nobody */
 void ops_publish_done(struct gateway *g, uint64_t ticket, const struct ops_published *answer);
 void ops_range_came(struct gateway *g, const struct fan_range *m);
 void ops_presence_came(struct gateway *g, const struct fan_presence *m);
+void ops_presence_gathered(struct gateway *g, uint64_t ticket, const struct ops_presence *answer);
 void ops_head_came(struct gateway *g, const struct fan_head *m);
 void ops_result_came(struct gateway *g, const struct ctl_result *m);
 /* The worker's link is down: what it was asked is answered with 100. */

@@ -4,8 +4,7 @@
 #include "pending.h"
 
 #include "core/clock.h"
-#include "run/dial.h"
-#include "run/handshake.h"
+#include "run/introduce.h"
 #include "run/log.h"
 
 #include <assert.h>
@@ -20,8 +19,7 @@
 struct seq_peer {
     struct seq_links *links;
     struct dial *dial;
-    struct handshake handshake;
-    bool refused;    /* and that was said */
+    struct introduction introduction;
     uint64_t shards; /* of its last welcome; 0 while it is down */
     bool welcome;
 };
@@ -194,10 +192,9 @@ static int frame_came(struct seq_peer *p, uint8_t type, struct bytes body)
     }
 }
 
-static void say_hello(struct seq_peer *p, struct link *l)
+static void say_hello(void *owner, struct link *l)
 {
-    struct gateway *g = p->links->g;
-    p->refused = false;
+    struct gateway *g = ((struct seq_peer *)owner)->links->g;
     LINK_SEND(l, SEQ_HELLO, seq_hello,
               (&(struct seq_hello){.version = WIRE_VERSION, .gateway = bytes_str(g->name), .origin = g->origin}));
 }
@@ -206,35 +203,13 @@ static void on_up(void *owner, struct dial *d, struct link *l)
 {
     struct seq_peer *p = owner;
     p->links->g->metrics.links_up++;
-    handshake_connect(&p->handshake, p->links->g->options->secret_file, l);
-    if (p->handshake.state == HANDSHAKE_DONE)
-        say_hello(p, l);
-}
-
-static void on_handshake(struct seq_peer *p, struct link *l, uint8_t type, struct bytes body)
-{
-    struct buf why = {0};
-    int answer = handshake_frame(&p->handshake, l, type, body, &why);
-    if (answer > 0)
-        say_hello(p, l);
-    if (answer < 0) {
-        p->links->g->metrics.secrets_refused_total++;
-        if (!p->refused)
-            log_error("secret_refused", "peer=%s why=\"%s\" publishes wait", dial_address(p->dial), why.p);
-        p->refused = true;
-        dial_refuse(p->dial);
-    }
-    buf_fini(&why);
+    introduce_up(&p->introduction, d, l);
 }
 
 static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes body)
 {
     struct seq_peer *p = owner;
-    if (handshake_takes(&p->handshake, type)) {
-        on_handshake(p, l, type, body);
-        return;
-    }
-    if (frame_came(p, type, body) == 0)
+    if (introduce_frame(&p->introduction, l, type, body) || frame_came(p, type, body) == 0)
         return;
     log_warn("frame_refused", "peer=%s type=%u bytes=%zu the link starts anew", dial_address(p->dial), type, body.n);
     dial_reset(p->dial);
@@ -244,7 +219,7 @@ static void on_down(void *owner, struct dial *d, int error)
 {
     struct seq_peer *p = owner;
     p->links->g->metrics.links_up--;
-    if (!p->refused)
+    if (!p->introduction.refused)
         log_warn("sequencer_lost", "peer=%s errno=%s pending=%zu they are sent again", dial_address(d), strerror(-error),
                  p->links->pending.all.count);
     p->welcome = false;
@@ -268,6 +243,11 @@ static void add_peer(struct seq_links *s, const char *address)
 {
     struct seq_peer *p = &s->peers[s->n_peers++];
     p->links = s;
+    p->introduction = (struct introduction){.secret_file = s->g->options->secret_file,
+                                            .refused_total = &s->g->metrics.secrets_refused_total,
+                                            .hello = say_hello,
+                                            .owner = p,
+                                            .loss = "publishes wait"};
     p->dial = dial_new(s->g->loop, address, REDIAL_MIN_MS, REDIAL_MAX_MS, BEAT_MS, &doors, p);
 }
 

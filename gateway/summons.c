@@ -2,6 +2,7 @@
 
 #include "call.h"
 #include "connection.h"
+#include "gathering.h"
 #include "hub.h"
 #include "sub.h"
 #include "top.h"
@@ -130,13 +131,9 @@ static void tell_info(struct gateway *g, const struct call_question *q, struct b
     call_answer_info(into, &info);
 }
 
-void summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into)
+static void answer_question(struct gateway *g, const struct ctl_call *m, struct buf *into)
 {
     struct call_question q;
-    if (bytes_is(m->method, TOP_METHOD)) {
-        top_answer(g, m->body, into);
-        return;
-    }
     if (!g->config || call_decode(&q, g->config, m->method, m->tenant, m->body) < 0) {
         call_answer_error(into);
         return;
@@ -156,4 +153,17 @@ void summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *int
         break;
     }
     call_fini(&q);
+}
+
+bool summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into)
+{
+    if (bytes_is(m->method, GATHERING_METHOD)) {
+        gathering_summoned(g, m);
+        return false;
+    }
+    if (bytes_is(m->method, TOP_METHOD))
+        top_answer(g, m->body, into);
+    else
+        answer_question(g, m, into);
+    return true;
 }

@@ -1,11 +1,11 @@
 /* What the supervisor asks of this gateway on behalf of some gateway's HTTP API (call.h): disconnect, unsubscribe,
- * channels, info; answered from the connections and channels here. */
+ * channels, info, presence; answered from the connections and channels here. */
 #ifndef GATEWAY_SUMMONS_H
 #define GATEWAY_SUMMONS_H
 
 #include "gateway.h"
 
-/* Appends the answer's JSON. */
-void summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into);
+/* Appends the answer's JSON. -> false: a worker has to be asked first, it follows (ctl_answer_send) */
+bool summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into);
 
 #endif

@@ -9,7 +9,7 @@
  *
  * deliveries, bytes: per second (pace.h). listeners: subscriptions (of a connection: its own). behind: those whose client
  * is slow and that have not got everything. A tenant's row also has its weight, busy, percent of this loop's last second that were
- * spent on it, and slowed, whether it is in the slow lane (fairflush.h); publishes and refused per second, here (budget.h), late,
+ * spent on it, and slowed, whether it is in the slow turn (fairflush.h); publishes and refused per second, here (budget.h), late,
  * channels set aside since the delivery budget is spent. The name of a connection is its client id, with its user beside it. */
 #ifndef GATEWAY_TOP_H
 #define GATEWAY_TOP_H

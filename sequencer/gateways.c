@@ -1,5 +1,6 @@
 #include "gateways.h"
 
+#include "crossing.h"
 #include "sequencer.h"
 
 #include "core/clock.h"
@@ -33,6 +34,7 @@ struct gateway {
     bool greeted;
     bool is_peer;       /* another sequencer, which listens to our beats */
     uint64_t holder;    /* the peer's */
+    struct seat seat;   /* of a cell's supervisor */
     bool paused;        /* we don't read from it */
     int64_t accepted_ns;
     int64_t resumed_ns; /* when we last began to read again: its silence counts from there */
@@ -47,6 +49,7 @@ struct gateways {
     struct list all; /* struct gateway::link */
     size_t n, n_peers;
     struct map by_origin;
+    struct crossing crossing;
     bool leaving;
     int64_t refused_ns; /* monotonic: somebody without the secret was last told of in the log */
     ev_timer beat;
@@ -60,6 +63,7 @@ static void gateway_free(struct gateway *g)
     list_remove(&g->link);
     all->n--;
     all->n_peers -= g->is_peer;
+    crossing_leave(&all->crossing, &g->seat);
     link_free(g->wire);
     free(g);
 }
@@ -71,13 +75,22 @@ static struct gateway *find(const struct gateways *all, uint64_t origin)
 
 /* ---- back-pressure */
 
+static bool is_cell(const struct gateway *g)
+{
+    return g->seat.wire;
+}
+
+static bool has_room(const struct gateway *g)
+{
+    const struct sequencer *s = g->gateways->sequencer;
+    size_t most = (size_t)s->options->memory_bytes;
+    return is_cell(g) || s->inbox.bytes <= (g->paused ? most / 4 * 3 : most);
+}
+
 /* Reads while it takes its answers and there is memory for more messages. */
 static void regulate(struct gateway *g)
 {
-    struct sequencer *s = g->gateways->sequencer;
-    size_t most = (size_t)s->options->memory_bytes;
-    bool pause = link_pending(g->wire) > UNREAD_MAX || g->gateways->leaving ||
-                 s->inbox.bytes > (g->paused ? most / 4 * 3 : most);
+    bool pause = link_pending(g->wire) > UNREAD_MAX || g->gateways->leaving || !has_room(g);
     if (pause == g->paused)
         return;
     g->paused = pause;
@@ -168,11 +181,16 @@ static void keep_name(struct gateway *g, struct bytes name)
     snprintf(g->name, sizeof g->name, "%.*s", BYTES_FMT(name));
 }
 
+static bool is_known(const struct gateway *g)
+{
+    return g->greeted || g->is_peer || is_cell(g);
+}
+
 /* -> what is wrong with it, or NULL */
 static const char *on_hello(struct gateway *g, struct bytes body)
 {
     struct seq_hello hello;
-    if (wire_get_seq_hello(body, &hello) < 0 || g->greeted || g->is_peer)
+    if (wire_get_seq_hello(body, &hello) < 0 || is_known(g))
         return "bad hello";
     if (hello.version != WIRE_VERSION)
         return "another version of the wire format";
@@ -203,7 +221,7 @@ static const char *on_publish(struct gateway *g, struct bytes body)
 static const char *on_peer(struct gateway *g, struct bytes body)
 {
     struct seq_peer_hello peer;
-    if (wire_get_seq_peer_hello(body, &peer) < 0 || g->greeted || g->is_peer)
+    if (wire_get_seq_peer_hello(body, &peer) < 0 || is_known(g))
         return "bad hello of a peer";
     if (peer.version != WIRE_VERSION)
         return "another version of the wire format";
@@ -222,6 +240,16 @@ static const char *on_peer_ask(struct gateway *g, struct bytes body)
         return "bad question of a peer";
     lead_give(g->gateways->sequencer, ask.shards, g->name, (int64_t)g->holder, (int32_t)ask.pid);
     return NULL;
+}
+
+static const char *on_cell(struct gateway *g, struct bytes body)
+{
+    if (is_known(g))
+        return "bad hello of a cell";
+    const char *wrong = crossing_enter(&g->gateways->crossing, &g->seat, g->wire, body);
+    if (!wrong)
+        keep_name(g, bytes_str(g->seat.cell));
+    return wrong;
 }
 
 /* Whoever tries again and again gets a line a second, all together. */
@@ -245,24 +273,37 @@ static void on_handshake(struct gateway *g, uint8_t type, struct bytes body)
     buf_fini(&why);
 }
 
+/* -> what is wrong with it, or NULL. A beat says by having come what it says; what a newer one may send beside is not for
+ * us. */
+static const char *take_frame(struct gateway *g, uint8_t type, struct bytes body)
+{
+    switch (type) {
+    case SEQ_HELLO:
+        return on_hello(g, body);
+    case SEQ_PUBLISH:
+        return on_publish(g, body);
+    case SEQ_PEER_HELLO:
+        return on_peer(g, body);
+    case SEQ_PEER_ASK:
+        return on_peer_ask(g, body);
+    case SEQ_CELL_HELLO:
+        return on_cell(g, body);
+    case SEQ_CROSS_CALL:
+    case SEQ_CROSS_RESULT:
+        return crossing_pass(&g->gateways->crossing, &g->seat, type, body);
+    default:
+        return NULL;
+    }
+}
+
 static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes body)
 {
     struct gateway *g = owner;
-    const char *wrong = NULL;
     if (type != SEQ_BEAT && handshake_takes(&g->handshake, type)) {
         on_handshake(g, type, body);
         return;
     }
-    if (type == SEQ_HELLO)
-        wrong = on_hello(g, body);
-    else if (type == SEQ_PUBLISH)
-        wrong = on_publish(g, body);
-    else if (type == SEQ_PEER_HELLO)
-        wrong = on_peer(g, body);
-    else if (type == SEQ_PEER_ASK)
-        wrong = on_peer_ask(g, body);
-    /* A beat says by having come what it says; what a newer gateway may send beside is not for
-     * us. */
+    const char *wrong = take_frame(g, type, body);
     if (wrong) {
         log_warn("gateway_refused", "gateway=\"%s\" why=\"%s\"", g->name, wrong);
         gateway_free(g);
@@ -279,7 +320,7 @@ static void on_drained(void *owner, struct link *l)
 static void on_down(void *owner, struct link *l, int error)
 {
     struct gateway *g = owner;
-    if (!g->is_peer)
+    if (g->greeted)
         log_info("gateway_down", "gateway=\"%s\" origin=%016" PRIx64 " errno=%s", g->name,
                  g->origin, strerror(-error));
     gateway_free(g);
@@ -302,6 +343,7 @@ static void on_accepted(void *owner, int fd, const char *peer)
     g->accepted_ns = g->resumed_ns = clock_mono_ns();
     keep_name(g, bytes_str(peer)); /* until its hello */
     handshake_accept(&g->handshake, all->sequencer->options->secret_file);
+    seat_init(&g->seat);
     list_init(&g->link);
     list_append(&all->all, &g->link);
     all->n++;
@@ -355,6 +397,7 @@ int gateways_new(struct sequencer *s, const char *address, struct gateways **ret
     all->sequencer = s;
     list_init(&all->all);
     map_init(&all->by_origin);
+    crossing_init(&all->crossing, &s->metrics);
     ev_timer_init(&all->beat, on_beat, BEAT_S, BEAT_S);
     all->beat.data = all;
     int error =
@@ -372,7 +415,7 @@ void gateways_drop(struct gateways *all)
 {
     struct gateway *g, *spare;
     list_for_each_safe (g, spare, &all->all, link) {
-        if (!g->is_peer)
+        if (!g->is_peer && !is_cell(g))
             gateway_free(g);
     }
 }
@@ -398,7 +441,16 @@ size_t gateways_pending(const struct gateways *all)
 
 size_t gateways_count(const struct gateways *all)
 {
-    return all->n - all->n_peers;
+    return all->by_origin.count;
+}
+
+size_t gateways_cells(const struct gateways *all)
+{
+    const struct list *seats = &all->crossing.seats;
+    size_t n = 0;
+    for (const struct list *l = seats->next; l != seats; l = l->next)
+        n++;
+    return n;
 }
 
 void gateways_free(struct gateways *all)

@@ -2,7 +2,8 @@
  * that connects again, by its origin, replaces its older link: what still lies unread in that
  * one it sends again over the new one.
  *
- * Other sequencers connect to the same port, and are told how we are (peers.h is the other end). */
+ * Other sequencers connect to the same port, and are told how we are (peers.h is the other end); and where there are
+ * several cells so do their supervisors, whose calls to each other are passed on (crossing.h). */
 #ifndef SEQUENCER_GATEWAYS_H
 #define SEQUENCER_GATEWAYS_H
 
@@ -28,6 +29,7 @@ void gateways_leave(
     struct gateways *g); /* takes nothing any more, neither connections nor publishes */
 size_t
 gateways_pending(const struct gateways *g); /* bytes of answers that the kernel has not taken */
-size_t gateways_count(const struct gateways *g); /* without sequencers that listen */
+size_t gateways_count(const struct gateways *g);
+size_t gateways_cells(const struct gateways *g); /* supervisors (crossing.h) */
 
 #endif

@@ -31,6 +31,7 @@ static void gauges(struct sequencer *s)
     m->heads = (int64_t)s->inbox.heads.by_name.count;
     m->tenants = (int64_t)s->inbox.heads.tenants.count;
     m->gateways = (int64_t)gateways_count(s->gateways);
+    m->cells = (int64_t)gateways_cells(s->gateways);
     m->clock_held_back_seconds = id_clock_held_back(&s->clock) * 1000;
     m->clock_jumps_total = s->clock.jumps;
     m->outbox_late_channels = late_channels(s);

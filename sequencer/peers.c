@@ -5,8 +5,7 @@
 
 #include "core/clock.h"
 #include "core/json.h"
-#include "run/dial.h"
-#include "run/handshake.h"
+#include "run/introduce.h"
 #include "run/log.h"
 #include "wire/messages.h"
 
@@ -25,8 +24,7 @@
 struct peer {
     struct peers *peers;
     struct dial *dial; /* NULL: it is this process itself */
-    struct handshake handshake;
-    bool refused; /* and that was said */
+    struct introduction introduction;
     char address[256];
     char name[64];
     uint64_t holder, shards; /* of its newest beat */
@@ -127,10 +125,9 @@ bool peers_just_lost_one(const struct peers *p, int64_t now_ns)
 
 /* ---- what they say */
 
-static void say_hello(struct peer *p, struct link *l)
+static void say_hello(void *owner, struct link *l)
 {
-    const struct sequencer *s = p->peers->sequencer;
-    p->refused = false;
+    const struct sequencer *s = ((struct peer *)owner)->peers->sequencer;
     struct seq_peer_hello hello = {
         .version = WIRE_VERSION,
         .sequencer = bytes_str(s->options->name),
@@ -141,26 +138,7 @@ static void say_hello(struct peer *p, struct link *l)
 
 static void on_up(void *owner, struct dial *d, struct link *l)
 {
-    struct peer *p = owner;
-    handshake_connect(&p->handshake, p->peers->sequencer->options->secret_file, l);
-    if (p->handshake.state == HANDSHAKE_DONE)
-        say_hello(p, l);
-}
-
-static void on_handshake(struct peer *p, struct link *l, uint8_t type, struct bytes body)
-{
-    struct buf why = {0};
-    int answer = handshake_frame(&p->handshake, l, type, body, &why);
-    if (answer > 0)
-        say_hello(p, l);
-    if (answer < 0) {
-        p->peers->sequencer->metrics.secrets_refused_total++;
-        if (!p->refused)
-            log_error("secret_refused", "peer=%s why=\"%s\"", p->address, why.p);
-        p->refused = true;
-        dial_refuse(p->dial);
-    }
-    buf_fini(&why);
+    introduce_up(&((struct peer *)owner)->introduction, d, l);
 }
 
 /* The same list of peers may be given to all of them. */
@@ -198,11 +176,7 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
 {
     struct peer *p = owner;
     struct seq_peer_beat beat;
-    if (handshake_takes(&p->handshake, type)) {
-        on_handshake(p, l, type, body);
-        return;
-    }
-    if (type != SEQ_PEER_BEAT)
+    if (introduce_frame(&p->introduction, l, type, body) || type != SEQ_PEER_BEAT)
         return; /* beats of the link, and what a newer one may say */
     if (wire_get_seq_peer_beat(body, &beat) == 0) {
         beat_came(p, &beat);
@@ -300,6 +274,11 @@ static void add(struct peers *p, const char *address)
     struct peer *one = &p->all[p->n++];
     one->peers = p;
     snprintf(one->address, sizeof one->address, "%s", address);
+    one->introduction = (struct introduction){.secret_file = p->sequencer->options->secret_file,
+                                              .refused_total = &p->sequencer->metrics.secrets_refused_total,
+                                              .hello = say_hello,
+                                              .owner = one,
+                                              .loss = "it can't be relied on"};
     one->dial = dial_new(p->sequencer->loop, address, REDIAL_MIN_MS, REDIAL_MAX_MS,
                          (uint32_t)(p->silence_ns / NS_PER_MS / 3), &doors, one);
 }

@@ -125,6 +125,26 @@ unsigned config_leaving(struct bytes json, const char *cell, struct buf *into)
     return n;
 }
 
+unsigned config_other_cells(struct bytes json, const char *cell, struct buf *into)
+{
+    struct json_iter it;
+    struct bytes one;
+    struct buf name;
+    unsigned n = 0;
+    buf_init(&name);
+    json_array_each(&it, json_member(json, "cells"), &one)
+    {
+        buf_clear(&name);
+        if (json_type(one) != JSON_OBJECT || json_string(json_member(one, "name"), &name) < 0 ||
+            bytes_is(buf_bytes(&name), cell))
+            continue;
+        wire_put_cell_name(into, &(struct cell_name){.name = buf_bytes(&name)});
+        n++;
+    }
+    buf_fini(&name);
+    return n;
+}
+
 static int write_all(int fd, struct bytes text)
 {
     while (text.n) {

@@ -22,6 +22,8 @@ int config_read(struct bytes json, const char *cell, struct config_facts *ret_fa
 uint32_t config_lanes(struct bytes json, struct buf *into);
 /* Appends the tenants that leave that cell, parted by spaces. json: config_read took it. -> how many */
 unsigned config_leaving(struct bytes json, const char *cell, struct buf *into);
+/* Appends the other cells, as a list of cell_name. json: config_read took it. -> how many */
+unsigned config_other_cells(struct bytes json, const char *cell, struct buf *into);
 /* Written beside it and renamed, so that a crash leaves the old or the new one. -> 0, -errno */
 int config_save(const char *path, struct bytes json);
 /* Appends the file. -> 0, -ENOENT, -EFBIG, -errno */

@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "crossing.h"
 #include "run/log.h"
 
 #include <assert.h>
@@ -15,8 +16,9 @@ struct call {
     control_done *done;         /* when it is ours */
     void *owner;
     ev_timer late;
-    uint32_t asked, missing;    /* gateways */
+    uint32_t asked, missing;    /* gateways; and cells of which nothing is known */
     bool waits[SLOTS_MAX + 1];  /* for the gateway in that seat */
+    struct buf cells;           /* list of cell_name: other cells that it waits for */
     struct buf answers;         /* list of ctl_answer */
 };
 
@@ -25,6 +27,7 @@ static void call_free(struct call *call)
     map_remove(&call->control->calls, &call->by_request);
     ev_timer_stop(call->control->cell->loop, &call->late);
     buf_fini(&call->answers);
+    buf_fini(&call->cells);
     free(call);
 }
 
@@ -53,26 +56,45 @@ static void finish(struct call *call)
 static void on_late(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct call *call = w->data;
-    log_warn("call_late", "asker=%s asked=%u missing=%u", call->asker ? call->asker->name : "top", call->asked,
+    log_warn("call_late", "asker=%s asked=%u missing=%u", call->asker ? call->asker->name : "cell", call->asked,
              call->missing);
     finish(call);
 }
 
-static struct call *call_new(struct control *k, struct child *asker, uint64_t asker_request)
+static struct call *call_new(struct control *k, double patience_s)
 {
     struct call *call = calloc(1, sizeof *call);
     assert(call);
-    *call = (struct call){.control = k, .request = ++k->last_request, .asker = asker,
-                          .asker_request = asker_request};
+    *call = (struct call){.control = k, .request = ++k->last_request};
     buf_init(&call->answers);
     map_insert(&k->calls, &call->by_request, hash_u64(call->request));
-    ev_timer_init(&call->late, on_late, k->cell->options->call_timeout / 1000., 0.);
+    ev_timer_init(&call->late, on_late, patience_s, 0.);
     call->late.data = call;
     ev_timer_start(k->cell->loop, &call->late);
     return call;
 }
 
-static void send_to_all(struct call *call, struct ctl_call *m)
+static bool is_full(const struct control *k)
+{
+    return k->calls.count >= (size_t)k->cell->options->calls_max;
+}
+
+static double timeout_s(const struct control *k)
+{
+    return (double)k->cell->options->call_timeout / 1000.;
+}
+
+/* ---- who is asked */
+
+static void ask_gateway(struct call *call, struct child *g, struct bytes body)
+{
+    call->waits[g->seat] = true;
+    call->asked++;
+    call->missing++;
+    child_send(g, CTL_CALL, body);
+}
+
+static void ask_gateways(struct call *call, struct ctl_call *m, bool one)
 {
     struct child *g;
     struct buf body;
@@ -80,48 +102,31 @@ static void send_to_all(struct call *call, struct ctl_call *m)
     m->request = call->request;
     wire_put_ctl_call(&body, m);
     for cell_each_gateway (g, call->control->cell) {
-        if (!child_can_hear(g))
+        if (!child_can_hear(g) || (one && (call->asked || !g->report.ready)))
             continue;
-        call->waits[g->seat] = true;
-        call->asked++;
-        child_send(g, CTL_CALL, buf_bytes(&body));
+        ask_gateway(call, g, buf_bytes(&body));
     }
-    call->missing = call->asked;
     buf_fini(&body);
 }
 
-uint64_t control_ask(struct control *k, struct ctl_call *m, control_done *done, void *owner)
+static void ask_cells(struct call *call, const struct ctl_ask *m)
 {
-    if (k->calls.count >= (size_t)k->cell->options->calls_max)
-        return 0;
-    struct call *call = call_new(k, NULL, 0);
-    call->done = done;
-    call->owner = owner;
-    send_to_all(call, m);
-    return call->request;
-}
-
-int control_call(struct control *k, struct child *asker, struct bytes body)
-{
-    struct ctl_call m;
-    if (asker->role != ROLE_GATEWAY || wire_get_ctl_call(body, &m) < 0)
-        return -EBADMSG;
-    k->metrics->calls_total++;
-    if (k->calls.count >= (size_t)k->cell->options->calls_max) {
-        k->metrics->calls_refused_total++;
-        send_result(asker, m.request, k->cell->crews[ROLE_GATEWAY].wanted, bytes_of(NULL, 0));
-        return 0;
+    struct control *k = call->control;
+    struct seq_cross_call question = {.request = call->request,
+                                      .patience_ms = (uint32_t)(timeout_s(k) * 750), /* its answer has to come here yet */
+                                      .one = m->one,
+                                      .method = m->method,
+                                      .tenant = m->tenant,
+                                      .body = m->body};
+    struct bytes cells = m->cells;
+    struct cell_name cell;
+    while (wire_next_cell_name(&cells, &cell) > 0) {
+        question.to = cell.name;
+        call->asked++;
+        call->missing++;
+        if (crossing_send_call(k->crossing, &question))
+            wire_put_cell_name(&call->cells, &cell);
     }
-    send_to_all(call_new(k, asker, m.request), &m);
-    return 0;
-}
-
-static void no_longer_waits(struct call *call, unsigned seat)
-{
-    if (!call->waits[seat])
-        return;
-    call->waits[seat] = false;
-    call->missing--;
 }
 
 static bool is_complete(const struct call *call)
@@ -129,7 +134,68 @@ static bool is_complete(const struct call *call)
     for (unsigned i = 0; i <= SLOTS_MAX; i++)
         if (call->waits[i])
             return false;
-    return true;
+    return call->cells.n == 0;
+}
+
+/* ---- who asks */
+
+uint64_t control_ask(struct control *k, struct ctl_call *m, control_done *done, void *owner)
+{
+    if (is_full(k))
+        return 0;
+    struct call *call = call_new(k, timeout_s(k));
+    call->done = done;
+    call->owner = owner;
+    ask_gateways(call, m, false);
+    return call->request;
+}
+
+uint64_t control_ask_for(struct control *k, const struct seq_cross_call *m, control_done *done, void *owner)
+{
+    struct ctl_call question = {.method = m->method, .tenant = m->tenant, .body = m->body};
+    double own_s = timeout_s(k), patience_s = m->patience_ms / 1000.;
+    if (is_full(k))
+        return 0;
+    struct call *call = call_new(k, patience_s < own_s ? patience_s : own_s);
+    call->done = done;
+    call->owner = owner;
+    ask_gateways(call, &question, m->one);
+    if (call->asked)
+        return call->request;
+    call_free(call);
+    return 0;
+}
+
+int control_call(struct control *k, struct child *asker, struct bytes body)
+{
+    struct ctl_ask m;
+    if (asker->role != ROLE_GATEWAY || wire_get_ctl_ask(body, &m) < 0)
+        return -EBADMSG;
+    k->metrics->calls_total++;
+    if (is_full(k)) {
+        k->metrics->calls_refused_total++;
+        send_result(asker, m.request, k->cell->crews[ROLE_GATEWAY].wanted, bytes_of(NULL, 0));
+        return 0;
+    }
+    struct call *call = call_new(k, timeout_s(k));
+    call->asker = asker;
+    call->asker_request = m.request;
+    if (!m.one)
+        ask_gateways(call, &(struct ctl_call){.method = m.method, .tenant = m.tenant, .body = m.body}, false);
+    ask_cells(call, &m);
+    if (is_complete(call))
+        finish(call);
+    return 0;
+}
+
+/* ---- who answers */
+
+static void no_longer_waits(struct call *call, unsigned seat)
+{
+    if (!call->waits[seat])
+        return;
+    call->waits[seat] = false;
+    call->missing--;
 }
 
 int control_answer(struct control *k, struct child *gateway, struct bytes body)
@@ -152,6 +218,46 @@ int control_answer(struct control *k, struct child *gateway, struct bytes body)
     return 0;
 }
 
+/* -> whether it had waited for that cell, and does no longer */
+static bool forget_cell(struct call *call, struct bytes name)
+{
+    struct buf others = {0};
+    struct bytes cells = buf_bytes(&call->cells);
+    struct cell_name cell;
+    size_t before = call->cells.n;
+    while (wire_next_cell_name(&cells, &cell) > 0)
+        if (!bytes_equal(cell.name, name))
+            wire_put_cell_name(&others, &cell);
+    buf_fini(&call->cells);
+    call->cells = others;
+    return call->cells.n < before;
+}
+
+static uint32_t count_answers(struct bytes answers)
+{
+    struct ctl_answer one;
+    uint32_t n = 0;
+    while (wire_next_ctl_answer(&answers, &one) > 0)
+        n++;
+    return n;
+}
+
+/* The cell counted as one that is missing; now its gateways do. */
+void control_crossed(struct control *k, const struct seq_cross_result *m)
+{
+    struct call *call = map_find_u64(&k->calls, m->request, struct call, by_request, request);
+    if (!call || !forget_cell(call, m->from))
+        return; /* it came too late */
+    uint32_t answered = count_answers(m->answers);
+    if (m->asked && answered <= m->asked && call->answers.n + m->answers.n <= ANSWERS_MAX) {
+        buf_append_bytes(&call->answers, m->answers);
+        call->asked += m->asked - 1;
+        call->missing += m->asked - answered - 1;
+    }
+    if (is_complete(call))
+        finish(call);
+}
+
 void control_gone(struct control *k, const struct child *gateway)
 {
     struct call *call;
@@ -167,9 +273,9 @@ void control_gone(struct control *k, const struct child *gateway)
     }
 }
 
-void control_init(struct control *k, struct cell *cell, struct supervisor_metrics *metrics)
+void control_init(struct control *k, struct cell *cell, struct crossing *crossing, struct supervisor_metrics *metrics)
 {
-    *k = (struct control){.cell = cell, .metrics = metrics};
+    *k = (struct control){.cell = cell, .crossing = crossing, .metrics = metrics};
     map_init(&k->calls);
 }
 

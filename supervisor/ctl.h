@@ -31,7 +31,7 @@ struct ctl_options {
     V(lane, "CHANNEL NUMBER", 2, 2, "that channel goes through a partition of its own from now on, shared with those of the same number (1 to 64; 0: it is among the others again)") \
     V(shards, "SEQUENCER-ADMIN RANGES", 2, 2, "that sequencer leads these shards from now on: 0-31,40")   \
     V(cell, "add NAME", 2, 2, "a further cell, with a topic of its own and no tenants yet; a file that is applied later has to name it")  \
-    V(tenant, "move|cancel|show TENANT, map", 1, 2, "map: which cells each tenant's new clients go to; move, with --to=CELL,…: those cells serve it from now on, its clients are led over; cancel: not, if its clients are still where they were") \
+    V(tenant, "move|spread|cancel|show TENANT, map", 1, 2, "map: which cells each tenant's new clients go to; move, with --to=CELL,…: those cells serve it from now on, its clients are led over; spread, with --cells=2: the same, with so many cells as its name chooses; cancel: not, if its clients are still where they were") \
     V(epoch, "bump", 1, 1, "begins a new generation of the message log: every subscriber starts anew")
 
 /* words: behind the verb, NULL-ended; at least as many as the verb takes. -> CTL_DONE, CTL_FAILED, CTL_USAGE */

@@ -1,6 +1,7 @@
 /* cellcastctl cell, tenant: the cells, which of them serve a tenant, and moving it to others (decision 21). Everything is done by PostgreSQL and
  * the supervisors; here it is asked for and watched, so that whoever ends this program in between changes nothing. */
 #include "ctl.h"
+#include "spread.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,10 +9,12 @@
 #include <unistd.h>
 
 #define LOOK_MS 200 /* between two looks */
+#define CELLS_MAX 1024 /* to choose from */
 
 static const char move_sql[] = "SELECT cellcast.tenant_move($1::json->>'tenant', ARRAY("
                                "SELECT json_array_elements_text($1::json->'to')))::text";
 static const char where_sql[] = "SELECT cellcast.tenant_where($1)::text";
+static const char cells_sql[] = "SELECT string_agg(name, ',' ORDER BY name) FROM cellcast.cell";
 static const char cancel_sql[] = "SELECT cellcast.tenant_move_cancel($1)::text";
 
 static const char *text(const json_t *object, const char *name)
@@ -58,14 +61,22 @@ static void tell(const char *tenant, const json_t *where)
 
 /* ---- move */
 
-static int begin(const struct ctl_options *o, const char *tenant)
+/* -> how many; they point into copy. */
+static size_t split(char *copy, struct bytes cells[CELLS_MAX])
+{
+    char *rest, *cell;
+    size_t n = 0;
+    for (cell = strtok_r(copy, ",", &rest); cell && n < CELLS_MAX; cell = strtok_r(NULL, ",", &rest))
+        cells[n++] = bytes_str(cell);
+    return n;
+}
+
+static int begin(const struct ctl_options *o, const char *tenant, const struct bytes *cells, size_t n)
 {
     struct buf answer = {0};
-    char copy[1025], *rest, *cell; /* --to is not longer */
     json_t *to = json_array();
-    snprintf(copy, sizeof copy, "%s", o->to);
-    for (cell = strtok_r(copy, ",", &rest); cell; cell = strtok_r(NULL, ",", &rest))
-        json_array_append_new(to, json_string(cell));
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(to, json_stringn(cells[i].p, cells[i].n));
     json_t *question = json_pack("{s:s,s:o}", "tenant", tenant, "to", to);
     char *param = json_dumps(question, 0);
     int code = ctl_ask_postgres(o, move_sql, param, &answer) == 0 ? CTL_DONE : CTL_FAILED;
@@ -153,7 +164,39 @@ static int move(const struct ctl_options *o, const char *tenant)
         ctl_say("tenant move %s --to=CELL,…", tenant);
         return CTL_USAGE;
     }
-    int code = begin(o, tenant);
+    struct bytes cells[CELLS_MAX];
+    char copy[1025]; /* --to is not longer */
+    snprintf(copy, sizeof copy, "%s", o->to);
+    size_t n = split(copy, cells);
+    int code = begin(o, tenant, cells, n);
+    return code == CTL_DONE ? follow(o, tenant) : code;
+}
+
+/* ---- spread */
+
+/* Appends those to choose from. -> 0, or -1, said */
+static int put_candidates(const struct ctl_options *o, struct buf *into)
+{
+    if (!o->to[0])
+        return ctl_ask_postgres(o, cells_sql, NULL, into);
+    buf_append_str(into, o->to);
+    return 0;
+}
+
+static int spread(const struct ctl_options *o, const char *tenant)
+{
+    struct buf names = {0};
+    struct bytes cells[CELLS_MAX];
+    int code = CTL_FAILED;
+    if (put_candidates(o, &names) < 0)
+        return code;
+    size_t n = names.n ? split(names.p, cells) : 0, wanted = (size_t)o->cells;
+    spread_order(bytes_str(tenant), cells, n);
+    if (n < wanted)
+        ctl_say("--cells=%zu: there are %zu to choose from", wanted, n);
+    else
+        code = begin(o, tenant, cells, wanted);
+    buf_fini(&names);
     return code == CTL_DONE ? follow(o, tenant) : code;
 }
 
@@ -205,12 +248,12 @@ int ctl_tenant(const struct ctl_options *o, char *const *words)
     static const struct {
         const char *name;
         int (*run)(const struct ctl_options *o, const char *tenant);
-    } all[] = {{"move", move}, {"cancel", cancel}, {"show", show}};
+    } all[] = {{"move", move}, {"spread", spread}, {"cancel", cancel}, {"show", show}};
     if (strcmp(words[0], "map") == 0 && !words[1])
         return print_map(o);
     for (size_t i = 0; words[1] && i < sizeof all / sizeof *all; i++)
         if (strcmp(words[0], all[i].name) == 0)
             return all[i].run(o, words[1]);
-    ctl_say("tenant move|cancel|show TENANT, or tenant map");
+    ctl_say("tenant move|spread|cancel|show TENANT, or tenant map");
     return CTL_USAGE;
 }

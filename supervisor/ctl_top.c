@@ -104,7 +104,7 @@ static double number(const json_t *row, const char *name)
 
 #define TENANT_HEADS "  BUSY% SLOWED CONNECTIONS PUBLISHES/s REFUSED/s   LATE"
 
-/* Of tenants: percent of a core, over all gateways, in how many of them it is in the slow lane, and what it uses of its quotas. */
+/* Of tenants: percent of a core, over all gateways, in how many of them it is in the slow turn, and what it uses of its quotas. */
 static void print_load(const json_t *row)
 {
     if (json_object_get(row, "connections"))

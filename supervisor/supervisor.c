@@ -129,6 +129,7 @@ static void on_config(void *owner)
         return;
     cell_start(&s->cell, s->config.facts.partitions, buf_bytes(&s->config.json));
     canary_replan(&s->canary);
+    crossing_configured(&s->crossing, buf_bytes(&s->config.json));
     moves_configured(&s->moves);
     if (other_topic)
         roll_role(&s->roll, ROLE_WORKER);
@@ -320,7 +321,8 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
     roll_init(&s->roll, &s->cell);
     evacuation_init(&s->evacuation, &s->cell);
     drain_init(&s->drain, &s->cell, &s->acceptor, on_stopped, s);
-    control_init(&s->control, &s->cell, &s->metrics);
+    control_init(&s->control, &s->cell, &s->crossing, &s->metrics);
+    crossing_init(&s->crossing, &s->cell, &s->control, &s->metrics);
     usage_init(&s->usage, &s->cell);
     ev_timer_init(&s->tick, on_tick, 1., 1.);
     s->tick.data = s;
@@ -359,6 +361,7 @@ void supervisor_fini(struct supervisor *s)
         acceptor_fini(&s->acceptor);
     roll_fini(&s->roll);
     evacuation_fini(&s->evacuation);
+    crossing_fini(&s->crossing);
     control_fini(&s->control);
     top_fini(&s->top);
     usage_fini(&s->usage);

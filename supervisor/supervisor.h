@@ -8,6 +8,7 @@
 #include "cell.h"
 #include "config.h"
 #include "control.h"
+#include "crossing.h"
 #include "drain.h"
 #include "evacuation.h"
 #include "kafka_watch.h"
@@ -32,6 +33,7 @@ struct supervisor {
     struct acceptor acceptor;
     struct tls tls;
     struct control control;
+    struct crossing crossing;
     struct top top;
     struct usage usage;
     struct config config;

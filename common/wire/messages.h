@@ -45,6 +45,10 @@ enum seq_type {
     SEQ_PEER_HELLO = 6,
     SEQ_PEER_BEAT = 7,
     SEQ_PEER_ASK = 8,
+    SEQ_CELL_HELLO = 9,
+    SEQ_CELLS = 10,
+    SEQ_CROSS_CALL = 11,
+    SEQ_CROSS_RESULT = 12,
 };
 
 #define SEQ_HELLO_FIELDS(F)                                                                                  \
@@ -93,6 +97,28 @@ enum peer_postgres { PEER_POSTGRES_LOST = 0, PEER_POSTGRES_UP = 1, PEER_POSTGRES
 #define SEQ_PEER_ASK_FIELDS(F)                                                                               \
     F(u64, shards, "hand these over to the asking peer")                                                     \
     F(u32, pid, "of the PostgreSQL backend that it writes with")
+/* Between supervisors of several cells, over the same port, to which each connects: what one says to another is passed on
+ * (decision 31). */
+#define SEQ_CELL_HELLO_FIELDS(F)                                                                             \
+    F(u32, version, "WIRE_VERSION")                                                                          \
+    F(str, cell, "")
+#define SEQ_CELLS_FIELDS(F) F(str, cells, "list of cell_name: who is connected; sent again whenever that changes")
+#define CELL_NAME_FIELDS(F) F(str, name, "")
+#define SEQ_CROSS_CALL_FIELDS(F)                                                                             \
+    F(str, to, "cell")                                                                                       \
+    F(str, from, "cell")                                                                                     \
+    F(u64, request, "the asking supervisor's number")                                                        \
+    F(u32, patience_ms, "what has come by then is the answer")                                               \
+    F(u8, one, "as in ctl_ask")                                                                              \
+    F(str, method, "as in ctl_call, like the rest")                                                          \
+    F(str, tenant, "")                                                                                       \
+    F(str, body, "")
+#define SEQ_CROSS_RESULT_FIELDS(F)                                                                           \
+    F(str, to, "cell")                                                                                       \
+    F(str, from, "cell")                                                                                     \
+    F(u64, request, "")                                                                                      \
+    F(u32, asked, "as in ctl_result; 0: the cell has nobody to ask")                                         \
+    F(str, answers, "as in ctl_result")
 
 /* ---- gateway <-> worker, Unix socket; the gateway connects */
 enum fan_type {
@@ -290,17 +316,38 @@ enum ctl_type {
     F(str, publication, "as it arrived, all stamps in it")                                                   \
     F(u64, seen_us, "")
 #define CTL_CALL_FIELDS(F)                                                                                   \
-    F(u64, request, "the caller's number; the supervisor puts its own before passing it on")                 \
-    F(str, method, "disconnect, unsubscribe, channels, info")                                                \
+    F(u64, request, "the supervisor's number")                                                               \
+    F(str, method, "row of gateway/call.c's table")                                                          \
     F(str, tenant, "of the API key; empty: all tenants")                                                     \
-    F(str, body, "JSON, as the HTTP API took it")
+    F(str, body, "as gateway/call.h has it for the method")
+/* The same from a gateway, which says whom the supervisor is to ask. */
+#define CTL_ASK_FIELDS(F)                                                                                    \
+    F(u64, request, "the gateway's number")                                                                  \
+    F(str, method, "")                                                                                       \
+    F(str, tenant, "")                                                                                       \
+    F(str, body, "")                                                                                         \
+    F(str, cells, "list of cell_name: the other cells to ask")                                               \
+    F(u8, one, "0: every gateway, of the own cell too; 1: one gateway of each of the other cells")
 #define CTL_ANSWER_FIELDS(F)                                                                                 \
     F(u64, request, "")                                                                                      \
     F(str, body, "JSON")
 #define CTL_RESULT_FIELDS(F)                                                                                 \
     F(u64, request, "")                                                                                      \
-    F(u32, asked, "gateways that were asked")                                                                \
+    F(u32, asked, "gateways that were asked; a cell that can't be asked, or does not answer, counts as one") \
     F(str, answers, "list of ctl_answer; fewer than asked when one did not answer in 2 s")
+/* Bodies of the method "presence": between gateways, each asks its own cell's worker. */
+#define CALL_ASK_PRESENCE_FIELDS(F)                                                                          \
+    F(str, channel, "")                                                                                      \
+    F(u32, cell, "place among the tenant's cells: entries of it and those behind it, of others only counts") \
+    F(u64, after, "as in fan_ask_presence, for that cell")                                                   \
+    F(u32, limit, "entries at most, of each cell")
+#define CALL_PRESENCE_FIELDS(F)                                                                              \
+    F(u32, cell, "place among the tenant's cells")                                                           \
+    F(u32, status, "as in fan_presence, like the rest")                                                      \
+    F(u32, clients, "")                                                                                      \
+    F(u32, users, "")                                                                                        \
+    F(str, entries, "")                                                                                      \
+    F(u64, next, "")
 /* What tenants with quotas use: from a gateway its own, to a gateway that of all others. */
 #define CTL_USAGE_FIELDS(F)                                                                                  \
     F(u32, gateways, "to a gateway: how many the cell has")                                                  \
@@ -391,7 +438,15 @@ enum link_type {
     M(link_challenge, LINK_CHALLENGE_FIELDS)                                                                 \
     M(link_proof, LINK_PROOF_FIELDS)                                                                         \
     M(link_admit, LINK_ADMIT_FIELDS)                                                                         \
-    M(link_refused, LINK_REFUSED_FIELDS)
+    M(link_refused, LINK_REFUSED_FIELDS)                                                                     \
+    M(seq_cell_hello, SEQ_CELL_HELLO_FIELDS)                                                                 \
+    M(seq_cells, SEQ_CELLS_FIELDS)                                                                           \
+    M(cell_name, CELL_NAME_FIELDS)                                                                           \
+    M(seq_cross_call, SEQ_CROSS_CALL_FIELDS)                                                                 \
+    M(seq_cross_result, SEQ_CROSS_RESULT_FIELDS)                                                             \
+    M(ctl_ask, CTL_ASK_FIELDS)                                                                               \
+    M(call_ask_presence, CALL_ASK_PRESENCE_FIELDS)                                                           \
+    M(call_presence, CALL_PRESENCE_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

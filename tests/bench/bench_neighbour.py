@@ -179,10 +179,13 @@ def shares():
 
 def main():
     o = options("neighbour", members=50000, gateways=5, slow=5000, storm=500, reconnects=100, quiet=100, flood=10, quotas=1, cores=0.6, seconds=20,
-                rounds=1, peer=1)
+                rounds=1, peer=1, cell=1)
+    engines = Peer.if_there(o.gateways) if o.peer else []
+    if not o.cell:
+        print(json.dumps({"bench": "neighbour", "options": vars(o), "centrifuge": run(engines[0], o) if engines else None}))
+        return 0 if engines else 1
     jain = shares()
     on, off = run(Cell("on", o), o), run(Cell("off", o), o)
-    engines = Peer.if_there(o.gateways) if o.peer else []
     peer = run(engines[0], o) if engines else None
     quiet = on["same_cell"]
     holds = (jain["on"] >= JAIN_LEAST and all(row["ok"] for row in on["rounds"]) and quiet["p99_ratio"] <= RATIO_MOST

@@ -193,4 +193,25 @@ MUTATIONS = [
         "edits": [("common/run/handshake.c", "    buf_append_str(into, who);\n", "")],
         "unit": "run/handshake",
     },
+    {
+        "name": "presence of those cells that answered is taken for everybody's",
+        "edits": [("gateway/gathering.c", "        if (!p->came || p->answer.code)\n", "        if (p->answer.code)\n")],
+        "unit": "gateway/gathering",
+    },
+    {
+        "name": "a cell that nobody reaches is not missed",
+        "edits": [("supervisor/control.c", "        call->asked++;\n        call->missing++;\n        if (crossing_send_call(k->crossing, &question))\n",
+                   "        if (crossing_send_call(k->crossing, &question) && ++call->asked && ++call->missing)\n")],
+        "unit": "supervisor/crossing",
+    },
+    {
+        "name": "what a cell that does not read is told has no bound",
+        "edits": [("sequencer/crossing.c", "    if (!other || link_pending(other->wire) + body.n > CROSSING_UNREAD_MAX) {\n", "    if (!other) {\n")],
+        "unit": "sequencer/crossing",
+    },
+    {
+        "name": "a cell speaks in the name of another one",
+        "edits": [("sequencer/crossing.c", " || !bytes_is(sender, from->cell))\n", ")\n")],
+        "unit": "sequencer/crossing",
+    },
 ]

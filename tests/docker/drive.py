@@ -13,6 +13,7 @@ from sdk import Person
 from stack import wait_until
 
 COMPOSE = ["docker-compose", "-f", "deploy/docker-compose.yml"]
+TWO_CELLS = ["-f", "deploy/docker-compose.two-cells.yml"]
 PORT = int(os.environ["CELLCAST_PORT"])
 
 
@@ -70,7 +71,27 @@ async def main():
     rules = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/rules", timeout=5).json()["data"]["groups"]
     assert [g["name"] for g in rules] == ["cellcast"], rules
     print("Prometheus scrapes all four and watches for alarms")
+    COMPOSE.extend(TWO_CELLS)
+    await move_to_a_second_cell(person, recorder)
     await person.close()
+
+
+async def move_to_a_second_cell(person, recorder):
+    """Beside the first one, while it is served."""
+    compose("up", "-d", "--no-build")
+    wait_until(lambda: inspect("cell-b", "{{.State.Health.Status}}") == "healthy", 120, "cell-b is healthy", every=1)
+    compose("exec", "-T", "cell-b", "cellcastctl", "tenant", "move", "default", "--to=b", "--watch")
+    wait_until(lambda: clients("cell-b") == ["b"], 60, "its client is in cell b", every=0.5)
+    publish(6)
+    await recorder.wait_for(6, 90)
+    assert recorder.publications == [1, 2, 3, 4, 5, 6], recorder.publications
+    print("a second cell was started, and the client led over to it")
+
+
+def clients(service):
+    """-> cells that have clients, as that one's API tells it."""
+    answer = compose("exec", "-T", service, "curl", "-sS", "-H", "X-API-Key: local-key", "-d", "{}", "http://127.0.0.1:8101/api/info")
+    return sorted({node["name"][0] for node in json.loads(answer)["result"]["nodes"] if node["num_clients"]})
 
 
 asyncio.run(main())

@@ -30,9 +30,13 @@ def publish(cell, channel, data, **fields):
     return cell.api("publish", {"channel": channel, "data": data, **fields}, gateway=1).json()["result"]["offset"]
 
 
+def nodes(cell, tenant):
+    """Gateways of every cell that serves the tenant, as this one's API tells them -> {name: its node}"""
+    return {node["name"]: node for node in cell.api("info", {}, key=f"{tenant}-key", gateway=1).json()["result"]["nodes"]}
+
+
 def clients(cell, tenant):
-    answer = cell.api("info", {}, key=f"{tenant}-key", gateway=1).json()
-    return sum(node["num_clients"] for node in answer["result"]["nodes"])
+    return sum(node["num_clients"] for name, node in nodes(cell, tenant).items() if name.startswith(f"{cell.cell}-"))
 
 
 class Cells:

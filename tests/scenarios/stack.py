@@ -290,19 +290,19 @@ class Stack:
 
 
 class Neighbour(Stack):
-    """Another cell beside a stack's own, with what all cells share: PostgreSQL, Kafka, sequencer, relay. Its ports begin
-    NEIGHBOUR_PORTS above the stack's slots, which has to have been given as many more."""
+    """Another cell beside a stack's own, with what all cells share: PostgreSQL, Kafka, sequencer, relay. The ports of
+    the nth begin n times NEIGHBOUR_PORTS above the stack's slots, which has to have been given as many more."""
 
     NEIGHBOUR_PORTS = 30
 
-    def __init__(self, stack, cell="b", gateways=2, workers=1):
+    def __init__(self, stack, cell="b", gateways=2, workers=1, nth=1):
         self.__dict__.update(stack.__dict__)
         self.cell, self.gateways, self.workers = cell, gateways, workers
         self.kept = {}
         self.run, self.log = stack.home / f"run-{cell}", stack.home / f"log-{cell}"
         self.run.mkdir()
         self.log.mkdir()
-        base = stack.slot_base + self.NEIGHBOUR_PORTS
+        base = stack.slot_base + nth * self.NEIGHBOUR_PORTS
         self.port, self.admin_port, self.slot_base = base, base + 1, base + 2
 
     def start(self, *more):

@@ -1,4 +1,4 @@
-"""Tenants take turns: one that takes much of a gateway's time is led into the slow lane and out of it, and weights come with the
+"""Tenants take turns: one that takes much of a gateway's time is led into the slow turn and out of it, and weights come with the
 configuration. What it does for a quiet tenant is `tests/bench/run neighbour`."""
 
 import copy

@@ -112,6 +112,8 @@ int fan_ask_presence(struct fan_links *f, const struct fan_ask_presence *m)
     if (edges.worker_away)
         return -ENOTCONN;
     edges.request = m->request;
+    edges.presence_after = m->after;
+    edges.presence_limit = m->limit;
     return 1;
 }
 
@@ -151,9 +153,24 @@ uint32_t seq_pending(const struct seq_links *s)
     return 0;
 }
 
-bool ctl_call_send(struct ctl_link *c, const struct ctl_call *m)
+static void set(struct buf *b, struct bytes text)
 {
-    return false;
+    buf_clear(b);
+    buf_append_bytes(b, text);
+}
+
+bool ctl_ask_send(struct ctl_link *c, const struct ctl_ask *m)
+{
+    edges.call.request = m->request;
+    edges.call.one = m->one;
+    set(&edges.call.cells, m->cells);
+    set(&edges.call.body, m->body);
+    return edges.supervisor;
+}
+
+void ctl_answer_send(struct ctl_link *c, uint64_t request, struct bytes body)
+{
+    set(&edges.answer, body);
 }
 
 void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
@@ -250,6 +267,9 @@ void edges_stop(struct gateway *g)
     gateway_fini(g);
     buf_fini(&edges.asked);
     buf_fini(&edges.canary);
+    buf_fini(&edges.call.cells);
+    buf_fini(&edges.call.body);
+    buf_fini(&edges.answer);
 }
 
 void edges_pass(struct gateway *g, int64_t ms)

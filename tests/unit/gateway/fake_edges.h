@@ -32,6 +32,15 @@ struct edges {
     uint64_t publish_ticket;   /* of the last publish */
     int reads, publishes;
     struct buf canary;         /* a line per report: channel */
+    bool supervisor;           /* takes calls; else there is none */
+    struct {
+        uint64_t request;
+        uint8_t one;
+        struct buf cells, body;
+    } call;                    /* the last one */
+    struct buf answer;         /* to the last question of another gateway */
+    uint64_t presence_after;   /* of the last question about presence */
+    uint32_t presence_limit;
 };
 extern struct edges edges;
 

@@ -37,10 +37,10 @@ static struct channel *flood(const char *tenant, int number)
     return c;
 }
 
-/* Time enough for the lane, at its narrowest. */
+/* Time enough for the slow turn, at its narrowest. */
 static struct tenant *serve_one(void)
 {
-    g.now_ns += NS_PER_S / FAIRFLUSH_LANE;
+    g.now_ns += NS_PER_S / FAIRFLUSH_SLOW;
     fairflush_begin(&g);
     struct tenant *t = fairflush_next(&g);
     fairflush_pay(&g, t, PIECE);
@@ -144,7 +144,7 @@ START_TEST(noisy_ones_together_have_a_quarter_of_one_turn)
 }
 END_TEST
 
-START_TEST(who_is_alone_in_the_slow_lane_waits_for_nobody)
+START_TEST(who_is_alone_in_the_slow_turn_waits_for_nobody)
 {
     start();
     flood("acme", 0);
@@ -154,8 +154,8 @@ START_TEST(who_is_alone_in_the_slow_lane_waits_for_nobody)
 }
 END_TEST
 
-/* -> pieces of work that the lane did in a second, while the loop lags by so much */
-static int second_in_lane(int64_t lag_ns)
+/* -> pieces of work that the slow turn did in a second, while the loop lags by so much */
+static int slow_second(int64_t lag_ns)
 {
     int n = 0;
     for (int64_t end_ns = g.now_ns + NS_PER_S; g.now_ns < end_ns; g.now_ns += 100000) {
@@ -168,24 +168,24 @@ static int second_in_lane(int64_t lag_ns)
     return n;
 }
 
-START_TEST(the_lane_is_as_wide_as_the_lag_allows)
+START_TEST(the_slow_turn_is_as_wide_as_the_lag_allows)
 {
     start();
     flood("acme", 0);
     make_noisy("acme");
     for (int i = 0; i < 5; i++)
-        second_in_lane(NS_PER_MS);
-    ck_assert_int_ge(second_in_lane(NS_PER_MS), 9900); /* of 10,000 looks */
+        slow_second(NS_PER_MS);
+    ck_assert_int_ge(slow_second(NS_PER_MS), 9900); /* of 10,000 looks */
     for (int i = 0; i < 8; i++)
-        second_in_lane(20 * NS_PER_MS);
-    int n = second_in_lane(20 * NS_PER_MS);
-    ck_assert_int_ge(n, FAIRFLUSH_LANE - 5);
-    ck_assert_int_le(n, FAIRFLUSH_LANE + 5);
+        slow_second(20 * NS_PER_MS);
+    int n = slow_second(20 * NS_PER_MS);
+    ck_assert_int_ge(n, FAIRFLUSH_SLOW - 5);
+    ck_assert_int_le(n, FAIRFLUSH_SLOW + 5);
     edges_stop(&g);
 }
 END_TEST
 
-START_TEST(a_parked_lane_holds_nobody_up_and_the_loop_may_wait_for_it)
+START_TEST(a_parked_slow_turn_holds_nobody_up_and_the_loop_may_wait_for_it)
 {
     start();
     flood("acme", 0);
@@ -194,7 +194,7 @@ START_TEST(a_parked_lane_holds_nobody_up_and_the_loop_may_wait_for_it)
         fairflush_pay(&g, tenant("acme"), FAIRFLUSH_WRITES * FAIRFLUSH_WRITE);
     ck_assert(g.flush.parked);
     ck_assert_int_ge(fairflush_next_ms(&g), 1);
-    ck_assert_int_le(fairflush_next_ms(&g), 1000 / FAIRFLUSH_LANE);
+    ck_assert_int_le(fairflush_next_ms(&g), 1000 / FAIRFLUSH_SLOW);
     flood("acme", 1);
     ck_assert(!fairflush_begin(&g));
     flood("default", 0);
@@ -226,7 +226,7 @@ START_TEST(who_calms_down_comes_back)
 }
 END_TEST
 
-START_TEST(who_waits_for_a_narrow_lane_has_not_calmed_down)
+START_TEST(who_waits_for_a_narrow_slow_turn_has_not_calmed_down)
 {
     start();
     flood("acme", 0);
@@ -288,8 +288,8 @@ END_TEST
 
 UNIT_MAIN("fairflush", a_tenant_has_its_turn_however_many_channels_another_one_floods, a_tenants_channels_take_turns,
           a_tenant_of_three_times_the_weight_has_three_times_as_much, a_new_configuration_weighs_anew,
-          noisy_ones_together_have_a_quarter_of_one_turn, who_is_alone_in_the_slow_lane_waits_for_nobody, the_lane_is_as_wide_as_the_lag_allows,
-          a_parked_lane_holds_nobody_up_and_the_loop_may_wait_for_it, who_calms_down_comes_back,
-          who_waits_for_a_narrow_lane_has_not_calmed_down,
+          noisy_ones_together_have_a_quarter_of_one_turn, who_is_alone_in_the_slow_turn_waits_for_nobody, the_slow_turn_is_as_wide_as_the_lag_allows,
+          a_parked_slow_turn_holds_nobody_up_and_the_loop_may_wait_for_it, who_calms_down_comes_back,
+          who_waits_for_a_narrow_slow_turn_has_not_calmed_down,
           who_leaves_while_it_waits_is_gone, what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_names,
           switched_off_who_came_first_goes_first_and_on)

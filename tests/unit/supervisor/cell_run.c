@@ -60,6 +60,11 @@ void cell_run_prepare(struct cell_run *r)
     write_file(r, "config.json", CONFIG(7));
 }
 
+void cell_run_configure(struct cell_run *r, const char *json)
+{
+    write_file(r, "config.json", json);
+}
+
 static void become(const struct cell_run *r, const char *const *flags)
 {
     char run_dir[96], bin_dir[96], ports[40], log[160];

@@ -19,6 +19,7 @@ struct cell_run {
     "\"tenants\":[],\"namespaces\":[],\"api_keys\":[]}"
 
 void cell_run_prepare(struct cell_run *r);                 /* folder and programs; nothing runs yet */
+void cell_run_configure(struct cell_run *r, const char *json); /* between these two: another configuration */
 void cell_run_start(struct cell_run *r, const char *const *flags); /* NULL-ended; with a configuration */
 void cell_run_start_bare(struct cell_run *r, const char *const *flags); /* without */
 void cell_run_end(struct cell_run *r);                     /* kills what runs, removes the folder */

@@ -4,7 +4,8 @@
  *     unready  silent  garbage  version  stubborn (ignores ctl_drain)  blind (sees no canary)  mute (answers no call)
  *     lagging (its loop is late, it says)
  *     stillborn (ends at once)  late (never ready): these two only of a process that starts while the file says so
- * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, one that says
+ * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, with "call b" of
+ * cell b, too, with "call one b" of one there alone; one that says
  * "peer" the address that was handed on with it, any other the name of the gateway. */
 #include "core/clock.h"
 #include "run/link.h"
@@ -158,6 +159,18 @@ static int take_connection(char ret_peer[64])
     return fd;
 }
 
+static void call(const char *line, int fd)
+{
+    struct ctl_ask m = {.request = f.calls++, .method = BYTES("info"), .one = strstr(line, "one") != NULL};
+    struct buf cells = {0};
+    if (strchr(line, 'b'))
+        wire_put_cell_name(&cells, &(struct cell_name){.name = BYTES("b")});
+    m.cells = buf_bytes(&cells);
+    f.callers[m.request % CALLS_MAX] = fd;
+    LINK_SEND(f.ctl, CTL_CALL, ctl_ask, &m);
+    buf_fini(&cells);
+}
+
 static bool serve_one(void)
 {
     char line[64] = "", peer[64];
@@ -168,9 +181,7 @@ static bool serve_one(void)
     fcntl(fd, F_SETFL, 0);
     ssize_t n = read(fd, line, sizeof line - 1);
     if (n > 0 && strncmp(line, "call", 4) == 0) {
-        struct ctl_call m = {.request = f.calls++, .method = BYTES("info")};
-        f.callers[m.request % CALLS_MAX] = fd;
-        LINK_SEND(f.ctl, CTL_CALL, ctl_call, &m);
+        call(line, fd);
         return true;
     }
     dprintf(fd, "%s\n", strncmp(line, "peer", 4) == 0 ? peer : f.name);

@@ -1,0 +1,204 @@
+"""The API of any cell speaks for all of them: clients of another cell, and of a tenant that is in two; a cell that does not answer
+is missed, and said to be. And what befalls a cell leaves the quiet tenant of the other one as it was."""
+
+import asyncio
+import os
+import signal
+import statistics
+import threading
+import time
+
+import pytest
+
+from cells import SECRET, Cells, nodes, publish
+from compare import generate
+from sdk import Person, Raw, token
+from stack import KEY, wait_until
+
+MOST = 20  # times that a message of a quiet tenant may take, of what it takes alone: a machine that has much to do, not a cell that waits
+
+
+@pytest.fixture(scope="module")
+def cells():
+    cells = Cells()
+    try:
+        yield cells.start()
+    finally:
+        cells.stop()
+
+
+@pytest.fixture(scope="module")
+def connected(cells):
+    """As soon as the sequencer has told both of each other."""
+    for one in (cells.a, cells.b):
+        wait_until(lambda: len(nodes(one, "both")) == 4, 30, "a call reaches the gateways of both cells")
+
+
+async def person(cell, tenant, user):
+    """By the first gateway of a cell itself."""
+    url = f"ws://127.0.0.1:{cell.slot_base + 1}/t/{tenant}/connection/websocket"
+    return await Person(url, token=token(SECRET, sub=user)).connect()
+
+
+async def one_in_each(cells, channel):
+    people = [await person(cells.a, "both", "ann"), await person(cells.b, "both", "bob")]
+    for one in people:
+        await one.subscribe(channel)
+    return people
+
+
+async def ask(cell, method, key=KEY, **params):
+    answer = await asyncio.to_thread(cell.api, method, params, key=key, gateway=1)
+    return answer.json(), answer.headers.get("X-Cellcast-Detail", "")
+
+
+async def test_presence_is_everybodys_in_whichever_cell(cells, connected, channel):
+    people = await one_in_each(cells, channel)
+    for cell in (cells.a, cells.b):
+        answer, _ = await ask(cell, "presence", channel=f"both/{channel}")
+        assert sorted(info["user"] for info in answer["result"]["presence"].values()) == ["ann", "bob"]
+        answer, _ = await ask(cell, "presence_stats", channel=f"both/{channel}")
+        assert answer["result"] == {"num_clients": 2, "num_users": 2}
+        answer, _ = await ask(cell, "channels", key="both-key", pattern=channel)
+        assert answer["result"]["channels"] == {channel: {"num_clients": 2}}
+        assert sum(node["num_clients"] for node in nodes(cell, "both").values()) == 2
+        page, seen = {"next": ""}, []
+        while "next" in page:
+            answer, _ = await ask(cell, "presence", channel=f"both/{channel}", limit=1, cursor=page["next"])
+            page = answer["result"]
+            assert page["num_clients"] == 2
+            seen += [info["user"] for info in page["presence"].values()]
+        assert sorted(seen) == ["ann", "bob"]
+    seen = await people[0].subs[channel].presence()  # an SDK sees the same
+    assert sorted(info.user for info in seen.clients.values()) == ["ann", "bob"]
+    assert (await people[1].subs[channel].presence_stats()).num_clients == 2
+    for one in people:
+        await one.close()
+
+
+async def test_a_client_of_another_cell_is_unsubscribed(cells, connected, channel):
+    ann, bob = await one_in_each(cells, channel)
+    far = await person(cells.b, "stays", "bob")  # of a tenant that cell a does not serve
+    far_heard = await far.subscribe(channel)
+    assert (await ask(cells.a, "unsubscribe", user="bob", tenant="both", channel=channel))[0] == {"result": {}}
+    assert (await ask(cells.a, "unsubscribe", user="bob", tenant="stays", channel=channel))[0] == {"result": {}}
+    for heard in (bob.recorders[channel], far_heard):
+        end = time.monotonic() + 20
+        while not heard.events:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.02)
+        assert ("unsubscribed", 2000) in heard.events
+    assert ann.recorders[channel].events == []
+    for one in (ann, bob, far):
+        await one.close()
+
+
+async def test_a_client_of_another_cell_is_disconnected_with_the_code_that_was_given(cells, connected):
+    for tenant in ("both", "stays"):
+        raw = await Raw.open(f"ws://127.0.0.1:{cells.b.slot_base + 1}/t/{tenant}/connection/websocket")
+        await raw.connect(token=token(SECRET, sub="bob"))
+        answer, _ = await ask(cells.a, "disconnect", user="bob", tenant=tenant, disconnect={"code": 4500, "reason": "enough"})
+        assert answer == {"result": {}}
+        assert await raw.closed() == (4500, "enough")
+
+
+async def test_a_presence_of_a_tenant_that_is_elsewhere_is_told_from_there(cells, connected, channel):
+    far = await person(cells.b, "stays", "bob")
+    await far.subscribe(channel)
+    answer, _ = await ask(cells.a, "presence_stats", channel=f"stays/{channel}")
+    assert answer["result"] == {"num_clients": 1, "num_users": 1}
+    await far.close()
+
+
+def pids(cell):
+    return [cell.pid("cell"), *(p["pid"] for p in cell.status()["processes"])]
+
+
+class Stopped:
+    """A cell whose processes stand still: it says and reads nothing."""
+
+    def __init__(self, cell, channel=None):
+        self.pids = pids(cell)
+
+    def __enter__(self):
+        for pid in self.pids:
+            os.kill(pid, signal.SIGSTOP)
+
+    def __exit__(self, *_):
+        for pid in self.pids:
+            os.kill(pid, signal.SIGCONT)
+
+
+async def test_a_cell_that_does_not_answer_is_said_to_be_missing(cells, connected, channel):
+    with Stopped(cells.b):
+        for _ in range(2):  # while the sequencer still waits for it, and when it has given it up
+            for method, params in (("disconnect", {"user": "u", "tenant": "both"}), ("presence_stats", {"channel": f"both/{channel}"})):
+                answer, detail = await ask(cells.a, method, **params)
+                assert answer["error"]["code"] == 100, (method, answer)
+                assert "cell" in detail
+            assert sorted({name[0] for name in nodes(cells.a, "both")}) == ["a"]  # info is for seeing who is missing
+            assert (await ask(cells.a, "disconnect", user="u", tenant="acme"))[0] == {"result": {}}  # whose tenant it is not
+            await asyncio.sleep(2)
+    await asyncio.to_thread(wait_until, lambda: len(nodes(cells.a, "both")) == 4, 30, "it is back")
+
+
+# ---- a neighbour's trouble
+
+
+class Flood:
+    """500 subscribers of cell b, 25,000 deliveries a second."""
+
+    def __init__(self, cell, channel):
+        self.cell, self.channel, self.stopped = cell, channel, threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        generate(server=f"127.0.0.1:{self.cell.slot_base + 1}", path="/t/stays/connection/websocket", token=token(SECRET, sub="whale"),
+                 api=self.cell.http(gateway=1), api_key=KEY, channel=f"stays/flood-{self.channel}-", connections=500, messages=200,
+                 rate=50, may_lose="true", linger="5s")
+
+    def __enter__(self):
+        self.thread.start()
+
+    def __exit__(self, *_):
+        self.thread.join()
+
+
+class Killed:
+    def __init__(self, cell, channel):
+        self.cell = cell
+
+    def __enter__(self):
+        self.pid = self.cell.pid("cell")
+        os.kill(self.pid, signal.SIGKILL)
+
+    def __exit__(self, *_):
+        self.cell.wait_back("cell", self.pid)
+        self.cell.wait_ready()
+
+
+async def latencies(cells, one, channel, heard, seconds):
+    """Of messages to the quiet tenant acme of cell a, by the API of cell a."""
+    sent, end, first = [], time.monotonic() + seconds, len(heard.publications)
+    while time.monotonic() < end:
+        sent.append(time.time_ns())
+        await asyncio.to_thread(publish, cells.a, f"acme/{channel}", len(sent))
+        await asyncio.sleep(0.02)
+    await heard.wait_for(first + len(sent), 60)
+    assert heard.publications[first:] == list(range(1, len(sent) + 1))
+    return [arrived - begun for arrived, begun in zip(heard.arrived_ns[first:], sent)]
+
+
+@pytest.mark.parametrize("trouble", [Flood, Killed, Stopped], ids=["flooded", "killed", "cut-off"])
+async def test_a_neighbours_trouble_is_not_felt(cells, channel, trouble):
+    one = await person(cells.a, "acme", "quiet")
+    heard = await one.subscribe(channel)
+    alone = await latencies(cells, one, channel, heard, 2)
+    with trouble(cells.b, channel):
+        beside = await latencies(cells, one, channel, heard, 3)
+    ratio = statistics.median(beside) / statistics.median(alone)
+    assert ratio < MOST, f"{ratio:.1f} times"
+    offsets = heard.offsets
+    assert offsets == list(range(offsets[0], offsets[0] + len(offsets)))
+    await one.close()
+    cells.b.wait_ready()
