@@ -149,19 +149,21 @@ class Flood:
     """500 subscribers of cell b, 25,000 deliveries a second."""
 
     def __init__(self, cell, channel):
-        self.cell, self.channel, self.stopped = cell, channel, threading.Event()
+        self.cell, self.channel, self.report = cell, channel, None
         self.thread = threading.Thread(target=self.run)
 
     def run(self):
-        generate(server=f"127.0.0.1:{self.cell.slot_base + 1}", path="/t/stays/connection/websocket", token=token(SECRET, sub="whale"),
-                 api=self.cell.http(gateway=1), api_key=KEY, channel=f"stays/flood-{self.channel}-", connections=500, messages=200,
-                 rate=50, may_lose="true", linger="5s")
+        self.report = generate(
+            server=f"127.0.0.1:{self.cell.slot_base + 1}", path="/t/stays/connection/websocket", token=token(SECRET, sub="whale"),
+            api=self.cell.http(gateway=1), api_key=KEY, channel=f"stays/flood-{self.channel}-", connections=500, messages=200, rate=50,
+            may_lose="true", linger="5s")
 
     def __enter__(self):
         self.thread.start()
 
     def __exit__(self, *_):
         self.thread.join()
+        assert self.report["deliveries"]["delivered"] > 0, self.report
 
 
 class Killed:

@@ -11,6 +11,11 @@ static struct crossing crossing;
 static struct sequencer_metrics metrics;
 static struct ev_loop *loop;
 
+static void stop(void)
+{
+    ev_loop_destroy(loop);
+}
+
 struct cell {
     struct seat seat;
     struct link *wire; /* ours */
@@ -113,6 +118,7 @@ START_TEST(everybody_is_told_who_is_there)
     end(&b);
     hears_of(&a, "a");
     end(&a);
+    stop();
 }
 END_TEST
 
@@ -136,6 +142,7 @@ START_TEST(what_one_says_to_another_is_passed_on_as_it_is)
     buf_fini(&body);
     end(&b);
     end(&a);
+    stop();
 }
 END_TEST
 
@@ -154,6 +161,7 @@ START_TEST(who_is_not_there_or_does_not_read_gets_nothing)
     ck_assert_uint_le(link_pending(b.wire), CROSSING_UNREAD_MAX);
     end(&b);
     end(&a);
+    stop();
 }
 END_TEST
 
@@ -176,6 +184,7 @@ START_TEST(a_cell_that_connects_again_has_its_seat_at_once)
     buf_fini(&body);
     end(&newer);
     end(&a);
+    stop();
 }
 END_TEST
 
@@ -193,6 +202,7 @@ START_TEST(nonsense_is_named)
     ck_assert_str_eq(crossing_pass(&crossing, &a.seat, SEQ_CROSS_RESULT, BYTES("x")), "bad frame of a cell");
     end(&a);
     end(&stranger);
+    stop();
 }
 END_TEST
 
