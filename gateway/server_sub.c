@@ -146,7 +146,7 @@ struct server_subs_answer server_subs_enter(struct connection *c, const struct w
 
 void server_sub_add(struct connection *c, const struct config_channel *ch, const struct want *want)
 {
-    if (find(c, ch->full))
+    if (find(c, ch->full) || !verb_carries(c, ch))
         return;
     if (is_full(c, ch)) {
         connection_disconnect(c, DISCONNECT_CHANNEL_LIMIT, NULL);

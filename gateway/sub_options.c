@@ -3,6 +3,8 @@
 #include "gateway.h"
 #include "permission.h"
 
+#include <stdlib.h>
+
 void sub_take_options(struct sub *s, const struct config_channel *ch, const struct overrides *o, const struct sub_asked *asked)
 {
     struct namespace_options options = ch->ns->options;
@@ -25,7 +27,8 @@ void sub_take_info(struct sub *s, struct bytes chan_info)
     buf_append_str(&info, ",\"chan_info\":");
     buf_append_bytes(&info, chan_info);
     buf_append_char(&info, '}');
-    sub_extras(s)->info = buf_take(&info);
+    free(sub_extras(s)->info); /* chan_info may be of it */
+    s->extras->info = buf_take(&info);
 }
 
 void sub_take_expiry(struct sub *s, int64_t expire_at)
