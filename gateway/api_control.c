@@ -16,6 +16,7 @@ void api_ask(struct api_op *op, const struct call_question *q, struct bytes tena
     buf_fini(&body);
 }
 
+/* ---- channels, info, connections */
 
 static void channels_arrived(void *ctx, const struct ops_called *answer)
 {
@@ -62,7 +63,10 @@ static void connections_arrived(void *ctx, const struct ops_called *answer)
 {
     struct api_op *op = ctx;
     uint32_t limit = *(const uint32_t *)op->work;
-    api_op_finish(op, call_merge_connections(answer->asked, answer->answers, limit, &op->result));
+    uint32_t code = call_merge_connections(answer->asked, answer->answers, limit, &op->result);
+    if (code)
+        api_op_detail(op, "not every gateway of every cell answered");
+    api_op_finish(op, code);
 }
 
 void api_connections_start(struct api_op *op)

@@ -91,7 +91,7 @@ static struct server_subs_answer plan_asked(struct entry *e, const struct wants 
     struct config_channel ch;
     for (size_t i = 0; i < asked->n; i++) {
         const struct want *want = &asked->items[i];
-        if (verb_resolve(c, want->channel, &ch))
+        if (verb_resolve(c, want->channel, &ch) || permission_name(&ch))
             return (struct server_subs_answer){.disconnect = DISCONNECT_BAD_REQUEST};
         struct sub *s = find(c, ch.full);
         if (s)

@@ -27,6 +27,8 @@ uint32_t verb_resolve(const struct connection *c, struct bytes spelling, struct 
 bool verb_channel(struct connection *c, const struct command *m, struct config_channel *ret)
 {
     uint32_t code = verb_resolve(c, m->channel, ret);
+    if (code == 0)
+        code = permission_name(ret);
     if (code)
         connection_reply_error(c, m->id, code);
     return code == 0;

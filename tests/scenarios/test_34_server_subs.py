@@ -48,6 +48,10 @@ def ticket(user, **claims):
     return token(SECRET, sub=user, exp=int(time.time()) + 600, **claims)
 
 
+def value(data):
+    return json.loads(data) if isinstance(data, bytes) and data else data
+
+
 class Listener(ClientEventHandler):
     """What a client of centrifuge-python is told of its server-side subscriptions."""
 
@@ -55,13 +59,13 @@ class Listener(ClientEventHandler):
         self.seen, self.codes = [], []
 
     async def on_subscribed(self, ctx):
-        self.seen.append(("subscribed", ctx.channel, ctx.data, ctx.recovered))
+        self.seen.append(("subscribed", ctx.channel, value(ctx.data) or None, ctx.recovered))
 
     async def on_unsubscribed(self, ctx):
         self.seen.append(("unsubscribed", ctx.channel))
 
     async def on_publication(self, ctx):
-        self.seen.append(("publication", ctx.channel, ctx.pub.data["n"], ctx.pub.offset))
+        self.seen.append(("publication", ctx.channel, value(ctx.pub.data)["n"], ctx.pub.offset))
 
     async def on_connecting(self, ctx):
         self.codes.append(ctx.code)
@@ -73,9 +77,11 @@ class Listener(ClientEventHandler):
 class Py:
     """One connection of each SDK, looked at the same way: seen() is [(event, channel, …)], codes() of connecting and disconnected."""
 
+    options = {}
+
     async def open(self, url, ticket):
         self.listener = Listener()
-        self.client = Client(url, events=self.listener, token=ticket)
+        self.client = Client(url, events=self.listener, token=ticket, **self.options)
         await self.client.connect()
         return self
 
@@ -87,6 +93,10 @@ class Py:
 
     async def close(self):
         await self.client.disconnect()
+
+
+class PyProtobuf(Py):
+    options = {"use_protobuf": True}
 
 
 class Js:
@@ -125,7 +135,7 @@ async def sees(one, *wanted):
     await until(lambda: all(w in one.seen() for w in wanted), lambda: f"{wanted} in {one.seen()}, codes {one.codes()}")
 
 
-@pytest.fixture(params=[Js, Py])
+@pytest.fixture(params=[Js, Py, PyProtobuf])
 async def sdk(request):
     opened = []
 
