@@ -1,5 +1,5 @@
 /* The HTTP API (protocol.md 15) over ops.h: publish, broadcast, history, presence,
- * presence_stats, channels, info, disconnect, unsubscribe, batch, as POST /api/METHOD, or POST
+ * presence_stats, channels, info, connections, disconnect, unsubscribe, subscribe, refresh, batch, as POST /api/METHOD, or POST
  * /api with {"method":…,"params":…}.
  *
  * The gateway's HTTP side reads a whole request (at most API_BODY_MAX, else 413 by itself),
@@ -28,12 +28,17 @@
  *   history
  *     binary payloads are shown as "b64data"
  *
- *   disconnect, unsubscribe
- *     user or client is needed (107)
+ *   disconnect, unsubscribe, subscribe, refresh
+ *     user, client or session is needed (107)
  *     tenant: for keys of all tenants, "default" if left out
- *     session: 107, since without a filter more would be hit than was meant
+ *     subscribe: who has the channel already keeps it as it is
+ *     refresh: with neither expired nor expire_at the connections never expire
  *
- *   subscribe, refresh, history_remove: 108
+ *   connections: {"user":"u","limit":100,"cursor":"…"} → {"connections":{"CLIENT":{"app_name","app_version","transport",
+ *     "protocol","user","state":{"channels":{"news":{}}}}},"next":"…"}; without a user everybody's; for keys of all
+ *     tenants "tenant" besides; at most 1,000 a page (107)
+ *
+ *   history_remove: 108
  *   rpc: 104
  *   other methods: HTTP 404; in a batch or in POST /api error 104
  *

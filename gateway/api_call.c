@@ -17,9 +17,10 @@ static const struct api_method methods[] = {
     {"info", api_info_start, NULL, 0},
     {"disconnect", api_disconnect_start, NULL, 0},
     {"unsubscribe", api_unsubscribe_start, NULL, 0},
+    {"subscribe", api_subscribe_start, NULL, 0},
+    {"refresh", api_refresh_start, NULL, 0},
+    {"connections", api_connections_start, NULL, 0},
     {"rpc", NULL, NULL, 104},
-    {"subscribe", NULL, NULL, 108},
-    {"refresh", NULL, NULL, 108},
     {"history_remove", NULL, NULL, 108},
 };
 

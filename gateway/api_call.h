@@ -6,7 +6,8 @@
  *     api_call.c     which command runs when; the end
  *     api_params.c   fields out of a command's JSON
  *     api_publish.c  publish, broadcast       api_read.c     history, presence, presence_stats
- *     api_control.c  disconnect, unsubscribe, channels, info */
+ *     api_users.c    disconnect, unsubscribe, subscribe, refresh
+ *     api_control.c  connections, channels, info */
 #ifndef GATEWAY_API_CALL_H
 #define GATEWAY_API_CALL_H
 
@@ -20,7 +21,8 @@
 #define API_FIELDS(F)                                                                          \
     F(channel) F(channels) F(data) F(b64data) F(tags) F(after) F(idempotency_key) F(version)   \
     F(skip_history) F(delta) F(limit) F(since) F(reverse) F(pattern) F(user) F(client)         \
-    F(session) F(tenant) F(whitelist) F(disconnect) F(cursor)
+    F(session) F(tenant) F(whitelist) F(disconnect) F(cursor) F(info) F(b64info) F(override)   \
+    F(recover_since) F(expire_at) F(expired)
 enum api_field {
 #define API_FIELD(name) API_##name,
     API_FIELDS(API_FIELD)
@@ -30,6 +32,7 @@ enum api_field {
 /* clang-format on */
 
 struct api_op;
+struct call_question;
 
 struct api_method {
     const char *name;
@@ -96,9 +99,15 @@ void api_history_start(struct api_op *op);
 void api_history_forget(struct api_op *op);
 void api_presence_start(struct api_op *op);
 void api_presence_stats_start(struct api_op *op);
-/* api_control.c */
+/* api_users.c */
 void api_disconnect_start(struct api_op *op);
 void api_unsubscribe_start(struct api_op *op);
+void api_subscribe_start(struct api_op *op);
+void api_refresh_start(struct api_op *op);
+/* api_control.c */
+/* Sends the question to all gateways of the cell. tenant: empty: all */
+void api_ask(struct api_op *op, const struct call_question *q, struct bytes tenant, ops_called_fn *arrived);
+void api_connections_start(struct api_op *op);
 void api_channels_start(struct api_op *op);
 void api_info_start(struct api_op *op);
 

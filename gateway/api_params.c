@@ -1,5 +1,7 @@
 #include "api_params.h"
 
+#include "want.h"
+
 #include "core/json.h"
 
 #include <assert.h>
@@ -111,6 +113,20 @@ bool api_object(struct api_op *op, enum api_field field, struct bytes *ret)
 bool api_array(struct api_op *op, enum api_field field, struct bytes *ret)
 {
     return nested(op, field, JSON_ARRAY, ret);
+}
+
+bool api_json(struct api_op *op, enum api_field field, enum api_field b64_field, struct bytes *ret)
+{
+    make_room(op);
+    size_t start = op->memory.n, cap = op->memory.cap;
+    if (want_read_json(op->fields[field], op->fields[b64_field], &op->memory) < 0) {
+        api_op_malformed(op, names[b64_field]);
+        return false;
+    }
+    assert(op->memory.cap == cap);
+    if (op->memory.n > start)
+        *ret = bytes_of(op->memory.p + start, op->memory.n - start);
+    return true;
 }
 
 bool api_channel(struct api_op *op, struct config_channel *ret)

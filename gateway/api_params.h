@@ -16,6 +16,8 @@ bool api_u64(struct api_op *op, enum api_field field, uint64_t *ret);
 /* The checked slice as it stands. -> false: malformed; true with `ret` untouched when absent */
 bool api_object(struct api_op *op, enum api_field field, struct bytes *ret);
 bool api_array(struct api_op *op, enum api_field field, struct bytes *ret);
+/* JSON of `field`, or of `b64_field` in Base64, which wins; one line. -> false: malformed */
+bool api_json(struct api_op *op, enum api_field field, enum api_field b64_field, struct bytes *ret);
 /* Decodes one string inside a field. Each is to be decoded once: op->memory has room for that.
  * -> false: it is none */
 bool api_item(struct api_op *op, struct bytes item, struct bytes *ret);

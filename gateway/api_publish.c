@@ -1,4 +1,5 @@
 #include "api_params.h"
+#include "permission.h"
 #include "base64.h"
 #include "error.h"
 #include "core/json.h"
@@ -146,8 +147,8 @@ static uint32_t check_target(struct publishing *p, struct target *t,
         return code;
     if (bytes_is(channel->tenant->name, CONFIG_RESERVED_TENANT))
         return 103;
-    if (channel->ns->format == FORMAT_JSON && !p->is_json) {
-        api_op_detail(p->op, "b64data is not JSON");
+    if (permission_data(channel, p->data, p->is_json)) {
+        api_op_detail(p->op, p->is_json ? "data is no JSON object" : "b64data is not JSON");
         return 107;
     }
     code = resolve_after(p->op, channel, p->after, after);

@@ -10,26 +10,27 @@
 static const char *const methods[] = {
     [CALL_DISCONNECT] = "disconnect",
     [CALL_UNSUBSCRIBE] = "unsubscribe",
+    [CALL_SUBSCRIBE] = "subscribe",
+    [CALL_REFRESH] = "refresh",
+    [CALL_CONNECTIONS] = "connections",
     [CALL_CHANNELS] = "channels",
     [CALL_INFO] = "info",
 };
 
-/* Text fields of a body, in the order in which they are written. */
-static const struct {
+/* Fields of a body, in the order in which they are written: texts, and JSON as it stands. */
+struct field {
     const char *name;
     size_t offset;
-} texts[] = {
-    {"user", offsetof(struct call_question, user)},
-    {"client", offsetof(struct call_question, client)},
-    {"channel", offsetof(struct call_question, channel)},
-    {"pattern", offsetof(struct call_question, pattern)},
-    {"reason", offsetof(struct call_question, reason)},
 };
-#define TEXTS (sizeof texts / sizeof *texts)
+#define FIELD(name) {#name, offsetof(struct call_question, name)}
+static const struct field texts[] = {FIELD(user),    FIELD(client),  FIELD(session), FIELD(channel),
+                                     FIELD(pattern), FIELD(reason), FIELD(cursor)};
+static const struct field values[] = {FIELD(info), FIELD(data), FIELD(override), FIELD(recover_since)};
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static struct bytes *text_field(struct call_question *q, size_t i)
+static struct bytes *field_of(struct call_question *q, const struct field *f)
 {
-    return (struct bytes *)((char *)q + texts[i].offset);
+    return (struct bytes *)((char *)q + f->offset);
 }
 
 const char *call_method(enum call_kind kind)
@@ -45,19 +46,42 @@ static void begin_member(struct buf *into, const char *name)
     buf_printf(into, "\"%s\":", name);
 }
 
-void call_encode(struct buf *into, const struct call_question *q)
+static void put_number(struct buf *into, const char *name, uint64_t number)
 {
-    buf_append_char(into, '{');
-    for (size_t i = 0; i < TEXTS; i++) {
-        struct bytes text = *text_field((struct call_question *)q, i);
+    if (number == 0)
+        return;
+    begin_member(into, name);
+    buf_append_u64(into, number);
+}
+
+static void put_fields(struct buf *into, struct call_question *q)
+{
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        struct bytes text = *field_of(q, &texts[i]);
         if (text.n == 0)
             continue;
         begin_member(into, texts[i].name);
         json_append_string(into, text);
     }
-    if (q->code) {
-        begin_member(into, "code");
-        buf_append_u64(into, q->code);
+    for (size_t i = 0; i < COUNT(values); i++) {
+        struct bytes value = *field_of(q, &values[i]);
+        if (value.n == 0)
+            continue;
+        begin_member(into, values[i].name);
+        json_append_line(into, value);
+    }
+}
+
+void call_encode(struct buf *into, const struct call_question *q)
+{
+    buf_append_char(into, '{');
+    put_fields(into, (struct call_question *)q);
+    put_number(into, "code", q->code);
+    put_number(into, "expire_at", (uint64_t)q->expire_at);
+    put_number(into, "limit", q->limit);
+    if (q->expired) {
+        begin_member(into, "expired");
+        buf_append_str(into, "true");
     }
     if (q->n_whitelist) {
         begin_member(into, "whitelist");
@@ -105,20 +129,56 @@ static int read_whitelist(struct call_question *q, struct bytes array)
     return 0;
 }
 
+/* At most `max`; absent leaves *ret. */
+static int read_number(struct bytes body, const char *name, uint64_t max, uint64_t *ret)
+{
+    struct bytes value = json_member(body, name);
+    uint64_t number;
+    if (is_absent(value))
+        return 0;
+    if (!json_u64(value, &number) || number > max)
+        return -EBADMSG;
+    *ret = number;
+    return 0;
+}
+
+static int read_want(struct call_question *q)
+{
+    q->want = (struct want){.channel = q->channel, .info = q->info, .data = q->data, .expire_at = q->expire_at};
+    if (overrides_read(&q->want.overrides, q->override) < 0)
+        return -EBADMSG;
+    q->want.since.recover = q->recover_since.n > 0;
+    return q->recover_since.n ? since_read(&q->want.since, q->recover_since) : 0;
+}
+
+static int read_fields(struct call_question *q, struct bytes body)
+{
+    for (size_t i = 0; i < COUNT(texts); i++)
+        if (read_text(q, json_member(body, texts[i].name), field_of(q, &texts[i])) < 0)
+            return -EBADMSG;
+    for (size_t i = 0; i < COUNT(values); i++) {
+        struct bytes value = json_member(body, values[i].name);
+        *field_of(q, &values[i]) = is_absent(value) ? bytes_of(NULL, 0) : value;
+    }
+    return read_want(q);
+}
+
 static int read_body(struct call_question *q, struct bytes body)
 {
-    uint64_t code = DISCONNECT_FORCE;
-    struct bytes value;
+    uint64_t code = DISCONNECT_FORCE, expire_at = 0, limit = CALL_PAGE_MAX;
     if (json_check(body, JSON_DEPTH_MAX, NULL) < 0 || json_type(body) != JSON_OBJECT)
         return -EBADMSG;
     buf_reserve(&q->memory, body.n);
-    for (size_t i = 0; i < TEXTS; i++)
-        if (read_text(q, json_member(body, texts[i].name), text_field(q, i)) < 0)
-            return -EBADMSG;
-    value = json_member(body, "code");
-    if (!is_absent(value) && (!json_u64(value, &code) || code < 3000 || code > 4999))
+    if (read_number(body, "code", 4999, &code) < 0 || code < 3000 ||
+        read_number(body, "expire_at", INT64_MAX, &expire_at) < 0 ||
+        read_number(body, "limit", CALL_PAGE_MAX, &limit) < 0)
         return -EBADMSG;
     q->code = (uint32_t)code;
+    q->expire_at = (int64_t)expire_at;
+    q->limit = (uint32_t)limit;
+    q->expired = json_type(json_member(body, "expired")) == JSON_TRUE;
+    if (read_fields(q, body) < 0)
+        return -EBADMSG;
     if (q->reason.n == 0)
         q->reason = bytes_str(disconnect_reason(q->code));
     return read_whitelist(q, json_member(body, "whitelist"));
@@ -139,9 +199,9 @@ int call_decode(struct call_question *q, const struct config *config, struct byt
     q->asker = tenant.n ? config_tenant(config, tenant) : NULL;
     if (q->kind == 0 || (tenant.n && !q->asker))
         return -ENOENT;
-    bool about_users = q->kind == CALL_DISCONNECT || q->kind == CALL_UNSUBSCRIBE;
+    bool about_users = q->kind < CALL_CONNECTIONS;
     if (read_body(q, body) < 0 ||
-        (about_users && (tenant.n == 0 || (q->user.n == 0 && q->client.n == 0)))) {
+        (about_users && (tenant.n == 0 || (q->user.n == 0 && q->client.n == 0 && q->session.n == 0)))) {
         call_fini(q);
         return -EBADMSG;
     }
@@ -153,16 +213,25 @@ void call_fini(struct call_question *q)
     buf_fini(&q->memory);
 }
 
-bool call_means(const struct call_question *q, struct bytes tenant, struct bytes user,
-                struct bytes client)
+static bool is_or_any(struct bytes asked, struct bytes its)
 {
-    if (!bytes_equal(q->tenant, tenant) || (q->user.n && !bytes_equal(q->user, user)) ||
-        (q->client.n && !bytes_equal(q->client, client)))
+    return asked.n == 0 || bytes_equal(asked, its);
+}
+
+bool call_means(const struct call_question *q, const struct call_who *who)
+{
+    if (!bytes_equal(q->tenant, who->tenant) || !is_or_any(q->user, who->user) || !is_or_any(q->client, who->client) ||
+        !is_or_any(q->session, who->session))
         return false;
     for (size_t i = 0; i < q->n_whitelist; i++)
-        if (bytes_equal(q->whitelist[i], client))
+        if (bytes_equal(q->whitelist[i], who->client))
             return false;
     return true;
+}
+
+bool call_lists(const struct call_question *q, const struct call_who *who)
+{
+    return is_or_any(q->tenant, who->tenant) && is_or_any(q->user, who->user);
 }
 
 void call_answer_count(struct buf *into, uint64_t count)
@@ -192,6 +261,65 @@ void call_answer_info(struct buf *into, const struct call_info *info)
                (unsigned long long)info->num_subs, (unsigned long long)info->num_channels,
                (unsigned long long)info->uptime);
 }
+
+/* ---- connections */
+
+void call_page_begin(struct call_page *p, const struct call_question *q, struct buf *into)
+{
+    *p = (struct call_page){.q = q, .into = into, .start = into->n};
+    buf_append_str(into, "{\"connections\":{");
+}
+
+static void put_member(struct buf *into, const char *name, struct bytes text)
+{
+    if (text.n == 0)
+        return;
+    begin_member(into, name);
+    json_append_string(into, text);
+}
+
+bool call_page_add(struct call_page *p, const struct call_connection *c)
+{
+    struct buf *into = p->into;
+    p->more = p->n == p->q->limit || into->n - p->start > CALL_PAGE_BYTES;
+    if (p->more)
+        return false;
+    if (p->n++)
+        buf_append_char(into, ',');
+    json_append_string(into, c->who.client);
+    buf_append_str(into, ":{");
+    put_member(into, "app_name", c->app_name);
+    put_member(into, "app_version", c->app_version);
+    put_member(into, "transport", c->transport);
+    put_member(into, "protocol", c->protocol);
+    put_member(into, "user", c->who.user);
+    if (!p->q->asker)
+        put_member(into, "tenant", c->who.tenant);
+    begin_member(into, "state");
+    buf_append_str(into, "{\"channels\":{");
+    return true;
+}
+
+void call_page_channel(struct call_page *p, struct bytes full)
+{
+    struct buf *into = p->into;
+    if (into->p[into->n - 1] != '{')
+        buf_append_char(into, ',');
+    json_append_string(into, config_spelling(p->q->config, p->q->asker, full));
+    buf_append_str(into, ":{}");
+}
+
+void call_page_close(struct call_page *p)
+{
+    buf_append_str(p->into, "}}}");
+}
+
+void call_page_end(struct call_page *p)
+{
+    buf_append_str(p->into, p->more ? "},\"more\":true}" : "}}");
+}
+
+/* ---- channels */
 
 void call_channels_begin(struct call_channels *l, const struct call_question *q,
                          struct buf *into)

@@ -9,6 +9,10 @@
  *                          call_answer_count
  *     CALL_UNSUBSCRIBE     takes each such connection off q.channel (full name; empty: off all
  *                          its channels), push unsubscribe 2000; call_answer_count
+ *     CALL_SUBSCRIBE       subscribes each such connection to q.want (channel: full name); call_answer_count
+ *     CALL_REFRESH         gives each such connection another end and info, or ends it (q.expired); call_answer_count
+ *     CALL_CONNECTIONS     call_page_begin, call_page_add for each connection that call_lists, behind
+ *                          q.cursor and in the order of client ids, until it says no, call_page_end
  *     CALL_CHANNELS        call_channels_begin, call_channels_add for each channel with
  *                          subscribers, call_channels_end
  *     CALL_INFO            counts what belongs to q.tenant (empty: all); call_answer_info
@@ -19,6 +23,13 @@
  *                  {"count":1}
  *     unsubscribe  {"user":"u","client":"c","channel":"default/news"}
  *                  {"count":1}
+ *     subscribe    {"user":"u","client":"c","session":"s","channel":"default/news","info":…,"data":…,
+ *                  "override":{…},"recover_since":{…},"expire_at":1}
+ *                  {"count":1}
+ *     refresh      {"user":"u","client":"c","session":"s","info":…,"expire_at":1,"expired":true}
+ *                  {"count":1}
+ *     connections  {"user":"u","cursor":"CLIENT","limit":100}
+ *                  {"connections":{"CLIENT":{…},…},"more":true}
  *     channels     {"pattern":"news*"}
  *                  {"channels":{"default/news":{"num_clients":3}}}, or {"full":true} when that
  *                  would pass CALL_ANSWER_MAX
@@ -27,19 +38,31 @@
  *                  "num_subs":0,"num_channels":0,"uptime":0}}
  *     what could not be read: {"error":100}
  *
- * Fields left out are empty. `tenant` of the call: whose users and channels are meant; never
- * empty for disconnect and unsubscribe (a user of one tenant is nobody in another); empty for
- * channels and info: all tenants. */
+ * Fields left out are empty. `tenant` of the call: whose users and channels are meant; empty for
+ * connections, channels and info: all tenants; never for the others (a user of one tenant is
+ * nobody in another). Gateways of one cell are started anew together: a method that one does not
+ * know is answered with an error. */
 #ifndef GATEWAY_CALL_H
 #define GATEWAY_CALL_H
 
 #include "config.h"
+#include "want.h"
 
 #define CALL_ANSWER_MAX (1 << 20) /* bytes of an answer; well below LINK_FRAME_MAX */
 #define CALL_WHITELIST_MAX 128    /* clients */
+#define CALL_PAGE_MAX 1000        /* connections of one page */
+#define CALL_PAGE_BYTES (1 << 18) /* of one gateway's part of it */
 #define CALL_MERGED_MAX (8 << 20) /* bytes of channel names put together */
 
-enum call_kind { CALL_DISCONNECT = 1, CALL_UNSUBSCRIBE, CALL_CHANNELS, CALL_INFO };
+enum call_kind {
+    CALL_DISCONNECT = 1,
+    CALL_UNSUBSCRIBE,
+    CALL_SUBSCRIBE,
+    CALL_REFRESH,
+    CALL_CONNECTIONS,
+    CALL_CHANNELS,
+    CALL_INFO,
+};
 
 struct call_question {
     enum call_kind kind;
@@ -48,10 +71,17 @@ struct call_question {
     struct bytes tenant;               /* its name, or empty */
     struct bytes user;                 /* empty: whoever `client` is */
     struct bytes client;               /* empty: all of the user's */
-    struct bytes channel;              /* unsubscribe: full name; empty: all */
+    struct bytes session;              /* empty: whatever the session */
+    struct bytes channel;              /* unsubscribe: full name; empty: all; subscribe: full name */
     struct bytes pattern;              /* channels; empty: all */
     uint32_t code;                     /* disconnect: close code, 3000 to 4999 */
     struct bytes reason;               /* disconnect: 1 to 123 bytes */
+    struct bytes info, data, override, recover_since; /* subscribe, refresh: JSON, or empty; of the body */
+    int64_t expire_at;                 /* subscribe, refresh: s since 1970; 0: never */
+    bool expired;                      /* refresh */
+    struct bytes cursor;               /* connections: client behind which the page begins */
+    uint32_t limit;                    /* connections */
+    struct want want;                  /* of the receiving side: the four, channel and expire_at */
     struct bytes whitelist[CALL_WHITELIST_MAX];
     size_t n_whitelist;
     struct buf memory;
@@ -65,22 +95,44 @@ struct call_info {
 
 /* ---- asking side */
 const char *call_method(enum call_kind kind);
-/* Appends the body. For unsubscribe and disconnect user or client must be there. */
+/* Appends the body. For all that is about somebody user, client or session must be there. */
 void call_encode(struct buf *into, const struct call_question *q);
 
 /* ---- receiving side */
-/* Borrows tenant and config, copies the rest. -> 0, -EBADMSG, -ENOENT (unknown method or
+/* Borrows tenant, config and of the body its JSON, copies the rest. -> 0, -EBADMSG, -ENOENT (unknown method or
  * tenant) */
 int call_decode(struct call_question *q, const struct config *config, struct bytes method,
                 struct bytes tenant, struct bytes body);
 void call_fini(struct call_question *q);
-/* Whether a connection is meant by a disconnect or unsubscribe. tenant: the connection's, name.
- */
-bool call_means(const struct call_question *q, struct bytes tenant, struct bytes user,
-                struct bytes client);
+struct call_who {
+    struct bytes tenant, user, client, session; /* of a connection */
+};
+/* Whether a connection is meant by what is about somebody. */
+bool call_means(const struct call_question *q, const struct call_who *who);
+/* Whether it is to be listed by connections, on this page or another. */
+bool call_lists(const struct call_question *q, const struct call_who *who);
 void call_answer_count(struct buf *into, uint64_t count);
 void call_answer_info(struct buf *into, const struct call_info *info);
 void call_answer_error(struct buf *into);
+
+struct call_connection {
+    struct call_who who;
+    struct bytes app_name, app_version, transport, protocol;
+};
+struct call_page {
+    const struct call_question *q;
+    struct buf *into;
+    size_t start;
+    uint32_t n;
+    bool more;
+};
+void call_page_begin(struct call_page *p, const struct call_question *q, struct buf *into);
+/* Begins one, whose channels follow by call_page_channel (full name); call_page_close ends it. -> false: the page is full,
+ * it was not taken */
+bool call_page_add(struct call_page *p, const struct call_connection *c);
+void call_page_channel(struct call_page *p, struct bytes full);
+void call_page_close(struct call_page *p);
+void call_page_end(struct call_page *p);
 
 struct call_channels {
     const struct call_question *q;
@@ -103,6 +155,8 @@ uint32_t call_merge_count(uint32_t asked, struct bytes answers, uint64_t *ret_co
  * -> 0, 100 (as above), 106 (too many channels: a narrower pattern helps) */
 uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker,
                              uint32_t asked, struct bytes answers, struct buf *into);
+/* Appends {"connections":{…}}, at most `limit` and each as its gateway told it, and "next" where there are more. -> 0, 100 */
+uint32_t call_merge_connections(uint32_t asked, struct bytes answers, uint32_t limit, struct buf *into);
 /* Appends {"nodes":[…]} with those that answered: who is missing is what info is asked for. ->
  * 0, 100 (nobody) */
 uint32_t call_merge_info(struct bytes answers, struct buf *into);

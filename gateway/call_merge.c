@@ -144,6 +144,86 @@ uint32_t call_merge_channels(const struct config *config, const struct config_te
     return code;
 }
 
+/* ---- connections */
+
+struct listed {
+    struct bytes client, connection; /* as JSON; the client with its quotes */
+    bool more; /* its gateway has others behind it */
+};
+struct listing {
+    struct listed *items;
+    size_t n, cap;
+};
+
+static int compare_listed(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+    size_t n = x->client.n < y->client.n ? x->client.n : y->client.n;
+    int order = memcmp(x->client.p, y->client.p, n);
+    return order ? order : (x->client.n > y->client.n) - (x->client.n < y->client.n);
+}
+
+static void list(struct listing *l, struct bytes body)
+{
+    struct json_iter it;
+    struct bytes client, connection;
+    size_t before = l->n;
+    json_object_each (&it, json_member(body, "connections"), &client, &connection) {
+        if (l->n == l->cap) {
+            l->cap = l->cap ? 2 * l->cap : 64;
+            l->items = realloc(l->items, l->cap * sizeof *l->items);
+            assert(l->items);
+        }
+        l->items[l->n++] = (struct listed){client, connection, false};
+    }
+    if (l->n > before)
+        l->items[l->n - 1].more = json_type(json_member(body, "more")) == JSON_TRUE;
+}
+
+/* In order, up to the limit, and not past the last one of a gateway that has more: its next may be the next of all. */
+static void print_listing(const struct listing *l, uint32_t limit, struct buf *into)
+{
+    size_t n = 0;
+    bool more = false;
+    buf_append_str(into, "{\"connections\":{");
+    while (n < l->n && n < limit && !more) {
+        const struct listed *one = &l->items[n++];
+        if (n > 1)
+            buf_append_char(into, ',');
+        buf_append_bytes(into, one->client);
+        buf_append_char(into, ':');
+        json_append_line(into, one->connection);
+        more = one->more;
+    }
+    buf_append_char(into, '}');
+    if (n && (more || n < l->n)) {
+        buf_append_str(into, ",\"next\":");
+        buf_append_bytes(into, l->items[n - 1].client);
+    }
+    buf_append_char(into, '}');
+}
+
+uint32_t call_merge_connections(uint32_t asked, struct bytes answers, uint32_t limit, struct buf *into)
+{
+    struct listing all = {0};
+    struct bytes body;
+    uint32_t seen = 0;
+    int more;
+    while ((more = next_answer(&answers, &body)) > 0) {
+        list(&all, body);
+        seen++;
+    }
+    uint32_t code = more < 0 || seen == 0 || seen < asked ? 100 : 0;
+    if (all.n)
+        qsort(all.items, all.n, sizeof *all.items, compare_listed);
+    if (code == 0)
+        print_listing(&all, limit, into);
+    free(all.items);
+    return code;
+}
+
+/* ---- info */
+
 uint32_t call_merge_info(struct bytes answers, struct buf *into)
 {
     struct ctl_answer answer;

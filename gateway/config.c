@@ -165,6 +165,7 @@ static struct bytes full_key(struct bytes tenant, struct bytes name)
 static void namespace_free(struct config_namespace *ns)
 {
     namespace_options_fini(&ns->options);
+    channel_regex_free(ns->regex);
     free((char *)ns->key.p);
     free(ns);
 }
@@ -173,9 +174,9 @@ static void namespace_free(struct config_namespace *ns)
 static int read_words(struct config_namespace *ns, struct buf *why)
 {
     const struct namespace_options *o = &ns->options;
-    bool binary = bytes_is(o->format, "binary"), conflate = bytes_is(o->slow_reader, "conflate");
-    if (!binary && !bytes_is(o->format, "json")) {
-        buf_append_str(why, "option format must be json or binary");
+    bool binary = bytes_is(o->format, "binary"), objects = bytes_is(o->format, "json_object"), conflate = bytes_is(o->slow_reader, "conflate");
+    if (!binary && !objects && !bytes_is(o->format, "json")) {
+        buf_append_str(why, "option format must be json, json_object or binary");
         return -EBADMSG;
     }
     if (!conflate && o->slow_reader.n && !bytes_is(o->slow_reader, "read_on") && !bytes_is(o->slow_reader, "drop")) {
@@ -186,9 +187,21 @@ static int read_words(struct config_namespace *ns, struct buf *why)
         buf_append_str(why, "option join_leave_linger must be at most 1h");
         return -EBADMSG;
     }
+    ns->objects = objects;
     ns->format = binary ? FORMAT_BINARY : FORMAT_JSON;
     ns->conflates = conflate && !o->force_recovery && !o->ephemeral;
     return 0;
+}
+
+static int read_regex(struct config_namespace *ns, struct buf *why)
+{
+    struct buf reason = {0};
+    if (ns->options.channel_regex.n)
+        ns->regex = channel_regex_new(ns->options.channel_regex, &reason);
+    if (reason.n)
+        buf_printf(why, "option channel_regex: %s", reason.p);
+    buf_fini(&reason);
+    return ns->options.channel_regex.n && !ns->regex ? -EBADMSG : 0;
 }
 
 static int read_namespace(struct reader *r, json_t *from)
@@ -211,6 +224,8 @@ static int read_namespace(struct reader *r, json_t *from)
     int error = namespace_options_read(&ns->options, json_object_get(from, "options"), r->why);
     if (error == 0)
         error = read_words(ns, r->why);
+    if (error == 0)
+        error = read_regex(ns, r->why);
     if (r->why->n > before)
         buf_printf(r->why, " (namespace \"%.*s\")%s", BYTES_FMT(ns->key),
                    error < 0 ? "" : "\n");

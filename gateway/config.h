@@ -17,6 +17,7 @@
 #include "core/map.h"
 #include "signature.h"
 #include "wire/channel.h"
+#include "wire/channel_regex.h"
 #include "wire/messages.h"
 
 #define CONFIG_DEFAULT_TENANT "default"   /* of connections and keys that name none */
@@ -70,6 +71,8 @@ struct config_namespace {
     const struct config_tenant *tenant;
     struct bytes name;       /* behind the slash; empty: channels without a namespace */
     enum data_format format; /* of options.format */
+    bool objects;            /* json_object */
+    struct channel_regex *regex; /* of options.channel_regex, or NULL */
     bool conflates;          /* of options.slow_reader, where no subscription has a position */
     struct namespace_options options;
 };

@@ -161,6 +161,20 @@ static inline struct bytes connection_client(const struct connection *c) /* its 
     return bytes_of(c->texts + c->client_at, CLIENT_BYTES);
 }
 
+/* For operators, in the protocol's words. */
+static inline struct bytes connection_transport(const struct connection *c)
+{
+    return BYTES("websocket");
+}
+static inline struct bytes connection_protocol(const struct connection *c)
+{
+    return c->encoding == ENCODING_JSON ? BYTES("json") : BYTES("protobuf");
+}
+static inline struct bytes connection_session(const struct connection *c) /* empty: a transport without sessions */
+{
+    return (struct bytes){0};
+}
+
 static inline bool connection_is_open(const struct connection *c)
 {
     return c->state == CONNECTION_OPEN;

@@ -282,7 +282,7 @@ bool join_is_settled(struct sub *s)
 void join_enter(struct sub *s, struct buf *entries)
 {
     size_t most = (size_t)s->connection->gateway->options->recovered_bytes; /* of all of them */
-    bool recovered = judge(s) == RECOVERED;
+    bool recovered = judge(s) != UNRECOVERED; /* its page may have gone for one of the others': it follows all the same */
     struct reply_subscribed r = result_of(s, recovered);
     struct buf publications = {0};
     stand(s, recovered);

@@ -1,5 +1,7 @@
 #include "permission.h"
 
+#include "core/json.h"
+
 /* Whether `who` stands in a list parted by commas. The anonymous user stands in none, though
  * `news#` has an empty one. */
 static bool is_listed(struct bytes list, struct bytes who)
@@ -23,6 +25,20 @@ static uint32_t decide(bool for_client, bool for_subscriber, bool for_anonymous,
     if (user.n == 0 && !for_anonymous)
         return 103;
     return for_client || (for_subscriber && subscribed) ? 0 : 103;
+}
+
+uint32_t permission_name(const struct config_channel *c)
+{
+    return c->ns->regex && !channel_regex_matches(c->ns->regex, c->name) ? 107 : 0;
+}
+
+uint32_t permission_data(const struct config_channel *c, struct bytes data, bool data_is_json)
+{
+    if (c->ns->format == FORMAT_BINARY)
+        return 0;
+    if (!data_is_json)
+        return 107;
+    return c->ns->objects && json_type(data) != JSON_OBJECT ? 107 : 0;
 }
 
 uint32_t permission_subscribe(const struct config_channel *c, struct bytes user, bool token)

@@ -1,12 +1,16 @@
 /* Who may do what on a channel: pure functions of the channel's namespace and of who asks
  * (protocol.md 13.3, 13.4). That the channel belongs to the asker's tenant has been settled
  * before (config_resolve). Each answers 0 or a protocol error code; `user` is empty for an
- * anonymous client. The format of a publish's data is checked before (error 107). */
+ * anonymous client. */
 #ifndef GATEWAY_PERMISSION_H
 #define GATEWAY_PERMISSION_H
 
 #include "config.h"
 
+/* Whether a client may name it so (channel_regex). -> 0, 107 */
+uint32_t permission_name(const struct config_channel *c);
+/* Whether a payload is of the namespace's format. -> 0, 107 */
+uint32_t permission_data(const struct config_channel *c, struct bytes data, bool data_is_json);
 /* token: the client sent a subscription token for this channel and it was found good. First
  * match decides: a name with $ needs the token; a token admits; a user-limited channel admits
  * the users in its name (never the anonymous one) and nobody else; allow_subscribe_for_client

@@ -91,8 +91,10 @@ static struct server_subs_answer plan_asked(struct entry *e, const struct wants 
     struct config_channel ch;
     for (size_t i = 0; i < asked->n; i++) {
         const struct want *want = &asked->items[i];
-        if (verb_resolve(c, want->channel, &ch))
+        if (verb_resolve(c, want->channel, &ch) || permission_name(&ch))
             return (struct server_subs_answer){.disconnect = DISCONNECT_BAD_REQUEST};
+        if (i >= (uint64_t)ch.tenant->options.channel_limit) /* it never had so many */
+            return (struct server_subs_answer){.disconnect = DISCONNECT_CHANNEL_LIMIT};
         struct sub *s = find(c, ch.full);
         if (s)
             go_on_from(e, s, &want->since);
@@ -146,7 +148,7 @@ struct server_subs_answer server_subs_enter(struct connection *c, const struct w
 
 void server_sub_add(struct connection *c, const struct config_channel *ch, const struct want *want)
 {
-    if (find(c, ch->full))
+    if (find(c, ch->full) || !verb_carries(c, ch))
         return;
     if (is_full(c, ch)) {
         connection_disconnect(c, DISCONNECT_CHANNEL_LIMIT, NULL);

@@ -18,7 +18,8 @@ struct server_subs_answer {
  * those that it could subscribe to, and where the others go on from. */
 struct server_subs_answer server_subs_enter(struct connection *c, const struct wants *granted, const struct wants *asked);
 
-/* One more for an open connection; the client is told by a push. Nothing happens when it has that channel. Above
+/* One more for an open connection; the client is told by a push. Nothing happens when it has that channel,
+ * or could not be told what it carries. Above
  * channel_limit it is disconnected. */
 void server_sub_add(struct connection *c, const struct config_channel *ch, const struct want *want);
 

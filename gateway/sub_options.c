@@ -3,13 +3,17 @@
 #include "gateway.h"
 #include "permission.h"
 
+#include <stdlib.h>
+
 void sub_take_options(struct sub *s, const struct config_channel *ch, const struct overrides *o, const struct sub_asked *asked)
 {
     struct namespace_options options = ch->ns->options;
     overrides_apply(o, &options);
-    s->recoverable = !options.ephemeral && (options.force_recovery || (options.allow_recovery && asked->recoverable));
-    s->positioned = s->recoverable || (!options.ephemeral && (options.force_positioning ||
-                                                              (options.allow_positioning && asked->positioned)));
+    bool may_read = permission_history(ch, connection_user(s->connection), true) == 0; /* all of it, so that it may ask */
+    bool recoverable = options.force_recovery || (asked->recoverable && (options.allow_recovery || may_read));
+    bool positioned = options.force_positioning || (asked->positioned && (options.allow_positioning || may_read));
+    s->recoverable = !options.ephemeral && recoverable;
+    s->positioned = s->recoverable || (!options.ephemeral && positioned);
     s->present = options.presence || options.join_leave;
     s->tells = options.join_leave;
     s->wants_joins = permission_join_leave(ch, &options, connection_user(s->connection), asked->join_leave);
@@ -25,7 +29,8 @@ void sub_take_info(struct sub *s, struct bytes chan_info)
     buf_append_str(&info, ",\"chan_info\":");
     buf_append_bytes(&info, chan_info);
     buf_append_char(&info, '}');
-    sub_extras(s)->info = buf_take(&info);
+    free(sub_extras(s)->info); /* chan_info may be of it */
+    s->extras->info = buf_take(&info);
 }
 
 void sub_take_expiry(struct sub *s, int64_t expire_at)

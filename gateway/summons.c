@@ -3,7 +3,9 @@
 #include "call.h"
 #include "connection.h"
 #include "gathering.h"
-#include "hub.h"
+#include "refresh.h"
+#include "roster.h"
+#include "server_sub.h"
 #include "sub.h"
 #include "top.h"
 
@@ -12,9 +14,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* One whose connect has no answer yet cannot be told anything but its end. */
 static bool is_meant(const struct call_question *q, const struct connection *c)
 {
-    return connection_is_open(c) && call_means(q, connection_tenant(c), connection_user(c), connection_client(c));
+    bool known = q->kind == CALL_DISCONNECT ? connection_has_place(c) : connection_is_open(c);
+    struct call_who who = roster_who(c);
+    return known && call_means(q, &who);
 }
 
 static uint64_t disconnect(struct gateway *g, const struct call_question *q)
@@ -36,15 +41,17 @@ static uint64_t disconnect(struct gateway *g, const struct call_question *q)
 static uint64_t unsubscribe_one(struct connection *c, const struct call_question *q)
 {
     uint64_t n = 0;
-    for (uint32_t i = c->n_subs; i-- > 0;) {
-        if (q->channel.n && !bytes_equal(q->channel, c->subs[i]->channel->full))
+    for (uint32_t i = c->n_subs; i-- > 0 && connection_is_open(c);) {
+        struct sub *s = c->subs[i];
+        if (q->channel.n && !bytes_equal(q->channel, s->channel->full))
             continue;
-        if (!c->subs[i]->live)
+        if (!s->live && !s->server)
             continue; /* its subscribe has not been answered: it is as if it came later */
-        sub_unsubscribe(c->subs[i], UNSUBSCRIBE_SERVER);
         n++;
-        if (!connection_is_open(c))
-            break;
+        if (s->live)
+            sub_unsubscribe(s, UNSUBSCRIBE_SERVER);
+        else
+            sub_leave(s); /* nobody was told */
     }
     return n;
 }
@@ -56,6 +63,42 @@ static uint64_t unsubscribe(struct gateway *g, const struct call_question *q)
     list_for_each(c, &g->connections, all)
         if (is_meant(q, c))
             n += unsubscribe_one(c, q);
+    return n;
+}
+
+static uint64_t subscribe(struct gateway *g, const struct call_question *q)
+{
+    struct connection *c;
+    struct config_channel ch;
+    uint64_t n = 0;
+    if (config_resolve(g->config, q->asker, q->channel, &ch))
+        return 0; /* taken away meanwhile */
+    list_for_each(c, &g->connections, all)
+    {
+        if (!is_meant(q, c))
+            continue;
+        struct want want = q->want;
+        want.channel = config_spelling(g->config, q->asker, ch.full);
+        server_sub_add(c, &ch, &want);
+        n++;
+    }
+    return n;
+}
+
+static uint64_t refresh(struct gateway *g, const struct call_question *q)
+{
+    struct connection *c;
+    uint64_t n = 0;
+    list_for_each(c, &g->connections, all)
+    {
+        if (!is_meant(q, c))
+            continue;
+        if (q->expired || (q->expire_at && q->expire_at <= gateway_unix_s(g)))
+            connection_disconnect(c, DISCONNECT_EXPIRED, NULL);
+        else
+            refresh_terms(c, q->expire_at, q->info, true);
+        n++;
+    }
     return n;
 }
 
@@ -144,6 +187,15 @@ static void answer_question(struct gateway *g, const struct ctl_call *m, struct 
         break;
     case CALL_UNSUBSCRIBE:
         call_answer_count(into, unsubscribe(g, &q));
+        break;
+    case CALL_SUBSCRIBE:
+        call_answer_count(into, subscribe(g, &q));
+        break;
+    case CALL_REFRESH:
+        call_answer_count(into, refresh(g, &q));
+        break;
+    case CALL_CONNECTIONS:
+        roster_answer(g, &q, into);
         break;
     case CALL_CHANNELS:
         list_channels(g, &q, into);

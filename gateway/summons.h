@@ -1,5 +1,5 @@
-/* What the supervisor asks of this gateway on behalf of some gateway's HTTP API (call.h): disconnect, unsubscribe,
- * channels, info, presence; answered from the connections and channels here. */
+/* What the supervisor asks of this gateway on behalf of some gateway's HTTP API (call.h, and presence), answered from the
+ * connections and channels here. */
 #ifndef GATEWAY_SUMMONS_H
 #define GATEWAY_SUMMONS_H
 

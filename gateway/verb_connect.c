@@ -1,12 +1,8 @@
-/* connect and refresh: who the client is, and until when. */
+/* connect: who the client is. */
 #include "admission.h"
 #include "entrance.h"
 #include "gateway.h"
-#include "reply.h"
-#include "server_sub.h"
 #include "verbs.h"
-
-/* ---- connect */
 
 /* -> whether the token is good; otherwise its bearer has been told */
 static bool check(struct connection *c, struct auth *ret)
@@ -79,39 +75,4 @@ void verb_connect_known(struct connection *c, struct auth *a)
     auth_init(a);
     enter(c, &e->known);
     connection_go_on(c);
-}
-
-/* ---- refresh */
-
-static void refresh(struct connection *c, uint32_t id, const struct auth *a)
-{
-    struct reply_connected r = {.client = connection_client(c),
-                                .version = CELLCAST_VERSION,
-                                .ttl = auth_ttl(a->expire_at, gateway_unix_s(c->gateway))};
-    c->expires_ns = connection_end_of(c->gateway, a->expire_at);
-    connection_rearm(c);
-    connection_reply(c, &(struct reply){.id = id, .kind = REPLY_REFRESH, .connected = r});
-}
-
-void verb_refresh(struct connection *c, const struct command *m)
-{
-    struct gateway *g = c->gateway;
-    struct auth a;
-    if (m->token.n == 0) {
-        connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
-        return;
-    }
-    auth_init(&a);
-    enum auth_answer answer = auth_refresh(g->config, &g->tokens, connection_tenant(c), connection_user(c), m->token,
-                                           gateway_unix_s(g), &a);
-    struct auth_verdict verdict = auth_verdict(AUTH_REFRESH, answer);
-    if (verdict.disconnect)
-        connection_disconnect(c, verdict.disconnect, NULL);
-    else if (verdict.error)
-        connection_reply_error(c, m->id, verdict.error);
-    else if (server_subs_print(c, &a.wants) != c->granted)
-        connection_disconnect(c, DISCONNECT_INSUFFICIENT_STATE, NULL); /* it gets the others when it comes back */
-    else
-        refresh(c, m->id, &a);
-    auth_fini(&a);
 }

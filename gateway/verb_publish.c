@@ -24,7 +24,7 @@ static bool may_publish(struct connection *c, uint32_t id, const struct config_c
 {
     const struct channel *channel = hub_find(c->gateway, ch->full);
     uint32_t code = 0;
-    if (said->data.n == 0 || said->data.n > DATA_MAX || (ch->ns->format == FORMAT_JSON && !said->data_is_json))
+    if (said->data.n == 0 || said->data.n > DATA_MAX || permission_data(ch, said->data, said->data_is_json))
         code = 107;
     else
         code = permission_publish(ch, connection_user(c), channel && connection_sub(c, channel));

@@ -11,19 +11,24 @@
 #define FLAG_REJECT_UNRECOVERED 2
 #define TYPE_STREAM 0
 
+bool verb_carries(const struct connection *c, const struct config_channel *ch)
+{
+    return ch->ns->format != FORMAT_BINARY || encoders[c->encoding].binary;
+}
+
 uint32_t verb_resolve(const struct connection *c, struct bytes spelling, struct config_channel *ret)
 {
     const struct config *config = c->gateway->config;
     const struct config_tenant *tenant = config_tenant(config, connection_tenant(c));
     uint32_t code = tenant ? config_resolve(config, tenant, spelling, ret) : 103; /* the tenant was taken away */
-    if (code == 0 && ret->ns->format == FORMAT_BINARY && !encoders[c->encoding].binary)
-        code = 108; /* bytes have no place in a JSON connection */
-    return code;
+    return code == 0 && !verb_carries(c, ret) ? 108 : code;
 }
 
 bool verb_channel(struct connection *c, const struct command *m, struct config_channel *ret)
 {
     uint32_t code = verb_resolve(c, m->channel, ret);
+    if (code == 0)
+        code = permission_name(ret);
     if (code)
         connection_reply_error(c, m->id, code);
     return code == 0;

@@ -10,6 +10,8 @@ struct auth;
 
 /* A channel in any spelling, as that connection may have it. ret: as below. -> 0, or the error */
 uint32_t verb_resolve(const struct connection *c, struct bytes spelling, struct config_channel *ret);
+/* Whether what the channel carries has a place on that connection: bytes have none in JSON. */
+bool verb_carries(const struct connection *c, const struct config_channel *ch);
 /* The channel of a command, understood. ret points into itself: not to be copied. On an error the reply has been given.
  * -> whether the command goes on */
 bool verb_channel(struct connection *c, const struct command *m, struct config_channel *ret);

@@ -70,6 +70,21 @@ void since_epoch(struct since *s, struct bytes epoch)
         s->epoch = 0;
 }
 
+int since_read(struct since *s, struct bytes json)
+{
+    struct bytes offset = json_member(json, "offset"), epoch = json_member(json, "epoch");
+    struct buf text = {0};
+    if (json_type(json) != JSON_OBJECT || (!is_absent(offset) && !json_u64(offset, &s->offset)))
+        return -EBADMSG;
+    if (is_absent(epoch))
+        return 0;
+    int error = json_string(epoch, &text) < 0 ? -EBADMSG : 0;
+    if (error == 0)
+        since_epoch(s, buf_bytes(&text));
+    buf_fini(&text);
+    return error;
+}
+
 /* ---- the list */
 
 void wants_fini(struct wants *w)
@@ -147,19 +162,14 @@ static int read_granted(struct want *want, struct bytes members, struct buf *inf
 
 static int read_asked(struct want *want, struct bytes members, struct buf *info, struct buf *data)
 {
-    struct bytes recover = json_member(members, "recover"), offset = json_member(members, "offset"),
-                 epoch = json_member(members, "epoch");
+    struct bytes recover = json_member(members, "recover");
     enum json_type type = json_type(recover);
-    struct buf text = {0};
-    if ((!is_absent(recover) && type != JSON_TRUE && type != JSON_FALSE) ||
-        (!is_absent(offset) && !json_u64(offset, &want->since.offset)))
+    if (is_absent(members))
+        return 0;
+    if (!is_absent(recover) && type != JSON_TRUE && type != JSON_FALSE)
         return -EBADMSG;
     want->since.recover = type == JSON_TRUE;
-    if (!is_absent(epoch) && json_string(epoch, &text) < 0)
-        return -EBADMSG;
-    since_epoch(&want->since, buf_bytes(&text));
-    buf_fini(&text);
-    return 0;
+    return since_read(&want->since, members);
 }
 
 static int add(struct wants *w, struct bytes name, struct bytes members, read_fn *read)

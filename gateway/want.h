@@ -32,6 +32,8 @@ struct since {
     uint64_t offset;
 };
 void since_epoch(struct since *s, struct bytes epoch); /* as texts have it; empty: none */
+/* {"offset":1,"epoch":"…"}, what is left out stays. -> 0, -EBADMSG */
+int since_read(struct since *s, struct bytes json);
 
 struct want {
     struct bytes channel; /* in any spelling */

@@ -3,6 +3,7 @@
 #include "run/option_help.h"
 #include "run/option_value.h"
 #include "wire/channel.h"
+#include "wire/channel_regex.h"
 #include "wire/public_key.h"
 
 #include <assert.h>
@@ -247,8 +248,20 @@ static void check_format(struct check *c, const char *place, json_t *ns)
 {
     char at[PATH_MAX_BYTES];
     const char *format = json_string_value(json_object_get(json_object_get(ns, "options"), "format"));
-    if (format && strcmp(format, "json") != 0 && strcmp(format, "binary") != 0)
-        fault(c, path(at, "%s.options.format", place), "\"%s\": json or binary is wanted", format);
+    if (format && strcmp(format, "json") != 0 && strcmp(format, "json_object") != 0 && strcmp(format, "binary") != 0)
+        fault(c, path(at, "%s.options.format", place), "\"%s\": json, json_object or binary is wanted", format);
+}
+
+static void check_regex(struct check *c, const char *place, json_t *ns)
+{
+    char at[PATH_MAX_BYTES];
+    struct buf why = {0};
+    const char *pattern = json_string_value(json_object_get(json_object_get(ns, "options"), "channel_regex"));
+    if (pattern && *pattern)
+        channel_regex_free(channel_regex_new(bytes_str(pattern), &why));
+    if (why.n)
+        fault(c, path(at, "%s.options.channel_regex", place), "%s", why.p);
+    buf_fini(&why);
 }
 
 /* Nobody is promised every publication and given the newest: a subscription with a position has no holes. */
@@ -359,6 +372,7 @@ static void check_namespace(struct check *c, const char *tenant, json_t *namespa
             "printable ASCII without / and :, 64 characters at most,");
     check_options(c, at, ns, namespace_options, COUNT(namespace_options));
     check_format(c, at, ns);
+    check_regex(c, at, ns);
     check_ephemeral(c, at, ns);
     check_slow_reader(c, at, ns);
 }

@@ -90,7 +90,7 @@ MUTATIONS = [
     },
     {
         "name": "a resume at a gateway that is behind answered from its own head",
-        "edits": [("gateway/join.c", "        ask_head(s);\n    else if", "        j->ticket ? ask_head(s) : join_unrecovered(s);\n    else if")],
+        "edits": [("gateway/join.c", "        ask_head(s);\n        return WAITS;\n", "        return j->ticket ? (ask_head(s), WAITS) : UNRECOVERED;\n")],
         "unit": "gateway/process",
         "scenarios": ["tests/scenarios/test_30_recovery.py::test_a_position_that_is_ahead_of_the_gateway_is_asked_for_and_not_denied"],
     },

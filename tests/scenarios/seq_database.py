@@ -20,7 +20,8 @@ CONFIG = {
     "cells": [{"name": "a"}, {"name": "b", "partitions": 4}],
     "tenants": [
         {"name": "default", "cells": ["a"], "namespaces": [{"name": ""}, {"name": "chat", "options": {"presence": True}},
-                                                             {"name": "typing", "options": {"ephemeral": True}}]},
+                                                             {"name": "typing", "options": {"ephemeral": True}},
+                                                             {"name": "objects", "options": {"format": "json_object"}}]},
         {"name": "acme", "cells": ["b"], "options": {"channel_limit": 7}, "namespaces": [{"name": ""}]},
     ],
     "api_keys": [{"sha256": "0" * 64, "tenant": "acme"}, {"sha256": "f" * 64, "tenant": None}],

@@ -181,6 +181,8 @@ WRONG = {
     "a namespace that is not there": ("ZC102", "SELECT cellcast.publish('nope:news', '1')"),
     "another tenant's namespace": ("ZC102", "SELECT cellcast.publish('acme/chat:news', '1')"),
     "the reserved tenant": ("ZC103", "SELECT cellcast.publish('cellcast/canary-a-1', '1')"),
+    "data that is no object": ("ZC107", "SELECT cellcast.publish('objects:x', '[1]')"),
+    "data that is no object, with a tag": ("ZC107", "SELECT cellcast.publish('objects:x', '1', '{\"a\":\"b\"}')"),
     "tags that are no object": ("ZC107", "SELECT cellcast.publish('news', '1', '[1]')"),
     "a tag that is no string": ("ZC107", "SELECT cellcast.publish('news', '1', '{\"a\":1}')"),
     "tag id": ("ZC107", "SELECT cellcast.publish('news', '1', '{\"id\":\"1\"}')"),
@@ -201,6 +203,12 @@ def test_publish_refuses(db, what):
     state, sql = WRONG[what]
     assert sqlstate(db, sql) == state
     assert one(db, "SELECT count(*) FROM cellcast.outbox") == 0
+
+
+def test_a_namespace_of_objects_takes_objects(db):
+    db.execute("SELECT cellcast.publish('objects:x', '{\"a\":1}')")
+    db.execute("SELECT cellcast.publish('objects:x', '{}', '{\"a\":\"b\"}')")
+    assert one(db, "SELECT count(*) FROM cellcast.outbox") == 2
 
 
 def test_a_refusal_says_what_would_be_right(db):

@@ -1,10 +1,11 @@
 /* A whole life of two clients: lines of input, the first letter says what happens. m, M: the first, the second client
  * says the rest of the line (| parts commands); s, p: the worker says where the channel stands, publishes; r: the oldest
  * read is answered; x: it is answered with an error; t: time passes; f: a socket is full, w: is writable; l: a client
- * leaves and comes anew; d: a publish is done. Of the ephemeral typing:x: S: the worker answers, P: something passes by;
+ * leaves and comes anew; d: a publish is done; a: the application subscribes a client. Of the ephemeral typing:x: S: the worker answers, P: something passes by;
  * C: its namespace changes sides. */
 #include "fake_edges.h"
 #include "fuzz.h"
+#include "server_sub.h"
 
 #include <stdlib.h>
 
@@ -42,11 +43,20 @@ static void check_order(int i)
             uint64_t offset = strtoull(strstr(at, "offset\":") + 8, NULL, 10);
             FUZZ_CHECK(last[i] == 0 || offset == last[i] + 1);
             last[i] = offset;
-        } else if (strstr(line, "subscribe\"")) {
+        } else if (strstr(line, "subscribe\"") || strstr(line, "\"subs\":")) {
             last[i] = 0;
         }
     }
     buf_clear(b);
+}
+
+static void subscribe(struct connection *c, uint64_t since)
+{
+    struct config_channel ch;
+    struct want want = {.channel = BYTES("x"), .since = {.recover = since % 2, .offset = since / 2}};
+    if (connection_is_open(c) && config_resolve(g.config, NULL, want.channel, &ch) == 0)
+        server_sub_add(c, &ch, &want);
+    edges_pass(&g, 0);
 }
 
 static void act(char *line)
@@ -92,6 +102,9 @@ static void act(char *line)
         break;
     case 'l':
         come_anew(line[1] & 1);
+        break;
+    case 'a':
+        subscribe(clients[line[1] & 1]->connection, line[1] ? (unsigned char)line[2] : 0);
         break;
     case 'd':
         ops_publish_done(&g, edges.publish_ticket, &(struct ops_published){.seq = head});

@@ -13,7 +13,8 @@ function connect({ url, options = {} }) {
   client = new Centrifuge(url, { websocket: WebSocket, ...options });
   for (const name of ['connecting', 'connected', 'disconnected', 'error', 'message'])
     client.on(name, ctx => emit({ event: name, ...ctx }));
-  client.on('publication', ctx => emit({ event: 'server_publication', ...ctx }));
+  for (const name of ['subscribing', 'subscribed', 'unsubscribed', 'publication'])
+    client.on(name, ctx => emit({ event: `server_${name}`, ...ctx }));
   client.connect();
 }
 

@@ -54,6 +54,62 @@ START_TEST(an_unsubscribe_names_the_channel_in_full)
 }
 END_TEST
 
+START_TEST(a_session_is_a_filter_like_the_others)
+{
+    api_post("K", "/api/disconnect", "{\"session\":\"s\"}");
+    check_asked("disconnect", "default", "{\"session\":\"s\"}");
+    CALLED(1, "{\"count\":0}");
+    api_end();
+}
+END_TEST
+
+START_TEST(a_subscribe_takes_what_a_subscription_is_given)
+{
+    api_post("A", "/api/subscribe",
+             "{\"user\":\"u\",\"client\":\"c\",\"channel\":\"news\",\"info\":{\"a\":\n1},\"data\":2,\"b64data\":\"e30=\","
+             "\"override\":{\"presence\":{\"value\":true}},\"recover_since\":{\"offset\":1,\"epoch\":\"2\"},\"expire_at\":1700000000}");
+    check_asked("subscribe", "acme",
+                "{\"user\":\"u\",\"client\":\"c\",\"channel\":\"acme/news\",\"info\":{\"a\": 1},\"data\":{},"
+                "\"override\":{\"presence\":{\"value\":true}},\"recover_since\":{\"offset\":1,\"epoch\":\"2\"},\"expire_at\":1700000000}");
+    CALLED(1, "{\"count\":1}");
+    API_ANSWERED(200, "{\"result\":{}}");
+    api_post("K", "/api/subscribe", "{\"user\":\"u\",\"channel\":\"acme/news\"}"); /* the channel says whose user */
+    check_asked("subscribe", "acme", "{\"user\":\"u\",\"channel\":\"acme/news\"}");
+    CALLED(1, "{\"count\":1}");
+    api_post("A", "/api/subscribe", "{\"user\":\"u\",\"channel\":\"default/news\"}");
+    API_ERROR(103, "permission denied");
+    api_end();
+}
+END_TEST
+
+START_TEST(a_refresh_gives_another_end_or_ends)
+{
+    api_post("D", "/api/refresh", "{\"user\":\"u\",\"expire_at\":1700000000,\"info\":{}}");
+    check_asked("refresh", "default", "{\"user\":\"u\",\"info\":{},\"expire_at\":1700000000}");
+    CALLED(1, "{\"count\":1}");
+    API_ANSWERED(200, "{\"result\":{}}");
+    api_post("D", "/api/refresh", "{\"user\":\"u\",\"expired\":true}");
+    check_asked("refresh", "default", "{\"user\":\"u\",\"expired\":true}");
+    CALLED(2, "{\"count\":1}");
+    API_ERROR(100, "internal server error");
+    api_end();
+}
+END_TEST
+
+START_TEST(connections_come_in_pages)
+{
+    api_post("A", "/api/connections", "{\"user\":\"u\",\"limit\":1,\"cursor\":\"b\"}");
+    check_asked("connections", "acme", "{\"user\":\"u\",\"cursor\":\"b\",\"limit\":1}");
+    CALLED(2, "{\"connections\":{\"d\":{}}}", "{\"connections\":{\"c\":{\"user\":\"u\"}}}");
+    API_ANSWERED(200, "{\"result\":{\"connections\":{\"c\":{\"user\":\"u\"}},\"next\":\"c\"}}");
+    api_post("K", "/api/connections", "{}");
+    check_asked("connections", "", "{\"limit\":100}");
+    CALLED(1, "{\"connections\":{}}");
+    API_ANSWERED(200, "{\"result\":{\"connections\":{}}}");
+    api_end();
+}
+END_TEST
+
 START_TEST(a_gateway_that_did_not_answer_is_an_error)
 {
     static const char *const paths[] = {"/api/disconnect", "/api/unsubscribe"};
@@ -78,7 +134,6 @@ START_TEST(nobody_in_particular_is_refused)
     } cases[] = {
         {"/api/disconnect", "{}", 200, 107},
         {"/api/disconnect", "{\"user\":\"\"}", 200, 107},
-        {"/api/disconnect", "{\"user\":\"u\",\"session\":\"s\"}", 200, 107},
         {"/api/disconnect", "{\"user\":\"u\",\"tenant\":\"nobody\"}", 200, 107},
         {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":100}}", 200, 107},
         {"/api/disconnect", "{\"user\":\"u\",\"disconnect\":{\"code\":5000}}", 200, 107},
@@ -90,6 +145,20 @@ START_TEST(nobody_in_particular_is_refused)
         {"/api/unsubscribe", "{\"channel\":\"news\"}", 200, 107},
         {"/api/unsubscribe", "{\"user\":\"u\",\"channel\":\"nope:x\"}", 200, 102},
         {"/api/unsubscribe", "{\"user\":\"u\",\"channel\":7}", 400, 107},
+        {"/api/subscribe", "{\"channel\":\"news\"}", 200, 107},
+        {"/api/subscribe", "{\"user\":\"u\"}", 200, 107},
+        {"/api/subscribe", "{\"user\":\"u\",\"channel\":\"nope:x\"}", 200, 102},
+        {"/api/subscribe", "{\"user\":\"u\",\"channel\":\"news\",\"expire_at\":-1}", 200, 107},
+        {"/api/subscribe", "{\"user\":\"u\",\"channel\":\"news\",\"expire_at\":\"x\"}", 400, 107},
+        {"/api/subscribe", "{\"user\":\"u\",\"channel\":\"news\",\"b64info\":\"*\"}", 400, 107},
+        {"/api/subscribe", "{\"user\":\"u\",\"channel\":\"news\",\"override\":[]}", 400, 107},
+        {"/api/subscribe", "{\"user\":\"u\",\"channel\":\"news\",\"override\":{\"presence\":true}}", 400, 107},
+        {"/api/subscribe", "{\"user\":\"u\",\"channel\":\"news\",\"recover_since\":{\"offset\":\"1\"}}", 400, 107},
+        {"/api/refresh", "{}", 200, 107},
+        {"/api/refresh", "{\"user\":\"u\",\"expired\":1}", 400, 107},
+        {"/api/connections", "{\"limit\":1001}", 200, 107},
+        {"/api/connections", "{\"limit\":0}", 200, 107},
+        {"/api/connections", "{\"user\":1}", 400, 107},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         api_post("K", cases[i].path, cases[i].body);
@@ -158,7 +227,8 @@ START_TEST(info_shows_the_nodes_that_answered)
 }
 END_TEST
 
-UNIT_MAIN("gateway/api_control", a_disconnect_goes_to_every_gateway,
+UNIT_MAIN("gateway/api_control", a_session_is_a_filter_like_the_others, a_subscribe_takes_what_a_subscription_is_given,
+          a_refresh_gives_another_end_or_ends, connections_come_in_pages, a_disconnect_goes_to_every_gateway,
           an_unsubscribe_names_the_channel_in_full, a_gateway_that_did_not_answer_is_an_error,
           nobody_in_particular_is_refused, a_whitelist_has_a_bound, channels_are_put_together,
           info_shows_the_nodes_that_answered)

@@ -129,17 +129,75 @@ START_TEST(a_question_means_those_whom_all_its_filters_name)
         {"{\"user\":\"u\",\"client\":\"c1\"}", "default", "v", "c1", false},
         {"{\"user\":\"u\",\"whitelist\":[\"c1\",\"c2\"]}", "default", "u", "c2", false},
         {"{\"user\":\"u\",\"whitelist\":[\"c1\",\"c2\"]}", "default", "u", "c3", true},
+        {"{\"session\":\"s\"}", "default", "u", "c1", true},
+        {"{\"user\":\"u\",\"session\":\"other\"}", "default", "u", "c1", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct call_question q;
         ck_assert_int_eq(call_decode(&q, config, BYTES("disconnect"), BYTES("default"),
                                      bytes_str(cases[i].body)),
                          0);
-        ck_assert_msg(call_means(&q, bytes_str(cases[i].tenant), bytes_str(cases[i].user),
-                                 bytes_str(cases[i].client)) == cases[i].meant,
-                      "case %zu", i);
+        struct call_who who = {.tenant = bytes_str(cases[i].tenant),
+                               .user = bytes_str(cases[i].user),
+                               .client = bytes_str(cases[i].client),
+                               .session = BYTES("s")};
+        ck_assert_msg(call_means(&q, &who) == cases[i].meant, "case %zu", i);
         call_fini(&q);
     }
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(a_subscribe_carries_what_is_wanted)
+{
+    setup();
+    struct call_question q = {.kind = CALL_SUBSCRIBE,
+                              .user = BYTES("u"),
+                              .channel = BYTES("default/news"),
+                              .info = BYTES("{\"a\":\n1}"),
+                              .data = BYTES("null"),
+                              .override = BYTES("{\"presence\":{\"value\":true}}"),
+                              .recover_since = BYTES("{\"offset\":7,\"epoch\":\"3\"}"),
+                              .expire_at = 1700000000};
+    struct call_question back;
+    struct buf body = {0};
+    call_encode(&body, &q);
+    ck_assert_int_eq(call_decode(&back, config, BYTES("subscribe"), BYTES("default"), buf_bytes(&body)), 0);
+    ck_assert_bytes(back.want.channel, "default/news");
+    ck_assert_bytes(back.want.info, "{\"a\": 1}");
+    ck_assert_bytes(back.want.data, "");
+    ck_assert_int_eq(back.want.expire_at, 1700000000);
+    ck_assert_uint_eq(back.want.overrides.given, 1);
+    ck_assert(back.want.since.recover && back.want.since.offset == 7 && back.want.since.epoch == 3);
+    call_fini(&back);
+    buf_fini(&body);
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(a_page_ends_at_its_limit_and_knows_that_there_are_more)
+{
+    setup();
+    struct call_question q;
+    struct call_page page;
+    struct buf into = {0};
+    ck_assert_int_eq(call_decode(&q, config, BYTES("connections"), BYTES(""), BYTES("{\"limit\":1}")), 0);
+    struct call_connection c = {.who = {.tenant = BYTES("default"), .user = BYTES("u"), .client = BYTES("c1")},
+                                .app_name = BYTES("js"),
+                                .transport = BYTES("websocket"),
+                                .protocol = BYTES("json")};
+    call_page_begin(&page, &q, &into);
+    ck_assert(call_page_add(&page, &c));
+    call_page_channel(&page, BYTES("default/news"));
+    call_page_channel(&page, BYTES("acme/news"));
+    call_page_close(&page);
+    ck_assert(!call_page_add(&page, &c));
+    call_page_end(&page);
+    ck_assert_bytes(buf_bytes(&into),
+                    "{\"connections\":{\"c1\":{\"app_name\":\"js\",\"transport\":\"websocket\",\"protocol\":\"json\",\"user\":\"u\","
+                    "\"tenant\":\"default\",\"state\":{\"channels\":{\"news\":{},\"acme/news\":{}}}}},\"more\":true}");
+    call_fini(&q);
+    buf_fini(&into);
     config_unref(config);
 }
 END_TEST
@@ -297,7 +355,31 @@ START_TEST(info_lists_those_that_answered)
 }
 END_TEST
 
-UNIT_MAIN("gateway/call", a_question_is_written_as_the_header_says,
+START_TEST(pages_become_one_that_does_not_pass_over_anybody)
+{
+    struct buf in = {0}, out = {0};
+    ck_assert_uint_eq(call_merge_connections(2, ANSWERS("{\"connections\":{\"b\":{\"x\":1},\"d\":{}}}",
+                                                        "{\"connections\":{\"a\":{},\"c\":{}}}"), 10, &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"connections\":{\"a\":{},\"b\":{\"x\":1},\"c\":{},\"d\":{}}}");
+    buf_clear(&out);
+    ck_assert_uint_eq(call_merge_connections(2, ANSWERS("{\"connections\":{\"b\":{},\"d\":{}}}",
+                                                        "{\"connections\":{\"a\":{},\"c\":{}}}"), 3, &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"connections\":{\"a\":{},\"b\":{},\"c\":{}},\"next\":\"c\"}");
+    buf_clear(&out);
+    ck_assert_uint_eq(call_merge_connections(2, ANSWERS("{\"connections\":{\"b\":{}},\"more\":true}", /* c may be its next */
+                                                        "{\"connections\":{\"a\":{},\"d\":{}}}"), 10, &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"connections\":{\"a\":{},\"b\":{}},\"next\":\"b\"}");
+    buf_clear(&out);
+    ck_assert_uint_eq(call_merge_connections(1, ANSWERS("{\"connections\":{}}"), 10, &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"connections\":{}}");
+    ck_assert_uint_eq(call_merge_connections(2, ANSWERS("{\"connections\":{}}"), 10, &out), 100);
+    buf_fini(&out);
+    buf_fini(&in);
+}
+END_TEST
+
+UNIT_MAIN("gateway/call", a_subscribe_carries_what_is_wanted, a_page_ends_at_its_limit_and_knows_that_there_are_more,
+          pages_become_one_that_does_not_pass_over_anybody, a_question_is_written_as_the_header_says,
           what_was_written_is_read_back, what_cannot_be_read_is_refused,
           a_question_means_those_whom_all_its_filters_name,
           channels_are_those_of_the_asker_that_match_as_it_spells_them,

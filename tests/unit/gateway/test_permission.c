@@ -159,7 +159,39 @@ START_TEST(joins_go_to_those_who_asked_and_may_see_presence_or_to_all)
 }
 END_TEST
 
-UNIT_MAIN("gateway/permission", who_may_subscribe,
+START_TEST(a_payload_is_of_the_namespaces_format)
+{
+    struct row r = {.channel = "x"};
+    struct config_channel c = channel_of(&r);
+    ns.format = FORMAT_JSON;
+    ck_assert_uint_eq(permission_data(&c, BYTES("1"), true), 0);
+    ck_assert_uint_eq(permission_data(&c, BYTES("x"), false), 107);
+    ns.objects = true;
+    ck_assert_uint_eq(permission_data(&c, BYTES("[1]"), true), 107);
+    ck_assert_uint_eq(permission_data(&c, BYTES(" {\"a\":1} "), true), 0);
+    ns.objects = false;
+    ns.format = FORMAT_BINARY;
+    ck_assert_uint_eq(permission_data(&c, BYTES("x"), false), 0);
+    ns.format = FORMAT_JSON;
+}
+END_TEST
+
+START_TEST(clients_name_channels_as_channel_regex_says)
+{
+    struct row r = {.channel = "orders:42"};
+    struct config_channel c = channel_of(&r);
+    struct buf why = {0};
+    ck_assert_uint_eq(permission_name(&c), 0);
+    ns.regex = channel_regex_new(BYTES("^[0-9]+$"), &why);
+    ck_assert_uint_eq(permission_name(&c), 0);
+    c.name = BYTES("orders:x");
+    ck_assert_uint_eq(permission_name(&c), 107);
+    channel_regex_free(ns.regex);
+    ns.regex = NULL;
+}
+END_TEST
+
+UNIT_MAIN("gateway/permission", a_payload_is_of_the_namespaces_format, clients_name_channels_as_channel_regex_says, who_may_subscribe,
           who_may_publish_call_history_and_see_presence, each_right_is_its_own,
           what_is_off_is_not_available_before_it_is_forbidden,
           joins_go_to_those_who_asked_and_may_see_presence_or_to_all)

@@ -102,6 +102,21 @@ START_TEST(a_client_that_comes_back_recovers_what_it_is_granted)
 }
 END_TEST
 
+START_TEST(what_has_changed_until_the_last_one_is_there_counts)
+{
+    start();
+    struct ws_socket *other = edges_reader(&g, "a");
+    edges_publish(&g, "default/a", 1, 1, "1");
+    struct ws_socket *s = come("\"subs\":{\"a\":{\"recover\":true,\"epoch\":\"1\"}}", "[\"a\",\"b\"]", "");
+    edges_publish(&g, "default/a", 2, 1, "1"); /* nothing of what it lacks is there any more */
+    edges_subscribed(&g, "default/b", 1, 0);
+    ck_told(s, CONNECTED(",\"subs\":{\"a\":{\"recoverable\":true,\"epoch\":\"2\",\"positioned\":true,\"offset\":1,\"was_recovering\":true},"
+                         "\"b\":{\"recoverable\":true,\"epoch\":\"1\",\"positioned\":true}}"));
+    edges_leave(other);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(a_client_gets_what_it_may_subscribe_to_and_is_ended_for_what_cannot_be)
 {
     start();
@@ -135,6 +150,7 @@ START_TEST(more_than_channel_limit_ends_the_connection)
     ck_assert_int_eq(s->connection->state, CONNECTION_ENTERING);
     ck_assert_uint_eq(come("", "[\"a\",\"b\",\"c\"]", "")->close_code, DISCONNECT_CHANNEL_LIMIT);
     ck_assert_uint_eq(come("\"subs\":{\"c\":{}}", "[\"a\",\"b\"]", "")->close_code, DISCONNECT_CHANNEL_LIMIT);
+    ck_assert_uint_eq(come("\"subs\":{\"$c\":{},\"$d\":{},\"$e\":{}}", "", "")->close_code, DISCONNECT_CHANNEL_LIMIT); /* may have none of them */
     edges_stop(&g);
 }
 END_TEST
@@ -261,6 +277,7 @@ END_TEST
 
 UNIT_MAIN("gateway/server_sub", connect_is_answered_when_each_channel_has_a_position, a_grant_brings_info_data_and_other_options,
           a_client_that_comes_back_recovers_what_it_is_granted,
+          what_has_changed_until_the_last_one_is_there_counts,
           a_client_gets_what_it_may_subscribe_to_and_is_ended_for_what_cannot_be,
           what_is_granted_and_cannot_be_is_the_error_of_connect, more_than_channel_limit_ends_the_connection,
           the_personal_channel_is_the_tenants_option, a_worker_that_is_silent_makes_connect_fail_in_time,

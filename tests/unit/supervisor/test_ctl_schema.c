@@ -63,7 +63,9 @@ START_TEST(a_value_of_the_wrong_kind_is_told_what_is_wanted)
              "tenants[0].namespaces[0].options.history_ttl: a duration is wanted: \"500ms\", \"30s\", \"10m\", "
              "\"24h\", \"7d\", or ms as a number");
     ck_fault(FILE_OF(CELL, NAMESPACE("\"format\":\"xml\""), ""),
-             "tenants[0].namespaces[0].options.format: \"xml\": json or binary is wanted");
+             "tenants[0].namespaces[0].options.format: \"xml\": json, json_object or binary is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"channel_regex\":\"^\\\\d$\""), ""),
+             "tenants[0].namespaces[0].options.channel_regex: \\d is not known in POSIX expressions");
     ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"allowed_origins\":\"*\"}"), ""),
              "tenants[0].options.allowed_origins: an array of strings is wanted");
     ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":{}"), ""),
