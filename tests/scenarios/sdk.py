@@ -12,6 +12,7 @@ import websockets
 from centrifuge import Client, ClientEventHandler, SubscriptionEventHandler
 
 JS = Path(__file__).resolve().parent / "js"
+JAVA = JS.parent / "java"
 
 
 def token(secret="test-secret", algorithm="HS256", **claims):
@@ -74,11 +75,11 @@ class Person:
         await self.client.disconnect()
 
 
-class JsPerson:
-    """One process of node with the npm package `centrifuge`."""
+class Program:
+    """One process that drives an SDK: commands in, JSON events out, a line each."""
 
-    def __init__(self, script="client.mjs"):
-        self.process = subprocess.Popen(["node", script], cwd=JS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, *command, cwd):
+        self.process = subprocess.Popen(command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.events = []
         self._tags = 0
         self._more = threading.Condition()
@@ -86,12 +87,15 @@ class JsPerson:
 
     def _read(self):
         for line in self.process.stdout:
+            event = json.loads(line)
+            if event["event"] == "token":
+                self.bring_token(self.fresh_token())
             with self._more:
-                self.events.append(json.loads(line))
+                self.events.append(event)
                 self._more.notify_all()
 
-    def send(self, **command):
-        self.process.stdin.write(json.dumps(command) + "\n")
+    def say(self, line):
+        self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
 
     def wait(self, check, seconds=15):
@@ -109,11 +113,20 @@ class JsPerson:
     def wait_event(self, name, seconds=15):
         return self.wait(lambda e: e["event"] == name, seconds)
 
-    def call(self, op, **fields):
-        self._tags += 1
-        tag = self._tags
-        self.send(op=op, tag=tag, **fields)
+    def wait_for(self, n, channel, seconds=30):
+        """n publications of the channel -> all of them"""
+        self.wait(lambda e: len(self.publications(channel)) >= n, seconds)
+        return self.publications(channel)
+
+    def count(self, name):
+        return sum(e["event"] == name for e in list(self.events))
+
+    def result(self, tag):
         return self.wait(lambda e: e["event"] == "result" and e["tag"] == tag)
+
+    def next_tag(self):
+        self._tags += 1
+        return self._tags
 
     def publications(self, channel):
         return [e for e in list(self.events) if e["event"] == "publication" and e["channel"] == channel]
@@ -121,6 +134,60 @@ class JsPerson:
     def close(self):
         self.process.kill()
         self.process.wait()
+
+
+class JsPerson(Program):
+    """node with the npm package `centrifuge`."""
+
+    def __init__(self, script="client.mjs"):
+        super().__init__("node", script, cwd=JS)
+
+    def send(self, **command):
+        self.say(json.dumps(command))
+
+    def call(self, op, **fields):
+        tag = self.next_tag()
+        self.send(op=op, tag=tag, **fields)
+        return self.result(tag)
+
+    def connect_protobuf(self, url, token, fresh_token=None):
+        """fresh_token: what it gets when it asks for further ones."""
+        self.fresh_token = fresh_token
+        options = {"protocol": "protobuf", "token": token, "minReconnectDelay": 50, "maxReconnectDelay": 300}
+        self.send(op="connect", url=url, options=options, asks=fresh_token is not None)
+
+    def subscribe(self, channel):
+        self.send(op="subscribe", channel=channel)
+
+    def bring_token(self, token):
+        self.send(op="token", token=token)
+
+
+class JavaPerson(Program):
+    """java with io.github.centrifugal:centrifuge-java, which speaks Protobuf only."""
+
+    def __init__(self, classes):
+        super().__init__("java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", classes, "Person", cwd=JAVA)
+
+    def call(self, op, *, channel=None, method=None, data=None, options=None):
+        tag = self.next_tag()
+        words = [op, tag, channel or method]
+        if op in ("publish", "rpc"):
+            words.append(json.dumps(data))
+        if op == "history":
+            words.append((options or {"limit": 100})["limit"])
+        self.say("\t".join(map(str, words)))
+        return self.result(tag)
+
+    def connect_protobuf(self, url, token, fresh_token=None):
+        self.fresh_token = fresh_token
+        self.say(f"connect\t{url}\t{token}")
+
+    def subscribe(self, channel):
+        self.say(f"subscribe\t{channel}")
+
+    def bring_token(self, token):
+        self.say(f"token\t{token}")
 
 
 class Raw:

@@ -42,6 +42,7 @@ CONFIGURATION = {
             "namespaces": [
                 {"name": "", "options": OPEN},
                 {"name": "closed", "options": {}},
+                {"name": "raw", "options": dict(OPEN, format="binary")},
                 {"name": "quiet", "options": dict(OPEN, presence=False, join_leave=False, history_limit=0)},
                 {"name": "state", "options": dict(OPEN, force_recovery=False, slow_reader="conflate")},
                 {"name": "lounge", "options": dict(OPEN, join_leave_linger="10s")},

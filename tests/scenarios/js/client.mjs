@@ -1,16 +1,27 @@
 // Drives the unmodified npm package `centrifuge`: one JSON command a line on standard input, one JSON event a line on
 // standard output. {"op":"connect","url":…,"options":{…}} {"op":"subscribe","channel":…,"options":{…}}
 // {"op":"publish"|"history"|"presence"|"presence_stats","channel":…, …,"tag":…} {"op":"unsubscribe"|"disconnect"}
+// With "options":{"protocol":"protobuf"} it is the package's Protobuf build, whose payloads are the bytes of the JSON that is said here.
+// With "asks":true it says {"event":"token"} when it needs a fresh one, which {"op":"token","token":…} brings.
 import readline from 'node:readline';
 import { Centrifuge } from 'centrifuge';
+import { Centrifuge as ProtobufCentrifuge } from 'centrifuge/build/protobuf';
 import WebSocket from 'ws';
 
 const emit = event => process.stdout.write(JSON.stringify(event) + '\n');
-let client;
+let client, bringToken;
 const subscriptions = new Map();
+let encode = data => data, decode = data => data;
 
-function connect({ url, options = {} }) {
-  client = new Centrifuge(url, { websocket: WebSocket, ...options });
+function connect({ url, options = {}, asks = false }) {
+  const binary = options.protocol === 'protobuf';
+  if (binary) {
+    encode = data => new TextEncoder().encode(JSON.stringify(data));
+    decode = bytes => JSON.parse(new TextDecoder().decode(bytes));
+  }
+  if (asks)
+    options.getToken = () => new Promise(resolve => { bringToken = resolve; emit({ event: 'token' }); });
+  client = new (binary ? ProtobufCentrifuge : Centrifuge)(url, { websocket: WebSocket, ...options });
   for (const name of ['connecting', 'connected', 'disconnected', 'error', 'message'])
     client.on(name, ctx => emit({ event: name, ...ctx }));
   for (const name of ['subscribing', 'subscribed', 'unsubscribed', 'publication'])
@@ -21,17 +32,21 @@ function connect({ url, options = {} }) {
 function subscribe({ channel, options = {} }) {
   const sub = client.newSubscription(channel, options);
   subscriptions.set(channel, sub);
-  for (const name of ['subscribing', 'subscribed', 'unsubscribed', 'publication', 'join', 'leave', 'error'])
+  for (const name of ['subscribing', 'subscribed', 'unsubscribed', 'join', 'leave', 'error'])
     sub.on(name, ctx => emit({ event: name, at: Date.now(), ...ctx }));
+  sub.on('publication', ctx => emit({ event: 'publication', at: Date.now(), ...ctx, data: decode(ctx.data) }));
   sub.subscribe();
 }
 
 const calls = {
-  publish: c => client.publish(c.channel, c.data),
-  history: c => client.history(c.channel, c.options ?? { limit: 100 }),
+  publish: c => client.publish(c.channel, encode(c.data)),
+  history: async c => {
+    const result = await client.history(c.channel, c.options ?? { limit: 100 });
+    return { ...result, publications: result.publications.map(p => ({ ...p, data: decode(p.data) })) };
+  },
   presence: c => client.presence(c.channel),
   presence_stats: c => client.presenceStats(c.channel),
-  rpc: c => client.rpc(c.method, c.data),
+  rpc: async c => ({ data: decode((await client.rpc(c.method, encode(c.data))).data) }),
 };
 
 function handle(command) {
@@ -40,6 +55,7 @@ function handle(command) {
   if (command.op === 'unsubscribe') return subscriptions.get(command.channel).unsubscribe();
   if (command.op === 'disconnect') return client.disconnect();
   if (command.op === 'reconnect') return client.connect();
+  if (command.op === 'token') return bringToken(command.token);
   if (command.op === 'exit') return process.exit(0);
   calls[command.op](command).then(
     result => emit({ event: 'result', tag: command.tag, result }),
