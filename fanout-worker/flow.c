@@ -17,6 +17,7 @@
  *  gateway ──▶ gateway_link ──▶ flow_subscribe ──▶ routes: a cursor
  *                           ──▶ read_range, read_head ──▶ ring, or history
  *                           ──▶ flow_presence_* ──▶ presence ──▶ on_told, on_counts ──▶ gateways
+ *  routes, presence ──▶ on_wanted, on_told ──▶ occupancy ── telling ──▶ PostgreSQL: events of webhooks
  *
  *  end of the turn ──▶ flow_turn ──▶ routes: cursors, as far as each gateway takes
  *                                         ──▶ gateway_link ──▶ gateway
@@ -98,6 +99,45 @@ void flow_doubt(struct worker *w, int32_t partition, const char *why)
     routes_doubt(routes_now(w), partition);
 }
 
+/* ---- what webhooks are to tell (decision 0029) */
+
+static struct occupancy *occupancy_now(struct worker *w)
+{
+    w->telling.occupancy.now_ns = clock_mono_ns();
+    return &w->telling.occupancy;
+}
+
+static void on_wanted(void *owner, struct bytes channel, bool wanted)
+{
+    if (wanted)
+        occupancy_held(occupancy_now(owner), channel, (struct bytes){0});
+    else
+        occupancy_gone(occupancy_now(owner), channel);
+}
+
+static void occupied_already(void *owner, struct bytes channel)
+{
+    on_wanted(owner, channel, true);
+}
+
+static void connected_already(void *owner, struct bytes subject, struct bytes detail)
+{
+    occupancy_held(occupancy_now(owner), subject, detail);
+}
+
+static bool is_client(struct bytes channel)
+{
+    return bytes_starts(channel, BYTES(OCCUPANCY_CLIENT));
+}
+
+/* A tenant has a webhook that had none, or more of one. */
+static void tell_all(struct worker *w)
+{
+    routes_each_wanted(&w->routes, occupied_already, w);
+    presence_each(&w->presence, BYTES(OCCUPANCY_CLIENT), connected_already, w);
+    telling_doubt(&w->telling);
+}
+
 /* ---- the map */
 
 static bool is_mine(void *ctx, struct bytes channel)
@@ -148,6 +188,8 @@ int flow_map(struct worker *w, const struct ctl_map *m)
     routes_map(routes_now(w), m->generation, mine, m->partitions, &lanes);
     source_assign(w->source, mine, n);
     presence_keep(&w->presence, is_mine, w);
+    occupancy_keep(occupancy_now(w), is_mine, w);
+    telling_doubt(&w->telling);
     free(mine);
     log_info("map_taken", "generation=%llu partitions=%u lanes=%u mine=%lld",
              (unsigned long long)m->generation, m->partitions, n - m->partitions,
@@ -169,7 +211,10 @@ static void tenant_came(void *owner, struct bytes tenant)
 
 int flow_config(struct worker *w, const struct ctl_config *m)
 {
-    return hosted_take(&w->hosted, m->json, bytes_str(w->options.cell), tenant_came, w);
+    int error = hosted_take(&w->hosted, m->json, bytes_str(w->options.cell), tenant_came, w);
+    if (error == 0 && occupancy_configure(occupancy_now(w), m->json) > 0)
+        tell_all(w);
+    return error;
 }
 
 /* ---- what the routes ask for */
@@ -244,6 +289,7 @@ const struct routes_ports flow_ports = {
     .subscribed = on_subscribed,
     .publication = on_publication,
     .not_mine = on_not_mine,
+    .wanted = on_wanted,
     .ask_head = on_ask_head,
     .ask_page = on_ask_page,
 };
@@ -287,6 +333,8 @@ void flow_presence_set(struct worker *w, struct gateway_link *g,
         gateway_send_not_mine(g, m->channel);
     else if (presence_set(presence_now(w), g->lease, m) < 0)
         w->metrics.presence_refused_total++;
+    else if (is_client(m->channel))
+        occupancy_held(occupancy_now(w), m->channel, m->info);
 }
 
 void flow_presence_clear(struct worker *w, struct gateway_link *g,
@@ -354,7 +402,9 @@ static void send_counts(struct gateway_link *g, const void *what)
 
 static void on_told(void *owner, struct bytes channel, struct bytes info, bool joined)
 {
-    if (joined)
+    if (is_client(channel) && !joined)
+        occupancy_gone(occupancy_now(owner), channel);
+    else if (joined)
         tell_listeners(owner, channel, send_join,
                        &(struct fan_join){.channel = channel, .info = info});
     else
@@ -377,6 +427,9 @@ void flow_tick(struct worker *w)
 {
     routes_tick(routes_now(w));
     presence_tick(presence_now(w));
+    occupancy_now(w);
+    if (presence_is_told(&w->presence)) /* a worker that has yet to be linked knows nothing */
+        telling_tick(&w->telling, is_mine, w);
 }
 
 void flow_turn(struct worker *w)

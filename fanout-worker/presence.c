@@ -248,6 +248,35 @@ void presence_keep(struct presence *p, bool (*mine)(void *ctx, struct bytes chan
     }
 }
 
+bool presence_is_told(const struct presence *p)
+{
+    const struct lease *l;
+    bool any = false;
+    list_for_each (l, &p->leases, link) {
+        if (l->linked && l->synced_ns < 0)
+            return false;
+        any |= l->linked;
+    }
+    return any;
+}
+
+static void each_in(const struct room *room, void (*each)(void *owner, struct bytes channel, struct bytes info),
+                    void *owner)
+{
+    const struct entry *e;
+    map_for_each (e, &room->clients, by_client)
+        each(owner, room->name, e->info);
+}
+
+void presence_each(const struct presence *p, struct bytes prefix,
+                   void (*each)(void *owner, struct bytes channel, struct bytes info), void *owner)
+{
+    const struct room *room;
+    map_for_each (room, &p->rooms, by_name)
+        if (bytes_starts(room->name, prefix))
+            each_in(room, each, owner);
+}
+
 void presence_fini(struct presence *p)
 {
     struct lease *l, *spare;

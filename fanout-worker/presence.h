@@ -77,6 +77,12 @@ void presence_tick(struct presence *p); /* what is due; every 50 ms or so */
 void presence_keep(struct presence *p, bool (*mine)(void *ctx, struct bytes channel),
                    void *ctx);
 
+/* Some gateway is linked, and each that is has told all that it holds. */
+bool presence_is_told(const struct presence *p);
+/* Calls `each` for everybody in the channels whose names begin with `prefix`. */
+void presence_each(const struct presence *p, struct bytes prefix,
+                   void (*each)(void *owner, struct bytes channel, struct bytes info), void *owner);
+
 /* When this worker took a channel's partition: gateways that have not synced since, nor in
  * that generation of the map, may hold more than they told. */
 struct presence_since {

@@ -198,6 +198,14 @@ bool routes_owns(const struct routes *r, struct bytes channel)
     return p && p->owned;
 }
 
+void routes_each_wanted(const struct routes *r, void (*each)(void *owner, struct bytes channel), void *owner)
+{
+    const struct channel *ch;
+    map_for_each (ch, &r->channels, by_name)
+        if (!list_is_empty(&ch->cursors))
+            each(owner, ch->name);
+}
+
 static const struct partition *home(const struct routes *r, const struct channel *ch)
 {
     return &r->partitions[ch->partition];
@@ -324,6 +332,8 @@ int routes_subscribe(struct routes *r, struct taker *t, const struct fan_subscri
         list_append(&r->swept, &ch->swept_link);
     }
     struct cursor *c = cursor_of(ch, t);
+    if (list_is_empty(&ch->cursors))
+        r->ports->wanted(r->owner, ch->name, true);
     if (!c)
         c = cursor_new(r, ch, t);
     cursor_restart(r, c, what);
@@ -337,6 +347,7 @@ static void forget(struct routes *r, struct cursor *c)
     cursor_free(r, c);
     if (!list_is_empty(&ch->cursors))
         return;
+    r->ports->wanted(r->owner, ch->name, false);
     list_remove(&ch->swept_link);
     release(r, ch);
 }

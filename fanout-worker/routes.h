@@ -34,6 +34,8 @@ struct routes_ports {
     /* live: it came from Kafka while the taker was waiting for it */
     void (*publication)(void *owner, struct taker *t, const struct pub *p, bool live);
     void (*not_mine)(void *owner, struct taker *t, struct bytes channel);
+    /* Its first cursor came, or its last one went; not when the channel is another worker's. */
+    void (*wanted)(void *owner, struct bytes channel, bool wanted);
     /* Each is answered by routes_head or routes_page, however long it takes. */
     void (*ask_head)(void *owner, struct bytes channel);
     void (*ask_page)(void *owner, struct bytes channel, enum page_purpose purpose,
@@ -93,6 +95,8 @@ void routes_map(struct routes *r, uint64_t generation, const bool *owned, uint32
                 struct lanes *lanes);
 void routes_caught_up(struct routes *r, uint32_t partition);
 bool routes_owns(const struct routes *r, struct bytes channel);
+/* Calls `each` for every channel that somebody wants. */
+void routes_each_wanted(const struct routes *r, void (*each)(void *owner, struct bytes channel), void *owner);
 /* NULL when nothing is known, or its partition is not caught up: its ring and head may then
  * be old. */
 struct channel *routes_channel(struct routes *r, struct bytes channel);

@@ -60,6 +60,7 @@ void worker_count(struct worker *w)
     w->metrics.presence_entries = (int64_t)w->presence.entries;
     w->metrics.presence_followed_total = w->presence.followed;
     w->metrics.joins_missed_total = w->presence.missed;
+    telling_count(&w->telling);
     w->metrics.kafka_lag = source_lag(w->source);
     w->metrics.kafka_up = source_is_up(w->source);
     w->metrics.postgres_up = history_is_up(w->history);
@@ -120,6 +121,7 @@ static void start_parts(struct worker *w)
     presence_init(&w->presence, &flow_presence, w, o->presence_grace * NS_PER_MS,
                   (size_t)o->presence_bytes);
     weights_init(&w->weights);
+    telling_init(&w->telling, w->process.loop, o, &w->metrics);
     w->history = history_new(w->process.loop, o->postgres, name, (unsigned)o->queries_max,
                              &flow_history, w, &w->metrics);
     ev_timer_init(&w->tick, on_tick, TICK_S, TICK_S);
@@ -169,6 +171,7 @@ void worker_fini(struct worker *w)
     history_free(w->history);
     weights_fini(&w->weights);
     presence_fini(&w->presence);
+    telling_fini(&w->telling);
     hosted_fini(&w->hosted);
     routes_fini(&w->routes);
     ev_timer_stop(w->process.loop, &w->tick);

@@ -16,6 +16,7 @@
 #include "run/listener.h"
 #include "run/process.h"
 #include "source.h"
+#include "telling.h"
 
 struct worker {
     struct worker_options options;
@@ -25,6 +26,7 @@ struct worker {
     struct routes routes;
     struct presence presence;
     struct hosted hosted;
+    struct telling telling;    /* what webhooks are to tell */
     struct history *history;
     struct weights weights;    /* of tenants */
     struct source *source;

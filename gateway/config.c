@@ -115,6 +115,13 @@ static int read_tenant_options(struct reader *r, struct config_tenant *t, json_t
     return error < 0 ? error : signature_keys_new(&keys, &t->keys, r->why);
 }
 
+static bool tells_clients(const struct tenant_options *o)
+{
+    const struct texts *events = &o->webhook_events;
+    return o->webhook_url.n && (events->n == 0 || is_among(BYTES("client_connected"), *events) ||
+                                is_among(BYTES("client_disconnected"), *events));
+}
+
 static int read_tenant(struct reader *r, json_t *from)
 {
     struct bytes name = text_member(from, "name");
@@ -144,6 +151,7 @@ static int read_tenant(struct reader *r, json_t *from)
         buf_printf(r->why, " (tenant \"%.*s\")", BYTES_FMT(name));
         return -EBADMSG;
     }
+    t->tells_clients = tells_clients(&t->options);
     if (r->why->n > before)
         buf_printf(r->why, "  (tenant \"%.*s\")\n", BYTES_FMT(name));
     map_insert(&r->config->tenants, &t->by_name, hash_bytes(name));

@@ -58,6 +58,7 @@ struct config_tenant {
     struct map_node by_name; /* struct config::tenants */
     struct bytes name;
     bool here; /* this gateway's cell is one of the tenant's */
+    bool tells_clients; /* its webhook wants to know of clients */
     bool leaves; /* it is one that the tenant leaves: its clients are to go to another one */
     const struct config_cell **cells; /* that host it, as far as the configuration tells their topics */
     size_t n_cells;

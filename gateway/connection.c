@@ -1,6 +1,7 @@
 #include "connection.h"
 
 #include "admission.h"
+#include "attendance.h"
 #include "command.h"
 #include "deliver.h"
 #include "entrance.h"
@@ -154,6 +155,7 @@ void connection_free(struct connection *c)
     let_go(c);
     if (connection_has_place(c))
         budget_leave(c->gateway, connection_tenant(c));
+    attendance_went(c);
     wheel_cancel(&c->timer);
     list_remove(&c->all);
     list_remove(&c->talking);
@@ -201,6 +203,7 @@ void connection_goto(struct connection *c, enum connection_state state)
         stranger_leave(g, &c->extras->stranger);
     if (connection_has_place(c) && state != CONNECTION_OPEN)
         budget_leave(g, connection_tenant(c));
+    attendance_went(c);
     c->state = state;
     c->next_ns = 0;
     switch (state) {
@@ -214,6 +217,7 @@ void connection_goto(struct connection *c, enum connection_state state)
         connection_tidy(c);
         start_pings(c);
         start_life(c);
+        attendance_came(c);
         break;
     case CONNECTION_CLOSING:
         c->expires_ns = c->subs_expire_ns = c->leaves_ns = 0;

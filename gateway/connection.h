@@ -49,6 +49,7 @@ struct connection {
     unsigned overdue : 6; /* times that it was spared at the end of its lifetime, since commands were in flight */
     bool unfocused : 1; /* what it subscribes to is passive (passive.h) */
     bool departs : 1; /* this pass leads it to another cell (departure.h) */
+    bool announced : 1; /* its worker was told that it is connected (attendance.h) */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
     uint64_t shown;      /* highest id written to it */
     struct list talking; /* struct tenant::talking; while blocked gateway::slow */

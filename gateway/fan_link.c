@@ -1,5 +1,6 @@
 #include "fan_link.h"
 
+#include "attendance.h"
 #include "flow.h"
 #include "gateway.h"
 #include "ops.h"
@@ -106,6 +107,20 @@ void fan_presence_clear(struct fan_links *f, struct channel *c, const struct fan
         LINK_SEND(l, FAN_PRESENCE_CLEAR, fan_presence_clear, m);
 }
 
+void fan_client_set(struct fan_links *f, const struct fan_presence_set *m)
+{
+    struct link *l = link_of(f, m->channel, channel_place(m->channel));
+    if (l)
+        LINK_SEND(l, FAN_PRESENCE_SET, fan_presence_set, m);
+}
+
+void fan_client_clear(struct fan_links *f, const struct fan_presence_clear *m)
+{
+    struct link *l = link_of(f, m->channel, channel_place(m->channel));
+    if (l)
+        LINK_SEND(l, FAN_PRESENCE_CLEAR, fan_presence_clear, m);
+}
+
 #define ASK(f, TYPE, name, m)                                                                                \
     ({                                                                                                       \
         struct fan_peer *peer_ = owner_of(&(f)->map, (m)->channel, channel_place((m)->channel));              \
@@ -139,6 +154,21 @@ static void tell_channel(struct fan_links *f, struct channel *c)
             sub_tell_presence(c->subs[i], true);
 }
 
+/* Clients go to the owner of a channel of their own: NULL: all, each to its worker. */
+static void tell_clients(struct fan_links *f, const struct fan_peer *to)
+{
+    struct connection *c;
+    char name[ATTENDANCE_MAX];
+    list_for_each(c, &f->g->connections, all)
+    {
+        if (!c->announced)
+            continue;
+        struct bytes full = attendance_name(c, name);
+        if (!to || owner_of(&f->map, full, channel_place(full)) == to)
+            attendance_tell(c, true);
+    }
+}
+
 static void tell_synced(struct fan_links *f, struct fan_peer *p)
 {
     if (p->welcome && dial_link(p->dial))
@@ -154,6 +184,7 @@ static void tell_everything(struct fan_peer *p)
         if (owner_of(&f->map, c->full, c->place) == p)
             tell_channel(f, c);
     }
+    tell_clients(f, p);
     tell_synced(f, p);
 }
 
@@ -362,6 +393,7 @@ static void move_channels(struct fan_links *f, const struct fan_map *to)
     map_for_each(c, &f->g->channels, by_name)
         if (owner_of(&from, c->full, c->place) != owner_of(to, c->full, c->place))
             tell_channel(f, c);
+    tell_clients(f, NULL);
     fan_map_fini(&from);
 }
 

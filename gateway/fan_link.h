@@ -24,6 +24,10 @@ void fan_unsubscribe(struct fan_links *f, struct channel *c);
 void fan_presence_set(struct fan_links *f, struct channel *c, const struct fan_presence_set *m);
 void fan_presence_clear(struct fan_links *f, struct channel *c, const struct fan_presence_clear *m);
 
+/* Of a channel that is nobody's here: the worker is the one of m->channel. */
+void fan_client_set(struct fan_links *f, const struct fan_presence_set *m);
+void fan_client_clear(struct fan_links *f, const struct fan_presence_clear *m);
+
 void fan_links_look(struct fan_links *f); /* run/link.h's link_look, for each */
 
 /* Asked of the channel's worker. -> its slot, or -ENOTCONN: nothing was sent */

@@ -1,6 +1,7 @@
 #include "flow.h"
 
 #include "admission.h"
+#include "attendance.h"
 #include "canary.h"
 #include "connection.h"
 #include "deliver.h"
@@ -106,6 +107,7 @@ void flow_configured(struct gateway *g)
     budgets_configured(g);
     tenants_configure(g);
     departure_configured(&g->departure);
+    attendance_configured(g);
     map_for_each(c, &g->channels, by_name)
     {
         hub_configure(c);

@@ -1,5 +1,5 @@
 /* cellcastctl: a verb, its words, an exit code. Each verb is a function in ctl_verbs.c (ctl_status.c and ctl_top.c for the
- * tables, ctl_move.c for what moves clients, ctl_tenant.c for what moves tenants). */
+ * tables, ctl_move.c for what moves clients, ctl_tenant.c for what moves tenants, ctl_webhooks.c). */
 #ifndef SUPERVISOR_CTL_H
 #define SUPERVISOR_CTL_H
 
@@ -32,6 +32,7 @@ struct ctl_options {
     V(shards, "SEQUENCER-ADMIN RANGES", 2, 2, "that sequencer leads these shards from now on: 0-31,40")   \
     V(cell, "add NAME", 2, 2, "a further cell, with a topic of its own and no tenants yet; a file that is applied later has to name it")  \
     V(tenant, "move|spread|cancel|show TENANT, map", 1, 2, "map: which cells each tenant's new clients go to; move, with --to=CELL,…: those cells serve it from now on, its clients are led over; spread, with --cells=2: the same, with so many cells as its name chooses; cancel: not, if its clients are still where they were") \
+    V(webhooks, "", 0, 0, "what of each tenant's events waits for its webhook, since when, and what went wrong last") \
     V(epoch, "bump", 1, 1, "begins a new generation of the message log: every subscriber starts anew")
 
 /* words: behind the verb, NULL-ended; at least as many as the verb takes. -> CTL_DONE, CTL_FAILED, CTL_USAGE */

@@ -327,6 +327,41 @@ static void check_previous_key(struct check *c, const char *place, json_t *tenan
               "there is no token_hmac_secret_key, which it would be previous to");
 }
 
+static void check_webhook_url(struct check *c, const char *place, json_t *options)
+{
+    char at[PATH_MAX_BYTES];
+    const char *url = json_string_value(json_object_get(options, "webhook_url"));
+    if (url && *url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
+        fault(c, path(at, "%s.options.webhook_url", place), "\"%s\": an address that begins with http:// or https:// is wanted", url);
+}
+
+static void check_webhook_events(struct check *c, const char *place, json_t *options)
+{
+    static const struct known events[] = {{"channel_occupied", 0}, {"channel_vacated", 0}, {"client_connected", 0}, {"client_disconnected", 0}};
+    char at[PATH_MAX_BYTES];
+    size_t i;
+    json_t *one;
+    path(at, "%s.options.webhook_events", place);
+    json_array_foreach(json_object_get(options, "webhook_events"), i, one)
+        if (json_is_string(one) && !find(json_string_value(one), events, COUNT(events)))
+            unknown(c, at, json_string_value(one), events, COUNT(events));
+}
+
+/* What says something about an endpoint that is not named is a mistake in the name. */
+static void check_webhook(struct check *c, const char *place, json_t *tenant)
+{
+    static const char *const more[] = {"webhook_secret", "webhook_previous_secret", "webhook_events", "webhook_linger",
+                                       "webhook_rows_max", "webhook_age_max"};
+    char at[PATH_MAX_BYTES];
+    json_t *options = json_object_get(tenant, "options");
+    const char *url = json_string_value(json_object_get(options, "webhook_url"));
+    check_webhook_url(c, place, options);
+    check_webhook_events(c, place, options);
+    for (size_t i = 0; i < COUNT(more) && !(url && *url); i++)
+        if (json_object_get(options, more[i]))
+            fault(c, path(at, "%s.options.%s", place, more[i]), "there is no webhook_url, which it would be about");
+}
+
 /* ---- the parts of the file */
 
 static bool namespace_valid(struct bytes name)
@@ -415,6 +450,7 @@ static void check_tenant(struct check *c, json_t *tenants, size_t i)
     check_public_key(c, at, tenant, "token_ecdsa_public_key", PUBLIC_KEY_EC);
     check_public_key(c, at, tenant, "token_eddsa_public_key", PUBLIC_KEY_ED);
     check_previous_key(c, at, tenant);
+    check_webhook(c, at, tenant);
     namespaces = array_of(c, at, tenant, "namespaces");
     for (size_t k = 0; k < json_array_size(namespaces); k++)
         check_namespace(c, at, namespaces, k);

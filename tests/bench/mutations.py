@@ -213,5 +213,28 @@ MUTATIONS = [
         "name": "a cell speaks in the name of another one",
         "edits": [("sequencer/crossing.c", " || !bytes_is(sender, from->cell))\n", ")\n")],
         "unit": "sequencer/crossing",
+        "name": "a channel is vacated without lingering",
+        "edits": [("fanout-worker/occupancy.c", "o->now_ns - s->gone_ns >= w->linger_ns", "o->now_ns >= s->gone_ns")],
+        "unit": "fanout-worker/occupancy",
+    },
+    {
+        "name": "what may not have been told to PostgreSQL is not said again",
+        "edits": [("fanout-worker/occupancy.c", "        s->told = !s->held;\n", "        s->told = s->says;\n")],
+        "unit": "fanout-worker/occupancy",
+    },
+    {
+        "name": "endpoints that fail have all places",
+        "edits": [("webhooks/endpoint.c", "!endpoint_fails(ep) || e->busy_failing < e->places / 2", "true")],
+        "unit": "webhooks/endpoint",
+    },
+    {
+        "name": "a channel is occupied anew by every cell",
+        "edits": [("sequencer/schema/0028-webhooks.sql", "cardinality(h.cells) = 1 AS changed", "true AS changed")],
+        "scenarios": ["tests/scenarios/test_13_webhook_rows.py::test_a_channel_of_two_cells_is_occupied_from_the_first_to_the_last"],
+    },
+    {
+        "name": "a gateway's clients are not told again to a worker that is new",
+        "edits": [("gateway/fan_link.c", "    tell_clients(f, p);\n", "")],
+        "scenarios": ["tests/scenarios/test_37_webhooks.py::test_a_killed_worker_invents_nothing_and_misses_nothing"],
     },
 ]

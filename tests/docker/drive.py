@@ -66,11 +66,11 @@ async def main():
 
     def targets_up():
         answer = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/query", params={"query": "up"}, timeout=5).json()
-        return [r["value"][1] for r in answer["data"]["result"]] == ["1"] * 4
-    wait_until(targets_up, 60, "Prometheus scrapes cell, sequencers and relay", every=1)
+        return [r["value"][1] for r in answer["data"]["result"]] == ["1"] * 5
+    wait_until(targets_up, 60, "Prometheus scrapes cell, sequencers, relay and webhooks", every=1)
     rules = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/rules", timeout=5).json()["data"]["groups"]
     assert [g["name"] for g in rules] == ["cellcast"], rules
-    print("Prometheus scrapes all four and watches for alarms")
+    print("Prometheus scrapes all five and watches for alarms")
     COMPOSE.extend(TWO_CELLS)
     await move_to_a_second_cell(person, recorder)
     await person.close()

@@ -114,7 +114,8 @@ class Stack:
         (self.port, self.admin_port, self.sequencer_port, self.sequencer_admin, self.relay_admin, self.pg_port,
          self.kafka_port) = range(base, base + 7)  # Kafka's controller: base + 7
         self.standby_port, self.standby_admin = base + 8, base + 9
-        self.slot_base = base + 10
+        self.slot_base = base + 10  # gateways' ports begin one above
+        self.webhooks_admin = base + 10
         self.pg = f"postgresql://cellcast@127.0.0.1:{self.pg_port}/cellcast"
         self.kafka = f"127.0.0.1:{self.kafka_port}"
         self.kept = {}
@@ -195,6 +196,10 @@ class Stack:
         self.keep("relay", BUILD / "sequencer/relay/cellcast-relay", f"--postgres={self.pg}", f"--kafka={self.kafka}",
                   f"--admin=127.0.0.1:{self.relay_admin}", *more)
 
+    def start_webhooks(self, *more):
+        self.keep("webhooks", BUILD / "webhooks/cellcast-webhooks", f"--postgres={self.pg}",
+                  f"--admin=127.0.0.1:{self.webhooks_admin}", *more)
+
     def start_cell(self, *more):
         self.keep("cell", BUILD / "supervisor/cellcast-supervisor", f"--cell={self.cell}", f"--gateways={self.gateways}",
                   f"--workers={self.workers}", f"--listen=127.0.0.1:{self.port}", f"--admin=127.0.0.1:{self.admin_port}",
@@ -214,7 +219,7 @@ class Stack:
             raise
 
     def stop(self):
-        for name in ("cell", "relay", "sequencer", "sequencer-2"):
+        for name in ("webhooks", "cell", "relay", "sequencer", "sequencer-2"):
             if name in self.kept:
                 self.end(name)
         self.tool(REPO / "deploy/kafka/stop", self.home / "kafka", check=False)
@@ -245,7 +250,7 @@ class Stack:
 
     def pid(self, name):
         """sequencer, sequencer-2, relay, cell (the supervisor), gateway-1, worker-2, …"""
-        if name in ("sequencer", "sequencer-2", "relay", "cell"):
+        if name in ("sequencer", "sequencer-2", "relay", "cell", "webhooks"):
             return int((self.run / f"{name}.pid").read_text())
         role, slot = name.rsplit("-", 1)
         for process in self.status()["processes"]:

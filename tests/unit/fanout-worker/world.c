@@ -114,6 +114,7 @@ static void on_not_mine(void *owner, struct taker *t, struct bytes channel)
 {
     struct world *w = world_of(owner);
     taker_of(t)->views[channel_number(w, channel)].wanted = false;
+    w->wanted[channel_number(w, channel)] = false;
 }
 
 static void ask(struct world *w, struct world_question q)
@@ -140,12 +141,21 @@ static void on_ask_page(void *owner, struct bytes channel, enum page_purpose pur
                                    .until = until});
 }
 
+/* Wanted and not take turns, and say what the routes know. */
+static void on_wanted(void *owner, struct bytes channel, bool wanted)
+{
+    struct world *w = world_of(owner);
+    ck_assert_int_ne(w->wanted[channel_number(w, channel)], wanted);
+    w->wanted[channel_number(w, channel)] = wanted;
+}
+
 static const struct routes_ports ports = {
     .full = on_full,
     .crowded = on_crowded,
     .subscribed = on_subscribed,
     .publication = on_publication,
     .not_mine = on_not_mine,
+    .wanted = on_wanted,
     .ask_head = on_ask_head,
     .ask_page = on_ask_page,
 };

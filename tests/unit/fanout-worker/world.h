@@ -58,6 +58,7 @@ struct world {
     struct routes routes;
     struct worker_metrics metrics;
     struct world_channel channels[WORLD_CHANNELS];
+    bool wanted[WORLD_CHANNELS]; /* as the routes said last */
     struct world_taker takers[WORLD_TAKERS];
     struct world_question questions[64];
     size_t n_questions;

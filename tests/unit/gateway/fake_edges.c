@@ -84,6 +84,16 @@ void fan_presence_clear(struct fan_links *f, struct channel *c, const struct fan
     buf_printf(&edges.asked, "absent %.*s\n", BYTES_FMT(c->full));
 }
 
+void fan_client_set(struct fan_links *f, const struct fan_presence_set *m)
+{
+    buf_printf(&edges.asked, "client %.*s%s\n", BYTES_FMT(m->info), m->silent ? " silently" : "");
+}
+
+void fan_client_clear(struct fan_links *f, const struct fan_presence_clear *m)
+{
+    buf_printf(&edges.asked, "gone %.*s%s\n", BYTES_FMT(m->channel), m->left ? "" : " for now");
+}
+
 int fan_read(struct fan_links *f, const struct fan_read *m)
 {
     if (edges.worker_away)

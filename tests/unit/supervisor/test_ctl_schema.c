@@ -217,6 +217,12 @@ START_TEST(a_public_key_that_no_gateway_could_use_is_refused)
              "tenants[0].options.token_eddsa_public_key: an Ed25519 or Ed448 public key in PEM (BEGIN PUBLIC KEY) is wanted");
     ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"token_hmac_previous_secret_key\":\"old\"}"), ""),
              "tenants[0].options.token_hmac_previous_secret_key: there is no token_hmac_secret_key, which it would be previous to");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"webhook_secret\":\"s\"}"), ""),
+             "tenants[0].options.webhook_secret: there is no webhook_url, which it would be about");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"webhook_url\":\"app:80\"}"), ""),
+             "tenants[0].options.webhook_url: \"app:80\": an address that begins with http:// or https:// is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"webhook_url\":\"http://app\",\"webhook_events\":[\"channel_vacant\"]}"), ""),
+             "tenants[0].options.webhook_events: unknown member \"channel_vacant\"; did you mean \"channel_vacated\"?");
 }
 END_TEST
 
