@@ -1,16 +1,20 @@
 // Drives the unmodified npm package `centrifuge`: one JSON command a line on standard input, one JSON event a line on
 // standard output. {"op":"connect","url":…,"options":{…}} {"op":"subscribe","channel":…,"options":{…}}
 // {"op":"publish"|"history"|"presence"|"presence_stats","channel":…, …,"tag":…} {"op":"unsubscribe"|"disconnect"}
+// With "asks":true it says {"event":"token"} when it needs a fresh one, which {"op":"token","token":…} brings.
 import readline from 'node:readline';
 import { Centrifuge } from 'centrifuge';
+import { EventSource } from 'eventsource';
 import WebSocket from 'ws';
 
 const emit = event => process.stdout.write(JSON.stringify(event) + '\n');
-let client;
+let client, bringToken;
 const subscriptions = new Map();
 
-function connect({ url, options = {} }) {
-  client = new Centrifuge(url, { websocket: WebSocket, ...options });
+function connect({ url, options = {}, asks = false }) {
+  if (asks)
+    options.getToken = () => new Promise(resolve => { bringToken = resolve; emit({ event: 'token' }); });
+  client = new Centrifuge(url, { websocket: WebSocket, eventsource: EventSource, ...options });
   for (const name of ['connecting', 'connected', 'disconnected', 'error', 'message'])
     client.on(name, ctx => emit({ event: name, ...ctx }));
   client.on('publication', ctx => emit({ event: 'server_publication', ...ctx }));
@@ -39,6 +43,7 @@ function handle(command) {
   if (command.op === 'unsubscribe') return subscriptions.get(command.channel).unsubscribe();
   if (command.op === 'disconnect') return client.disconnect();
   if (command.op === 'reconnect') return client.connect();
+  if (command.op === 'token') return bringToken(command.token);
   if (command.op === 'exit') return process.exit(0);
   calls[command.op](command).then(
     result => emit({ event: 'result', tag: command.tag, result }),
