@@ -1,5 +1,10 @@
 #include "codes.h"
 
+bool disconnect_comes_back(uint32_t code)
+{
+    return code < 3500 || (code >= 4000 && code < 4500) || code >= 5000;
+}
+
 const char *disconnect_reason(uint32_t code)
 {
     switch (code) {

@@ -2,6 +2,7 @@
 #ifndef GATEWAY_CODES_H
 #define GATEWAY_CODES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum disconnect_code {
@@ -20,6 +21,7 @@ enum unsubscribe_code {
 #undef UNSUBSCRIBE
 };
 
+bool disconnect_comes_back(uint32_t code); /* SDKs connect again; protocol.md 9.1 */
 const char *disconnect_reason(uint32_t code);  /* never empty; an application's own code is "disconnect" */
 #define UNSUBSCRIBE_COMES_BACK 2500 /* from here on SDKs subscribe again; protocol.md 9.3 */
 

@@ -51,6 +51,8 @@ struct command {
 int command_take(enum encoding e, struct bytes *frame, struct command *ret);
 int command_take_json(struct bytes *frame, struct command *ret);
 int command_take_protobuf(struct bytes *frame, struct command *ret);
+/* A ConnectRequest in JSON by itself, as one-way clients say it: a connect with id 0. -> the same */
+int command_take_connect(struct bytes request, struct command *ret);
 void command_fini(struct command *c);
 
 /* Whether `data` is there and is one JSON value. */

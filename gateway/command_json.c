@@ -182,19 +182,42 @@ static struct bytes take_line(struct bytes *frame)
     return line;
 }
 
-int command_take_json(struct bytes *frame, struct command *ret)
+/* c->kind is set, if it is known. -> 0, -EBADMSG: c is done with */
+static int finish(struct command *c, struct bytes body, struct command *ret)
 {
-    struct command c = {.data_is_json = true};
-    struct bytes rest = *frame, line = take_line(&rest), body = {0};
-    if (json_check(line, JSON_DEPTH_MAX, NULL) < 0)
-        return -EBADMSG;
-    line = json_trim(line);
-    buf_reserve(&c.text, line.n);
-    if (read_line(&c, line, &body) < 0 || (c.kind && read_body(&c, body) < 0)) {
-        command_fini(&c);
+    if (c->kind && read_body(c, body) < 0) {
+        command_fini(c);
         return -EBADMSG;
     }
-    *frame = rest;
-    *ret = c;
+    *ret = *c;
     return 0;
+}
+
+static int read_command(struct bytes line, struct command *ret)
+{
+    struct command c = {.data_is_json = true};
+    struct bytes body = {0};
+    buf_reserve(&c.text, line.n);
+    if (read_line(&c, line, &body) == 0)
+        return finish(&c, body, ret);
+    command_fini(&c);
+    return -EBADMSG;
+}
+
+int command_take_json(struct bytes *frame, struct command *ret)
+{
+    struct bytes rest = *frame, line = take_line(&rest);
+    if (json_check(line, JSON_DEPTH_MAX, NULL) < 0 || read_command(json_trim(line), ret) < 0)
+        return -EBADMSG;
+    *frame = rest;
+    return 0;
+}
+
+int command_take_connect(struct bytes request, struct command *ret)
+{
+    struct command c = {.kind = COMMAND_CONNECT, .data_is_json = true};
+    if (json_check(request, JSON_DEPTH_MAX, NULL) < 0)
+        return -EBADMSG;
+    buf_reserve(&c.text, request.n);
+    return finish(&c, json_trim(request), ret);
 }

@@ -8,6 +8,7 @@
 #include "errand.h"
 #include "gateway.h"
 #include "reply.h"
+#include "session.h"
 #include "slow.h"
 #include "sub.h"
 #include "tenant.h"
@@ -33,12 +34,23 @@ static void cut_stranger(struct stranger *s)
     ws_cut(container_of(s, struct connection_extras, stranger)->connection->socket);
 }
 
-struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant, enum encoding encoding)
+static void count_transport(struct connection *c, int64_t change)
+{
+    char *metrics = (char *)&c->gateway->metrics;
+    const struct transport *t = connection_transport(c);
+    *(int64_t *)(metrics + t->open) += change;
+    if (change > 0)
+        ++*(uint64_t *)(metrics + t->opened);
+}
+
+struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant,
+                                  enum transport_kind kind, enum encoding encoding)
 {
     struct connection *c = calloc(1, sizeof *c);
     assert(c);
     c->gateway = g;
     c->socket = socket;
+    c->kind = kind;
     c->encoding = encoding;
     list_init(&c->talking);
     list_init(&c->errands);
@@ -49,6 +61,9 @@ struct connection *connection_new(struct gateway *g, struct ws_socket *socket, s
     c->end_ns = g->now_ns + g->options->stale_timeout * NS_PER_MS;
     connection_rearm(c);
     stranger_enter(g, &connection_extras(c)->stranger, cut_stranger);
+    if (kind != TRANSPORT_WEBSOCKET)
+        c->extras->session = session_new(g, c);
+    count_transport(c, 1);
     g->n_connections++;
     g->metrics.connections++;
     g->metrics.connections_total++;
@@ -117,7 +132,7 @@ static bool has_strikes(const struct connection_extras *e)
 void connection_tidy(struct connection *c)
 {
     struct connection_extras *e = c->extras;
-    if (!e || e->parked.n || e->entrance || list_is_linked(&e->resuming) || e->queue || list_is_linked(&e->stranger.by_age) ||
+    if (!e || e->session || e->parked.n || e->entrance || list_is_linked(&e->resuming) || e->queue || list_is_linked(&e->stranger.by_age) ||
         has_strikes(e))
         return;
     free(e);
@@ -131,6 +146,7 @@ static void drop_extras(struct connection *c)
         return;
     list_remove(&e->resuming);
     stranger_leave(c->gateway, &e->stranger);
+    session_free(c->gateway, e->session);
     buf_fini(&e->parked);
     free(e);
 }
@@ -147,6 +163,10 @@ static void let_go(struct connection *c)
     connection_drop_subs(c);
     errand_drop_all(c);
     admission_leave(c);
+    if (c->extras) {
+        session_free(c->gateway, c->extras->session);
+        c->extras->session = NULL;
+    }
     entrance_free(c);
 }
 
@@ -161,6 +181,7 @@ void connection_free(struct connection *c)
     list_remove(&c->talking);
     c->gateway->n_connections--;
     c->gateway->metrics.connections--;
+    count_transport(c, -1);
     free(c->subs);
     buf_fini(&c->out);
     free(c->texts);
@@ -308,10 +329,16 @@ static void ping(struct connection *c)
     connection_reply(c, &(struct reply){.kind = REPLY_PING});
 }
 
-/* A reader that is slow but takes bytes has not come to the ping yet; of one that is paused the answer is not read. */
+/* A reader that is slow but takes bytes has not come to the ping yet; of one that is paused the answer is not read. For a
+ * one-way client its kernel answers: it has taken the ping. */
 static void no_pong(struct connection *c)
 {
     struct ws_progress progress = ws_progress(c->socket);
+    if (connection_is_one_way(c) && !progress.waiting) {
+        c->pings = 0;
+        c->end_ns = 0;
+        return;
+    }
     if (!c->paused && (!progress.waiting || progress.acked == c->acked)) {
         connection_disconnect(c, DISCONNECT_NO_PONG, NULL);
         return;
@@ -567,10 +594,30 @@ void connection_resume_due(struct gateway *g)
     }
 }
 
+/* The first message; what a one-way client says after that is nothing to us. */
+static void hear_connect(struct connection *c, struct bytes request)
+{
+    struct command m;
+    if (c->state != CONNECTION_FRESH)
+        return;
+    c->gateway->metrics.commands_total++;
+    if (command_take_connect(request, &m) < 0) {
+        connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
+        return;
+    }
+    verb_connect(c, &m);
+    command_fini(&m);
+    read_or_pause(c);
+}
+
 static void hear(struct connection *c, struct bytes message, bool binary)
 {
     if (c->state == CONNECTION_CLOSING)
         return;
+    if (connection_is_one_way(c)) {
+        hear_connect(c, message);
+        return;
+    }
     if (message.n == 0 || c->state == CONNECTION_REJECTED || (encoders[c->encoding].binary && !binary)) {
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;

@@ -8,7 +8,9 @@
 #include "channel.h"
 #include "codes.h"
 #include "encoding.h"
+#include "session.h"
 #include "stranger.h"
+#include "transport.h"
 
 #define CLIENT_BYTES 36 /* of a client's UUID as text */
 
@@ -44,6 +46,7 @@ struct connection {
     uint32_t gather_at; /* the next write begins with this subscription, so that none starves the others */
     enum connection_state state : 8;
     enum encoding encoding : 2;
+    enum transport_kind kind : 4;
     bool paused : 1;  /* nothing is read from the socket */
     bool blocked : 1; /* the socket took the last write in part: nothing more until it is writable */
     unsigned overdue : 6; /* times that it was spared at the end of its lifetime, since commands were in flight */
@@ -89,13 +92,15 @@ struct connection_extras {
     struct queue *queue;  /* that one, or NULL */
     struct entrance *entrance; /* of a connect that has no answer yet, or NULL */
     struct strike strikes[STRIKES];
+    struct session *session; /* of one that has no WebSocket, or NULL */
 };
 
 /* tenant: of the path, or empty; copied. */
-struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant, enum encoding encoding);
+struct connection *connection_new(struct gateway *g, struct ws_socket *socket, struct bytes tenant,
+                                  enum transport_kind kind, enum encoding encoding);
 void connection_free(struct connection *c); /* its socket has gone */
 
-/* Doorways of ws.c. */
+/* Doorways of ws.c. message: commands; of a one-way client a ConnectRequest in JSON. */
 void connection_message(struct connection *c, struct bytes message, bool binary);
 void connection_writable(struct connection *c);
 
@@ -162,18 +167,23 @@ static inline struct bytes connection_client(const struct connection *c) /* its 
     return bytes_of(c->texts + c->client_at, CLIENT_BYTES);
 }
 
-/* For operators, in the protocol's words. */
-static inline struct bytes connection_transport(const struct connection *c)
+static inline const struct transport *connection_transport(const struct connection *c)
 {
-    return BYTES("websocket");
+    return transport_of(c->kind);
 }
+/* Says nothing behind its connect, and hears pushes only. */
+static inline bool connection_is_one_way(const struct connection *c)
+{
+    return connection_transport(c)->one_way;
+}
+/* For operators, in the protocol's words. */
 static inline struct bytes connection_protocol(const struct connection *c)
 {
     return c->encoding == ENCODING_JSON ? BYTES("json") : BYTES("protobuf");
 }
 static inline struct bytes connection_session(const struct connection *c) /* empty: a transport without sessions */
 {
-    return (struct bytes){0};
+    return c->extras && c->extras->session ? c->extras->session->id : (struct bytes){0};
 }
 
 static inline bool connection_is_open(const struct connection *c)

@@ -52,6 +52,11 @@ void ctl_answer_send(struct ctl_link *c, uint64_t request, struct bytes body)
         LINK_SEND(c->link, CTL_ANSWER, ctl_answer, (&(struct ctl_answer){.request = request, .body = body}));
 }
 
+void ctl_emulate_send(struct ctl_link *c, const struct ctl_emulate *m)
+{
+    LINK_SEND(c->link, CTL_EMULATE, ctl_emulate, m);
+}
+
 void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
 {
     if (c && c->link)
@@ -183,6 +188,10 @@ static int frame_came(struct ctl_link *c, uint8_t type, struct bytes body)
         return tls_came(g, body);
     case CTL_USAGE:
         return HEAR(ctl_usage, body, error_ = budgets_heard(g, &m));
+    case CTL_EMULATE:
+        return HEAR(ctl_emulate, body, emulation_heard(g, &m));
+    case CTL_EMULATED:
+        return HEAR(ctl_emulated, body, emulation_answered(g, &m));
     case CTL_RESULT:
         return HEAR(ctl_result, body, ops_result_came(g, &m));
     default:
@@ -280,7 +289,8 @@ struct ctl_link *ctl_link_new(struct gateway *g, int port)
               (&(struct ctl_hello){.version = WIRE_VERSION,
                                    .pid = (uint32_t)getpid(),
                                    .port = (uint32_t)port,
-                                   .origin = g->origin}));
+                                   .origin = g->origin,
+                                   .node = bytes_str(g->uid)}));
     ev_io_init(&c->accepts, on_accepts, ACCEPT_FD, EV_READ);
     c->accepts.data = c;
     if (is_socket(ACCEPT_FD))

@@ -13,6 +13,7 @@ void ctl_link_free(struct ctl_link *c);
 /* c may be NULL. -> false: nobody to ask */
 bool ctl_ask_send(struct ctl_link *c, const struct ctl_ask *m);
 void ctl_answer_send(struct ctl_link *c, uint64_t request, struct bytes body);
+void ctl_emulate_send(struct ctl_link *c, const struct ctl_emulate *m); /* its answer: emulation_answered */
 void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m);
 
 #endif

@@ -5,6 +5,7 @@
 #include "join.h"
 #include "reply.h"
 #include "server_sub.h"
+#include "session.h"
 
 #include "core/random.h"
 
@@ -49,10 +50,30 @@ void entrance_free(struct connection *c)
 
 /* ---- refused */
 
+/* protocol.md 14.4 */
+static uint32_t disconnect_for(uint32_t error)
+{
+    switch (error) {
+    case 103:
+        return DISCONNECT_PERMISSION_DENIED;
+    case 109:
+    case 110:
+        return DISCONNECT_EXPIRED;
+    case 111:
+        return DISCONNECT_TOO_MANY_REQUESTS;
+    default:
+        return DISCONNECT_INTERNAL;
+    }
+}
+
 void entrance_refuse(struct connection *c, uint32_t error)
 {
     uint32_t id = c->extras->entrance->id;
     c->gateway->metrics.connects_refused_total++;
+    if (connection_is_one_way(c)) {
+        connection_disconnect(c, disconnect_for(error), NULL);
+        return;
+    }
     entrance_free(c);
     connection_drop_subs(c);
     connection_goto(c, CONNECTION_REJECTED);
@@ -97,7 +118,11 @@ static void welcome(struct connection *c, struct bytes subs)
                                 .ttl = e->ttl,
                                 .ping_s = (uint32_t)(g->options->ping_interval / 1000),
                                 .data = buf_bytes(&e->reply_data),
-                                .subs = subs};
+                                .subs = subs,
+                                .session = connection_session(c),
+                                .pong = !connection_is_one_way(c)};
+    if (transport_emulated(connection_transport(c)))
+        r.node = bytes_str(g->uid);
     connection_goto(c, CONNECTION_OPEN);
     g->metrics.connects_total++;
     reply_put(c->encoding, &c->out, &(struct reply){.id = e->id, .kind = REPLY_CONNECT, .connected = r});

@@ -25,6 +25,8 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     g->rings.messages_max = (uint32_t)options->ring_messages;
     map_init(&g->channels);
     map_init(&g->tenants);
+    map_init(&g->sessions);
+    emulations_init(&g->emulations);
     fairflush_init(g);
     batch_init(&g->batch, now_ns);
     list_init(&g->passing);
@@ -53,6 +55,9 @@ void gateway_fini(struct gateway *g)
     map_fini(&g->channels);
     assert(g->tenants.count == 0);
     map_fini(&g->tenants);
+    assert(g->sessions.count == 0);
+    map_fini(&g->sessions);
+    emulations_fini(&g->emulations);
     departure_fini(&g->departure);
     ops_free(g->ops);
     gathering_fini(g);

@@ -9,6 +9,7 @@
 #include "channel.h"
 #include "config.h"
 #include "departure.h"
+#include "emulation.h"
 #include "fairflush.h"
 #include "lag.h"
 #include "ops.h"
@@ -37,6 +38,8 @@ struct gateway {
     struct rings rings;
     struct map channels;      /* struct channel::by_name */
     struct map tenants;       /* struct tenant::by_name */
+    struct map sessions;      /* struct session::by_id */
+    struct emulations emulations;
     struct fairflush flush;   /* who has to be written to, in turn */
     struct batch batch;       /* channels whose news waits for more */
     struct list passing;      /* struct channel_extras::passing: rings with ephemeral frames */

@@ -1,32 +1,116 @@
 #include "http.h"
 
 #include "api.h"
+#include "command.h"
 #include "connection.h"
+#include "emulation.h"
 #include "gateway.h"
 #include "origin.h"
 
 #include "core/json.h"
 
-/* ---- upgrades */
+#define PREFLIGHT_S "300" /* that a browser remembers what it may */
 
-bool http_path_tenant(struct bytes path, struct bytes *ret_tenant)
+/* ---- paths */
+
+bool http_path(struct bytes path, struct bytes *ret_tenant, struct bytes *ret_rest)
 {
     struct bytes prefix = BYTES("/t/");
     *ret_tenant = (struct bytes){0};
-    if (bytes_is(path, WS_PATH_CONNECT))
-        return true;
+    *ret_rest = path;
     if (!bytes_starts(path, prefix))
-        return false;
+        return true;
     struct bytes rest = bytes_of(path.p + prefix.n, path.n - prefix.n);
     const char *slash = rest.n ? memchr(rest.p, '/', rest.n) : NULL;
     if (!slash)
         return false;
-    struct bytes tenant = bytes_of(rest.p, (size_t)(slash - rest.p));
-    if (!tenant_name_valid(tenant) || !bytes_is(bytes_of(slash, rest.n - tenant.n), WS_PATH_CONNECT))
-        return false;
-    *ret_tenant = tenant;
-    return true;
+    *ret_tenant = bytes_of(rest.p, (size_t)(slash - rest.p));
+    *ret_rest = bytes_of(slash, rest.n - ret_tenant->n);
+    return tenant_name_valid(*ret_tenant);
 }
+
+struct visit {
+    struct gateway *g;
+    struct ws_socket *s;
+    const struct ws_request *r;
+    struct bytes tenant; /* of the path, or empty */
+    const struct door *door;
+};
+
+/* What pages may ask for. */
+struct door {
+    const char *path;
+    const char *methods; /* NULL: those with which WebSockets begin, which are no plain requests */
+    void (*enter)(const struct visit *v);
+    enum transport_kind kind;
+};
+
+static void enter_stream(const struct visit *v);
+static void enter_emulation(const struct visit *v);
+static void enter_init(const struct visit *v);
+
+static const struct door doors[] = {
+#define TRANSPORT(NAME, name, framing, one_way, methods)                                                     \
+    {"/connection/" #name, methods, FRAMING_##framing == FRAMING_MESSAGES ? NULL : enter_stream, TRANSPORT_##NAME},
+#include "transport.def"
+#undef TRANSPORT
+    {.path = "/connection/init", .methods = "GET", .enter = enter_init},
+    {.path = "/emulation", .methods = "POST", .enter = enter_emulation},
+};
+
+static const struct door *door_find(struct bytes path, struct bytes *ret_tenant)
+{
+    struct bytes rest;
+    if (!http_path(path, ret_tenant, &rest))
+        return NULL;
+    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
+        if (bytes_is(rest, doors[i].path))
+            return &doors[i];
+    return NULL;
+}
+
+static struct bytes tenant_name(struct bytes name)
+{
+    return name.n ? name : BYTES(CONFIG_DEFAULT_TENANT);
+}
+
+/* ---- who may */
+
+/* -> 0, or an HTTP status with the reason */
+static int judge_room(struct gateway *g, struct bytes tenant, const char **ret_why)
+{
+    if (g->n_connections >= g->capacity) {
+        *ret_why = g->config ? "no room here\n" : "not configured yet\n";
+        return 503;
+    }
+    if (!admission_has_room(&g->admission, g, tenant_name(tenant))) {
+        g->metrics.connects_shed_total++;
+        *ret_why = "too many wait here\n";
+        return 503;
+    }
+    return 0;
+}
+
+/* The same, for the page that it comes from. */
+static int judge_origin(const struct gateway *g, struct bytes tenant, struct bytes origin, const char **ret_why)
+{
+    const struct config_tenant *t = g->config ? config_tenant(g->config, tenant_name(tenant)) : NULL;
+    if (!g->config && origin.n) {
+        *ret_why = "not configured yet\n";
+        return 503;
+    }
+    if (g->config && !t) {
+        *ret_why = "no such tenant\n";
+        return 404;
+    }
+    if (t && !origin_allowed(t->options.allowed_origins, origin)) {
+        *ret_why = "origin not allowed\n";
+        return 403;
+    }
+    return 0;
+}
+
+/* ---- upgrades */
 
 /* One item of a list parted by `by`, trimmed of spaces. -> false at the end */
 static bool next_item(struct bytes *list, char by, struct bytes *ret)
@@ -62,16 +146,12 @@ static bool find_encoding(const struct ws_request *r, enum encoding *ret)
     return known;
 }
 
-static const struct config_tenant *tenant_of(const struct gateway *g, struct bytes name)
-{
-    return config_tenant(g->config, name.n ? name : BYTES(CONFIG_DEFAULT_TENANT));
-}
-
 static int upgrade(struct gateway *g, const struct ws_request *r, const char **ret_why)
 {
-    struct bytes name;
+    struct bytes tenant;
     enum encoding encoding;
-    if (!http_path_tenant(r->path, &name)) {
+    const struct door *door = door_find(r->path, &tenant);
+    if (!door || door->enter) {
         *ret_why = "not found\n";
         return 404;
     }
@@ -79,34 +159,139 @@ static int upgrade(struct gateway *g, const struct ws_request *r, const char **r
         *ret_why = "no subprotocol but " WS_PROTOCOL_JSON " and " WS_PROTOCOL_PROTOBUF " is served\n";
         return 400;
     }
-    if (g->n_connections >= g->capacity || (!g->config && r->origin.n)) {
-        *ret_why = g->config ? "no room here\n" : "not configured yet\n";
-        return 503;
+    if (transport_of(door->kind)->one_way && encoding != ENCODING_JSON) {
+        *ret_why = "only JSON is served here\n";
+        return 400;
     }
-    if (!admission_has_room(&g->admission, g, name.n ? name : BYTES(CONFIG_DEFAULT_TENANT))) {
-        g->metrics.connects_shed_total++;
-        *ret_why = "too many wait here\n";
-        return 503;
-    }
-    const struct config_tenant *tenant = g->config ? tenant_of(g, name) : NULL;
-    if (g->config && !tenant) {
-        *ret_why = "no such tenant\n";
-        return 404;
-    }
-    if (tenant && !origin_allowed(tenant->options.allowed_origins, r->origin)) {
-        *ret_why = "origin not allowed\n";
-        return 403;
-    }
-    return 0;
+    int status = judge_room(g, tenant, ret_why);
+    return status ? status : judge_origin(g, tenant, r->origin, ret_why);
 }
 
 static struct connection *opened(struct gateway *g, struct ws_socket *s, const struct ws_request *r)
 {
     struct bytes tenant;
+    enum transport_kind kind = door_find(r->path, &tenant)->kind;
     enum encoding encoding;
-    http_path_tenant(r->path, &tenant);
     find_encoding(r, &encoding);
-    return connection_new(g, s, tenant, encoding);
+    struct connection *c = connection_new(g, s, tenant, kind, encoding);
+    if (!transport_of(kind)->one_way)
+        return c;
+    ws_one_way(s);
+    if (r->cf_connect.n)
+        connection_message(c, r->cf_connect, false);
+    return c;
+}
+
+/* ---- pages */
+
+static void refuse(const struct visit *v, int status, const char *why)
+{
+    v->g->metrics.sockets_refused_total++;
+    ws_answer_text(v->s, status, why);
+}
+
+static void allow_page(const struct visit *v)
+{
+    if (v->r->origin.n == 0)
+        return;
+    ws_header(v->s, "access-control-allow-origin", v->r->origin);
+    ws_header(v->s, "access-control-allow-credentials", BYTES("true"));
+    ws_header(v->s, "vary", BYTES("origin"));
+}
+
+static void answer_preflight(const struct visit *v)
+{
+    ws_header(v->s, "access-control-allow-methods", bytes_str(v->door->methods));
+    if (v->r->wanted_headers.n)
+        ws_header(v->s, "access-control-allow-headers", v->r->wanted_headers);
+    ws_header(v->s, "access-control-max-age", BYTES(PREFLIGHT_S));
+    ws_answer(v->s, 204, NULL, (struct bytes){0});
+}
+
+static bool takes(const struct door *door, struct bytes method)
+{
+    struct bytes list = bytes_str(door->methods), item;
+    while (next_item(&list, ',', &item))
+        if (bytes_equal(item, method))
+            return true;
+    return false;
+}
+
+static void enter(const struct visit *v)
+{
+    const char *why;
+    int status = judge_origin(v->g, v->tenant, v->r->origin, &why);
+    if (!v->door->enter) {
+        ws_answer_text(v->s, 426, "upgrade to websocket\n");
+    } else if (status) {
+        refuse(v, status, why);
+    } else {
+        allow_page(v);
+        if (bytes_is(v->r->method, "OPTIONS")) {
+            answer_preflight(v);
+        } else if (!takes(v->door, v->r->method)) {
+            ws_header(v->s, "allow", bytes_str(v->door->methods));
+            ws_answer_text(v->s, 405, "method not allowed\n");
+        } else {
+            v->door->enter(v);
+        }
+    }
+}
+
+static void enter_init(const struct visit *v)
+{
+    ws_answer(v->s, 200, NULL, BYTES("{}"));
+}
+
+static enum encoding encoding_of(const struct ws_request *r)
+{
+    return bytes_starts(r->content_type, BYTES("application/octet-stream")) ? ENCODING_PROTOBUF : ENCODING_JSON;
+}
+
+static void enter_emulation(const struct visit *v)
+{
+    emulation_asked(v->g, v->s, encoding_of(v->r), v->r->body);
+}
+
+/* ---- streams */
+
+/* What the client says with its request: commands, or of a one-way client its ConnectRequest, of which nothing is as good
+ * as {}. -> false: it cannot be that */
+static bool first_words(const struct visit *v, struct bytes *ret_words)
+{
+    struct command m;
+    struct bytes words = bytes_is(v->r->method, "GET") ? v->r->cf_connect : v->r->body;
+    bool one_way = transport_of(v->door->kind)->one_way;
+    *ret_words = one_way && words.n == 0 ? BYTES("{}") : words;
+    if (!one_way)
+        return words.n || !bytes_is(v->r->method, "GET");
+    if (command_take_connect(*ret_words, &m) < 0)
+        return false;
+    command_fini(&m);
+    return true;
+}
+
+static void enter_stream(const struct visit *v)
+{
+    const char *why;
+    struct bytes words;
+    int status = judge_room(v->g, v->tenant, &why);
+    if (status) {
+        refuse(v, status, why);
+        return;
+    }
+    if (!v->r->streams) {
+        refuse(v, 505, "a stream needs HTTP/1.1\n");
+        return;
+    }
+    if (!first_words(v, &words)) {
+        refuse(v, 400, "there has to be a connect: in cf_connect, or in the body\n");
+        return;
+    }
+    enum encoding encoding = v->door->kind == TRANSPORT_HTTP_STREAM ? encoding_of(v->r) : ENCODING_JSON;
+    struct connection *c = connection_new(v->g, v->s, v->tenant, v->door->kind, encoding);
+    ws_stream_open(v->s, transport_of(v->door->kind), c);
+    connection_message(c, words, true);
 }
 
 /* ---- requests */
@@ -116,21 +301,28 @@ static void say_ready(struct gateway *g, struct ws_socket *s)
     const char *why;
     struct buf body = {0};
     if (gateway_ready(g, &why)) {
-        ws_answer(s, 200, NULL, (struct bytes){0}, BYTES("{}"));
+        ws_answer(s, 200, NULL, BYTES("{}"));
         return;
     }
     buf_append_str(&body, "{\"reason\":");
     json_append_string(&body, bytes_str(why));
     buf_append_char(&body, '}');
-    ws_answer(s, 503, NULL, (struct bytes){0}, buf_bytes(&body));
+    ws_answer(s, 503, NULL, buf_bytes(&body));
     buf_fini(&body);
 }
 
 static void api_done(void *ctx, const struct api_answer *answer)
 {
     struct ws_socket *s = ctx;
-    ws_keep(s, NULL);
-    ws_answer(s, answer->status, answer->content_type, answer->detail, answer->body);
+    ws_keep(s, NULL, NULL);
+    if (answer->detail.n)
+        ws_header(s, "x-cellcast-detail", answer->detail);
+    ws_answer(s, answer->status, answer->content_type, answer->body);
+}
+
+static void api_gone(void *call)
+{
+    api_cancel(call);
 }
 
 static void call_api(struct gateway *g, struct ws_socket *s, const struct ws_request *r)
@@ -146,36 +338,33 @@ static void call_api(struct gateway *g, struct ws_socket *s, const struct ws_req
                                   .now_ms = g->now_us / 1000};
     struct api_call *call = api_handle(g, &request, api_done, s);
     if (call)
-        ws_keep(s, call);
-}
-
-static void answer_text(struct ws_socket *s, int status, const char *text)
-{
-    ws_answer(s, status, "text/plain", (struct bytes){0}, bytes_str(text));
+        ws_keep(s, call, api_gone);
 }
 
 static void request(struct gateway *g, struct ws_socket *s, const struct ws_request *r)
 {
-    struct bytes tenant;
+    struct visit v = {.g = g, .s = s, .r = r};
     g->metrics.http_requests_total++;
-    if (bytes_is(r->path, "/health"))
-        ws_answer(s, 200, NULL, (struct bytes){0}, BYTES("{}"));
+    v.door = door_find(r->path, &v.tenant);
+    if (v.door)
+        enter(&v);
+    else if (bytes_is(r->path, "/health"))
+        ws_answer(s, 200, NULL, BYTES("{}"));
     else if (bytes_is(r->path, "/ready"))
         say_ready(g, s);
     else if (api_is_path(r->path) && g->config)
         call_api(g, s, r);
     else if (api_is_path(r->path))
-        answer_text(s, 503, "not configured yet\n");
-    else if (http_path_tenant(r->path, &tenant))
-        answer_text(s, 426, "upgrade to websocket\n");
+        ws_answer_text(s, 503, "not configured yet\n");
     else
-        answer_text(s, 404, "not found\n");
+        ws_answer_text(s, 404, "not found\n");
 }
 
-static void abandoned(struct gateway *g, struct ws_socket *s)
+static size_t body_max(struct gateway *g, const struct ws_request *r, const char **ret_why)
 {
-    if (ws_kept(s))
-        api_cancel(ws_kept(s));
+    bool api = api_is_path(r->path);
+    *ret_why = api ? "body too large: above --api-body-max\n" : "body too large: above --frame-max\n";
+    return (size_t)(api ? g->options->api_body_max : g->options->frame_max);
 }
 
 const struct ws_handlers http_handlers = {
@@ -185,5 +374,5 @@ const struct ws_handlers http_handlers = {
     .writable = connection_writable,
     .closed = connection_free,
     .request = request,
-    .abandoned = abandoned,
+    .body_max = body_max,
 };

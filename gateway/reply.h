@@ -30,6 +30,8 @@ struct reply_connected {
     uint32_t ping_s; /* connect only; 0: refresh */
     struct bytes data; /* connect only; JSON, or empty */
     struct bytes subs; /* connect only; what reply_put_entry has put together, or empty */
+    bool pong;         /* connect only: the client is to answer pings */
+    struct bytes session, node; /* connect only: of a client that has no WebSocket (session.h, emulation.h), or empty */
 };
 
 struct reply_subscribed {
@@ -47,7 +49,7 @@ struct reply_history {
 };
 
 struct reply {
-    uint32_t id;
+    uint32_t id; /* 0: none, a ping, or the connect of a one-way client, which is a push there */
     enum reply_kind kind;
     union {
         uint32_t error;                   /* code */
@@ -60,7 +62,7 @@ struct reply {
     };
 };
 
-enum push_kind { PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE, PUSH_REFRESH, PUSH_JOIN, PUSH_LEAVE, PUSH_MESSAGE, PUSH_COUNTS, PUSH_HEAD };
+enum push_kind { PUSH_SUBSCRIBE, PUSH_UNSUBSCRIBE, PUSH_REFRESH, PUSH_DISCONNECT, PUSH_JOIN, PUSH_LEAVE, PUSH_MESSAGE, PUSH_COUNTS, PUSH_HEAD };
 
 struct push {
     enum push_kind kind;
@@ -70,7 +72,7 @@ struct push {
         struct {
             uint32_t code;
             const char *reason;
-        } unsubscribe;
+        } unsubscribe, disconnect; /* disconnect: where there is no Close frame to say it */
         struct bytes info; /* join, leave: ClientInfo as JSON */
         struct bytes data; /* message: JSON */
         /* Messages of ours about the channel; SDKs show a message without its push's channel, which is in it once more:
@@ -84,7 +86,7 @@ struct push {
     };
 };
 
-/* Each appends one message. c: NULL where a push has no channel (refresh); full: it is spelled tenant/name. */
+/* Each appends one message. c: NULL where a push has no channel (refresh, disconnect); full: it is spelled tenant/name. */
 void reply_put(enum encoding e, struct buf *b, const struct reply *r);
 void push_put(enum encoding e, struct buf *b, const struct channel *c, bool full, const struct push *p);
 

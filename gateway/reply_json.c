@@ -2,6 +2,7 @@
 #include "reply.h"
 
 #include "channel.h"
+#include "codes.h"
 #include "error.h"
 #include "hold.h"
 #include "presence.h"
@@ -103,10 +104,14 @@ static void put_connected(struct buf *b, const struct reply_connected *r)
     ttl_if_any(b, r->ttl);
     if (r->ping_s)
         number(b, "ping", r->ping_s);
-    flag(b, "pong", r->ping_s > 0);
+    flag(b, "pong", r->pong);
     json_if_any(b, "data", r->data);
     if (r->subs.n)
         list(b, "subs", r->subs, "{}");
+    if (r->session.n)
+        plain(b, "session", r->session);
+    if (r->node.n)
+        plain(b, "node", r->node);
 }
 
 static void put_subscribed(struct buf *b, const struct reply_subscribed *r)
@@ -170,7 +175,7 @@ static void put_result(struct buf *b, const struct reply *r)
 void reply_json(struct buf *b, const struct reply *r)
 {
     buf_append_char(b, '{');
-    if (r->kind != REPLY_PING)
+    if (r->id)
         number(b, "id", r->id);
     if (r->kind == REPLY_ERROR) {
         member(b, "error");
@@ -200,6 +205,15 @@ static void put_info(struct buf *b, const char *what, struct bytes info)
     buf_append_bytes(b, info);
 }
 
+static void put_disconnect(struct buf *b, uint32_t code, const char *reason)
+{
+    buf_append_str(b, "\"disconnect\":{");
+    number(b, "code", code);
+    member(b, "reason");
+    json_append_string(b, bytes_str(reason));
+    flag(b, "reconnect", disconnect_comes_back(code));
+}
+
 void push_json(struct buf *b, const struct channel *c, bool full, const struct push *p)
 {
     if (c)
@@ -217,6 +231,9 @@ void push_json(struct buf *b, const struct channel *c, bool full, const struct p
         break;
     case PUSH_UNSUBSCRIBE:
         buf_printf(b, "\"unsubscribe\":{\"code\":%u,\"reason\":\"%s\"", p->unsubscribe.code, p->unsubscribe.reason);
+        break;
+    case PUSH_DISCONNECT:
+        put_disconnect(b, p->disconnect.code, p->disconnect.reason);
         break;
     case PUSH_JOIN:
         put_info(b, "join", p->info);

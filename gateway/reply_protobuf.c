@@ -1,6 +1,7 @@
 /* Replies and pushes in Protobuf. */
 #include "client.pb-c.h"
 #include "channel.h"
+#include "codes.h"
 #include "client_info.h"
 #include "error.h"
 #include "hold.h"
@@ -74,7 +75,9 @@ static void put_connect(struct buf *b, Pb__Reply *reply, const struct reply_conn
     result.expires = r->ttl > 0;
     result.ttl = r->ttl;
     result.ping = r->ping_s;
-    result.pong = r->ping_s > 0;
+    result.pong = r->pong;
+    result.session = protobuf_bytes(r->session);
+    result.node = protobuf_bytes(r->node);
     result.data = protobuf_bytes(r->data);
     result.subs = list_of(r->subs, &result.n_subs);
     reply->connect = &result;
@@ -290,6 +293,16 @@ static void put_unsubscribe(struct buf *b, Pb__Push *push, uint32_t code, const 
     put_push(b, push);
 }
 
+static void put_disconnect(struct buf *b, Pb__Push *push, uint32_t code, const char *reason)
+{
+    Pb__Disconnect disconnect = PB__DISCONNECT__INIT;
+    disconnect.code = code;
+    disconnect.reason = text(reason);
+    disconnect.reconnect = disconnect_comes_back(code);
+    push->disconnect = &disconnect;
+    put_push(b, push);
+}
+
 static void put_member(struct buf *b, Pb__Push *push, enum push_kind kind, struct bytes json)
 {
     Pb__ClientInfo info;
@@ -327,6 +340,8 @@ void push_protobuf(struct buf *b, const struct channel *c, bool full, const stru
         return put_server_refresh(b, &push, p->ttl);
     case PUSH_UNSUBSCRIBE:
         return put_unsubscribe(b, &push, p->unsubscribe.code, p->unsubscribe.reason);
+    case PUSH_DISCONNECT:
+        return put_disconnect(b, &push, p->disconnect.code, p->disconnect.reason);
     case PUSH_JOIN:
     case PUSH_LEAVE:
         return put_member(b, &push, p->kind, p->info);

@@ -74,7 +74,7 @@ static bool put_connection(struct call_page *page, const struct connection *c)
     struct call_connection one = {.who = roster_who(c),
                                   .app_name = connection_name(c),
                                   .app_version = connection_version(c),
-                                  .transport = connection_transport(c),
+                                  .transport = bytes_str(connection_transport(c)->name),
                                   .protocol = connection_protocol(c)};
     if (!call_page_add(page, &one))
         return false;

@@ -1,8 +1,11 @@
 /* The only part that knows libwebsockets: adopts accepted sockets, speaks HTTP on them and, after an upgrade, WebSocket.
  *
  *     accepted ─▶ HTTP requests, one at a time, keep-alive ─▶ request … ws_answer
+ *              │                                                 └▶ ws_stream_open ─▶ ws_write … ─▶ closed
  *              └▶ upgrade ─▶ opened ─▶ message …, ws_write … ─▶ closed
  *
+ * A stream is the answer to a request, in chunked coding, that ends with the connection; to whoever writes it is as a
+ * WebSocket (framing.h), but nothing comes from it: anything that its client still says on it ends it, its end too.
  * Writing is direct and whole messages; what a socket does not take at once libwebsockets keeps, and then there must be
  * no further ws_write until `writable`. Every client socket has TCP_NOTSENT_LOWAT, without which one that does not read
  * pins megabytes in the kernel. No timers of libwebsockets are used, they are a sorted list: deadlines are the
@@ -14,20 +17,23 @@
 
 struct gateway;
 struct connection;
+struct transport;
 struct ws;
 struct ws_socket;
 
 #define WS_HEAD 16        /* bytes free in front of a message handed to ws_write */
 #define WS_REASON_MAX 123 /* bytes of a close reason; RFC 6455 5.5 */
-#define WS_PATH_CONNECT "/connection/websocket"
 #define WS_PROTOCOL_JSON "centrifuge-json"
 #define WS_PROTOCOL_PROTOBUF "centrifuge-protobuf"
 
 /* A request; all borrowed for the call. Percent escapes of path and query are decoded. */
 struct ws_request {
     struct bytes method, path, query;
+    struct bytes cf_connect;                          /* the query's argument of that name */
     struct bytes origin, protocols;                   /* headers; empty when absent */
-    struct bytes api_key, authorization, error_mode;
+    struct bytes content_type, api_key, authorization, error_mode;
+    struct bytes wanted_headers;                      /* Access-Control-Request-Headers */
+    bool streams;                                     /* HTTP/1.1: the answer may be without a length */
     struct bytes body;
 };
 
@@ -38,9 +44,10 @@ struct ws_handlers {
     void (*message)(struct connection *c, struct bytes message, bool binary);
     void (*writable)(struct connection *c);
     void (*closed)(struct connection *c); /* the socket is gone */
-    /* Answer with ws_answer, once, now or later. */
+    /* Answer with ws_answer, once, now or later; or with ws_stream_open, now. */
     void (*request)(struct gateway *g, struct ws_socket *s, const struct ws_request *r);
-    void (*abandoned)(struct gateway *g, struct ws_socket *s); /* it has gone without its answer */
+    /* -> most bytes of the request's body, and what is said to one above it */
+    size_t (*body_max)(struct gateway *g, const struct ws_request *r, const char **ret_why);
 };
 
 /* -> NULL when libwebsockets could not start; it has said why in the log */
@@ -48,16 +55,17 @@ struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers);
 void ws_free(struct ws *w); /* cuts what is still open; `closed` is called */
 void ws_adopt(struct ws *w, int fd, bool tls); /* takes fd; tls: it has to speak TLS */
 
-/* ---- a WebSocket */
+/* ---- a WebSocket, or a stream */
 enum ws_written {
     WS_WRITTEN,
     WS_KEPT, /* in part; wait for `writable`. Also when the socket is lost: `closed` comes */
 };
-/* One message, text or binary: what stands in b behind WS_HEAD bytes, which are overwritten. */
+/* One message, text or binary, or one chunk: what stands in b behind WS_HEAD bytes, which are overwritten. */
 enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary);
 /* Stops reading, or goes on; what has been read is still handed over. */
 void ws_pause(struct ws_socket *s, bool paused);
-/* Close frame with code and reason as soon as the socket takes it; nothing may be written any more. */
+/* Close frame with code and reason (on a stream: the push disconnect and the end of the body) as soon as the socket takes
+ * it; nothing may be written any more. */
 void ws_close(struct ws_socket *s, uint32_t code, const char *reason);
 void ws_cut(struct ws_socket *s); /* at once, unsent bytes are dropped */
 
@@ -67,10 +75,16 @@ struct ws_progress {
 };
 struct ws_progress ws_progress(const struct ws_socket *s);
 
+/* A WebSocket whose client listens only: each line is a message of its own, and bare (framing_bare). */
+void ws_one_way(struct ws_socket *s);
+
 /* ---- an HTTP request under way */
-/* content_type NULL: application/json. detail: value of X-Cellcast-Detail, or empty. */
-void ws_answer(struct ws_socket *s, int status, const char *content_type, struct bytes detail, struct bytes body);
-void ws_keep(struct ws_socket *s, void *data); /* for whoever answers later */
-void *ws_kept(const struct ws_socket *s);
+void ws_header(struct ws_socket *s, const char *name, struct bytes value); /* of the answer, a further one */
+void ws_answer(struct ws_socket *s, int status, const char *content_type, struct bytes body); /* NULL: application/json */
+void ws_answer_text(struct ws_socket *s, int status, const char *text);
+/* For whoever answers later; drop: it has gone without its answer. NULL, NULL: no longer. */
+void ws_keep(struct ws_socket *s, void *data, void (*drop)(void *data));
+/* 200, and the connection is written to from now on. Only from inside `request`, whose r stays until that returns. */
+void ws_stream_open(struct ws_socket *s, const struct transport *transport, struct connection *c);
 
 #endif

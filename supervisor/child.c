@@ -39,6 +39,7 @@ static int take_hello(struct child *c, struct bytes body)
     c->fault = NULL;
     c->port = m.port;
     c->origin = m.origin;
+    snprintf(c->node, sizeof c->node, "%.*s", BYTES_FMT(m.node));
     c->handlers->greeted(c->owner, c);
     return 0;
 }
@@ -133,6 +134,11 @@ struct headroom child_headroom(const struct child *c)
                              .lag_ms = c->report.lag_ms};
 }
 
+size_t child_pending(const struct child *c)
+{
+    return c->link ? link_pending(c->link) : 0;
+}
+
 void child_send(struct child *c, enum ctl_type type, struct bytes body)
 {
     if (!child_can_hear(c))
@@ -156,6 +162,7 @@ static void forget_process(struct child *c)
     c->accept_fd = -1;
     c->pid = 0;
     c->port = 0;
+    c->node[0] = 0;
     c->greeted = false;
     c->silent = 0;
     c->passed = 0;

@@ -33,7 +33,7 @@ struct child_handlers {
     void (*greeted)(void *owner, struct child *c);  /* ctl_hello came: it can be told things */
     void (*reported)(void *owner, struct child *c); /* a ctl_status came */
     void (*moved)(void *owner, struct child *c, enum child_state from);
-    /* ctl_canary_seen, ctl_call, ctl_answer, ctl_usage; body borrowed. -> 0, or -errno: it speaks nonsense */
+    /* ctl_canary_seen, ctl_call, ctl_answer, ctl_usage, ctl_emulate; body borrowed. -> 0, or -errno: it speaks nonsense */
     int (*frame)(void *owner, struct child *c, uint8_t type, struct bytes body);
 };
 
@@ -67,6 +67,7 @@ struct child {
     uint64_t passed;   /* descriptors */
     uint32_t port;     /* ctl_hello */
     uint64_t origin;
+    char node[64];     /* gateway: its clients' name for it */
     struct ctl_status report; /* the last one; its texts are not kept here */
     struct buf why;           /* ctl_status.why */
     struct buf metrics;       /* ctl_metrics.metrics */
@@ -99,6 +100,7 @@ bool child_can_hear(const struct child *c); /* it has greeted, and its link is u
 /* A gateway as whoever gives out connections sees it: DOWN when it is to get none (it leaves, or is set aside). */
 struct headroom child_headroom(const struct child *c);
 /* Sends a frame to a child that can hear, else does nothing. One that does not read is a fault of its own. */
+size_t child_pending(const struct child *c); /* bytes that it has not read yet */
 void child_send(struct child *c, enum ctl_type type, struct bytes body);
 const char *role_name(enum child_role role);
 

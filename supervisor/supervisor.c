@@ -1,6 +1,8 @@
 #include "supervisor.h"
 
 #include "command.h"
+#include "emulation.h"
+
 #include "core/clock.h"
 #include "run/log.h"
 #include "run_dir.h"
@@ -99,6 +101,8 @@ static int on_frame(void *owner, struct child *c, uint8_t type, struct bytes bod
         return control_call(&s->control, c, body);
     case CTL_ANSWER:
         return control_answer(&s->control, c, body);
+    case CTL_EMULATE:
+        return emulation_pass(&s->cell, &s->metrics, c, body);
     case CTL_USAGE:
         return usage_told(&s->usage, c, body);
     default:

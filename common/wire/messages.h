@@ -257,6 +257,8 @@ enum ctl_type {
     CTL_PACE = 12,
     CTL_TLS = 16,
     CTL_USAGE = 18,
+    CTL_EMULATE = 24,
+    CTL_EMULATED = 25,
 };
 
 #define CTL_ACCEPTED_FIELDS(F)                                                                               \
@@ -266,7 +268,8 @@ enum ctl_type {
     F(u32, version, "WIRE_VERSION")                                                                          \
     F(u32, pid, "")                                                                                          \
     F(u32, port, "gateway: its own loopback port; worker: 0")                                                \
-    F(u64, origin, "gateway: as in seq_hello")
+    F(u64, origin, "gateway: as in seq_hello")                                                               \
+    F(str, node, "gateway: what clients call this process in ctl_emulate; worker: empty")
 #define CTL_STATUS_FIELDS(F)                                                                                 \
     F(u32, connections, "gateway: open now")                                                                 \
     F(u32, capacity, "gateway: most that it can hold")                                                       \
@@ -358,6 +361,15 @@ enum ctl_type {
     F(u64, publishes_m, "in 1000 s, of late")                                                                \
     F(u64, bytes, "of their payload, a second")                                                              \
     F(u64, deliveries, "a second")
+/* Commands of a client that came to another gateway than its stream: to the supervisor, and from it to that one. */
+#define CTL_EMULATE_FIELDS(F)                                                                                \
+    F(u64, request, "the asking gateway's number")                                                           \
+    F(str, node, "of the gateway that they are for: its ctl_hello's")                                        \
+    F(str, session, "of the client")                                                                         \
+    F(str, data, "its commands")
+#define CTL_EMULATED_FIELDS(F)                                                                               \
+    F(u64, request, "")                                                                                      \
+    F(u32, status, "204 passed on; 404 there is no such gateway; 503 too much waits for it")
 /* To gateways with --tls, after the hello and with every change. */
 #define TLS_TICKET_KEY_BYTES 80 /* name 16, HMAC-SHA-256 32, AES-256 32 */
 #define TLS_TICKET_KEYS_MAX 3
@@ -446,7 +458,9 @@ enum link_type {
     M(seq_cross_result, SEQ_CROSS_RESULT_FIELDS)                                                             \
     M(ctl_ask, CTL_ASK_FIELDS)                                                                               \
     M(call_ask_presence, CALL_ASK_PRESENCE_FIELDS)                                                           \
-    M(call_presence, CALL_PRESENCE_FIELDS)
+    M(call_presence, CALL_PRESENCE_FIELDS)\
+    M(ctl_emulate, CTL_EMULATE_FIELDS)                                                                       \
+    M(ctl_emulated, CTL_EMULATED_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

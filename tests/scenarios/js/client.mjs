@@ -6,6 +6,7 @@
 import readline from 'node:readline';
 import { Centrifuge } from 'centrifuge';
 import { Centrifuge as ProtobufCentrifuge } from 'centrifuge/build/protobuf';
+import { EventSource } from 'eventsource';
 import WebSocket from 'ws';
 
 const emit = event => process.stdout.write(JSON.stringify(event) + '\n');
@@ -21,7 +22,7 @@ function connect({ url, options = {}, asks = false }) {
   }
   if (asks)
     options.getToken = () => new Promise(resolve => { bringToken = resolve; emit({ event: 'token' }); });
-  client = new (binary ? ProtobufCentrifuge : Centrifuge)(url, { websocket: WebSocket, ...options });
+  client = new (binary ? ProtobufCentrifuge : Centrifuge)(url, { websocket: WebSocket, eventsource: EventSource, ...options });
   for (const name of ['connecting', 'connected', 'disconnected', 'error', 'message'])
     client.on(name, ctx => emit({ event: name, ...ctx }));
   for (const name of ['subscribing', 'subscribed', 'unsubscribed', 'publication'])

@@ -49,17 +49,35 @@ struct ws_progress ws_progress(const struct ws_socket *s)
     return (struct ws_progress){.acked = s->acked, .waiting = s->waiting};
 }
 
-void ws_answer(struct ws_socket *s, int status, const char *content_type, struct bytes detail, struct bytes body)
+void ws_one_way(struct ws_socket *s)
 {
 }
 
-void ws_keep(struct ws_socket *s, void *data)
+void ws_header(struct ws_socket *s, const char *name, struct bytes value)
 {
+    buf_printf(&s->headers, "%s: %.*s\n", name, BYTES_FMT(value));
 }
 
-void *ws_kept(const struct ws_socket *s)
+void ws_answer(struct ws_socket *s, int status, const char *content_type, struct bytes body)
 {
-    return NULL;
+    s->status = status;
+}
+
+void ws_answer_text(struct ws_socket *s, int status, const char *text)
+{
+    s->status = status;
+}
+
+void ws_keep(struct ws_socket *s, void *data, void (*drop)(void *data))
+{
+    s->kept = data;
+    s->drop = drop;
+}
+
+void ws_stream_open(struct ws_socket *s, const struct transport *transport, struct connection *c)
+{
+    s->connection = c;
+    s->transport = transport;
 }
 
 /* ---- links */
@@ -161,6 +179,12 @@ bool seq_linked(const struct seq_links *s)
 uint32_t seq_pending(const struct seq_links *s)
 {
     return 0;
+}
+
+void ctl_emulate_send(struct ctl_link *c, const struct ctl_emulate *m)
+{
+    buf_printf(&edges.asked, "emulate %llu %.*s %.*s %.*s\n", (unsigned long long)m->request, BYTES_FMT(m->node),
+               BYTES_FMT(m->session), BYTES_FMT(m->data));
 }
 
 static void set(struct buf *b, struct bytes text)
@@ -294,7 +318,7 @@ static struct ws_socket *upgraded(struct gateway *g, const char *tenant, enum en
 {
     struct ws_socket *s = calloc(1, sizeof *s);
     assert(s);
-    s->connection = connection_new(g, s, bytes_str(tenant), encoding);
+    s->connection = connection_new(g, s, bytes_str(tenant), TRANSPORT_WEBSOCKET, encoding);
     return s;
 }
 

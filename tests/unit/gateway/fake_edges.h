@@ -16,6 +16,12 @@ struct ws_socket {
     bool cut, paused;
     uint64_t acked;
     bool waiting;
+    /* of a request */
+    int status; /* 0: no answer yet */
+    struct buf headers;
+    void *kept;
+    void (*drop)(void *kept);
+    const struct transport *transport; /* it has become a stream */
 };
 
 struct edges {

@@ -77,7 +77,7 @@ START_TEST(a_connect_says_who_and_how_often)
 {
     ck_assert_reply("{\"id\":1,\"connect\":{\"client\":\"abc\",\"version\":\"\",\"ping\":25,\"pong\":true}}",
                     "0d 08 01 2a 09 0a 03 61 62 63 38 19 40 01", .id = 1, .kind = REPLY_CONNECT,
-                    .connected = {.client = BYTES("abc"), .version = "", .ping_s = 25});
+                    .connected = {.client = BYTES("abc"), .version = "", .ping_s = 25, .pong = true});
     ck_assert_reply("{\"id\":1,\"refresh\":{\"client\":\"abc\",\"version\":\"1\",\"expires\":true,\"ttl\":300}}",
                     "11 08 01 72 0d 0a 03 61 62 63 12 01 31 18 01 20 ac 02", .id = 1, .kind = REPLY_REFRESH,
                     .connected = {.client = BYTES("abc"), .version = "1", .ttl = 300});

@@ -315,6 +315,11 @@ class FakeSupervisor:
             self.say("ctl_result", request=self.asker, asked=1, answers=answers)
             self.asker = None
 
+    def on_ctl_emulate(self, m):
+        """Knob: nodes, other gateways that it knows, by what it says of them."""
+        self.emulated = m
+        self.say("ctl_emulated", request=m["request"], status=getattr(self, "nodes", {}).get(m["node"].decode(), 404))
+
     def configure(self, config):
         self.say("ctl_config", version=config["version"], json=json.dumps(config))
 

@@ -57,6 +57,9 @@ async def refuses_origins_paths_and_tenants_before_the_upgrade(c):
     await Client.open(c.port, path="/t/acme/connection/websocket")
     eq(await refused(c.port, path="/t/nobody/connection/websocket"), 404)
     eq(await refused(c.port, path="/connection/elsewhere"), 404)
+    injected = "/connection/websocket?x=%0aOrigin:http://localhost"
+    eq(await refused(c.port, path=injected, Origin="http://evil.example"), 400)
+    eq((await http(c.port, "GET", injected))[0], 400)
 
 
 @test("--connections-max=16")
