@@ -56,6 +56,7 @@ def main():
     try:
         server.start()
         server.stack.start_webhooks()
+        wait_until(lambda: server.stack.pid("webhooks"), 10, "the sender runs")
         _, off = server.measure("off", o)
         server.configure(receiver)
         report, on = server.measure("on", o)
