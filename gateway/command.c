@@ -4,11 +4,6 @@
 
 #include "core/json.h"
 
-int command_take(enum encoding e, struct bytes *frame, struct command *ret)
-{
-    return encoders[e].take_command(frame, ret);
-}
-
 bool command_has_json(const struct command *c)
 {
     return c->data.n > 0 && (c->data_is_json || json_check(c->data, JSON_DEPTH_MAX, NULL) == 0);

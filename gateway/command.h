@@ -4,7 +4,6 @@
 #ifndef GATEWAY_COMMAND_H
 #define GATEWAY_COMMAND_H
 
-#include "encoding.h"
 #include "want.h"
 
 #include "core/buf.h"
@@ -46,9 +45,8 @@ struct command {
     struct Pb__Command *unpacked; /* Protobuf: all of them point into it */
 };
 
-/* Takes the next command off what is left of a frame, which is not empty. ret: any memory; command_fini is needed after
- * success only. -> 0, -EBADMSG: frame is as it was, and of no use */
-int command_take(enum encoding e, struct bytes *frame, struct command *ret);
+/* Takes the next command off what is left of a frame, which is not empty (encoding.h has the one that a connection needs). ret:
+ * any memory; command_fini is needed after success only. -> 0, -EBADMSG: frame is as it was, and of no use */
 int command_take_json(struct bytes *frame, struct command *ret);
 int command_take_protobuf(struct bytes *frame, struct command *ret);
 /* A ConnectRequest in JSON by itself, as one-way clients say it: a connect with id 0. -> the same */

@@ -509,7 +509,7 @@ static bool has_to_wait(const struct connection *c, const struct command *m)
 static void hear_one(struct connection *c, struct bytes *frame)
 {
     struct command m;
-    if (command_take(c->encoding, frame, &m) < 0) {
+    if (encoders[c->encoding].take_command(frame, &m) < 0) {
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;
     }

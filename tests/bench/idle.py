@@ -31,9 +31,9 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def frame(text, mask=b"\0\0\0\0"):
+def frame(text, mask=b"\0\0\0\0", opcode=1):
     n = len(text)
-    return b"\x81" + (bytes([0x80 | n]) if n < 126 else b"\xfe" + struct.pack(">H", n)) + mask + text
+    return bytes([0x80 | opcode]) + (bytes([0x80 | n]) if n < 126 else b"\xfe" + struct.pack(">H", n)) + mask + text
 
 
 def read_exactly(sock, n):
