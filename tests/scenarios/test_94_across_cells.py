@@ -102,6 +102,20 @@ async def test_a_client_of_another_cell_is_disconnected_with_the_code_that_was_g
         assert await raw.closed() == (4500, "enough")
 
 
+async def test_a_client_of_another_cell_is_listed_subscribed_and_refreshed(cells, connected, channel):
+    raw = await Raw.open(f"ws://127.0.0.1:{cells.b.slot_base + 1}/t/both/connection/websocket")
+    client = (await raw.connect(token=token(SECRET, sub="bob")))["connect"]["client"]
+    near = await person(cells.a, "both", "ann")
+    for cell in (cells.a, cells.b):
+        answer, _ = await ask(cell, "connections", key="both-key")
+        assert sorted(one["user"] for one in answer["result"]["connections"].values()) == ["ann", "bob"]
+    assert (await ask(cells.a, "subscribe", key="both-key", user="bob", client=client, channel=channel))[0] == {"result": {}}
+    assert (await raw.receive())["push"]["channel"] == channel
+    assert (await ask(cells.a, "refresh", key="both-key", user="bob", expired=True))[0] == {"result": {}}
+    assert (await raw.closed())[0] == 3005
+    await near.close()
+
+
 async def test_a_presence_of_a_tenant_that_is_elsewhere_is_told_from_there(cells, connected, channel):
     far = await person(cells.b, "stays", "bob")
     await far.subscribe(channel)
