@@ -244,7 +244,7 @@ static void on_wanted(void *owner, struct bytes channel, bool wanted)
 {
 }
 
-static const struct routes_ports ports = {.subscribed = on_subscribed, .wanted = on_wanted, .ask_head = on_ask_head};
+static const struct routes_ports ports = {.subscribed = on_subscribed, .ask_head = on_ask_head, .wanted = on_wanted};
 
 /* t/x stands at 100 of epoch 7, and nothing of it is in memory. */
 static void begin_cold(void)
