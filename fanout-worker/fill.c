@@ -100,9 +100,18 @@ void fill_truth(struct routes *r, struct channel *ch, uint64_t seq)
     channel_due(r, ch, LATE_NS);
 }
 
-static void hole_lost(struct routes *r, struct channel *ch, uint64_t next)
+/* What the ring lacks is no history any more: whoever has not got it is told so. */
+static void hole_skipped(struct routes *r, struct channel *ch, uint64_t next)
 {
     struct cursor *c;
+    channel_restart(r, ch, next);
+    list_for_each (c, &ch->cursors, channel_link)
+        if (c->state != CURSOR_WAITING && c->sent + 1 < next)
+            cursor_lose(r, c);
+}
+
+static void hole_lost(struct routes *r, struct channel *ch, uint64_t next)
+{
     uint64_t lost = next - ch->ring.next;
     r->metrics->holes_lost_total += lost;
     log_error("hole_lost",
@@ -110,10 +119,7 @@ static void hole_lost(struct routes *r, struct channel *ch, uint64_t next)
               "cursors=%u told 112",
               BYTES_FMT(ch->name), (unsigned long long)ch->epoch,
               (unsigned long long)ch->ring.next, (unsigned long long)lost, ch->placed);
-    channel_restart(r, ch, next);
-    list_for_each (c, &ch->cursors, channel_link)
-        if (c->state != CURSOR_WAITING && c->sent + 1 < next)
-            cursor_lose(r, c);
+    hole_skipped(r, ch, next);
 }
 
 static void fill_hole(struct routes *r, struct channel *ch, const struct page *page)
@@ -123,7 +129,7 @@ static void fill_hole(struct routes *r, struct channel *ch, const struct page *p
         if (p->seq < ch->ring.next)
             continue;
         if (p->seq > ch->ring.next)
-            hole_lost(r, ch, p->seq);
+            (p->removal ? hole_skipped : hole_lost)(r, ch, p->seq);
         r->metrics->filled_total++;
         r->metrics->sweep_found_total += ch->swept_hole;
         channel_append(r, ch, p);

@@ -19,6 +19,7 @@ struct pub *pub_new(struct bytes channel, const struct publication *fields)
         .inner_at = (uint32_t)(body.n - inner.n),
         .epoch = fields->epoch,
         .seq = fields->seq,
+        .removal = fields->format & FORMAT_REMOVAL,
     };
     memcpy(p->body, body.p, body.n);
     buf_fini(&inner);

@@ -17,6 +17,7 @@ struct pub {
     uint32_t n;          /* bytes of body */
     uint32_t inner_at;   /* offset of the publication itself in body */
     uint64_t epoch, seq; /* seq 0: ephemeral */
+    bool removal;        /* history_remove: nothing below it is history */
     int64_t taken_ns;    /* loop clock: from Kafka, set by who took it; 0: from PostgreSQL */
     char body[];
 };

@@ -35,6 +35,8 @@ bool read_from_ring(const struct ring *ring, const struct fan_read *m, bool part
     if (high == 0 && !m->reverse)
         high = UINT64_MAX;
     bool to_head = high == UINT64_MAX;
+    if (low < ring->first && ring_begins_history(ring))
+        low = ring->first;
     if (!to_head && high > head && !partial)
         return false;
     if (high > head)

@@ -31,7 +31,7 @@ int record_decode(struct bytes key, struct bytes value, enum record_kind *ret_ki
     if (r.kind < RECORD_MESSAGE || r.kind > RECORD_EPHEMERAL ||
         wire_get_publication(r.publication, &p) < 0)
         return -EBADMSG;
-    if (!numbers_valid(&p, r.kind) || p.format > FORMAT_BINARY || p.data.n > DATA_MAX)
+    if (!numbers_valid(&p, r.kind) || p.format > FORMAT_MOST || p.data.n > DATA_MAX)
         return -EBADMSG;
     *ret_kind = r.kind;
     *ret_publication = p;

@@ -53,7 +53,7 @@ bool ring_would_drop(const struct ring *r, const struct pub *p,
 {
     if (ring_is_empty(r))
         return false;
-    return r->next - r->first >= limits->messages || r->bytes + pub_bytes(p) > limits->bytes;
+    return p->removal || r->next - r->first >= limits->messages || r->bytes + pub_bytes(p) > limits->bytes;
 }
 
 int ring_append(struct ring *r, struct pub *p, const struct ring_limits *limits)
@@ -72,10 +72,17 @@ int ring_append(struct ring *r, struct pub *p, const struct ring_limits *limits)
     return 0;
 }
 
+bool ring_begins_history(const struct ring *r)
+{
+    return !ring_is_empty(r) && (*slot(r, r->first))->removal;
+}
+
 int ring_prepend(struct ring *r, struct pub *p, const struct ring_limits *limits)
 {
     if (p->seq + 1 != r->first)
         return RING_GAP;
+    if (ring_begins_history(r))
+        return RING_FULL;
     if (ring_would_drop(r, p, limits))
         return RING_FULL;
     if (r->next - r->first == r->capacity)

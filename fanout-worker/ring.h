@@ -3,6 +3,7 @@
  *     first            next
  *       |5|6|7|8|9|10|            empty: first == next, and the position is still known
  *
+ * A removal drops all that is below it, and nothing gets there again.
  * It holds at most `messages` and `bytes` of them (but always the newest one); the oldest
  * goes first. */
 #ifndef FANOUT_RING_H
@@ -36,6 +37,8 @@ bool ring_would_drop(const struct ring *r, const struct pub *p,
                      const struct ring_limits *limits);
 struct pub *ring_find(const struct ring *r,
                       uint64_t seq); /* borrowed; NULL when it is not held */
+
+bool ring_begins_history(const struct ring *r); /* there is nothing below its first */
 
 static inline bool ring_is_empty(const struct ring *r)
 {

@@ -32,6 +32,9 @@ const char rows_setup[] =
     "              FROM cellcast.message "                                                       \
     "              WHERE channel = $1 AND epoch = CASE WHEN $3 = 0 THEN p.epoch ELSE $3 END "    \
     "                  AND seq > $4 AND seq <= $5 "                                              \
+    "                  AND seq >= coalesce((SELECT f.seq FROM cellcast.history_floor f "         \
+    "                      WHERE f.channel = $1 "                                                \
+    "                          AND f.epoch = CASE WHEN $3 = 0 THEN p.epoch ELSE $3 END), 0) "    \
     "              ORDER BY seq " ORDER " LIMIT $6) a) b "                                       \
     "    WHERE before < $7) m ON true "                                                          \
     "ORDER BY m.seq " ORDER

@@ -38,7 +38,8 @@
  *     "protocol","user","state":{"channels":{"news":{}}}}},"next":"…"}; without a user everybody's; for keys of all
  *     tenants "tenant" besides; at most 1,000 a page (107)
  *
- *   history_remove: 108
+ *   history_remove
+ *     takes a place (offset) among the publications: who recovers from below it does not; history off: 108
  *   rpc: 104
  *   other methods: HTTP 404; in a batch or in POST /api error 104
  *

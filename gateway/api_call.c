@@ -21,7 +21,7 @@ static const struct api_method methods[] = {
     {"refresh", api_refresh_start, NULL, 0},
     {"connections", api_connections_start, NULL, 0},
     {"rpc", NULL, NULL, 104},
-    {"history_remove", NULL, NULL, 108},
+    {"history_remove", api_history_remove_start, NULL, 0},
 };
 
 const struct api_method *api_method_find(struct bytes name)

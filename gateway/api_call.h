@@ -93,6 +93,7 @@ void api_op_detail(struct api_op *op, const char *fmt, ...)
 /* api_publish.c */
 void api_publish_start(struct api_op *op);
 void api_broadcast_start(struct api_op *op);
+void api_history_remove_start(struct api_op *op);
 void api_publish_forget(struct api_op *op);
 /* api_read.c */
 void api_history_start(struct api_op *op);

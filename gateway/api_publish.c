@@ -2,6 +2,7 @@
 #include "permission.h"
 #include "base64.h"
 #include "error.h"
+#include "permission.h"
 #include "core/json.h"
 
 #include <assert.h>
@@ -20,6 +21,7 @@ struct target {
 struct publishing {
     struct api_op *op;
     bool broadcast;
+    bool delta;         /* subscribers that negotiated get what has changed */
     struct bytes data;  /* as it came, or decoded */
     bool is_json;       /* data is; b64data may be anything */
     struct bytes tags;  /* checked, or empty */
@@ -89,8 +91,7 @@ static bool read_version(struct api_op *op)
 {
     uint64_t version = 0;
     bool ignored;
-    if (!api_u64(op, API_version, &version) || !api_bool(op, API_skip_history, &ignored) ||
-        !api_bool(op, API_delta, &ignored))
+    if (!api_u64(op, API_version, &version) || !api_bool(op, API_skip_history, &ignored))
         return false;
     return version == 0 || refuse(op, 108, "version is not offered");
 }
@@ -98,7 +99,7 @@ static bool read_version(struct api_op *op)
 static bool read_what(struct api_op *op, struct publishing *p)
 {
     return read_data(op, p) && read_tags(op, &p->tags) && api_array(op, API_after, &p->after) &&
-           read_key(op, &p->key) && read_version(op);
+           read_key(op, &p->key) && read_version(op) && api_bool(op, API_delta, &p->delta);
 }
 
 /* ---- where to */
@@ -187,7 +188,7 @@ static void start_target(struct publishing *p, struct target *t)
     if (t->code == 0) {
         struct ops_publish what = {
             .channel = channel.full,
-            .format = (uint8_t)channel.ns->format,
+            .format = (uint8_t)(channel.ns->format | (p->delta ? FORMAT_DELTA : 0)),
             .data = p->data,
             .tags = p->tags,
             .after = buf_bytes(&after),
@@ -262,6 +263,35 @@ void api_publish_start(struct api_op *op)
     struct publishing *p = publishing_new(op, 1);
     if (api_text(op, API_channel, &p->targets[0].spelling) && read_what(op, p))
         publishing_go_on(p);
+}
+
+/* ---- history_remove */
+
+static void removed(void *ctx, const struct ops_published *answer)
+{
+    struct api_op *op = ctx;
+    op->ticket = 0;
+    if (answer->code && answer->text.n)
+        api_op_detail(op, "%.*s", BYTES_FMT(answer->text));
+    if (answer->code == 0)
+        buf_append_str(&op->result, "{}");
+    api_op_finish(op, answer->code);
+}
+
+/* It takes its place among the publications. */
+void api_history_remove_start(struct api_op *op)
+{
+    struct config_channel channel;
+    if (!api_channel(op, &channel))
+        return;
+    bool reserved = bytes_is(channel.tenant->name, CONFIG_RESERVED_TENANT);
+    if (reserved || !permission_has_history(&channel))
+        return api_op_finish(op, reserved ? 103 : 108);
+    op->ticket = ops_publish(op->call->gateway,
+                             &(struct ops_publish){.channel = channel.full,
+                                                   .format = (uint8_t)(channel.ns->format | FORMAT_REMOVAL),
+                                                   .data = BYTES("null")},
+                             removed, op);
 }
 
 void api_broadcast_start(struct api_op *op)

@@ -1,9 +1,11 @@
 #include "channel.h"
 
+#include "delta.h"
 #include "hold.h"
 #include "hub.h"
 #include "passive.h"
 #include "publication.h"
+#include "tags.h"
 #include "tenant.h"
 
 #include "core/json.h"
@@ -73,7 +75,8 @@ void channel_tidy(struct channel *c)
 
 static size_t frame_bytes(const struct frame *f)
 {
-    return sizeof *f + f->n + (f->after ? f->after->bytes : 0) + (f->protobuf ? sizeof *f->protobuf + f->protobuf->n : 0);
+    return sizeof *f + f->n + (f->after ? f->after->bytes : 0) + frame_form_bytes(f->protobuf) +
+           forms_bytes(f->forms) + tags_bytes(f->tags);
 }
 
 static void charge(struct rings *r, struct channel *c, size_t bytes)
@@ -93,7 +96,7 @@ uint64_t channel_base(const struct channel *c)
     return c->head - c->count;
 }
 
-const struct frame *channel_frame(const struct channel *c, uint64_t seq)
+struct frame *channel_frame(const struct channel *c, uint64_t seq)
 {
     uint64_t base = channel_base(c);
     if (seq <= base || seq > c->head)
@@ -194,6 +197,7 @@ struct frame *frame_new(struct channel *c, const struct publication *p, struct b
 {
     buf_clear(scratch);
     size_t mark_at = publication_json(scratch, p, p->seq == 1);
+    size_t data_n = format_is_binary(p->format) ? 0 : p->data.n; /* a payload's line is as long as the payload */
     struct frame *f = malloc(sizeof *f + scratch->n);
     assert(f);
     *f = (struct frame){.channel = c,
@@ -202,28 +206,39 @@ struct frame *frame_new(struct channel *c, const struct publication *p, struct b
                         .committed_us = p->committed_us,
                         .sent_us = p->sent_us,
                         .after = after_new(c, p, (uint32_t)mark_at),
-                        .n = (uint32_t)scratch->n};
+                        .n = (uint32_t)scratch->n,
+                        .data_n = (uint32_t)data_n & (UINT32_MAX >> 2),
+                        .wants_delta = c->deltas || p->format & FORMAT_DELTA,
+                        .removal = (p->format & FORMAT_REMOVAL) != 0};
     memcpy(f->json, scratch->p, scratch->n);
     list_init(&f->by_age);
     return f;
 }
 
-/* The frame stays what it is. In a ring it is larger from now on; what that pushes out goes when something is appended, or
- * at the end of the turn, since somebody is reading this ring. */
+struct frame_form *frame_form_new(struct bytes text)
+{
+    struct frame_form *form = malloc(sizeof *form + text.n);
+    assert(form);
+    form->n = (uint32_t)text.n;
+    memcpy(form->p, text.p ? text.p : "", text.n);
+    return form;
+}
+
+void frame_grew(const struct frame *f, size_t bytes)
+{
+    if (list_is_linked(&f->by_age))
+        charge(&f->channel->gateway->rings, f->channel, bytes);
+}
+
+/* The frame stays what it is. */
 const struct frame_form *frame_make_protobuf(const struct frame *f)
 {
-    struct channel *c = f->channel;
-    struct rings *r = &c->gateway->rings;
     struct buf encoded = {0};
-    publication_protobuf(&encoded, bytes_of(f->json, f->n));
-    struct frame_form *form = malloc(sizeof *form + encoded.n);
-    assert(form);
-    form->n = (uint32_t)encoded.n;
-    memcpy(form->p, encoded.p ? encoded.p : "", encoded.n);
+    publication_protobuf(&encoded, bytes_of(f->json, f->n), NULL);
+    struct frame_form *form = frame_form_new(buf_bytes(&encoded));
     buf_fini(&encoded);
     ((struct frame *)(uintptr_t)f)->protobuf = form;
-    if (list_is_linked(&f->by_age))
-        charge(r, c, sizeof *form + form->n);
+    frame_grew(f, frame_form_bytes(form));
     return form;
 }
 
@@ -231,6 +246,8 @@ void frame_free(struct frame *f)
 {
     free(f->after);
     free(f->protobuf);
+    forms_free(f->forms);
+    tags_free(f->tags);
     free(f);
 }
 
@@ -247,6 +264,8 @@ enum channel_appended channel_append(struct rings *r, struct channel *c, const s
     if (answer != CHANNEL_APPENDED)
         channel_stand(r, c, p->epoch, p->seq - 1);
     struct frame *f = frame_new(c, p, scratch);
+    if (f->removal)
+        drop_all(r, c);
     c->head = p->seq;
     push_last(r, c, f);
     return answer;

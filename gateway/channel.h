@@ -24,12 +24,16 @@
 struct after;
 struct budget;
 struct connection;
+struct filter;
+struct forms;
 struct hold;
 struct page;
 struct gateway;
+struct tags;
 struct tenant;
 
-/* A publication as what clients get: a JSON object in one line, and the same in Protobuf once somebody needs it. */
+/* A publication as what clients get: a JSON object in one line; the same in Protobuf, and what those get who asked for deltas
+ * (delta.h), once somebody needs it. */
 struct frame {
     struct list by_age;      /* struct rings::by_age; alone when it is in a page */
     struct channel *channel;
@@ -37,7 +41,12 @@ struct frame {
     uint64_t committed_us, sent_us; /* µs since 1970; 0: not known */
     struct after *after;            /* what it answers and could be held for (hold.h), or NULL */
     struct frame_form *protobuf;    /* or NULL */
+    struct forms *forms;            /* the same */
+    struct tags *tags;              /* decoded (tags.h), or NULL */
     uint32_t n;                     /* bytes of json */
+    uint32_t data_n : 30;           /* of them the payload's, behind FRAME_DATA; 0: it is no JSON */
+    uint32_t wants_delta : 1;       /* its publisher, or its namespace */
+    uint32_t removal : 1;           /* of what is before it: for nobody, cursors pass it over */
     char json[];
 };
 
@@ -45,6 +54,13 @@ struct frame_form {
     uint32_t n; /* bytes */
     char p[];
 };
+
+static inline size_t frame_form_bytes(const struct frame_form *f) /* of memory; NULL: 0 */
+{
+    return f ? sizeof *f + f->n : 0;
+}
+
+#define FRAME_DATA "{\"data\":" /* what a frame's JSON begins with, but where its payload is none */
 
 /* What all rings share: limits and the order of age. */
 struct rings {
@@ -77,6 +93,9 @@ struct sub {
     bool present : 1;          /* its presence stands with the worker */
     bool tells : 1;            /* its presence is announced by joins and leaves */
     bool passive : 1;          /* its client does not look: told of the head alone (passive.h) */
+    bool deltas : 1;           /* asked for and granted (delta.h) */
+    bool filtered : 1;         /* told what its filter lets through (filter.h) */
+    bool has_last : 1;         /* its client was told `sent` itself by this subscription: a delta may build on it */
 };
 
 struct sub_extras {
@@ -87,6 +106,7 @@ struct sub_extras {
     struct hold *hold;       /* once it waited for another one of the connection's, or was waited for; or NULL */
     uint64_t old;            /* head when the subscribe was answered: up to it a delivery is recovery, not news */
     int64_t expires_ns;      /* loop clock; 0: never; grace included */
+    struct filter *filter;   /* a counted reference, or NULL */
     char *info;              /* ClientInfo with chan_info, when the token gave one; else NULL: the connection's */
 };
 
@@ -102,6 +122,7 @@ struct channel {
     bool flush_again : 1;      /* and starts anew afterwards */
     bool batched : 1;          /* waits for more news */
     bool ephemeral : 1;        /* its publications have no number; head, ring and cursors are this gateway's own count */
+    bool deltas : 1;           /* its namespace wants them of every publication */
     bool conflates : 1;        /* who is slow goes on with the newest (slow.h) */
     bool astray : 1;           /* its worker says that it is not its own: told again soon */
     bool heard : 1;            /* a canary's: somebody of ours listens (canary.h) */
@@ -177,11 +198,11 @@ void channel_tidy(struct channel *c);                     /* drops them when not
 
 uint64_t channel_base(const struct channel *c); /* head - frames in the ring */
 /* -> the frame of that seq, or NULL when it is not in the ring */
-const struct frame *channel_frame(const struct channel *c, uint64_t seq);
+struct frame *channel_frame(const struct channel *c, uint64_t seq);
 
 /* The channel is live, at that position, with an empty ring. */
 void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t head);
-/* Only while live. scratch: any buffer, cleared. */
+/* Only while live. A removal leaves itself alone in the ring. scratch: any buffer, cleared. */
 enum channel_appended channel_append(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);
 /* An ephemeral one becomes the new head. Only while live. */
 void channel_pass(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);
@@ -191,7 +212,11 @@ void channel_drain(struct rings *r, struct channel *c); /* its ring is empty, th
 bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, uint32_t n);
 
 struct frame *frame_new(struct channel *c, const struct publication *p, struct buf *scratch);
+struct frame_form *frame_form_new(struct bytes text);
 const struct frame_form *frame_make_protobuf(const struct frame *f); /* what it costs counts with its ring */
+/* Something was made beside f; in a ring it is larger from now on. What that pushes out goes when something is appended, or
+ * at the end of the turn, since somebody is reading this ring. */
+void frame_grew(const struct frame *f, size_t bytes);
 void frame_free(struct frame *f); /* in no ring any more */
 
 /* Puts `s` among the subscribers / takes it away. During a flush walk (flush_at > 0) nobody is passed over. */

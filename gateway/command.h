@@ -34,11 +34,12 @@ struct command {
     struct bytes channel, token, method, delta; /* decoded text; empty when absent */
     struct bytes epoch;       /* of subscribe, or of history's since */
     struct bytes data;        /* as it came, or empty */
+    struct bytes filter;      /* tf of subscribe as JSON, or empty */
     bool data_is_json;        /* it is known to be one value; otherwise nothing is known (command_has_json) */
     uint64_t offset;          /* of subscribe, or of history's since */
     int64_t limit, flag, type;
     bool recover, join_leave, positioned, recoverable, reverse;
-    bool has_since, has_filter;
+    bool has_since;
     struct wants asked;       /* connect's subs */
     struct bytes name, version; /* of connect: the client's program */
     struct buf text;              /* memory of the decoded texts; the rest points into the line */

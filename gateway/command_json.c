@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-enum field_type { TEXT, RAW, U64, I64, FLAG, FILTER, SINCE, ASKED };
+enum field_type { TEXT, RAW, U64, I64, NODE, FLAG, SINCE, ASKED };
 
 #define ON(kind) (1u << COMMAND_##kind)
 #define ON_CHANNEL                                                                                           \
@@ -30,7 +30,7 @@ static const struct field {
     FIELD(ON(SUBSCRIBE), "positioned", FLAG, positioned),
     FIELD(ON(SUBSCRIBE), "recoverable", FLAG, recoverable),
     FIELD(ON(SUBSCRIBE), "delta", TEXT, delta),
-    FIELD(ON(SUBSCRIBE), "tf", FILTER, has_filter),
+    FIELD(ON(SUBSCRIBE), "tf", NODE, filter),
     FIELD(ON(SUBSCRIBE) | ON(PUBLISH) | ON(SUB_REFRESH), "type", I64, type),
     FIELD(ON(HISTORY), "limit", I64, limit),
     FIELD(ON(HISTORY), "reverse", FLAG, reverse),
@@ -103,8 +103,8 @@ static int read_field(struct command *c, const struct field *f, struct bytes val
         return json_i64(value, at) ? 0 : -EBADMSG;
     case FLAG:
         return read_flag(value, at);
-    case FILTER:
-        *(bool *)at = true;
+    case NODE:
+        *(struct bytes *)at = value;
         return 0;
     case SINCE:
         return read_since(c, value);

@@ -1,6 +1,7 @@
 /* Commands in Protobuf. */
 #include "client.pb-c.h"
 #include "command.h"
+#include "filter.h"
 #include "protobuf.h"
 
 #include "core/json.h"
@@ -51,7 +52,10 @@ static bool read_subscribe(struct command *c, const Pb__SubscribeRequest *r)
     c->join_leave = r->join_leave;
     c->positioned = r->positioned;
     c->recoverable = r->recoverable;
-    c->has_filter = r->tf.len > 0;
+    if (r->tf.len) {
+        filter_from_protobuf(raw(r->tf), &c->text);
+        c->filter = buf_bytes(&c->text);
+    }
     c->flag = r->flag;
     c->type = r->type;
     return text(r->channel, &c->channel) && text(r->token, &c->token) && text(r->epoch, &c->epoch) && text(r->delta, &c->delta);

@@ -178,10 +178,24 @@ static void namespace_free(struct config_namespace *ns)
     free(ns);
 }
 
+static int read_delta_types(struct config_namespace *ns, struct buf *why)
+{
+    const struct texts *types = &ns->options.allowed_delta_types;
+    for (size_t i = 0; i < types->n; i++) {
+        if (bytes_is(types->items[i], "fossil"))
+            continue;
+        buf_append_str(why, "option allowed_delta_types must be [\"fossil\"] or empty");
+        return -EBADMSG;
+    }
+    ns->deltas = types->n && !ns->options.ephemeral;
+    return 0;
+}
+
 /* The options that are a choice of words. */
 static int read_words(struct config_namespace *ns, struct buf *why)
 {
     const struct namespace_options *o = &ns->options;
+    bool cache = bytes_is(o->force_recovery_mode, "cache");
     bool binary = bytes_is(o->format, "binary"), objects = bytes_is(o->format, "json_object"), conflate = bytes_is(o->slow_reader, "conflate");
     if (!binary && !objects && !bytes_is(o->format, "json")) {
         buf_append_str(why, "option format must be json, json_object or binary");
@@ -195,6 +209,13 @@ static int read_words(struct config_namespace *ns, struct buf *why)
         buf_append_str(why, "option join_leave_linger must be at most 1h");
         return -EBADMSG;
     }
+    if (!cache && !bytes_is(o->force_recovery_mode, "stream")) {
+        buf_append_str(why, "option force_recovery_mode must be stream or cache");
+        return -EBADMSG;
+    }
+    if (read_delta_types(ns, why) < 0)
+        return -EBADMSG;
+    ns->caches = cache;
     ns->objects = objects;
     ns->format = binary ? FORMAT_BINARY : FORMAT_JSON;
     ns->conflates = conflate && !o->force_recovery && !o->ephemeral;

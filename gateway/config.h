@@ -75,6 +75,8 @@ struct config_namespace {
     bool objects;            /* json_object */
     struct channel_regex *regex; /* of options.channel_regex, or NULL */
     bool conflates;          /* of options.slow_reader, where no subscription has a position */
+    bool deltas;             /* of options.allowed_delta_types */
+    bool caches;             /* of options.force_recovery_mode: who recovers gets the newest publication alone */
     struct namespace_options options;
 };
 

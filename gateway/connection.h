@@ -51,6 +51,7 @@ struct connection {
     bool blocked : 1; /* the socket took the last write in part: nothing more until it is writable */
     unsigned overdue : 6; /* times that it was spared at the end of its lifetime, since commands were in flight */
     bool unfocused : 1; /* what it subscribes to is passive (passive.h) */
+    bool deflates : 1; /* takes compressed messages (parcel.h) */
     bool departs : 1; /* this pass leads it to another cell (departure.h) */
     bool announced : 1; /* its worker was told that it is connected (attendance.h) */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */

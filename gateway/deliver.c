@@ -1,9 +1,12 @@
 #include "deliver.h"
 
+#include "delta.h"
 #include "ephemeral.h"
+#include "filter.h"
 #include "hold.h"
 #include "hub.h"
 #include "page.h"
+#include "parcel.h"
 #include "slow.h"
 #include "sub.h"
 #include "tenant.h"
@@ -16,7 +19,7 @@
 
 /* ---- one write */
 
-static const struct frame *next_frame(struct sub *s)
+static struct frame *next_frame(struct sub *s)
 {
     struct channel *c = s->channel;
     if (!sub_is_behind(s))
@@ -30,13 +33,17 @@ static const struct frame *next_frame(struct sub *s)
     return channel_frame(c, s->sent + 1);
 }
 
-static void put_frame(struct gateway *g, struct buf *b, struct sub *s, const struct frame *f, size_t n, bool late)
+static void put_frame(struct gateway *g, struct buf *b, struct sub *s, struct frame *f, struct bytes form, bool late)
 {
     uint32_t now_ms = (uint32_t)(g->now_ns / NS_PER_MS);
-    pace_add(&s->channel->pace, now_ms, n);
-    pace_add(&s->connection->pace, now_ms, n);
-    encoders[s->connection->encoding].frame(b, s->channel, s->full, f, late);
+    pace_add(&s->channel->pace, now_ms, form.n);
+    pace_add(&s->connection->pace, now_ms, form.n);
+    if (s->connection->deflates)
+        parcel_put(&g->parcel, b, s, f, form, late);
+    else
+        encoders[s->connection->encoding].frame(b, s->channel, s->full, f, form, late);
     g->metrics.deliveries_total++;
+    delta_count(g, f, form);
     if (!s->channel->ephemeral) /* those were charged for when they came */
         budget_charge(channel_budget(s->channel));
     if (s->extras && f->seq <= s->extras->old)
@@ -68,24 +75,24 @@ static bool fits(const struct buf *b, const struct sub *s, size_t n, size_t most
 /* Everything of one subscription, and of others what it answers. -> whether more is left than fitted */
 static bool gather_sub(struct connection *c, struct sub *s, struct buf *b, size_t most)
 {
-    const struct frame *f;
+    struct frame *f;
     while (s) {
         bool late = false;
         if (hold_has_reached(s) || !(f = next_frame(s))) {
             s = hold_back(s);
             continue;
         }
+        if (filter_drops(s, f))
+            continue;
         if (f->after && !hold_allows(&s, f, &late))
             continue;
-        size_t n = frame_in(f, c->encoding).n;
-        if (!fits(b, s, n, most)) {
+        struct bytes form = delta_form(s, f);
+        if (!fits(b, s, form.n, most)) {
             hold_unwind(s);
             return true;
         }
-        put_frame(c->gateway, b, s, f, n, late);
-        s->sent = f->seq;
-        if (f->id > c->shown)
-            c->shown = f->id;
+        put_frame(c->gateway, b, s, f, form, late);
+        sub_told(s, f);
         if (f->after)
             hold_written(s, f, late);
         if (s->extras)
@@ -152,11 +159,10 @@ enum deliver_answer deliver_once(struct connection *c)
     bool more = gather(c, b);
     if (b->n == WS_HEAD)
         return DELIVER_DONE;
-    const struct encoder *encoder = &encoders[c->encoding];
-    b->n -= encoder->separator != 0; /* lines are parted, not ended */
+    bool packed = parcel_end(&g->parcel, c->encoding, b);
     g->metrics.writes_total++;
     g->metrics.delivered_bytes_total += b->n - WS_HEAD;
-    if (ws_write(c->socket, b, encoder->binary) == WS_WRITTEN)
+    if (ws_write(c->socket, b, encoders[c->encoding].binary, packed) == WS_WRITTEN)
         return more ? DELIVER_MORE : DELIVER_DONE;
     g->metrics.partial_writes_total++;
     slow_begins(c);

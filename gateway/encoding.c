@@ -24,6 +24,11 @@ static size_t whole_protobuf(struct bytes messages, size_t most)
     return n;
 }
 
+static void whole_publication_protobuf(struct buf *b, struct bytes json)
+{
+    publication_protobuf(b, json, NULL);
+}
+
 const struct encoder encoders[ENCODINGS] = {
     [ENCODING_JSON] = {.separator = '\n',
                        .whole = whole_lines,
@@ -39,6 +44,6 @@ const struct encoder encoders[ENCODINGS] = {
                            .reply = reply_protobuf,
                            .entry = entry_protobuf,
                            .push = push_protobuf,
-                           .publication = publication_protobuf,
+                           .publication = whole_publication_protobuf,
                            .frame = frame_protobuf},
 };

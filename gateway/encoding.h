@@ -27,7 +27,7 @@ struct encoder {
     void (*entry)(struct buf *b, struct bytes channel, const struct reply_subscribed *r);
     void (*push)(struct buf *b, const struct channel *c, bool full, const struct push *p);
     void (*publication)(struct buf *b, struct bytes json);         /* publication.h */
-    void (*frame)(struct buf *b, const struct channel *c, bool full, const struct frame *f, bool late); /* reply.h */
+    void (*frame)(struct buf *b, const struct channel *c, bool full, const struct frame *f, struct bytes form, bool late); /* reply.h */
 };
 
 extern const struct encoder encoders[ENCODINGS];

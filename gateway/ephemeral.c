@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "gateway.h"
 #include "hub.h"
+#include "sub.h"
 #include "tenant.h"
 
 #define SHARE 16 /* of all rings' bytes, that ephemeral frames may take */
@@ -50,10 +51,10 @@ void ephemeral_pass(struct channel *c, const struct publication *p)
 static void jump(struct sub *s, uint64_t to)
 {
     s->connection->gateway->metrics.ephemeral_dropped_total += to - s->sent;
-    s->sent = to;
+    sub_pass(s, to);
 }
 
-const struct frame *ephemeral_next(struct sub *s)
+struct frame *ephemeral_next(struct sub *s)
 {
     uint64_t base = channel_base(s->channel);
     if (s->sent < base)

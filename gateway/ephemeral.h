@@ -19,7 +19,7 @@ void ephemeral_encode(const struct ops_publish *what, uint64_t now_us, struct bu
 /* The channel is live and ephemeral. */
 void ephemeral_pass(struct channel *c, const struct publication *p);
 /* What comes next for this subscription -> NULL when it has had everything that is there */
-const struct frame *ephemeral_next(struct sub *s);
+struct frame *ephemeral_next(struct sub *s);
 /* It gets nothing of what is there. */
 void ephemeral_pass_over(struct sub *s);
 /* Everybody has had his turn: drops the frames of all channels. */

@@ -1,5 +1,6 @@
 #include "gateway.h"
 
+#include "deflate.h"
 #include "drain.h"
 #include "fan_link.h"
 #include "gathering.h"
@@ -26,6 +27,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     map_init(&g->channels);
     map_init(&g->tenants);
     map_init(&g->sessions);
+    map_init(&g->filters);
     emulations_init(&g->emulations);
     fairflush_init(g);
     batch_init(&g->batch, now_ns);
@@ -44,6 +46,8 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     admission_init(&g->admission, options, now_ns);
     token_cache_init(&g->tokens, &g->metrics);
     g->ops = ops_new(g);
+    if (options->compression)
+        g->deflate = deflate_new((int)options->compression_level);
 }
 
 void gateway_fini(struct gateway *g)
@@ -57,9 +61,11 @@ void gateway_fini(struct gateway *g)
     map_fini(&g->tenants);
     assert(g->sessions.count == 0);
     map_fini(&g->sessions);
+    map_fini(&g->filters);
     emulations_fini(&g->emulations);
     departure_fini(&g->departure);
     ops_free(g->ops);
+    deflate_free(g->deflate);
     gathering_fini(g);
     admission_fini(&g->admission);
     budgets_fini(&g->budgets);

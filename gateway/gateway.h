@@ -13,6 +13,7 @@
 #include "fairflush.h"
 #include "lag.h"
 #include "ops.h"
+#include "parcel.h"
 #include "stranger.h"
 #include "tables.h"
 #include "token_cache.h"
@@ -38,6 +39,7 @@ struct gateway {
     struct rings rings;
     struct map channels;      /* struct channel::by_name */
     struct map tenants;       /* struct tenant::by_name */
+    struct map filters;       /* struct filter::by_text */
     struct map sessions;      /* struct session::by_id */
     struct emulations emulations;
     struct fairflush flush;   /* who has to be written to, in turn */
@@ -59,6 +61,8 @@ struct gateway {
     struct buf scratch;       /* encoding; used up within a call */
     uint64_t gathers;         /* writes that were put together; numbers the one under way */
     struct buf outgoing;      /* the write under way; WS_HEAD bytes are free in front */
+    struct parcel parcel;     /* of it */
+    struct deflate *deflate;  /* NULL: nothing is compressed */
 
     struct tls *tls;          /* NULL: clients speak plain HTTP */
     struct ws *ws;

@@ -89,6 +89,11 @@ static bool take_page(struct history *h, struct bytes page)
                 return false;
             continue;
         }
+        if (p.format & FORMAT_REMOVAL) {
+            if (h->reverse)
+                return false;
+            continue;
+        }
         wire_put_publication(&h->found, &p);
         if (--h->wanted == 0 || h->found.n > HISTORY_BYTES_MAX)
             return false;

@@ -174,6 +174,7 @@ static struct connection *opened(struct gateway *g, struct ws_socket *s, const s
     enum encoding encoding;
     find_encoding(r, &encoding);
     struct connection *c = connection_new(g, s, tenant, kind, encoding);
+    c->deflates = r->deflates && !transport_of(kind)->one_way;
     if (!transport_of(kind)->one_way)
         return c;
     ws_one_way(s);

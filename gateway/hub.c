@@ -38,6 +38,7 @@ void hub_configure(struct channel *c)
     const struct config_namespace *ns = config_namespace_of(c->gateway->config, c->full);
     int64_t delay = ns ? ns->options.batch_delay : 0;
     c->conflates = ns && ns->conflates;
+    c->deltas = ns && ns->deltas && ns->options.delta_publish;
     bool limited = ns && ns->tenant->options.delivery_rate;
     if (limited || c->extras)
         channel_extras(c)->budget = limited ? budget_of(c->gateway, ns->tenant->name) : NULL;

@@ -1,6 +1,8 @@
 #include "join.h"
 
+#include "delta.h"
 #include "entrance.h"
+#include "filter.h"
 #include "hold.h"
 #include "hub.h"
 #include "page.h"
@@ -27,6 +29,12 @@ static struct bytes copy(struct bytes text)
     return bytes_of(memcpy(p, text.p, text.n), text.n);
 }
 
+static void take_cache(struct joining *j, const struct config_namespace *ns)
+{
+    j->newest = ns && ns->caches;
+    j->since.recover |= j->newest && ns->options.auto_cache_recover;
+}
+
 void join_begin(struct sub *s, const struct joining *how)
 {
     struct gateway *g = s->connection->gateway;
@@ -34,6 +42,7 @@ void join_begin(struct sub *s, const struct joining *how)
     assert(j);
     *j = *how;
     j->sub = s;
+    take_cache(j, config_namespace_of(g->config, s->channel->full));
     j->data = copy(how->data);
     list_init(&j->due);
     wheel_timer_init(&j->deadline, too_late);
@@ -95,7 +104,7 @@ void join_fail(struct sub *s, uint32_t code)
 
 /* ---- the reply */
 
-static const struct frame *next_missed(struct sub *s)
+static struct frame *next_missed(struct sub *s)
 {
     struct channel *c = s->channel;
     if (s->sent >= c->head)
@@ -106,12 +115,16 @@ static const struct frame *next_missed(struct sub *s)
 /* most: bytes */
 static void list_publications(struct sub *s, struct buf *into, size_t most)
 {
-    const struct frame *f;
-    while ((f = next_missed(s)) && into->n + f->n <= most && !hold_lacks(s, f)) {
-        wire_put_str(into, frame_in(f, s->connection->encoding));
-        s->sent = f->seq;
-        if (f->id > s->connection->shown)
-            s->connection->shown = f->id;
+    struct frame *f;
+    while ((f = next_missed(s))) {
+        if (filter_drops(s, f))
+            continue;
+        struct bytes form = delta_form(s, f);
+        if (into->n + form.n > most || hold_lacks(s, f))
+            return;
+        wire_put_str(into, form);
+        sub_told(s, f);
+        delta_count(s->connection->gateway, f, form);
         s->connection->gateway->metrics.deliveries_total++;
         budget_charge(channel_budget(s->channel)); /* a reply does not wait, but is paid for */
     }
@@ -127,6 +140,7 @@ static struct reply_subscribed result_of(const struct sub *s, bool recovered)
                                      .offset = recovered ? j->since.offset : s->channel->head,
                                      .was_recovering = j->since.recover,
                                      .recovered = recovered,
+                                     .delta = s->deltas,
                                      .data = j->data};
 }
 
@@ -249,6 +263,34 @@ static void ask_head(struct sub *s)
 
 enum outcome { WAITS, RECOVERED, UNRECOVERED };
 
+static bool stands_at(const struct sub *s, uint64_t seq)
+{
+    const struct since *since = &s->extras->joining->since;
+    return since->offset == seq && (!since->has_epoch || since->epoch == s->channel->epoch);
+}
+
+/* Recovers from just before the newest; the head may have moved since a page with what was that was asked for. */
+static enum outcome judge_newest(struct sub *s)
+{
+    struct channel *c = s->channel;
+    struct since *since = &s->extras->joining->since;
+    bool has_it = stands_at(s, c->head), had_all = c->head && stands_at(s, c->head - 1);
+    if (!has_it && c->head == 0)
+        return UNRECOVERED;
+    s->sent = has_it ? c->head : c->head - 1;
+    if (s->sent >= channel_base(c))
+        page_leave(s);
+    if (has_it)
+        return RECOVERED;
+    const struct frame *f = next_missed(s);
+    if (!f)
+        return WAITS;
+    if (f->removal && !had_all)
+        return UNRECOVERED;
+    *since = (struct since){.recover = true, .offset = s->sent, .has_epoch = true, .epoch = c->epoch};
+    return RECOVERED;
+}
+
 /* What it waits for has been asked for. */
 static enum outcome judge(struct sub *s)
 {
@@ -256,7 +298,11 @@ static enum outcome judge(struct sub *s)
     const struct joining *j = s->extras->joining;
     if (c->state != CHANNEL_LIVE)
         return WAITS;
-    if (!j->since.recover || !s->recoverable || j->lost || (j->since.has_epoch && j->since.epoch != c->epoch))
+    if (!j->since.recover || !s->recoverable || j->lost)
+        return UNRECOVERED;
+    if (j->newest)
+        return judge_newest(s);
+    if (j->since.has_epoch && j->since.epoch != c->epoch)
         return UNRECOVERED;
     if (j->since.offset > c->head && !j->head_confirmed) {
         ask_head(s);

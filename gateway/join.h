@@ -8,6 +8,9 @@
  *     offset above the head               another gateway was ahead: the worker is asked whether the channel's head
  *                                         really is as far; recovered, and what comes up to it is dropped
  *
+ * Where the namespace caches (force_recovery_mode), whoever is not at the head gets the newest publication alone,
+ * whatever its epoch and offset: recovered if that one is still there, with the offset below it.
+ *
  * A recovered subscribe is answered with the requested offset (protocol.md 6.3). What answers a publication that the
  * client has yet to be told is not in the reply, but follows (hold.h). */
 #ifndef GATEWAY_JOIN_H
@@ -25,6 +28,7 @@ struct joining {
     uint32_t id;             /* of the command */
     uint32_t unsubscribe_id; /* of an unsubscribe that came before the reply; 0: none */
     struct since since;
+    bool newest;             /* recovers to the newest publication alone; of the namespace */
     bool reject;             /* flag 2: error 112 instead of unrecovered */
     bool lost;               /* what follows since.offset is gone */
     bool settled;            /* of a connect: the others of it are waited for */

@@ -12,7 +12,7 @@ struct config_tenant;
 
 struct ops_publish {
     struct bytes channel; /* full form; permission has been checked */
-    uint8_t format;       /* enum data_format */
+    uint8_t format;       /* as in publication */
     struct bytes data;    /* validated; at most DATA_MAX */
     struct bytes tags;    /* JSON object of strings, or empty */
     struct bytes info;    /* ClientInfo JSON, or empty */

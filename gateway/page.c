@@ -245,7 +245,7 @@ static struct page *page_new(struct channel *c, uint64_t since)
     return p;
 }
 
-const struct frame *page_next(struct sub *s)
+struct frame *page_next(struct sub *s)
 {
     struct channel *c = s->channel;
     struct gateway *g = c->gateway;
@@ -269,6 +269,19 @@ const struct frame *page_next(struct sub *s)
         return NULL;
     p->served = true;
     return p->frames[s->sent - p->since];
+}
+
+const struct frame *page_frame(const struct sub *s, uint64_t seq)
+{
+    const struct page *p = s->extras ? s->extras->page : NULL;
+    return p && p->loaded && seq > p->since && seq - p->since <= p->n ? p->frames[seq - p->since - 1] : NULL;
+}
+
+void page_read_anew(struct channel *c)
+{
+    struct page *p;
+    while (c->extras && (p = list_first(&c->extras->pages, struct page, by_channel)))
+        release_all(p);
 }
 
 void page_drop_all(struct channel *c)

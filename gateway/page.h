@@ -27,11 +27,15 @@ struct page {
 
 /* The next frame for a cursor below the ring, if it is at hand; otherwise sees that it comes: the connection is marked
  * for writing, or the subscribe decided (join.h), when it is there. -> NULL: wait */
-const struct frame *page_next(struct sub *s);
+struct frame *page_next(struct sub *s);
+/* -> the frame of that seq, if it is in the page that the cursor reads, or NULL */
+const struct frame *page_frame(const struct sub *s, uint64_t seq);
 /* Each second: places that whoever was woken for them did not take (it ended, was blocked, is not to be written to) go to others. */
 void pages_tick(struct gateway *g);
 /* The cursor moved into the ring, or the subscription ends. None is fine. */
 void page_leave(struct sub *s);
+/* What has been read may not be history any more: all of it is read anew. */
+void page_read_anew(struct channel *c);
 /* All cursors leave, waiting ones too: the channel's numbering starts anew. */
 void page_drop_all(struct channel *c);
 

@@ -125,7 +125,7 @@ void passive_end(struct sub *s)
         return;
     passive_forget(s);
     if (s->channel->ephemeral)
-        s->sent = s->channel->head;
+        sub_pass(s, s->channel->head);
     slow_skip(s);
     if (s->sent >= s->channel->head)
         return;

@@ -26,7 +26,7 @@ void publication_tags_json(struct buf *into, const struct publication *p)
 size_t publication_json(struct buf *into, const struct publication *p, bool with_epoch)
 {
     size_t mark_at = 0;
-    if (p->format == FORMAT_BINARY) {
+    if (format_is_binary(p->format)) {
         buf_append_str(into, "{\"b64data\":\"");
         base64_encode(p->data, into);
         buf_append_char(into, '"');

@@ -9,13 +9,16 @@
 #include "core/buf.h"
 #include "wire/messages.h"
 
-/* Binary payloads (FORMAT_BINARY) have no place in JSON: they are shown as "b64data" instead of
+/* Binary payloads (format_is_binary) have no place in JSON: they are shown as "b64data" instead of
  * "data". offset is left out when seq is 0; with_epoch adds "epoch" (the first publication of
  * an epoch carries it). -> where one more tag could stand (bytes from the start of `into`); 0 when
  * there are none */
 size_t publication_json(struct buf *into, const struct publication *p, bool with_epoch);
-/* The same in Protobuf, from what publication_json made: bytes where it shows b64data, tags as a map, info as ClientInfo. */
-void publication_protobuf(struct buf *into, struct bytes json);
+/* The same in Protobuf, from what publication_json made: bytes where it shows b64data, tags as a map, info as ClientInfo.
+ * delta: what stands in place of the payload, so that it is no whole one; or NULL. */
+void publication_protobuf(struct buf *into, struct bytes json, const struct bytes *delta);
+/* Its payload, as a client of that encoding has it: a slice of json, or decoded into `memory`. */
+struct bytes publication_payload(struct bytes json, struct buf *memory);
 /* Appends the tags object alone: the publisher's tags and ours, id and after; never empty when
  * the id is not 0. */
 void publication_tags_json(struct buf *into, const struct publication *p);

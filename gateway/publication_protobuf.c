@@ -89,7 +89,18 @@ static void member(struct decoded *d, Pb__Publication *p, struct bytes key, stru
         p->epoch = text(d, value);
 }
 
-void publication_protobuf(struct buf *into, struct bytes json)
+struct bytes publication_payload(struct bytes json, struct buf *memory)
+{
+    struct bytes encoded = json_member(json, "b64data");
+    if (encoded.n < 2)
+        return json_member(json, "data");
+    buf_clear(memory);
+    if (base64_decode(bytes_of(encoded.p + 1, encoded.n - 2), memory) < 0)
+        buf_clear(memory);
+    return buf_bytes(memory);
+}
+
+void publication_protobuf(struct buf *into, struct bytes json, const struct bytes *delta)
 {
     Pb__Publication p = PB__PUBLICATION__INIT;
     struct decoded d = {0};
@@ -98,6 +109,9 @@ void publication_protobuf(struct buf *into, struct bytes json)
     buf_reserve(&d.memory, json.n);
     json_object_each(&it, json, &key, &value)
         member(&d, &p, key, value);
+    p.delta = delta != NULL;
+    if (delta)
+        p.data = protobuf_bytes(*delta);
     protobuf_put(into, &p.base);
     free(d.tags);
     buf_fini(&d.memory);

@@ -38,7 +38,7 @@ struct reply_subscribed {
     uint32_t ttl; /* s; 0: does not expire */
     bool positioned, recoverable;
     uint64_t epoch, offset;
-    bool was_recovering, recovered;
+    bool was_recovering, recovered, delta;
     struct bytes data;         /* JSON, or empty */
     struct bytes publications; /* as below */
 };
@@ -101,7 +101,7 @@ void reply_protobuf(struct buf *b, const struct reply *r);
 void push_json(struct buf *b, const struct channel *c, bool full, const struct push *p);
 void push_protobuf(struct buf *b, const struct channel *c, bool full, const struct push *p);
 /* The push of a publication. late: marked so (hold.h). */
-void frame_json(struct buf *b, const struct channel *c, bool full, const struct frame *f, bool late);
-void frame_protobuf(struct buf *b, const struct channel *c, bool full, const struct frame *f, bool late);
+void frame_json(struct buf *b, const struct channel *c, bool full, const struct frame *f, struct bytes form, bool late);
+void frame_protobuf(struct buf *b, const struct channel *c, bool full, const struct frame *f, struct bytes form, bool late);
 
 #endif

@@ -127,6 +127,7 @@ static void put_subscribed(struct buf *b, const struct reply_subscribed *r)
     flag(b, "was_recovering", r->was_recovering);
     flag(b, "recovered", r->positioned && r->recovered);
     json_if_any(b, "data", r->data);
+    flag(b, "delta", r->delta);
     if (r->publications.n)
         list(b, "publications", r->publications, "[]");
 }
@@ -254,21 +255,22 @@ void push_json(struct buf *b, const struct channel *c, bool full, const struct p
 
 /* ---- publications */
 
-static void put_marked(struct buf *b, const struct frame *f)
+/* All forms of a frame end alike. */
+static void put_marked(struct buf *b, const struct frame *f, struct bytes form)
 {
-    size_t at = f->after->mark_at;
-    buf_append(b, f->json, at);
+    size_t at = form.n - (f->n - f->after->mark_at);
+    buf_append(b, form.p, at);
     buf_append_str(b, HOLD_LATE_TAG);
-    buf_append(b, f->json + at, f->n - at);
+    buf_append(b, form.p + at, form.n - at);
 }
 
-void frame_json(struct buf *b, const struct channel *c, bool full, const struct frame *f, bool late)
+void frame_json(struct buf *b, const struct channel *c, bool full, const struct frame *f, struct bytes form, bool late)
 {
     channel_put_push(c, full, b);
     buf_append(b, "\"pub\":", 6);
     if (late)
-        put_marked(b, f);
+        put_marked(b, f, form);
     else
-        buf_append(b, f->json, f->n);
+        buf_append_bytes(b, form);
     buf_append(b, "}}\n", 3);
 }

@@ -110,6 +110,7 @@ static void take_subscribed(Pb__SubscribeResult *result, const struct reply_subs
         result->recovered = r->recovered;
     }
     result->was_recovering = r->was_recovering;
+    result->delta = r->delta;
     result->data = protobuf_bytes(r->data);
     result->publications = list_of(r->publications, &result->n_publications);
 }
@@ -364,9 +365,9 @@ void push_protobuf(struct buf *b, const struct channel *c, bool full, const stru
 static const char late_tag[] = {TAG(7), 9, TAG(1), 4, 'l', 'a', 't', 'e', TAG(2), 1, '1'};
 _Static_assert(sizeof late_tag <= sizeof HOLD_LATE_TAG - 1, "deliver.c leaves room for that");
 
-void frame_protobuf(struct buf *b, const struct channel *c, bool full, const struct frame *f, bool late)
+void frame_protobuf(struct buf *b, const struct channel *c, bool full, const struct frame *f, struct bytes form, bool late)
 {
-    struct bytes channel = channel_spelling(c, full), form = frame_in(f, ENCODING_PROTOBUF);
+    struct bytes channel = channel_spelling(c, full);
     size_t pub = form.n + (late ? sizeof late_tag : 0);
     size_t push = 1 + uvarint_size(channel.n) + channel.n + 1 + uvarint_size(pub) + pub;
     size_t reply = 1 + uvarint_size(push) + push;

@@ -1,6 +1,7 @@
 #include "slow.h"
 
 #include "gateway.h"
+#include "sub.h"
 
 void slow_begins(struct connection *c)
 {
@@ -23,7 +24,7 @@ void slow_skip(struct sub *s)
     if (!s->live || s->positioned || !s->channel->conflates || s->sent + 1 >= newest)
         return;
     s->connection->gateway->metrics.conflated_total += newest - 1 - s->sent;
-    s->sent = newest - 1;
+    sub_pass(s, newest - 1);
 }
 
 void slow_conflate(struct connection *c)

@@ -1,6 +1,7 @@
 #include "sub.h"
 
 #include "fan_link.h"
+#include "filter.h"
 #include "hub.h"
 #include "join.h"
 #include "page.h"
@@ -46,7 +47,7 @@ struct sub_extras *sub_extras(struct sub *s)
 void sub_tidy(struct sub *s)
 {
     const struct sub_extras *e = s->extras;
-    if (!e || e->joining || list_is_linked(&e->page_link) || e->hold || e->old > s->sent || e->expires_ns || e->info)
+    if (!e || e->joining || list_is_linked(&e->page_link) || e->hold || e->old > s->sent || e->expires_ns || e->info || e->filter)
         return;
     free(s->extras);
     s->extras = NULL;
@@ -58,6 +59,7 @@ static void drop_extras(struct sub *s)
         return;
     free(s->extras->hold);
     free(s->extras->info);
+    filter_unref(s->connection->gateway, s->extras->filter);
     free(s->extras);
 }
 

@@ -17,6 +17,22 @@ void sub_insufficient(struct sub *s);
 /* Its presence is announced (again, silently, after the worker's link came back). */
 void sub_tell_presence(struct sub *s, bool silent);
 
+/* Its client has been written f, which is its next / is not to get what lies up to `seq`. */
+static inline void sub_told(struct sub *s, const struct frame *f)
+{
+    struct connection *c = s->connection;
+    s->sent = f->seq;
+    s->has_last = true;
+    if (f->id > c->shown)
+        c->shown = f->id;
+}
+
+static inline void sub_pass(struct sub *s, uint64_t seq)
+{
+    s->sent = seq;
+    s->has_last = false;
+}
+
 struct sub_extras *sub_extras(struct sub *s); /* made if there are none */
 void sub_tidy(struct sub *s);                 /* drops them when nothing in them is in use; none is fine */
 

@@ -14,9 +14,17 @@ void sub_take_options(struct sub *s, const struct config_channel *ch, const stru
     bool positioned = options.force_positioning || (asked->positioned && (options.allow_positioning || may_read));
     s->recoverable = !options.ephemeral && recoverable;
     s->positioned = s->recoverable || (!options.ephemeral && positioned);
+    s->deltas = asked->delta && ch->ns->deltas;
     s->present = options.presence || options.join_leave;
     s->tells = options.join_leave;
     s->wants_joins = permission_join_leave(ch, &options, connection_user(s->connection), asked->join_leave);
+}
+
+void sub_take_filter(struct sub *s, struct filter *filter)
+{
+    s->filtered = filter;
+    if (filter)
+        sub_extras(s)->filter = filter;
 }
 
 void sub_take_info(struct sub *s, struct bytes chan_info)

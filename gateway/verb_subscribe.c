@@ -1,5 +1,6 @@
 /* subscribe, unsubscribe and sub_refresh. */
 #include "auth.h"
+#include "filter.h"
 #include "gateway.h"
 #include "hub.h"
 #include "join.h"
@@ -7,6 +8,8 @@
 #include "reply.h"
 #include "sub_options.h"
 #include "verbs.h"
+
+#include "run/log.h"
 
 #define FLAG_REJECT_UNRECOVERED 2
 #define TYPE_STREAM 0
@@ -50,7 +53,7 @@ static uint32_t check(struct connection *c, const struct command *m, const struc
         return 106;
     if (m->type != TYPE_STREAM)
         return 103;
-    return m->has_filter ? 107 : 0;
+    return m->filter.n && !ch->ns->options.allow_tags_filter ? 107 : 0;
 }
 
 /* -> whether the subscribe goes on; otherwise it has been answered */
@@ -73,12 +76,27 @@ static bool admit(struct connection *c, const struct command *m, const struct co
     return code == 0;
 }
 
-static void begin(struct connection *c, const struct command *m, const struct config_channel *ch, const struct auth *a)
+/* -> whether what was asked for is a filter; otherwise it has been answered */
+static bool take_filter(struct connection *c, const struct command *m, struct filter **ret)
+{
+    const char *why;
+    if (m->filter.n == 0 || filter_ref(c->gateway, m->filter, ret, &why) == 0)
+        return true;
+    log_debug("filter_refused", "channel=%.*s why=\"%s\"", BYTES_FMT(m->channel), why);
+    connection_reply_error(c, m->id, 107);
+    return false;
+}
+
+/* filter: given. */
+static void begin(struct connection *c, const struct command *m, const struct config_channel *ch, const struct auth *a,
+                  struct filter *filter)
 {
     bool spelled_full = m->channel.n == ch->full.n; /* the other spelling is the name alone */
     struct sub *s = sub_new(c, ch->full, spelled_full);
     sub_take_options(s, ch, &a->overrides,
-                     &(struct sub_asked){.positioned = m->positioned, .recoverable = m->recoverable, .join_leave = m->join_leave});
+                     &(struct sub_asked){.positioned = m->positioned, .recoverable = m->recoverable, .join_leave = m->join_leave,
+                                          .delta = m->delta.n && m->filter.n == 0});
+    sub_take_filter(s, filter);
     sub_take_info(s, a->info);
     sub_take_expiry(s, a->expire_at);
     struct joining how = {.id = m->id,
@@ -106,8 +124,9 @@ void verb_subscribe(struct connection *c, const struct command *m)
     }
     struct auth a;
     auth_init(&a);
-    if (admit(c, m, &ch, &a))
-        begin(c, m, &ch, &a);
+    struct filter *filter = NULL;
+    if (admit(c, m, &ch, &a) && take_filter(c, m, &filter))
+        begin(c, m, &ch, &a, filter);
     auth_fini(&a);
 }
 

@@ -1,16 +1,19 @@
 #include "ws_socket.h"
 
+#include "deflate.h"
 #include "framing.h"
 
 #include "run/log.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <linux/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #define MESSAGE_TOO_LARGE 1009 /* RFC 6455 7.4.1 */
+#define MESSAGE_BROKEN 1007
 
 _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame's head");
 
@@ -39,6 +42,7 @@ static int on_established(struct ws_socket *s)
 {
     struct exchange *x = exchange_read(s);
     struct ws_request r = exchange_request(x);
+    r.deflates = s->deflate.agreed;
     s->connection = s->ws->handlers.opened(s->ws->g, s, &r);
     exchange_free(x);
     return 0;
@@ -51,19 +55,43 @@ static void message_free(struct buf *message)
     free(message);
 }
 
+static int refuse_message(struct ws_socket *s, int code, const char *why)
+{
+    lws_close_reason(s->wsi, (enum lws_close_status)code, (unsigned char *)(uintptr_t)why, strlen(why));
+    return -1;
+}
+
+static int inflate_message(struct ws_socket *s, struct bytes packed)
+{
+    struct gateway *g = s->ws->g;
+    struct buf message = {0};
+    int error = deflate_inflate(g->deflate, packed, (size_t)g->options->frame_max, &message);
+    if (error == 0)
+        s->ws->handlers.message(s->connection, buf_bytes(&message), lws_frame_is_binary(s->wsi));
+    buf_fini(&message);
+    if (error == 0)
+        return 0;
+    return error == -EMSGSIZE ? refuse_message(s, MESSAGE_TOO_LARGE, "message too large") : refuse_message(s, MESSAGE_BROKEN, "broken message");
+}
+
+static int take_message(struct ws_socket *s, struct bytes message)
+{
+    if (s->deflate.inflates)
+        return inflate_message(s, message);
+    s->ws->handlers.message(s->connection, message, lws_frame_is_binary(s->wsi));
+    return 0;
+}
+
 static int on_received(struct ws_socket *s, void *p, size_t n)
 {
     size_t most = (size_t)s->ws->g->options->frame_max;
     bool last = lws_is_final_fragment(s->wsi) && lws_remaining_packet_payload(s->wsi) == 0;
-    if ((s->message ? s->message->n : 0) + n > most) {
-        static unsigned char why[] = "message too large";
-        lws_close_reason(s->wsi, MESSAGE_TOO_LARGE, why, sizeof why - 1);
-        return -1;
-    }
-    if (last && !s->message) {
-        s->ws->handlers.message(s->connection, bytes_of(p, n), lws_frame_is_binary(s->wsi));
-        return 0;
-    }
+    if (lws_is_first_fragment(s->wsi))
+        s->deflate.inflates = s->deflate.agreed && lws_get_reserved_bits(s->wsi);
+    if ((s->message ? s->message->n : 0) + n > most)
+        return refuse_message(s, MESSAGE_TOO_LARGE, "message too large");
+    if (last && !s->message)
+        return take_message(s, bytes_of(p, n));
     if (!s->message)
         s->message = calloc(1, sizeof *s->message);
     assert(s->message);
@@ -72,9 +100,9 @@ static int on_received(struct ws_socket *s, void *p, size_t n)
         return 0;
     struct buf *message = s->message;
     s->message = NULL;
-    s->ws->handlers.message(s->connection, buf_bytes(message), lws_frame_is_binary(s->wsi));
+    int answer = take_message(s, buf_bytes(message));
     message_free(message);
-    return 0;
+    return answer;
 }
 
 static int on_writable(struct ws_socket *s)
@@ -116,13 +144,14 @@ void ws_one_way(struct ws_socket *s)
     s->pushes = true;
 }
 
-enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary)
+enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary, bool packed)
 {
     struct bytes messages = bytes_of(b->p + WS_HEAD, b->n - WS_HEAD);
     if (s->stream)
         return ws_stream_write(s, messages, binary);
     if (s->leaving || s->close_code)
         return WS_KEPT;
+    s->deflate.marks = packed;
     if ((s->pushes ? write_pushes(s, messages) : write_message(s, messages, binary)) < 0) {
         ws_cut(s);
         return WS_KEPT;
@@ -174,6 +203,12 @@ struct ws_progress ws_progress(const struct ws_socket *s)
 
 /* ---- the doorway */
 
+struct ws_deflate *ws_deflate_of(struct lws *wsi)
+{
+    struct ws_socket *s = lws_get_opaque_user_data(wsi);
+    return s ? &s->deflate : NULL;
+}
+
 static void socket_free(struct ws_socket *s)
 {
     on_closed(s);
@@ -206,6 +241,10 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return on_upgrade(s, in);
+    case LWS_CALLBACK_CONFIRM_EXTENSION_OKAY:
+        return ws_deflate_confirm(wsi);
+    case LWS_CALLBACK_ADD_HEADERS:
+        return ws_deflate_answer(&s->deflate, in);
     case LWS_CALLBACK_ESTABLISHED:
         return on_established(s);
     case LWS_CALLBACK_RECEIVE:
@@ -263,7 +302,7 @@ struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers)
     w->g = g;
     w->handlers = *handlers;
     lws_set_log_level(LLL_ERR | LLL_WARN, say);
-    if (ws_context_init(&w->context, g->loop, g->tls, on_event) == 0)
+    if (ws_context_init(&w->context, g->loop, g->tls, g->deflate ? ws_deflate_extensions : NULL, on_event) == 0)
         return w;
     log_error("libwebsockets_failed", "is libwebsockets-evlib-ev installed");
     free(w);

@@ -35,6 +35,7 @@ struct ws_request {
     struct bytes wanted_headers;                      /* Access-Control-Request-Headers */
     bool streams;                                     /* HTTP/1.1: the answer may be without a length */
     struct bytes body;
+    bool deflates; /* once opened: takes compressed messages */
 };
 
 struct ws_handlers {
@@ -60,8 +61,8 @@ enum ws_written {
     WS_WRITTEN,
     WS_KEPT, /* in part; wait for `writable`. Also when the socket is lost: `closed` comes */
 };
-/* One message, text or binary, or one chunk: what stands in b behind WS_HEAD bytes, which are overwritten. */
-enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary);
+/* One message, text or binary, compressed already or not, or one chunk: what stands in b behind WS_HEAD bytes, which are overwritten. */
+enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary, bool packed);
 /* Stops reading, or goes on; what has been read is still handed over. */
 void ws_pause(struct ws_socket *s, bool paused);
 /* Close frame with code and reason (on a stream: the push disconnect and the end of the body) as soon as the socket takes

@@ -31,7 +31,8 @@ static struct lws_vhost *vhost_new(struct ws_context *c, struct lws_context_crea
     return lws_create_vhost(c->context, info);
 }
 
-int ws_context_init(struct ws_context *c, struct ev_loop *loop, struct tls *tls, lws_callback_function *callback)
+int ws_context_init(struct ws_context *c, struct ev_loop *loop, struct tls *tls, const struct lws_extension *extensions,
+                    lws_callback_function *callback)
 {
     static const char *const names[] = {WS_PROTOCOL_JSON, WS_PROTOCOL_PROTOBUF}; /* who offers none gets the first */
     static const lws_retry_bo_t no_validity_checks; /* zeroed: no timer per connection */
@@ -45,6 +46,7 @@ int ws_context_init(struct ws_context *c, struct ev_loop *loop, struct tls *tls,
     struct lws_context_creation_info info = {
         .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = c->protocols,
+        .extensions = extensions,
         .options = LWS_SERVER_OPTION_LIBEV | LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
                    LWS_SERVER_OPTION_SKIP_SERVER_CANONICAL_NAME | (tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
         .foreign_loops = loops,

@@ -3,6 +3,7 @@
  *     ws.c          the doorway; sockets come and go; WebSockets
  *     ws_request.c  a request, read out of libwebsockets
  *     ws_http.c     requests and their answers
+ *     ws_deflate.c  compressed messages: agreed with the client, marked
  *     ws_stream.c   answers that do not end: clients without a WebSocket
  *
  * A socket has an exchange while an HTTP request is under way or awaited; a connection once it is a WebSocket or a stream. */
@@ -13,6 +14,7 @@
 #include "transport.h"
 #include "ws.h"
 #include "ws_context.h"
+#include "ws_deflate.h"
 
 struct ws {
     struct gateway *g;
@@ -53,6 +55,7 @@ struct ws_socket {
     uint16_t close_code;           /* 0: not closing */
     bool leaving;                  /* the peer has sent a Close frame */
     bool tls;                      /* it has to speak TLS */
+    struct ws_deflate deflate;
     bool pushes;                   /* a WebSocket that is one-way: a message for each push, which is bare */
 };
 

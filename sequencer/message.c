@@ -66,9 +66,9 @@ const char *message_refusal(const struct message_fields *f)
         return "channel: no full name";
     if (f->data.n > DATA_MAX)
         return "data: more than 65536 bytes";
-    if (f->format != FORMAT_JSON && f->format != FORMAT_BINARY)
+    if (f->format > FORMAT_MOST)
         return "format: unknown";
-    if (f->format == FORMAT_JSON && json_check(f->data, JSON_DEPTH_MAX, NULL) < 0)
+    if (!format_is_binary(f->format) && json_check(f->data, JSON_DEPTH_MAX, NULL) < 0)
         return "data: no JSON";
     if (f->tags.n > DATA_MAX || !are_tags(f->tags))
         return "tags: no JSON object of strings, or more than 65536 bytes";

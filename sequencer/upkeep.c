@@ -72,7 +72,7 @@ static void sweep(struct sequencer *s)
 {
     s->upkeep.sweep_busy = true;
     pg_add_i32(s->params, SWEEP_ROWS);
-    pg_query(s->reader, "SELECT cellcast.sweep($1)", s->params, on_swept, s);
+    pg_query(s->reader, "SELECT cellcast.sweep($1) + cellcast.sweep_removed($1)", s->params, on_swept, s);
 }
 
 static void on_state(void *ctx, enum pg_status status, const struct pg_result *r)

@@ -264,6 +264,36 @@ static void check_regex(struct check *c, const char *place, json_t *ns)
     buf_fini(&why);
 }
 
+static void check_recovery_mode(struct check *c, const char *place, json_t *ns)
+{
+    char at[PATH_MAX_BYTES];
+    json_t *options = json_object_get(ns, "options");
+    const char *mode = json_string_value(json_object_get(options, "force_recovery_mode"));
+    bool cache = mode && strcmp(mode, "cache") == 0;
+    if (mode && !cache && strcmp(mode, "stream") != 0)
+        fault(c, path(at, "%s.options.force_recovery_mode", place), "\"%s\": stream or cache is wanted", mode);
+    if (json_is_true(json_object_get(options, "auto_cache_recover")) &&
+        (!cache || json_is_false(json_object_get(options, "force_recovery"))))
+        fault(c, path(at, "%s.options.auto_cache_recover", place),
+              "there is no cache to recover from: set \"force_recovery_mode\" to \"cache\" and leave \"force_recovery\" on");
+}
+
+static void check_delta_types(struct check *c, const char *place, json_t *ns)
+{
+    char at[PATH_MAX_BYTES];
+    json_t *options = json_object_get(ns, "options"), *types = json_object_get(options, "allowed_delta_types"), *one;
+    size_t i;
+    path(at, "%s.options.allowed_delta_types", place);
+    json_array_foreach(types, i, one)
+    {
+        const char *type = json_string_value(one);
+        if (type && strcmp(type, "fossil") != 0)
+            fault(c, at, "\"%s\": fossil is wanted", type);
+    }
+    if (json_array_size(types) && json_is_true(json_object_get(options, "ephemeral")))
+        fault(c, at, "an ephemeral namespace keeps nothing that a delta could build on; leave it out");
+}
+
 /* Nobody is promised every publication and given the newest: a subscription with a position has no holes. */
 static void check_slow_reader(struct check *c, const char *place, json_t *ns)
 {
@@ -410,6 +440,8 @@ static void check_namespace(struct check *c, const char *tenant, json_t *namespa
     check_regex(c, at, ns);
     check_ephemeral(c, at, ns);
     check_slow_reader(c, at, ns);
+    check_recovery_mode(c, at, ns);
+    check_delta_types(c, at, ns);
 }
 
 static void check_tenant_cells(struct check *c, const char *place, json_t *tenant)

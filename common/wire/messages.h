@@ -12,6 +12,14 @@
 
 enum record_kind { RECORD_MESSAGE = 1, RECORD_STUB = 2, RECORD_EPHEMERAL = 3 };
 enum data_format { FORMAT_JSON = 0, FORMAT_BINARY = 1 };
+#define FORMAT_DELTA 2 /* beside one of them: the publisher asks for deltas */
+#define FORMAT_REMOVAL 4 /* no publication: those before it are no history any more */
+#define FORMAT_MOST (FORMAT_BINARY | FORMAT_DELTA | FORMAT_REMOVAL)
+
+static inline bool format_is_binary(uint8_t format)
+{
+    return format & FORMAT_BINARY;
+}
 
 /* What a subscriber gets, wherever it travels (Kafka value, worker to gateway, in a range). */
 #define PUBLICATION_FIELDS(F)                                                                                \
@@ -19,7 +27,7 @@ enum data_format { FORMAT_JSON = 0, FORMAT_BINARY = 1 };
     F(u64, seq, "sequence number in the channel, from 1; 0: ephemeral")                                      \
     F(u64, id, "global id (id.h)")                                                                           \
     F(u64, time_ms, "database's clock at commit, ms since 1970")                                             \
-    F(u8, format, "enum data_format of data")                                                                \
+    F(u8, format, "enum data_format of data, and the flags")                                                              \
     F(str, data, "payload, verbatim")                                                                        \
     F(str, tags, "JSON object of strings without id and after, or empty")                                    \
     F(str, info, "publisher's ClientInfo as a JSON object, or empty")                                        \
@@ -65,7 +73,7 @@ enum seq_type {
     F(u8, retry, "1: may have been sent before")                                                             \
     F(u64, shown, "highest id written on the publisher's connection; the new id is above it")                \
     F(str, channel, "full form")                                                                             \
-    F(u8, format, "enum data_format")                                                                        \
+    F(u8, format, "as in publication")                                                                       \
     F(str, data, "payload")                                                                                  \
     F(str, tags, "JSON object of strings, or empty")                                                         \
     F(str, info, "ClientInfo as JSON, or empty")                                                             \

@@ -31,12 +31,13 @@ class Client:
     """Reads frames and notes whether each offset is the next one."""
 
     def __init__(self, sock):
-        self.sock, self.rest, self.last, self.wrong = sock, b"", 0, 0
+        self.sock, self.rest, self.last, self.wrong, self.bytes = sock, b"", 0, 0, 0
 
     def read(self):
         data = self.sock.recv(1 << 18)
         if not data:
             raise EOFError("the gateway has closed")
+        self.bytes += len(data)
         data = self.rest + data
         seen = 0
         for match in OFFSET.finditer(data):

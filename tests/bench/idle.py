@@ -12,9 +12,9 @@ PATH = "/connection/websocket"
 AT_ONCE = 100
 
 
-def upgrade(path):
+def upgrade(path, more=""):
     return (f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n").encode()
+            f"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{more}\r\n").encode()
 
 
 UPGRADE = upgrade(PATH)
@@ -83,7 +83,7 @@ def open_one(port, receive_buffer):
     return sock
 
 
-def open_many(port, n, path=PATH, receive_buffer=0):
+def open_many(port, n, path=PATH, receive_buffer=0, more=""):
     """n upgraded sockets, so many at once. receive_buffer: bytes in the kernel, 0: what it likes."""
     socks = []
     while len(socks) < n:
@@ -91,7 +91,7 @@ def open_many(port, n, path=PATH, receive_buffer=0):
         for sock in fresh:
             sock.settimeout(30)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.sendall(upgrade(path))
+            sock.sendall(upgrade(path, more))
         for sock in fresh:
             read_head(sock)
         socks += fresh
@@ -109,9 +109,9 @@ def say(socks, commands):
             read_replies(socks[i], len(told[i]))
 
 
-def subscribe_all(socks, channel):
+def subscribe_all(socks, channel, **fields):
     """Connects as nobody and subscribes."""
-    say(socks, lambda i: [{"id": 1, "connect": {}}, {"id": 2, "subscribe": {"channel": channel}}])
+    say(socks, lambda i: [{"id": 1, "connect": {}}, {"id": 2, "subscribe": {"channel": channel, **fields}}])
 
 
 def close_all(socks):

@@ -98,6 +98,42 @@ async def test_the_reply_is_the_error(stack, name):
     await raw.close()
 
 
+# Extensions that are not built, declined as protocol.md 18 says: (command, error) or (command, what the result lacks).
+DECLINED = {
+    "channel compaction": ({"subscribe": {"channel": "declined-1", "flag": 1}}, "id"),
+    "a map": ({"subscribe": {"channel": "declined-2", "type": 1, "phase": 2, "limit": 100}}, 103),
+    "a map of clients": ({"subscribe": {"channel": "declined-3", "type": 2, "phase": 2}}, 103),
+    "a map of users": ({"subscribe": {"channel": "declined-4", "type": 3, "phase": 1, "cursor": "x"}}, 103),
+    "a shared poll": ({"subscribe": {"channel": "declined-5", "type": 4}}, 103),
+    "tracking of a shared poll": ({"sub_refresh": {"channel": "declined-6", "type": 1, "track": [{"items": [{"key": "k"}]}]}}, 108),
+    "its end": ({"sub_refresh": {"channel": "declined-6", "type": 2, "untrack": ["k"]}}, 108),
+    "deltas where none are allowed": ({"subscribe": {"channel": "declined-7", "delta": "fossil"}}, "delta"),
+    "a tags filter where none is allowed": ({"subscribe": {"channel": "declined-8", "tf": {"key": "k", "cmp": "ex"}}}, 107),
+    "publishing to a map": ({"publish": {"channel": "declined-9", "type": 1, "key": "k", "data": 1}}, 108),
+}
+
+
+@pytest.mark.parametrize("name", DECLINED)
+async def test_an_extension_that_is_not_built_is_declined(stack, name):
+    command, wanted = DECLINED[name]
+    raw = await Raw.open(stack.ws())
+    await raw.connect()
+    reply = await raw.ask({"id": 2, **command})
+    if isinstance(wanted, int):
+        assert reply.get("error", {}).get("code") == wanted, reply
+    else:
+        assert wanted not in reply["subscribe"], reply
+        await raw.ask({"id": 3, "publish": {"channel": command["subscribe"]["channel"], "data": 1}})
+    await raw.close()
+
+
+async def test_a_dictionary_that_is_offered_is_not_taken(stack):
+    raw = await Raw.open(stack.ws())
+    result = (await raw.connect(flag=1, dict="abc", profile="p"))["connect"]
+    assert not {"flag", "dict"} & set(result), result
+    await raw.close()
+
+
 async def test_subscribing_twice_is_105_and_too_often_106(stack):
     raw = await Raw.open(stack.ws())
     await raw.connect()

@@ -52,7 +52,7 @@ static void answer(size_t at)
     bool fail = at % 3 == 2;
     FUZZ_CHECK(op->kind != FAKE_PUBLISH ||
                (op->data.n > 0 && op->data.n <= DATA_MAX && op->after.n <= 8 * 320));
-    FUZZ_CHECK(op->kind != FAKE_PUBLISH || op->format ||
+    FUZZ_CHECK(op->kind != FAKE_PUBLISH || format_is_binary(op->format) ||
                json_check(buf_bytes(&op->data), JSON_DEPTH_MAX, NULL) == 0);
     if (op->kind == FAKE_PUBLISH)
         fake_published(at, fail ? 111 : 0, 7, at + 1);

@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         p.format = FORMAT_BINARY;
     publication_json(&json, &p, true);
     FUZZ_CHECK(json_check(buf_bytes(&json), JSON_DEPTH_MAX + 2, NULL) == 0 && !memchr(json.p, '\n', json.n));
-    publication_protobuf(&protobuf, buf_bytes(&json));
+    publication_protobuf(&protobuf, buf_bytes(&json), NULL);
     Pb__Publication *m = pb__publication__unpack(NULL, protobuf.n, (const uint8_t *)protobuf.p);
     FUZZ_CHECK(m && m->offset == 1 && m->epoch.len == 1);
     FUZZ_CHECK(p.format == FORMAT_JSON || (m->data.len == rest.n && (rest.n == 0 || memcmp(m->data.data, rest.p, rest.n) == 0)));

@@ -1,5 +1,6 @@
 // Drives the unmodified npm package `centrifuge`: one JSON command a line on standard input, one JSON event a line on
 // standard output. {"op":"connect","url":…,"options":{…}} {"op":"subscribe","channel":…,"options":{…}}
+// With "states" the application's state stands at these positions, one after the other (getState).
 // {"op":"publish"|"history"|"presence"|"presence_stats","channel":…, …,"tag":…} {"op":"unsubscribe"|"disconnect"}
 // With "options":{"protocol":"protobuf"} it is the package's Protobuf build, whose payloads are the bytes of the JSON that is said here.
 // With "asks":true it says {"event":"token"} when it needs a fresh one, which {"op":"token","token":…} brings.
@@ -30,7 +31,16 @@ function connect({ url, options = {}, asks = false }) {
   client.connect();
 }
 
-function subscribe({ channel, options = {} }) {
+function loadState(channel, states) {
+  return async () => {
+    const position = states.length > 1 ? states.shift() : states[0];
+    emit({ event: 'get_state', channel, ...position });
+    return position;
+  };
+}
+
+function subscribe({ channel, options = {}, states }) {
+  if (states) options.getState = loadState(channel, states);
   const sub = client.newSubscription(channel, options);
   subscriptions.set(channel, sub);
   for (const name of ['subscribing', 'subscribed', 'unsubscribed', 'join', 'leave', 'error'])
@@ -47,6 +57,7 @@ const calls = {
   },
   presence: c => client.presence(c.channel),
   presence_stats: c => client.presenceStats(c.channel),
+  delta_stats: async c => subscriptions.get(c.channel).deltaStats(),
   rpc: async c => ({ data: decode((await client.rpc(c.method, encode(c.data))).data) }),
 };
 

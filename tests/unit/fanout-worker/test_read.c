@@ -126,6 +126,25 @@ START_TEST(reverse_ends_at_the_first_message)
 }
 END_TEST
 
+START_TEST(below_a_removal_there_is_nothing_to_read)
+{
+    struct ring_limits limits = {.messages = 100, .bytes = 1 << 20};
+    struct pub *p = pub_new(BYTES("t/x"), &(struct publication){.epoch = 1, .seq = 61, .format = FORMAT_REMOVAL});
+    begin();
+    ring_append(&ring, p, &limits);
+    pub_unref(p);
+    ck_assert(forward(3, 0, 10, false));
+    ck_slice(61, 61, false);
+    ck_assert(forward(3, 50, 10, false));
+    ck_assert_uint_eq(slice.n, 0);
+    ck_assert(reverse(0, 10, false));
+    ck_slice(61, 61, false);
+    ck_assert(reverse(61, 10, false));
+    ck_assert_uint_eq(slice.n, 0);
+    ring_fini(&ring);
+}
+END_TEST
+
 START_TEST(limit_0_asks_for_the_position_alone)
 {
     begin();
@@ -393,7 +412,7 @@ UNIT_MAIN("fanout-worker/read", forward_reads_what_the_ring_holds_whole,
           forward_below_the_ring_takes_postgresql,
           forward_above_the_head_takes_postgresql_unless_it_is_away, reverse_reads_downwards,
           reverse_gives_the_rings_part_while_postgresql_is_away,
-          reverse_ends_at_the_first_message, limit_0_asks_for_the_position_alone,
+          reverse_ends_at_the_first_message, below_a_removal_there_is_nothing_to_read, limit_0_asks_for_the_position_alone,
           a_ring_is_filled_downwards_in_steps_that_readers_share,
           what_a_ring_has_no_room_for_does_not_fill_it,
           who_lacks_about_the_same_waits_for_one_query_that_fills_the_ring,

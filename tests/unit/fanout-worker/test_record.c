@@ -85,7 +85,7 @@ static void huge_epoch(struct publication *p)
 }
 static void odd_format(struct publication *p)
 {
-    p->format = 2;
+    p->format = FORMAT_MOST + 1;
 }
 static void huge_data(struct publication *p)
 {

@@ -114,6 +114,28 @@ START_TEST(takes_what_lies_below_while_there_is_room)
 }
 END_TEST
 
+START_TEST(a_removal_drops_all_below_and_lets_nothing_get_there)
+{
+    struct ring r;
+    struct pub *p = pub_new(BYTES("default/news"),
+                            &(struct publication){.epoch = 1, .seq = 8, .format = FORMAT_REMOVAL, .data = BYTES("null")});
+    ring_init(&r, 5);
+    for (uint64_t seq = 5; seq < 8; seq++)
+        append(&r, seq, 1, &limits);
+    ck_assert(!ring_begins_history(&r));
+    ck_assert(ring_would_drop(&r, p, &limits));
+    ck_assert_int_eq(ring_append(&r, p, &limits), 0);
+    ck_assert_uint_eq(r.first, 8);
+    ck_assert(ring_begins_history(&r));
+    ck_assert_int_eq(prepend(&r, 7), RING_FULL);
+    append(&r, 9, 1, &limits);
+    ck_assert_uint_eq(ring_head(&r), 9);
+    ck_assert(ring_begins_history(&r));
+    pub_unref(p);
+    ring_fini(&r);
+}
+END_TEST
+
 START_TEST(shares_publications_by_reference)
 {
     struct ring r;
@@ -157,5 +179,5 @@ END_TEST
 
 UNIT_MAIN("fanout-worker/ring", takes_what_comes_next_and_names_what_does_not,
           finds_exactly_what_it_holds, drops_the_oldest_when_bytes_run_out_but_keeps_the_newest,
-          keeps_its_position_when_it_is_emptied, takes_what_lies_below_while_there_is_room, shares_publications_by_reference,
+          keeps_its_position_when_it_is_emptied, takes_what_lies_below_while_there_is_room, a_removal_drops_all_below_and_lets_nothing_get_there, shares_publications_by_reference,
           a_body_is_a_fan_publication_that_ends_with_the_stamp)

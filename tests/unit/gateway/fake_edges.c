@@ -1,6 +1,7 @@
 #include "fake_edges.h"
 
 #include "ctl_link.h"
+#include "deflate.h"
 #include "fan_link.h"
 #include "flow.h"
 #include "seq_link.h"
@@ -17,8 +18,22 @@ struct edges edges;
 
 /* ---- sockets */
 
-enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary)
+/* What comes out at the client takes its place. */
+static void unpack(struct ws_socket *s, struct buf *b)
 {
+    struct buf message = {0};
+    int error = deflate_inflate(s->connection->gateway->deflate, bytes_of(b->p + WS_HEAD, b->n - WS_HEAD), SIZE_MAX, &message);
+    assert(error == 0);
+    s->packed++;
+    b->n = WS_HEAD;
+    buf_append_bytes(b, buf_bytes(&message));
+    buf_fini(&message);
+}
+
+enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary, bool packed)
+{
+    if (packed)
+        unpack(s, b);
     buf_append(&s->written, b->p + WS_HEAD, b->n - WS_HEAD);
     if (!binary)
         buf_append_char(&s->written, '\n');
@@ -415,7 +430,7 @@ static void put(struct buf *b, uint64_t epoch, uint64_t seq, const char *data, c
     wire_put_publication(b, &p);
 }
 
-static void come(struct gateway *g, const char *channel, struct buf *b)
+void edges_say_publication(struct gateway *g, const char *channel, struct buf *b)
 {
     flow_publication(g, &(struct fan_publication){.channel = bytes_str(channel), .publication = buf_bytes(b)});
     buf_fini(b);
@@ -426,14 +441,14 @@ void edges_publish(struct gateway *g, const char *channel, uint64_t epoch, uint6
 {
     struct buf b = {0};
     put(&b, epoch, seq, data, NULL);
-    come(g, channel, &b);
+    edges_say_publication(g, channel, &b);
 }
 
 void edges_answer(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *after)
 {
     struct buf b = {0};
     put(&b, epoch, seq, "1", after);
-    come(g, channel, &b);
+    edges_say_publication(g, channel, &b);
 }
 
 static void forget_open(int i)
@@ -450,6 +465,12 @@ static void answer_read(struct gateway *g, struct buf *publications, uint32_t st
     ops_range_came(g, &m);
     buf_fini(publications);
     turn(g);
+}
+
+void edges_serve_list(struct gateway *g, uint64_t epoch, uint64_t head, struct buf *b)
+{
+    edges.request = edges.open[0].request;
+    answer_read(g, b, 0, epoch, head);
 }
 
 bool edges_serve_channel(struct gateway *g, const char *channel, uint64_t epoch, uint64_t head, const char *after)

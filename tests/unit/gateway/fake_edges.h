@@ -9,6 +9,7 @@ struct ws_socket {
     struct connection *connection;
     struct buf written;    /* messages, those of text each ended by \n */
     int writes;
+    int packed;            /* writes that came compressed; in `written` they are not */
     size_t largest;        /* bytes of one write */
     bool full;             /* keeps the next write: WS_KEPT */
     uint32_t close_code;
@@ -81,11 +82,15 @@ void edges_subscribed(struct gateway *g, const char *channel, uint64_t epoch, ui
 void edges_publish(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *data);
 /* With what it answers: references in full form, or NULL. */
 void edges_answer(struct gateway *g, const char *channel, uint64_t epoch, uint64_t seq, const char *after);
+/* Any publication, as wire_put_publication has put it into b, which is emptied. */
+void edges_say_publication(struct gateway *g, const char *channel, struct buf *b);
 /* Answers the read asked for last with publications first…last, data 1. */
 void edges_range(struct gateway *g, uint32_t status, uint64_t epoch, uint64_t head, uint64_t first, uint64_t last);
 
 /* Answers the oldest open read from a log of `head` rows, 10 at most. -> false when there is none */
 bool edges_serve(struct gateway *g, uint64_t epoch, uint64_t head);
+/* The same with these publications, in the list b, which is emptied. */
+void edges_serve_list(struct gateway *g, uint64_t epoch, uint64_t head, struct buf *b);
 /* The same for the oldest open read of that channel; `after` says what each publication answers (printf, its seq), or NULL. */
 bool edges_serve_channel(struct gateway *g, const char *channel, uint64_t epoch, uint64_t head, const char *after);
 

@@ -107,8 +107,6 @@ START_TEST(what_is_not_offered_says_so)
 {
     api_post("K", "/api/rpc", "{\"method\":\"x\"}");
     API_ERROR(104, "method not found");
-    api_post("K", "/api/history_remove", "{}");
-    API_ERROR(108, "not available");
     api_end();
 }
 END_TEST

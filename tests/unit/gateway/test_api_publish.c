@@ -114,6 +114,41 @@ START_TEST(base64_wins_and_must_be_what_the_namespace_holds)
 }
 END_TEST
 
+START_TEST(history_is_removed_by_what_is_no_publication)
+{
+    api_post("K", "/api/history_remove", "{\"channel\":\"a\"}");
+    ck_assert_bytes(buf_bytes(&fake_ops[0].channel), "default/a");
+    ck_assert_uint_eq(fake_ops[0].format, FORMAT_JSON | FORMAT_REMOVAL);
+    fake_published(0, 0, 1, 7);
+    API_ANSWERED(200, "{\"result\":{}}");
+    api_post("K", "/api/history_remove", "{\"channel\":\"a\"}");
+    fake_published(0, 111, 0, 0);
+    API_ERROR(111, "too many requests");
+    api_post("K", "/api/history_remove", "{}");
+    API_ERROR(107, "bad request");
+    api_post("K", "/api/history_remove", "{\"channel\":\"nope:a\"}");
+    API_ERROR(102, "unknown channel");
+    api_post("A", "/api/history_remove", "{\"channel\":\"default/a\"}");
+    API_ERROR(103, "permission denied");
+    api_end();
+}
+END_TEST
+
+START_TEST(deltas_are_asked_for_with_the_publication)
+{
+    publish("K", "{\"channel\":\"a\",\"data\":1,\"delta\":true}");
+    ck_assert_uint_eq(fake_ops[0].format, FORMAT_JSON | FORMAT_DELTA);
+    fake_published(0, 0, 1, 1);
+    publish("K", "{\"channel\":\"bin:a\",\"data\":1,\"delta\":true}");
+    ck_assert_uint_eq(fake_ops[0].format, FORMAT_BINARY | FORMAT_DELTA);
+    fake_published(0, 0, 1, 1);
+    publish("K", "{\"channel\":\"a\",\"data\":1,\"delta\":false}");
+    ck_assert_uint_eq(fake_ops[0].format, FORMAT_JSON);
+    fake_published(0, 0, 1, 1);
+    api_end();
+}
+END_TEST
+
 START_TEST(a_key_uses_its_own_tenants_channels)
 {
     static const struct {
@@ -360,7 +395,8 @@ END_TEST
 UNIT_MAIN("gateway/api_publish", a_publish_is_handed_on_byte_for_byte_and_answers_its_position,
           any_json_value_is_data, what_the_cluster_refuses_is_the_answer,
           tags_references_and_unknown_keys, null_is_as_good_as_absent_but_for_a_payload,
-          base64_wins_and_must_be_what_the_namespace_holds, a_key_uses_its_own_tenants_channels,
+          base64_wins_and_must_be_what_the_namespace_holds, deltas_are_asked_for_with_the_publication,
+          history_is_removed_by_what_is_no_publication, a_key_uses_its_own_tenants_channels,
           bad_input_is_answered_and_nothing_is_published, sizes_are_bounded,
           a_broadcast_answers_per_channel_in_their_order,
           a_broadcast_of_nothing_or_too_much_is_refused, a_broad_one_goes_out_in_windows,

@@ -26,7 +26,7 @@ START_TEST(reads_every_field_of_a_subscribe)
     ck_assert_uint_eq(m.offset, UINT64_MAX);
     ck_assert_int_eq(m.flag, 3);
     ck_assert_int_eq(m.type, 4);
-    ck_assert(m.recover && m.join_leave && !m.has_filter);
+    ck_assert(m.recover && m.join_leave && m.filter.n == 0);
     command_fini(&m);
 }
 END_TEST

@@ -171,6 +171,8 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
         {NAMESPACE("{\"history_ttl\":-1}"), "history_ttl must be ms"},
         {NAMESPACE("{\"format\":\"xml\"}"), "format must be json, json_object or binary"},
         {NAMESPACE("{\"channel_regex\":\"(\"}"), "option channel_regex: "},
+        {NAMESPACE("{\"allowed_delta_types\":[\"fossil\",\"xdelta\"]}"), "allowed_delta_types must be [\"fossil\"] or empty"},
+        {NAMESPACE("{\"force_recovery_mode\":\"newest\"}"), "force_recovery_mode must be stream or cache"},
         {NAMESPACE("{\"join_leave_linger\":\"2h\"}"), "join_leave_linger must be at most 1h"},
         {"{\"namespaces\":[{\"tenant\":\"x\",\"name\":\"\"}]}", "not registered"},
         {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\"}]}",

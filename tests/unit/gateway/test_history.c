@@ -73,6 +73,37 @@ START_TEST(without_a_limit_only_the_position_is_told)
 }
 END_TEST
 
+/* The same, of which `removal` is one. */
+static void answer_with_removal(size_t at, uint64_t first, uint64_t last, uint64_t removal)
+{
+    struct buf list = {0};
+    for (uint64_t seq = first;; seq += first < last ? 1 : -1) {
+        struct publication p = {.epoch = 3, .seq = seq, .time_ms = seq * 100, .data = BYTES("{}"),
+                                .format = seq == removal ? FORMAT_REMOVAL : FORMAT_JSON};
+        wire_put_publication(&list, &p);
+        if (seq == last)
+            break;
+    }
+    fake_range(at, 0, 3, 50, buf_bytes(&list));
+    buf_fini(&list);
+}
+
+START_TEST(a_removal_is_not_shown_and_costs_none_of_the_limit)
+{
+    begin((struct history_query){.limit = 3});
+    answer(0, 3, 50, 0, 0);
+    answer_with_removal(1, 44, 46, 44);
+    ASKED(2, 46, 1, false);
+    answer(2, 3, 50, 47, 47);
+    ck_assert_str_eq(got.seqs, "45 46 47 ");
+    begin((struct history_query){.limit = 5, .reverse = true});
+    answer(0, 3, 50, 0, 0);
+    answer_with_removal(1, 50, 46, 48);
+    ck_assert_str_eq(got.seqs, "50 49 ");
+    ck_assert_int_eq(got.times, 1);
+}
+END_TEST
+
 START_TEST(forward_begins_at_the_oldest_that_the_limit_shows)
 {
     begin((struct history_query){.limit = 3});
@@ -231,7 +262,7 @@ START_TEST(a_cancelled_call_asks_and_tells_nothing_more)
 }
 END_TEST
 
-UNIT_MAIN("gateway/history", without_a_limit_only_the_position_is_told,
+UNIT_MAIN("gateway/history", without_a_limit_only_the_position_is_told, a_removal_is_not_shown_and_costs_none_of_the_limit,
           forward_begins_at_the_oldest_that_the_limit_shows,
           reverse_begins_at_the_head_and_ends_at_the_oldest_shown, a_page_cut_short_is_read_on,
           what_is_older_than_the_ttl_is_not_shown,

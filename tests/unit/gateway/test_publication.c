@@ -80,7 +80,7 @@ END_TEST
 static void check_protobuf(const char *json, const char *want)
 {
     struct buf b = {0};
-    publication_protobuf(&b, bytes_str(json));
+    publication_protobuf(&b, bytes_str(json), NULL);
     ck_assert_hex(&b, want);
 }
 

@@ -215,11 +215,11 @@ START_TEST(a_publication_stands_behind_a_head_of_its_own)
     struct buf scratch = {0}, b = {0};
     start("default/c");
     struct frame *f = frame_new(channel, &(struct publication){.epoch = 1, .seq = 7, .data = BYTES("{}")}, &scratch);
-    frame_protobuf(&b, channel, false, f, false);
+    frame_protobuf(&b, channel, false, f, frame_in(f, ENCODING_PROTOBUF), false);
     ck_assert_hex(&b, "0d 22 0b 12 01 63 22 06 22 02 7b 7d 30 07");
-    frame_protobuf(&b, channel, false, f, true);
+    frame_protobuf(&b, channel, false, f, frame_in(f, ENCODING_PROTOBUF), true);
     ck_assert_hex(&b, "18 22 16 12 01 63 22 11 22 02 7b 7d 30 07 3a 09 0a 04 6c 61 74 65 12 01 31");
-    frame_json(&b, channel, false, f, false);
+    frame_json(&b, channel, false, f, frame_in(f, ENCODING_JSON), false);
     ck_assert_bytes(buf_bytes(&b), "{\"push\":{\"channel\":\"c\",\"pub\":{\"data\":{},\"offset\":7}}}\n");
     buf_fini(&b);
     buf_fini(&scratch);

@@ -1,6 +1,7 @@
 #include "message.h"
 
 #include "unit.h"
+#include "wire/messages.h"
 
 static struct message_fields good(void)
 {
@@ -51,7 +52,7 @@ START_TEST(what_no_gateway_should_send_is_refused_with_its_reason)
     REFUSES(data, bytes_of(big, 65537), "data:");
     REFUSES(data, BYTES(""), "data:");
     REFUSES(data, BYTES("{"), "data:");
-    REFUSES(format, 2, "format:");
+    REFUSES(format, FORMAT_MOST + 1, "format:");
     REFUSES(tags, BYTES("[]"), "tags:");
     REFUSES(tags, BYTES("{\"a\":1}"), "tags:");
     REFUSES(info, BYTES("7"), "info:");

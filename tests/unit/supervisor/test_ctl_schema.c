@@ -188,6 +188,34 @@ START_TEST(a_policy_for_slow_readers_that_breaks_a_promise_is_refused)
 }
 END_TEST
 
+#define NO_CACHE                                                                                                    \
+    "tenants[0].namespaces[0].options.auto_cache_recover: there is no cache to recover from: set "                   \
+    "\"force_recovery_mode\" to \"cache\" and leave \"force_recovery\" on"
+
+START_TEST(a_cache_that_nobody_could_recover_from_is_refused)
+{
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"force_recovery_mode\":\"cache\",\"auto_cache_recover\":true"), "")), 0);
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"force_recovery_mode\":\"stream\",\"auto_cache_recover\":false"), "")), 0);
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"force_recovery_mode\":\"newest\""), ""),
+             "tenants[0].namespaces[0].options.force_recovery_mode: \"newest\": stream or cache is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"auto_cache_recover\":true"), ""), NO_CACHE);
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"force_recovery_mode\":\"cache\",\"auto_cache_recover\":true,\"force_recovery\":false"), ""),
+             NO_CACHE);
+}
+END_TEST
+
+START_TEST(deltas_are_of_the_one_kind_that_there_is)
+{
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"allowed_delta_types\":[\"fossil\"],\"delta_publish\":true"), "")), 0);
+    ck_assert_int_eq(check_it(FILE_OF(CELL, NAMESPACE("\"allowed_delta_types\":[],\"ephemeral\":true"), "")), 0);
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"allowed_delta_types\":[\"xdelta\"]"), ""),
+             "tenants[0].namespaces[0].options.allowed_delta_types: \"xdelta\": fossil is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"allowed_delta_types\":[\"fossil\"],\"ephemeral\":true"), ""),
+             "tenants[0].namespaces[0].options.allowed_delta_types: an ephemeral namespace keeps nothing that a delta could "
+             "build on; leave it out");
+}
+END_TEST
+
 START_TEST(what_an_ephemeral_namespace_cannot_keep_is_refused)
 {
     static const char why[] = "an ephemeral namespace has no history; leave it out, or 0";
@@ -230,6 +258,6 @@ UNIT_MAIN("supervisor/ctl_schema", a_file_that_is_right_passes_with_its_keys_has
           a_wrong_name_of_an_option_brings_the_nearest_one, a_value_of_the_wrong_kind_is_told_what_is_wanted,
           names_are_checked_for_form_repeats_and_what_they_point_to, keys_are_checked_for_tenant_repeats_and_form,
           what_is_no_json_is_told_where, a_public_key_that_no_gateway_could_use_is_refused,
-          a_policy_for_slow_readers_that_breaks_a_promise_is_refused, what_an_ephemeral_namespace_cannot_keep_is_refused,
+          a_policy_for_slow_readers_that_breaks_a_promise_is_refused, a_cache_that_nobody_could_recover_from_is_refused, deltas_are_of_the_one_kind_that_there_is, what_an_ephemeral_namespace_cannot_keep_is_refused,
           a_file_replaces_everything_so_no_part_may_be_forgotten,
           all_faults_are_told_at_once_and_too_many_are_counted, members_of_the_wrong_type_everywhere_harm_nobody)
