@@ -2,6 +2,7 @@
 
 #include "base64.h"
 #include "core/json.h"
+#include "jwks.h"
 #include "signature.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ struct token {
     struct bytes signed_part;        /* header.payload */
     struct bytes signature;          /* encoded */
     const struct signature_alg *alg; /* NULL: none that we know */
+    struct buf kid;                  /* the key's name, or empty */
     struct buf payload;              /* decoded, checked to be a JSON object */
 };
 
@@ -26,7 +28,7 @@ struct token {
 struct claims {
     struct buf texts; /* decoded user, tenant, channel, client, one behind the other */
     struct bytes user, tenant, channel, client;
-    struct bytes info, b64info, data, b64data, override, channels, subs; /* JSON */
+    struct bytes info, b64info, data, b64data, override, channels, subs, meta; /* JSON */
     struct bytes audience, issuer;                                       /* JSON */
     bool has_tenant, has_channel, has_client, has_expire_at, has_exp, has_nbf;
     int64_t exp, expire_at, nbf;
@@ -45,6 +47,7 @@ static const struct auth_verdict verdicts[][4] = {
     [AUTH_MISMATCH] =       {{0, 3500},   {0, 3500},   {0, 3500},   {0, 3500}},
     [AUTH_NO_CREDENTIALS] = {{0, 3501},   {0, 3501},   {103, 0},    {107, 0}},
     [AUTH_ELSEWHERE] =      {{0, 4010},   {100, 0},    {100, 0},    {100, 0}},
+    [AUTH_UNKNOWN_KEY] =    {{100, 0},    {100, 0},    {100, 0},    {100, 0}},
 };
 /* clang-format on */
 
@@ -76,6 +79,12 @@ uint32_t auth_ttl(int64_t expire_at, int64_t now)
 }
 
 /* ---- the token's form */
+
+static bool is_absent(struct bytes value)
+{
+    enum json_type type = json_type(value);
+    return type == JSON_NONE || type == JSON_NULL;
+}
 
 static const struct signature_alg *read_alg(struct bytes header)
 {
@@ -123,27 +132,35 @@ static int token_split(struct token *t, struct bytes text)
         return -EBADMSG;
     buf_init(&decoded);
     t->alg = decode_object(header, &decoded) == 0 ? read_alg(buf_bytes(&decoded)) : NULL;
+    struct bytes kid = t->alg ? json_member(buf_bytes(&decoded), "kid") : bytes_of(NULL, 0);
+    bool named = is_absent(kid) || json_string(kid, &t->kid) == 0;
     buf_fini(&decoded);
-    return t->alg ? decode_object(payload, &t->payload) : -EBADMSG;
+    return t->alg && named ? decode_object(payload, &t->payload) : -EBADMSG;
 }
 
-static bool token_is_signed(const struct token *t, const struct signature_keys *keys)
+/* What its signature is checked with: the tenant's own keys, or one of its JWK set. */
+struct checker {
+    const struct signature_keys *keys;
+    const struct jwk *jwk; /* or NULL */
+};
+
+static struct bytes checker_print(const struct checker *by, const struct signature_alg *alg)
+{
+    return by->jwk ? bytes_of(by->jwk->print, SIGNATURE_PRINT) : signature_print(by->keys, alg);
+}
+
+static bool token_is_signed(const struct token *t, const struct checker *by)
 {
     struct buf given;
     buf_init(&given);
     bool ok = base64url_decode(t->signature, &given) == 0 &&
-              signature_is_right(keys, t->alg, t->signed_part, buf_bytes(&given));
+              (by->jwk ? jwk_signed(by->jwk, t->alg, t->signed_part, buf_bytes(&given))
+                       : signature_is_right(by->keys, t->alg, t->signed_part, buf_bytes(&given)));
     buf_fini(&given);
     return ok;
 }
 
 /* ---- the claims */
-
-static bool is_absent(struct bytes value)
-{
-    enum json_type type = json_type(value);
-    return type == JSON_NONE || type == JSON_NULL;
-}
 
 /* Seconds since 1970; libraries write whole numbers, some write fractions (RFC 7519 allows
  * both), which are cut off. */
@@ -194,6 +211,7 @@ static int read_claims(struct claims *c, struct bytes payload)
     c->override = json_member(payload, "override");
     c->channels = json_member(payload, "channels");
     c->subs = json_member(payload, "subs");
+    c->meta = json_member(payload, "meta");
     if (read_text(c, payload, "sub", NULL, &c->user) < 0 ||
         read_text(c, payload, "tenant", &c->has_tenant, &c->tenant) < 0 ||
         read_text(c, payload, "channel", &c->has_channel, &c->channel) < 0 ||
@@ -213,16 +231,40 @@ static enum auth_answer judge_dates(const struct claims *c, int64_t now)
     return c->has_expire_at && c->expire_at && c->expire_at < now ? AUTH_OVER : AUTH_OK;
 }
 
+/* subs wins, but channels has to be well made, too. */
+static int read_subscriptions(struct auth *a, struct bytes channels, struct bytes subs)
+{
+    struct wants unused = {0};
+    int error = wants_read_subs(&a->wants, subs);
+    if (error == 0)
+        error = wants_read_channels(a->wants.n ? &unused : &a->wants, channels);
+    wants_fini(&unused);
+    return error;
+}
+
 /* What is granted by the kind of token that it is: subscriptions, or one with options. */
 static int read_grants(struct auth *a, const struct claims *c)
 {
-    struct wants channels = {0}; /* subs wins, but channels has to be well made, too */
-    if (c->has_channel)
-        return overrides_read(&a->overrides, c->override);
-    int error = wants_read_subs(&a->wants, c->subs);
+    return c->has_channel ? overrides_read(&a->overrides, c->override) : read_subscriptions(a, c->channels, c->subs);
+}
+
+/* Texts and lines of JSON behind each other; slices are set when all are in, since appending moves them. */
+static void place(struct auth *a, struct bytes tenant, struct bytes user, size_t info_end, size_t data_end)
+{
+    const char *p = a->memory.p;
+    size_t user_end = tenant.n + user.n;
+    a->tenant = bytes_of(p, tenant.n);
+    a->user = bytes_of(p + tenant.n, user.n);
+    a->info = bytes_of(p + user_end, info_end - user_end);
+    a->data = bytes_of(p + info_end, data_end - info_end);
+    a->meta = bytes_of(p + data_end, a->memory.n - data_end);
+}
+
+static int give(struct auth *a, int error, struct auth *ret)
+{
+    auth_fini(error < 0 ? a : ret);
     if (error == 0)
-        error = wants_read_channels(a->wants.n ? &channels : &a->wants, c->channels);
-    wants_fini(&channels);
+        *ret = *a;
     return error;
 }
 
@@ -237,21 +279,30 @@ static int fill(struct auth *ret, struct bytes tenant, const struct claims *c)
     size_t info_end = a.memory.n;
     if (error == 0 && c->has_channel)
         error = want_read_json(c->data, c->b64data, &a.memory);
+    size_t data_end = a.memory.n;
+    if (json_type(c->meta) == JSON_OBJECT)
+        json_append_line(&a.memory, c->meta);
+    place(&a, tenant, c->user, info_end, data_end);
     if (error == 0)
         error = read_grants(&a, c);
-    if (error < 0) {
-        auth_fini(&a);
-        return error;
-    }
-    const char *p = a.memory.p;
-    size_t user_end = tenant.n + c->user.n;
-    a.tenant = bytes_of(p, tenant.n);
-    a.user = bytes_of(p + tenant.n, c->user.n);
-    a.info = bytes_of(p + user_end, info_end - user_end);
-    a.data = bytes_of(p + info_end, a.memory.n - info_end);
-    auth_fini(ret);
-    *ret = a;
-    return 0;
+    return give(&a, error, ret);
+}
+
+int auth_read_said(struct auth *ret, const struct auth_said *said)
+{
+    struct auth a = {.expire_at = said->expire_at};
+    buf_append_bytes(&a.memory, said->tenant);
+    buf_append_bytes(&a.memory, said->user);
+    json_append_line(&a.memory, said->info);
+    size_t info_end = a.memory.n;
+    json_append_line(&a.memory, said->data);
+    size_t data_end = a.memory.n;
+    json_append_line(&a.memory, said->meta);
+    place(&a, said->tenant, said->user, info_end, data_end);
+    int error = overrides_read(&a.overrides, said->override);
+    if (error == 0)
+        error = read_subscriptions(&a, said->channels, said->subs);
+    return give(&a, error, ret);
 }
 
 /* ---- the uses */
@@ -273,18 +324,36 @@ static const struct config_tenant *asked_tenant(const struct asker *a)
 
 /* A signature that any gateway of the cell has found right is not checked again. */
 static bool is_signed(const struct asker *a, const struct token *t, const struct claims *c,
-                      const struct signature_keys *keys, int64_t now)
+                      const struct checker *by, int64_t now)
 {
-    struct bytes print = signature_print(keys, t->alg);
+    struct bytes print = checker_print(by, t->alg);
     if (print.n == 0)
         return false;
     struct token_name name = token_name(a->cache, print, t->text);
     if (token_cache_has(a->cache, &name, now))
         return true;
-    if (!token_is_signed(t, keys))
+    if (!token_is_signed(t, by))
         return false;
     token_cache_put(a->cache, &name, c->has_exp ? c->exp : 0, now);
     return true;
+}
+
+static enum auth_answer find_checker(const struct asker *a, const struct token *t, const struct config_tenant *tenant,
+                                     int64_t now, struct checker *ret)
+{
+    struct jwks *jwks = config_jwks(a->config);
+    struct bytes url = tenant->options.token_jwks_public_endpoint;
+    ret->keys = tenant->keys;
+    if (!jwks || url.n == 0 || t->kid.n == 0 || signature_is_hmac(t->alg))
+        return AUTH_OK;
+    switch (jwks_find(jwks, url, buf_bytes(&t->kid), now, &ret->jwk)) {
+    case JWKS_FOUND:
+        return AUTH_OK;
+    case JWKS_GONE:
+        return AUTH_EXPIRED;
+    default:
+        return AUTH_UNKNOWN_KEY;
+    }
 }
 
 static bool text_is(struct bytes value, struct bytes wanted)
@@ -345,9 +414,13 @@ static enum auth_answer judge(const struct asker *a, const struct token *t, int6
     bool follow = c->has_tenant && !a->tenant_is_fixed;
     const struct config_tenant *tenant =
         follow ? config_tenant(a->config, c->tenant) : asked_tenant(a);
-    if (!tenant || !is_signed(a, t, c, tenant->keys, now) || !is_addressed(&tenant->options, c))
+    struct checker by = {0};
+    enum auth_answer answer = tenant ? find_checker(a, t, tenant, now, &by) : AUTH_INVALID;
+    if (answer != AUTH_OK)
+        return answer;
+    if (!is_signed(a, t, c, &by, now) || !is_addressed(&tenant->options, c))
         return AUTH_INVALID;
-    enum auth_answer answer = judge_dates(c, now);
+    answer = judge_dates(c, now);
     if (answer == AUTH_OK)
         answer = judge_bearer(a, tenant, c);
     if (answer != AUTH_OK)
@@ -365,6 +438,7 @@ static enum auth_answer check(const struct asker *a, struct bytes text, int64_t 
     enum auth_answer answer = AUTH_INVALID;
     if (token_split(&token, text) == 0)
         answer = judge(a, &token, now, &claims, ret);
+    buf_fini(&token.kid);
     buf_fini(&token.payload);
     buf_fini(&claims.texts);
     return answer;

@@ -7,7 +7,7 @@
  * token cannot carry its bearer into another tenant. Claims used: sub, exp, expire_at, nbf,
  * info, b64info, tenant; in connection tokens channels and subs; in subscription tokens channel,
  * client, data, b64data and override; aud and iss where the tenant has token_audience and
- * token_issuer. iat, jti and meta are not looked at. A claim of a wrong type makes the token
+ * token_issuer; meta, an object, is for the tenant's application. iat and jti are not looked at. A claim of a wrong type makes the token
  * invalid; null is as good as absent. */
 #ifndef GATEWAY_AUTH_H
 #define GATEWAY_AUTH_H
@@ -23,13 +23,14 @@ enum auth_use { AUTH_CONNECT, AUTH_REFRESH, AUTH_SUBSCRIBE, AUTH_SUB_REFRESH };
 
 enum auth_answer {
     AUTH_OK = 0,
-    AUTH_EXPIRED,    /* signed, but exp has passed or nbf is to come: a fresh token helps */
+    AUTH_EXPIRED,    /* signed, but exp has passed or nbf is to come, or its JWK set has its key no longer: a fresh token helps */
     AUTH_OVER,       /* signed, and its expire_at has passed */
     AUTH_INVALID,    /* no token of ours: form, algorithm, signature, types, tenant, no key, audience, issuer */
     AUTH_WRONG_KIND, /* a subscription token where a connection token belongs, or the reverse */
     AUTH_MISMATCH,   /* signed, but for another user, channel, client or tenant */
     AUTH_NO_CREDENTIALS, /* no token, and the tenant lets nobody in without one */
     AUTH_ELSEWHERE,      /* a tenant of other cells */
+    AUTH_UNKNOWN_KEY,    /* of a JWK set that may lack the newest: it is fetched anew, to try again helps */
 };
 
 /* What the client is told. Both 0: go on. */
@@ -46,6 +47,7 @@ struct auth {
     struct bytes user;   /* empty: anonymous */
     struct bytes info;   /* conn_info or chan_info: one line of JSON, or empty */
     struct bytes data;   /* for the client: one line of JSON, or empty */
+    struct bytes meta;   /* for the tenant's application alone (proxied.h): one line of JSON, or empty */
     int64_t expire_at;   /* s since 1970; 0: never */
     struct wants wants;  /* of a connection: its server-side subscriptions */
     struct overrides overrides; /* of a subscription */
@@ -53,10 +55,20 @@ struct auth {
 void auth_init(struct auth *a);
 void auth_fini(struct auth *a);
 
+/* The same as an application says it (proxy_answer.h). Everything is copied. -> 0, or -EBADMSG (ret is untouched): channels,
+ * subs or override are none */
+struct auth_said {
+    struct bytes tenant, user;               /* text */
+    struct bytes info, data, meta, override; /* JSON, or empty */
+    struct bytes channels, subs;             /* JSON, or empty */
+    int64_t expire_at;
+};
+int auth_read_said(struct auth *ret, const struct auth_said *said);
+
 /* For connect. path_tenant: TENANT of /t/TENANT/…, or empty. now: s since 1970. token empty:
  * anonymous, if the tenant has allow_anonymous_connect_without_token. On anything but AUTH_OK
  * `ret` is untouched.
- * -> AUTH_OK, EXPIRED, OVER, INVALID, WRONG_KIND, NO_CREDENTIALS, ELSEWHERE */
+ * -> AUTH_OK, EXPIRED, OVER, INVALID, WRONG_KIND, NO_CREDENTIALS, ELSEWHERE, UNKNOWN_KEY */
 enum auth_answer auth_connect(const struct config *config, struct token_cache *cache, struct bytes path_tenant,
                               struct bytes token, int64_t now, struct auth *ret);
 /* For refresh on a connection of that tenant (name) and user. -> as above without

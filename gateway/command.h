@@ -42,6 +42,7 @@ struct command {
     bool has_since;
     struct wants asked;       /* connect's subs */
     struct bytes name, version; /* of connect: the client's program */
+    struct bytes headers;       /* of connect: a JSON object, or what stands in its place; or empty */
     struct buf text;              /* memory of the decoded texts; the rest points into the line */
     struct Pb__Command *unpacked; /* Protobuf: all of them point into it */
 };
@@ -53,6 +54,10 @@ int command_take_protobuf(struct bytes *frame, struct command *ret);
 /* A ConnectRequest in JSON by itself, as one-way clients say it: a connect with id 0. -> the same */
 int command_take_connect(struct bytes request, struct command *ret);
 void command_fini(struct command *c);
+
+/* A copy in memory of its own, for a command that is gone on with later; without asked and headers. */
+struct command *command_keep(const struct command *c);
+void command_free(struct command *c); /* NULL is fine */
 
 /* Whether `data` is there and is one JSON value. */
 bool command_has_json(const struct command *c);

@@ -39,6 +39,7 @@ static const struct field {
     FIELD(ON(CONNECT), "subs", ASKED, asked),
     FIELD(ON(CONNECT), "name", TEXT, name),
     FIELD(ON(CONNECT), "version", TEXT, version),
+    FIELD(ON(CONNECT), "headers", RAW, headers),
 };
 
 static const char *const kinds[COMMAND_KINDS] = {

@@ -35,13 +35,31 @@ static bool read_asked(struct command *c, const Pb__Subscribing *asked)
     return true;
 }
 
+/* As JSON has them. */
+static bool read_headers(struct command *c, const Pb__ConnectRequest *r)
+{
+    struct bytes key, value;
+    for (size_t i = 0; i < r->n_headers; i++) {
+        if (!text(r->headers[i]->key, &key) || !text(r->headers[i]->value, &value))
+            return false;
+        buf_append_char(&c->text, i ? ',' : '{');
+        json_append_string(&c->text, key);
+        buf_append_char(&c->text, ':');
+        json_append_string(&c->text, value);
+    }
+    if (c->text.n)
+        buf_append_char(&c->text, '}');
+    c->headers = buf_bytes(&c->text);
+    return true;
+}
+
 static bool read_connect(struct command *c, const Pb__ConnectRequest *r)
 {
     c->data = raw(r->data);
     for (size_t i = 0; i < r->n_subs; i++)
         if (!read_asked(c, r->subs[i]))
             return false;
-    return text(r->token, &c->token) && text(r->name, &c->name) && text(r->version, &c->version);
+    return text(r->token, &c->token) && text(r->name, &c->name) && text(r->version, &c->version) && read_headers(c, r);
 }
 
 static bool read_subscribe(struct command *c, const Pb__SubscribeRequest *r)

@@ -2,7 +2,10 @@
 
 #include "config_options.h"
 
+#include "wire/proxy_option.h"
+
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
@@ -17,6 +20,8 @@ struct config {
     struct map tenants;    /* struct config_tenant::by_name */
     struct map namespaces; /* struct config_namespace::by_name */
     struct map api_keys;   /* struct config_api_key::by_sha256 */
+    struct jwks *jwks;
+    struct texts proxy_headers; /* of all tenants; each in memory of its own */
     bool has_ephemeral;
     bool has_leaving;
 };
@@ -53,10 +58,10 @@ static bool namespace_name_valid(struct bytes name)
     return name.n != 1 && name.n <= CHANNEL_MAX;
 }
 
-static bool is_among(struct bytes cell, struct texts cells)
+static bool is_among(struct bytes text, struct texts texts)
 {
-    for (size_t i = 0; i < cells.n; i++)
-        if (bytes_equal(cells.items[i], cell))
+    for (size_t i = 0; i < texts.n; i++)
+        if (bytes_equal(texts.items[i], text))
             return true;
     return false;
 }
@@ -101,6 +106,28 @@ static void tenant_free(struct config_tenant *t)
     tenant_options_fini(&t->options);
     free(t->cells);
     free(t);
+}
+
+static void add_proxy_header(struct texts *all, struct bytes name)
+{
+    char *lower = strndup(name.p, name.n);
+    assert(lower);
+    for (char *c = lower; *c; c++)
+        *c = (char)tolower((unsigned char)*c);
+    if (is_among(bytes_str(lower), *all)) {
+        free(lower);
+        return;
+    }
+    all->items = realloc(all->items, (all->n + 1) * sizeof *all->items);
+    assert(all->items);
+    all->items[all->n++] = bytes_str(lower);
+}
+
+static void add_proxy_headers(struct config *c, struct texts names)
+{
+    for (size_t i = 0; i < names.n; i++)
+        if (proxy_header_name_is_good(names.items[i]))
+            add_proxy_header(&c->proxy_headers, names.items[i]);
 }
 
 static int read_tenant_options(struct reader *r, struct config_tenant *t, json_t *given)
@@ -154,6 +181,7 @@ static int read_tenant(struct reader *r, json_t *from)
     t->tells_clients = tells_clients(&t->options);
     if (r->why->n > before)
         buf_printf(r->why, "  (tenant \"%.*s\")\n", BYTES_FMT(name));
+    add_proxy_headers(r->config, t->options.proxy_http_headers);
     map_insert(&r->config->tenants, &t->by_name, hash_bytes(name));
     return 0;
 }
@@ -371,6 +399,9 @@ struct config *config_unref(const struct config *c)
     }
     map_for_each (cell, &mine->cells, by_name)
         free(cell);
+    for (size_t i = 0; i < mine->proxy_headers.n; i++)
+        free((char *)mine->proxy_headers.items[i].p);
+    texts_fini(&mine->proxy_headers);
     map_fini(&mine->cells);
     map_fini(&mine->namespaces);
     map_fini(&mine->api_keys);
@@ -378,6 +409,16 @@ struct config *config_unref(const struct config *c)
     json_decref(mine->root);
     free(mine);
     return NULL;
+}
+
+void config_attach_jwks(struct config *c, struct jwks *jwks)
+{
+    c->jwks = jwks;
+}
+
+struct jwks *config_jwks(const struct config *c)
+{
+    return c->jwks;
 }
 
 uint64_t config_version(const struct config *c)
@@ -418,6 +459,11 @@ bool config_is_ephemeral(const struct config *c, struct bytes full)
 bool config_has_leaving(const struct config *c)
 {
     return c && c->has_leaving;
+}
+
+struct texts config_proxy_headers(const struct config *c)
+{
+    return c->proxy_headers;
 }
 
 bool config_has_ephemeral(const struct config *c)

@@ -97,6 +97,10 @@ int config_parse(struct bytes json, uint64_t version, struct bytes cell,
 struct config *config_ref(const struct config *c);
 struct config *config_unref(const struct config *c); /* -> NULL; NULL is fine */
 uint64_t config_version(const struct config *c);
+/* Where its tenants' JWK sets are found; NULL: nowhere. */
+struct jwks;
+void config_attach_jwks(struct config *c, struct jwks *jwks);
+struct jwks *config_jwks(const struct config *c);
 
 /* All three borrow, until the configuration goes. -> NULL when there is none */
 const struct config_tenant *config_tenant(const struct config *c, struct bytes name);
@@ -106,6 +110,8 @@ const struct config_namespace *config_namespace(const struct config *c, struct b
 bool config_is_ephemeral(const struct config *c, struct bytes full);
 /* The same; NULL: none such. */
 const struct config_namespace *config_namespace_of(const struct config *c, struct bytes full);
+/* The names of headers that any tenant's application wants to know (proxy_http_headers), each once, in lower case. */
+struct texts config_proxy_headers(const struct config *c);
 bool config_has_ephemeral(const struct config *c); /* any namespace */
 bool config_has_leaving(const struct config *c);   /* any tenant leaves this cell; NULL: none */
 /* Each cell's topic, in no order. */

@@ -7,6 +7,7 @@
 #include "entrance.h"
 #include "errand.h"
 #include "gateway.h"
+#include "proxied.h"
 #include "reply.h"
 #include "session.h"
 #include "slow.h"
@@ -132,7 +133,7 @@ static bool has_strikes(const struct connection_extras *e)
 void connection_tidy(struct connection *c)
 {
     struct connection_extras *e = c->extras;
-    if (!e || e->session || e->parked.n || e->entrance || list_is_linked(&e->resuming) || e->queue || list_is_linked(&e->stranger.by_age) ||
+    if (!e || e->session || e->parked.n || e->entrance || e->proxied || list_is_linked(&e->resuming) || e->queue || list_is_linked(&e->stranger.by_age) ||
         has_strikes(e))
         return;
     free(e);
@@ -148,6 +149,7 @@ static void drop_extras(struct connection *c)
     stranger_leave(c->gateway, &e->stranger);
     session_free(c->gateway, e->session);
     buf_fini(&e->parked);
+    proxied_free(e->proxied);
     free(e);
 }
 
@@ -352,9 +354,9 @@ static void end_expired_subs(struct connection *c)
     int64_t now = c->gateway->now_ns, next = 0;
     for (uint32_t i = c->n_subs; i-- > 0 && i < c->n_subs;) { /* it may be disconnected, and has none then */
         int64_t expires = c->subs[i]->extras ? c->subs[i]->extras->expires_ns : 0;
-        if (expires && expires <= now)
+        if (expires && expires <= now && !verb_sub_refresh_by_application(c->subs[i]))
             sub_unsubscribe(c->subs[i], UNSUBSCRIBE_EXPIRED);
-        else
+        else if (expires > now)
             earliest(&next, expires);
     }
     c->subs_expire_ns = next;
@@ -393,7 +395,7 @@ static void on_deadline(struct wheel_timer *t)
     struct connection *c = container_of(t, struct connection, timer);
     if (is_due(c, c->end_ns))
         end(c);
-    if (is_due(c, c->expires_ns))
+    if (is_due(c, c->expires_ns) && !verb_refresh_by_application(c))
         connection_disconnect(c, DISCONNECT_EXPIRED, NULL);
     if (is_due(c, c->next_ns) && c->state == CONNECTION_WAITING)
         waited_too_long(c);
@@ -436,6 +438,13 @@ bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code)
 {
     c->gateway->metrics.reply_errors_total++;
     return connection_reply(c, &(struct reply){.id = id, .kind = REPLY_ERROR, .error = code});
+}
+
+bool connection_reply_own_error(struct connection *c, uint32_t id, uint32_t code, struct bytes message, bool temporary)
+{
+    struct reply_own_error e = {.code = code, .message = message, .temporary = temporary};
+    c->gateway->metrics.reply_errors_total++;
+    return connection_reply(c, &(struct reply){.id = id, .kind = REPLY_OWN_ERROR, .own_error = e});
 }
 
 bool connection_reply_empty(struct connection *c, uint32_t id, unsigned kind)
@@ -496,13 +505,16 @@ static void run(struct connection *c, const struct command *m)
         verbs[m->kind].run(c, m);
 }
 
-/* Commands are handled in order, and the effect of a subscribe comes with its reply: what could see it waits. Too many
- * without a reply: what would add one waits. */
+/* Commands are handled in order, and the effect of a subscribe comes with its reply: what could see it waits. An application
+ * is asked of one publish or rpc of a connection at a time, in their order. Too many without a reply: what would add one
+ * waits. */
 static bool has_to_wait(const struct connection *c, const struct command *m)
 {
     bool joins = m->kind == COMMAND_SUBSCRIBE || m->kind == COMMAND_UNSUBSCRIBE;
     if (m->id == 0 || m->kind == COMMAND_REFRESH)
         return false;
+    if (c->ordered && (m->kind == COMMAND_PUBLISH || m->kind == COMMAND_RPC))
+        return true;
     return (c->n_joining && !joins) || c->n_errands >= c->gateway->options->commands_max;
 }
 
@@ -557,7 +569,7 @@ void connection_ended(struct connection *c, bool joining)
 {
     c->n_errands--;
     c->n_joining -= joining;
-    bool enough = c->n_joining == 0 && c->n_errands <= c->gateway->options->commands_max / 2;
+    bool enough = c->n_joining == 0 && !c->ordered && c->n_errands <= c->gateway->options->commands_max / 2;
     if (c->held && enough && !list_is_linked(&c->extras->resuming))
         list_append(&c->gateway->resuming, &c->extras->resuming);
 }

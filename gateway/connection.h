@@ -17,6 +17,7 @@
 struct tenant;
 struct ws_socket;
 struct errand;
+struct proxied;
 struct reply;
 
 /* states and moves: connection.c */
@@ -53,6 +54,7 @@ struct connection {
     bool unfocused : 1; /* what it subscribes to is passive (passive.h) */
     bool deflates : 1; /* takes compressed messages (parcel.h) */
     bool departs : 1; /* this pass leads it to another cell (departure.h) */
+    bool ordered : 1; /* a publish or an rpc waits for the tenant's application: those behind it wait */
     bool announced : 1; /* its worker was told that it is connected (attendance.h) */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
     uint64_t shown;      /* highest id written to it */
@@ -92,6 +94,7 @@ struct connection_extras {
     struct list waiting;  /* struct queue::waiting (admission.c) */
     struct queue *queue;  /* that one, or NULL */
     struct entrance *entrance; /* of a connect that has no answer yet, or NULL */
+    struct proxied *proxied;   /* or NULL */
     struct strike strikes[STRIKES];
     struct session *session; /* of one that has no WebSocket, or NULL */
 };
@@ -122,6 +125,8 @@ void connection_drop_subs(struct connection *c); /* ends them all; it is told no
 /* Each -> false when that ended the connection */
 bool connection_reply(struct connection *c, const struct reply *r);
 bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code);
+/* The same with an error of the tenant's application. */
+bool connection_reply_own_error(struct connection *c, uint32_t id, uint32_t code, struct bytes message, bool temporary);
 bool connection_reply_empty(struct connection *c, uint32_t id, unsigned kind); /* enum reply_kind */
 /* One whole message has been appended to `out`: marks it for writing and checks the bound. */
 bool connection_said(struct connection *c);

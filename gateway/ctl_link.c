@@ -70,6 +70,14 @@ static bool is_same(const struct ctl_status *a, const struct ctl_status *b)
            labs((long)a->lag_ms - (long)b->lag_ms) < LAG_STEP_MS;
 }
 
+/* Not for each token that names a key which is not there: the supervisor looks no oftener anyway. */
+static void ask_for_keys(struct ctl_link *c)
+{
+    struct bytes url;
+    while (c->link && jwks_next_wanted(&c->g->jwks, &url))
+        LINK_SEND(c->link, CTL_JWKS_ASK, ctl_jwks_ask, (&(struct ctl_jwks_ask){.url = url}));
+}
+
 static void tell_status(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct ctl_link *c = w->data;
@@ -83,6 +91,7 @@ static void tell_status(struct ev_loop *loop, ev_timer *w, int events)
                                 .draining = drain_leaves(g->drain),
                                 .why = bytes_str(ready ? "" : why),
                                 .lag_ms = (uint32_t)(lag_now(&g->lag, g->now_ns) / NS_PER_MS)};
+    ask_for_keys(c);
     if (!c->link || (c->told_any && is_same(&status, &c->told)))
         return;
     c->told = status; /* the reasons are literals */
@@ -126,6 +135,7 @@ static int config_came(struct gateway *g, struct bytes body)
         log_info("config_taken", "version=%llu", (unsigned long long)m.version);
         if (why.n)
             log_warn("config_unknown", "what=%.*s left out", BYTES_FMT(buf_bytes(&why)));
+        config_attach_jwks(fresh, &g->jwks);
         config_unref(g->config);
         g->config = fresh;
         kafka_link_configured(g->kafka);
@@ -143,6 +153,21 @@ static int tls_came(struct gateway *g, struct bytes body)
         return -EBADMSG;
     if (tls_take(g->tls, &m, &why) < 0)
         log_error("tls_refused", "why=\"%.*s\" what was there stays", BYTES_FMT(buf_bytes(&why)));
+    buf_fini(&why);
+    return 0;
+}
+
+static int jwks_came(struct gateway *g, struct bytes body)
+{
+    struct ctl_jwks m;
+    struct buf why = {0};
+    if (wire_get_ctl_jwks(body, &m) < 0)
+        return -EBADMSG;
+    int n = jwks_take(&g->jwks, &m, &why);
+    if (n < 0 || why.n)
+        log_warn("jwks_taken", "url=%.*s keys=%d why=\"%.*s\"", BYTES_FMT(m.url), n, BYTES_FMT(buf_bytes(&why)));
+    else
+        log_info("jwks_taken", "url=%.*s keys=%d", BYTES_FMT(m.url), n);
     buf_fini(&why);
     return 0;
 }
@@ -186,6 +211,8 @@ static int frame_came(struct ctl_link *c, uint8_t type, struct bytes body)
         return call_came(c, body);
     case CTL_TLS:
         return tls_came(g, body);
+    case CTL_JWKS:
+        return jwks_came(g, body);
     case CTL_USAGE:
         return HEAR(ctl_usage, body, error_ = budgets_heard(g, &m));
     case CTL_EMULATE:

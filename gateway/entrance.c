@@ -3,9 +3,11 @@
 #include "client_info.h"
 #include "gateway.h"
 #include "join.h"
+#include "proxied.h"
 #include "reply.h"
 #include "server_sub.h"
 #include "session.h"
+#include "verb_proxy.h"
 
 #include "core/random.h"
 
@@ -24,11 +26,13 @@ struct entrance *entrance_new(struct connection *c, const struct command *m)
     struct entrance *e = calloc(1, sizeof *e);
     assert(e);
     e->id = m->id;
-    buf_reserve(&e->text, m->token.n + m->name.n + m->version.n + m->data.n); /* it does not move */
+    buf_reserve(&e->text, m->token.n + m->name.n + m->version.n + m->data.n + m->headers.n); /* it does not move */
     e->token = keep(&e->text, m->token);
     e->name = keep(&e->text, m->name);
     e->version = keep(&e->text, m->version);
     e->data = keep(&e->text, m->data);
+    e->data_is_json = m->data.n == 0 || command_has_json(m);
+    e->headers = keep(&e->text, m->headers);
     for (size_t i = 0; i < m->asked.n; i++)
         wants_add(&e->asked, &m->asked.items[i]);
     return connection_extras(c)->entrance = e;
@@ -66,18 +70,33 @@ static uint32_t disconnect_for(uint32_t error)
     }
 }
 
-void entrance_refuse(struct connection *c, uint32_t error)
+/* -> whether the command with ret_id is to be answered: a one-way client is disconnected instead */
+static bool reject(struct connection *c, uint32_t error, uint32_t *ret_id)
 {
-    uint32_t id = c->extras->entrance->id;
+    *ret_id = c->extras->entrance->id;
     c->gateway->metrics.connects_refused_total++;
     if (connection_is_one_way(c)) {
         connection_disconnect(c, disconnect_for(error), NULL);
-        return;
+        return false;
     }
     entrance_free(c);
     connection_drop_subs(c);
     connection_goto(c, CONNECTION_REJECTED);
-    connection_reply_error(c, id, error);
+    return true;
+}
+
+void entrance_refuse(struct connection *c, uint32_t error)
+{
+    uint32_t id;
+    if (reject(c, error, &id))
+        connection_reply_error(c, id, error);
+}
+
+void entrance_refuse_own(struct connection *c, uint32_t error, struct bytes message, bool temporary)
+{
+    uint32_t id;
+    if (reject(c, error, &id))
+        connection_reply_own_error(c, id, error, message, temporary);
 }
 
 void entrance_refuse_place(struct connection *c)
@@ -98,7 +117,10 @@ static void identify(struct connection *c, const struct entrance *e, const struc
 {
     char client[CLIENT_BYTES + 1];
     struct buf info = {0};
-    random_uuid(client);
+    if (e->client[0])
+        memcpy(client, e->client, sizeof client);
+    else
+        random_uuid(client);
     client_info_json(&info, &(struct client_info){.user = a->user, .client = bytes_str(client), .conn_info = a->info});
     connection_identify(c, &(struct identity){.tenant = a->tenant,
                                               .user = a->user,
@@ -106,6 +128,7 @@ static void identify(struct connection *c, const struct entrance *e, const struc
                                               .info = buf_bytes(&info),
                                               .name = e->name,
                                               .version = e->version});
+    proxied_set_meta(c, a->meta);
     buf_fini(&info);
 }
 
@@ -139,9 +162,9 @@ void entrance_enter(struct connection *c, const struct auth *a)
         return;
     }
     identify(c, e, a);
-    e->ttl = auth_ttl(a->expire_at, gateway_unix_s(g));
+    e->ttl = verb_connect_ttl(c, a->expire_at);
     buf_append_bytes(&e->reply_data, a->data);
-    c->expires_ns = connection_end_of(g, a->expire_at);
+    c->expires_ns = verb_connect_end_of(c, a->expire_at);
     c->granted = server_subs_print(c, &a->wants);
     connection_goto(c, CONNECTION_ENTERING);
     struct server_subs_answer answer = server_subs_enter(c, &a->wants, &e->asked);

@@ -18,9 +18,12 @@ struct entrance {
     uint32_t id; /* of the command */
     struct bytes token, name, version, data; /* of the command; data: JSON */
     struct wants asked; /* of the command: what the client had, or would have */
-    struct buf text;    /* memory of the four */
+    struct buf text;    /* memory of the texts */
     struct auth known;  /* what an application said instead of a token; is_known */
     bool is_known;
+    bool data_is_json;
+    struct bytes headers;          /* of the command: JSON, or empty */
+    char client[CLIENT_BYTES + 1]; /* by what the application was told of it; "": none was asked */
     struct buf reply_data; /* JSON, or empty */
     uint32_t ttl;       /* s, for the reply; 0: does not expire */
     uint32_t unsettled; /* joins that have no answer yet */
@@ -35,6 +38,8 @@ void entrance_free(struct connection *c);                                     /*
  * options and, as far as it may have them, of `asked`. The answer may come later, when they have a position. */
 void entrance_enter(struct connection *c, const struct auth *a);
 void entrance_refuse(struct connection *c, uint32_t error); /* a one-way client is disconnected with the code that stands for it */
+/* The same with an error of the application's. */
+void entrance_refuse_own(struct connection *c, uint32_t error, struct bytes message, bool temporary);
 void entrance_refuse_place(struct connection *c); /* the tenant has no more: disconnect 4011 */
 
 /* For join.c: one of its joins has an answer, or cannot have one. */

@@ -45,6 +45,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     departure_init(&g->departure, g);
     admission_init(&g->admission, options, now_ns);
     token_cache_init(&g->tokens, &g->metrics);
+    jwks_init(&g->jwks);
     g->ops = ops_new(g);
     if (options->compression)
         g->deflate = deflate_new((int)options->compression_level);
@@ -70,6 +71,7 @@ void gateway_fini(struct gateway *g)
     admission_fini(&g->admission);
     budgets_fini(&g->budgets);
     token_cache_fini(&g->tokens);
+    jwks_fini(&g->jwks);
     g->config = config_unref(g->config);
     buf_fini(&g->scratch);
     buf_fini(&g->outgoing);

@@ -11,6 +11,7 @@
 #include "departure.h"
 #include "emulation.h"
 #include "fairflush.h"
+#include "jwks.h"
 #include "lag.h"
 #include "ops.h"
 #include "parcel.h"
@@ -71,9 +72,11 @@ struct gateway {
     struct kafka_link *kafka;
     struct ctl_link *ctl;     /* NULL without a supervisor */
     struct ops *ops;
+    struct http_client *http; /* asks applications; NULL in unit tests */
     struct admission admission;
     struct budgets budgets;   /* what each tenant may use */
     struct token_cache tokens;
+    struct jwks jwks;         /* public keys of tenants' tokens */
     struct drain *drain;      /* NULL until it begins */
     struct departure departure;
     struct gateway_loop *turns; /* watchers that open and end a turn; gateway_loop.c */

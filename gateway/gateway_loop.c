@@ -15,6 +15,7 @@
 #include "ws.h"
 
 #include "core/clock.h"
+#include "run/http_client.h"
 #include "run/link.h"
 #include "run/listener.h"
 #include "run/log.h"
@@ -148,6 +149,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     l->g->metrics.slow_turn_rate = (int64_t)l->g->flush.width.rate;
     l->g->metrics.publishes_pending = seq_pending(l->g->seq);
     l->g->metrics.ephemeral_pending = kafka_link_pending(l->g->kafka);
+    l->g->metrics.proxy_inflight = http_client_inflight(l->g->http);
+    l->g->metrics.proxy_waiting = http_client_waiting(l->g->http);
 }
 
 static void start_loop(struct gateway_loop *l, struct ev_loop *loop)
@@ -210,18 +213,32 @@ static int listen_here(struct gateway *g, struct gateway_loop *l, struct buf *re
     return listener_new(g->loop, address, BACKLOG, on_accepted, g, &l->listener, ret_error);
 }
 
+static int other_files(const struct gateway_options *o)
+{
+    return OTHER_FILES + (int)(2 * o->proxy_sockets + o->proxy_idle);
+}
+
 static uint32_t capacity_of(const struct gateway_options *o)
 {
-    int64_t room = process_nofile() - OTHER_FILES, most = o->connections_max ? o->connections_max : CONNECTIONS_DEFAULT;
+    int64_t room = process_nofile() - other_files(o), most = o->connections_max ? o->connections_max : CONNECTIONS_DEFAULT;
     if (room < 16)
         room = 16;
     return (uint32_t)(most < room ? most : room);
 }
 
 /* libwebsockets walks a table as long as the limit of open files whenever it closes a connection. */
-static void shorten_the_table(uint32_t capacity)
+static void shorten_the_table(uint32_t capacity, const struct gateway_options *o)
 {
-    process_lower_nofile((int)capacity + OTHER_FILES);
+    process_lower_nofile((int)capacity + other_files(o));
+}
+
+static struct http_client *http_client_of(const struct gateway_options *o, struct ev_loop *loop)
+{
+    struct http_client_options how = {.transfers_max = (uint32_t)o->proxy_requests_max,
+                                      .running_max = (uint32_t)o->proxy_sockets,
+                                      .connections_idle = (uint32_t)o->proxy_idle,
+                                      .ca_file = o->proxy_ca_file};
+    return http_client_new(loop, &how);
 }
 
 int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error)
@@ -232,13 +249,14 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     g->loop = loop;
     g->turns = l;
     g->capacity = capacity_of(g->options);
-    shorten_the_table(g->capacity);
+    shorten_the_table(g->capacity, g->options);
     g->sockets_max = g->capacity + OTHER_FILES / 2; /* one that is full still answers whether it is well */
     start_loop(l, loop);
     g->fan = fan_links_new(g);
     g->seq = seq_links_new(g, g->options->sequencer);
     g->kafka = kafka_link_new(g);
     g->tls = g->options->tls ? tls_new(&g->metrics) : NULL;
+    g->http = http_client_of(g->options, loop);
     g->ws = ws_new(g, &http_handlers);
     if (!g->ws) {
         buf_append_str(ret_error, "libwebsockets does not start; see the log");
@@ -263,6 +281,7 @@ void gateway_stop(struct gateway *g)
     g->ctl = NULL;
     listener_free(g->turns->listener);
     ws_free(g->ws);
+    http_client_free(g->http);
     tls_free(g->tls);
     seq_links_free(g->seq);
     kafka_link_free(g->kafka);

@@ -6,6 +6,7 @@
 #include "emulation.h"
 #include "gateway.h"
 #include "origin.h"
+#include "proxied.h"
 
 #include "core/json.h"
 
@@ -167,6 +168,20 @@ static int upgrade(struct gateway *g, const struct ws_request *r, const char **r
     return status ? status : judge_origin(g, tenant, r->origin, ret_why);
 }
 
+/* What applications of tenants want to know of the request; whose client it is may only come to light with its token. */
+static void take_headers(struct connection *c, const struct ws_socket *s)
+{
+    const struct config *config = c->gateway->config;
+    struct texts names = config ? config_proxy_headers(config) : (struct texts){0};
+    struct buf value = {0};
+    for (size_t i = 0; i < names.n; i++) {
+        buf_clear(&value);
+        if (ws_request_header(s, names.items[i], &value))
+            proxied_header(c, names.items[i], buf_bytes(&value));
+    }
+    buf_fini(&value);
+}
+
 static struct connection *opened(struct gateway *g, struct ws_socket *s, const struct ws_request *r)
 {
     struct bytes tenant;
@@ -174,6 +189,7 @@ static struct connection *opened(struct gateway *g, struct ws_socket *s, const s
     enum encoding encoding;
     find_encoding(r, &encoding);
     struct connection *c = connection_new(g, s, tenant, kind, encoding);
+    take_headers(c, s);
     c->deflates = r->deflates && !transport_of(kind)->one_way;
     if (!transport_of(kind)->one_way)
         return c;
@@ -291,6 +307,7 @@ static void enter_stream(const struct visit *v)
     }
     enum encoding encoding = v->door->kind == TRANSPORT_HTTP_STREAM ? encoding_of(v->r) : ENCODING_JSON;
     struct connection *c = connection_new(v->g, v->s, v->tenant, v->door->kind, encoding);
+    take_headers(c, v->s);
     ws_stream_open(v->s, transport_of(v->door->kind), c);
     connection_message(c, words, true);
 }

@@ -10,6 +10,7 @@
 enum reply_kind {
     REPLY_PING, /* of ours, without an id */
     REPLY_ERROR,
+    REPLY_OWN_ERROR,
     REPLY_CONNECT,
     REPLY_SUBSCRIBE,
     REPLY_UNSUBSCRIBE,
@@ -48,11 +49,18 @@ struct reply_history {
     uint64_t epoch, offset;
 };
 
+struct reply_own_error { /* of the tenant's application */
+    uint32_t code;
+    struct bytes message; /* text */
+    bool temporary;
+};
+
 struct reply {
     uint32_t id; /* 0: none, a ping, or the connect of a one-way client, which is a push there */
     enum reply_kind kind;
     union {
         uint32_t error;                   /* code */
+        struct reply_own_error own_error;
         struct reply_connected connected; /* connect, refresh */
         struct reply_subscribed subscribed;
         const struct ops_presence *presence; /* presence, presence_stats */

@@ -168,9 +168,20 @@ static void put_result(struct buf *b, const struct reply *r)
     case REPLY_PUBLISH:
     case REPLY_PING:
     case REPLY_ERROR:
+    case REPLY_OWN_ERROR:
     case REPLY_KINDS:
         break;
     }
+}
+
+static void put_own_error(struct buf *b, const struct reply_own_error *e)
+{
+    buf_append_char(b, '{');
+    number(b, "code", e->code);
+    member(b, "message");
+    json_append_string(b, e->message);
+    flag(b, "temporary", e->temporary);
+    buf_append_char(b, '}');
 }
 
 void reply_json(struct buf *b, const struct reply *r)
@@ -181,6 +192,9 @@ void reply_json(struct buf *b, const struct reply *r)
     if (r->kind == REPLY_ERROR) {
         member(b, "error");
         error_json(b, r->error, true);
+    } else if (r->kind == REPLY_OWN_ERROR) {
+        member(b, "error");
+        put_own_error(b, &r->own_error);
     } else if (names[r->kind]) {
         member(b, names[r->kind]);
         buf_append_char(b, '{');

@@ -67,6 +67,16 @@ static void put_error(struct buf *b, Pb__Reply *reply, uint32_t code)
     protobuf_put_sized(b, &reply->base);
 }
 
+static void put_own_error(struct buf *b, Pb__Reply *reply, const struct reply_own_error *e)
+{
+    Pb__Error error = PB__ERROR__INIT;
+    error.code = e->code;
+    error.message = protobuf_bytes(e->message);
+    error.temporary = e->temporary;
+    reply->error = &error;
+    protobuf_put_sized(b, &reply->base);
+}
+
 static void put_connect(struct buf *b, Pb__Reply *reply, const struct reply_connected *r)
 {
     Pb__ConnectResult result = PB__CONNECT_RESULT__INIT;
@@ -227,6 +237,8 @@ void reply_protobuf(struct buf *b, const struct reply *r)
     switch (r->kind) {
     case REPLY_ERROR:
         return put_error(b, &reply, r->error);
+    case REPLY_OWN_ERROR:
+        return put_own_error(b, &reply, &r->own_error);
     case REPLY_CONNECT:
         return put_connect(b, &reply, &r->connected);
     case REPLY_REFRESH:

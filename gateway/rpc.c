@@ -1,6 +1,7 @@
 #include "rpc.h"
 
 #include "reply.h"
+#include "verb_proxy.h"
 
 #include "core/json.h"
 
@@ -45,6 +46,33 @@ static void run(struct connection *c, const struct command *m, void (*method)(st
         connection_reply_error(c, m->id, 107);
 }
 
+/* ---- what is not ours is the application's */
+
+#define OURS "cellcast."
+
+static void answered(void *ctx, const struct proxy_answer *a)
+{
+    struct errand *e = ctx;
+    uint32_t id = e->id;
+    struct connection *c = errand_end(e);
+    if (!verb_proxy_refused(c, id, a))
+        connection_reply(c, &(struct reply){.id = id, .kind = REPLY_RPC, .data = a->result.data});
+}
+
+static void ask(struct connection *c, const struct command *m)
+{
+    const struct config_tenant *t = verb_proxy_tenant(c);
+    struct proxy_question q = {
+        .event = PROXY_RPC, .method = m->method, .data = m->data, .binary = m->data.n && !command_has_json(m)};
+    if (!proxy_is_set(t, PROXY_RPC)) {
+        connection_reply_error(c, m->id, 108);
+        return;
+    }
+    struct errand *e = errand_new(c, m->id);
+    errand_orders(e);
+    e->proxy = proxy_ask(c, t, &q, answered, e);
+}
+
 void verb_rpc(struct connection *c, const struct command *m)
 {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
@@ -53,5 +81,8 @@ void verb_rpc(struct connection *c, const struct command *m)
         run(c, m, methods[i].run);
         return;
     }
-    connection_reply_error(c, m->id, 104);
+    if (bytes_starts(m->method, BYTES(OURS)))
+        connection_reply_error(c, m->id, 104);
+    else
+        ask(c, m);
 }

@@ -185,20 +185,42 @@ static bool ecdsa_is_right(EVP_PKEY *key, const struct signature_alg *alg, struc
     return n && public_is_right(key, alg->digest(), text, bytes_of(der, n));
 }
 
+bool signature_is_hmac(const struct signature_alg *alg)
+{
+    return alg->family == FAMILY_HMAC;
+}
+
+bool signature_fits(const struct signature_alg *alg, const EVP_PKEY *key)
+{
+    switch (EVP_PKEY_get_base_id(key)) {
+    case EVP_PKEY_RSA:
+        return alg->family == FAMILY_RSA;
+    case EVP_PKEY_EC:
+        return alg->family == FAMILY_ECDSA && EVP_PKEY_get_bits(key) == alg->curve_bits;
+    case EVP_PKEY_ED25519:
+    case EVP_PKEY_ED448:
+        return alg->family == FAMILY_EDDSA;
+    default:
+        return false;
+    }
+}
+
+bool signature_by_is_right(EVP_PKEY *key, const struct signature_alg *alg, struct bytes text, struct bytes signature)
+{
+    if (!signature_fits(alg, key))
+        return false;
+    if (alg->family == FAMILY_ECDSA)
+        return ecdsa_is_right(key, alg, text, signature);
+    return public_is_right(key, alg->digest ? alg->digest() : NULL, text, signature);
+}
+
 bool signature_is_right(const struct signature_keys *keys, const struct signature_alg *alg, struct bytes text,
                         struct bytes signature)
 {
     if (!keys->there[alg->family])
         return false;
-    switch (alg->family) {
-    case FAMILY_HMAC:
-        return hmac_is_right(keys->hmac, alg->digest(), text, signature) ||
-               (keys->hmac_previous.n && hmac_is_right(keys->hmac_previous, alg->digest(), text, signature));
-    case FAMILY_RSA:
-        return public_is_right(keys->pkeys[FAMILY_RSA], alg->digest(), text, signature);
-    case FAMILY_EDDSA:
-        return public_is_right(keys->pkeys[FAMILY_EDDSA], NULL, text, signature);
-    default:
-        return ecdsa_is_right(keys->pkeys[FAMILY_ECDSA], alg, text, signature);
-    }
+    if (alg->family != FAMILY_HMAC)
+        return signature_by_is_right(keys->pkeys[alg->family], alg, text, signature);
+    return hmac_is_right(keys->hmac, alg->digest(), text, signature) ||
+           (keys->hmac_previous.n && hmac_is_right(keys->hmac_previous, alg->digest(), text, signature));
 }

@@ -24,6 +24,12 @@ struct signature_options {
 int signature_keys_new(const struct signature_options *o, struct signature_keys **ret_keys, struct buf *ret_why);
 void signature_keys_free(struct signature_keys *keys);
 
+/* Of a key that is known by name (jwk.h): whether it is of the algorithm's family and, for ECDSA, its curve. */
+struct evp_pkey_st;
+bool signature_fits(const struct signature_alg *alg, const struct evp_pkey_st *key);
+bool signature_by_is_right(struct evp_pkey_st *key, const struct signature_alg *alg, struct bytes text, struct bytes signature);
+bool signature_is_hmac(const struct signature_alg *alg);
+
 /* What only this key has: SIGNATURE_PRINT bytes, borrowed. -> empty when there is no key for the algorithm */
 struct bytes signature_print(const struct signature_keys *keys, const struct signature_alg *alg);
 /* signature: as bytes. Without a key for the algorithm it is wrong. */

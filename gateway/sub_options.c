@@ -2,6 +2,11 @@
 
 #include "gateway.h"
 #include "permission.h"
+#include "verb_proxy.h"
+
+#include "core/clock.h"
+
+#include <stdlib.h>
 
 #include <stdlib.h>
 
@@ -45,6 +50,8 @@ void sub_take_expiry(struct sub *s, int64_t expire_at)
 {
     struct connection *c = s->connection;
     int64_t expires = connection_end_of(c->gateway, expire_at);
+    if (expires && verb_sub_refresh_asks(s))
+        expires -= c->gateway->options->expiry_grace * NS_PER_MS;
     if (s->extras)
         s->extras->expires_ns = 0;
     if (expires == 0)

@@ -5,6 +5,7 @@
 
 #include "core/bytes.h"
 #include "core/drr.h"
+#include "core/episode.h"
 #include "core/map.h"
 #include "noise.h"
 
@@ -18,6 +19,7 @@ struct tenant {
     struct list talking;     /* struct connection::talking: replies wait, or cursors are behind */
     struct drr dirty;        /* struct channel::dirty: somebody may be behind */
     struct noise noise;
+    struct episode proxy_fails; /* its application does not answer (proxy.h) */
     struct bytes name;
     char text[];
 };

@@ -2,7 +2,10 @@
 #include "admission.h"
 #include "entrance.h"
 #include "gateway.h"
+#include "verb_proxy.h"
 #include "verbs.h"
+
+#include "core/clock.h"
 
 /* -> whether the token is good; otherwise its bearer has been told */
 static bool check(struct connection *c, struct auth *ret)
@@ -28,6 +31,8 @@ static void wait_turn(struct connection *c, struct bytes tenant)
     }
     if (c->state != CONNECTION_WAITING) /* for an application it did already */
         connection_goto(c, CONNECTION_WAITING);
+    c->next_ns = g->now_ns + g->options->connect_wait * NS_PER_MS;
+    connection_rearm(c);
 }
 
 static void enter(struct connection *c, const struct auth *a)
@@ -41,8 +46,8 @@ static void enter(struct connection *c, const struct auth *a)
         wait_turn(c, a->tenant);
 }
 
-/* Tokens are checked before anybody waits: a check costs microseconds, whoever has none takes no turn, and a tenant's
- * queue holds that tenant's clients alone. Neither does who could not stay. */
+/* Tokens are checked, and applications asked, before anybody waits: a check costs microseconds, whoever has none takes no
+ * turn, and a tenant's queue holds that tenant's clients alone. Neither does who could not stay. */
 void verb_connect(struct connection *c, const struct command *m)
 {
     struct auth a;
@@ -50,6 +55,8 @@ void verb_connect(struct connection *c, const struct command *m)
     entrance_new(c, m);
     if (!c->gateway->config)
         wait_turn(c, connection_tenant(c));
+    else if (verb_connect_asks(c))
+        verb_connect_ask(c);
     else if (check(c, &a))
         enter(c, &a);
     auth_fini(&a);
@@ -61,6 +68,8 @@ void verb_connect_admitted(struct connection *c)
     auth_init(&a);
     if (c->extras->entrance->is_known)
         entrance_enter(c, &c->extras->entrance->known);
+    else if (verb_connect_asks(c))
+        verb_connect_ask(c);
     else if (check(c, &a)) /* once more: it may have run out, or its key have been taken away */
         entrance_enter(c, &a);
     auth_fini(&a);

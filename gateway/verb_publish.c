@@ -1,57 +1,141 @@
-/* publish, and the rpc cellcast.publish, which can say what publish can't: after, tags, a key. */
-#include "errand.h"
+/* publish, and the rpc cellcast.publish, which can say what publish can't: after, tags, a key. Where the namespace says so, the
+ * tenant's application decides on both. */
 #include "gateway.h"
 #include "hub.h"
 #include "permission.h"
 #include "reply.h"
 #include "rpc.h"
 #include "sub.h"
+#include "verb_proxy.h"
 
 #include "core/json.h"
 
 #define TAGS_MAX 16384 /* bytes of JSON */
 #define KEY_MAX 255    /* bytes of an idempotency key */
 
-/* What of a publish comes from the client, besides the channel. */
+/* What of a publish comes from the client, or from the tenant's application, besides the channel. */
 struct said {
     struct bytes data;
     bool data_is_json;
     struct bytes tags, after, key; /* or empty */
 };
 
-/* -> whether the publish may be; otherwise it has been answered */
-static bool may_publish(struct connection *c, uint32_t id, const struct config_channel *ch, const struct said *said)
+/* A command, understood. */
+struct order {
+    const struct command *command;
+    struct bytes channel; /* as it was spelled */
+    struct said said;
+    ops_published_fn *done;
+    struct buf memory, after;
+};
+
+/* -> 0, or an error code: nobody could publish this */
+static uint32_t check(const struct config_channel *ch, const struct said *said)
 {
-    const struct channel *channel = hub_find(c->gateway, ch->full);
-    uint32_t code = 0;
     if (said->data.n == 0 || said->data.n > DATA_MAX || permission_data(ch, said->data, said->data_is_json))
-        code = 107;
-    else
-        code = permission_publish(ch, connection_user(c), channel && connection_sub(c, channel));
-    if (code == 0 && ch->ns->options.ephemeral && (said->after.n || said->key.n))
-        code = 108; /* nobody would keep that promise */
-    if (code)
-        connection_reply_error(c, id, code);
-    return code == 0;
+        return 107;
+    return ch->ns->options.ephemeral && (said->after.n || said->key.n) ? 108 : 0; /* nobody would keep that promise */
 }
 
-static void publish(struct connection *c, uint32_t id, const struct config_channel *ch, const struct said *said,
-                    ops_published_fn *done)
+static uint32_t permit(const struct connection *c, const struct config_channel *ch)
+{
+    const struct channel *channel = hub_find(c->gateway, ch->full);
+    return permission_publish(ch, connection_user(c), channel && connection_sub(c, channel));
+}
+
+static void publish(struct connection *c, const struct order *o, const struct config_channel *ch)
 {
     const struct channel *channel = hub_find(c->gateway, ch->full);
     const struct sub *s = channel ? connection_sub(c, channel) : NULL;
-    struct errand *e = errand_new(c, id);
+    struct errand *e = errand_new(c, o->command->id);
     e->ticket = ops_publish(c->gateway,
                             &(struct ops_publish){.channel = ch->full,
                                                   .format = ch->ns->format,
-                                                  .data = said->data,
-                                                  .tags = said->tags,
+                                                  .data = o->said.data,
+                                                  .tags = o->said.tags,
                                                   .info = s ? sub_info(s) : connection_info(c),
-                                                  .after = said->after,
-                                                  .key = said->key,
+                                                  .after = o->said.after,
+                                                  .key = o->said.key,
                                                   .shown = c->shown,
                                                   .ephemeral = ch->ns->options.ephemeral ? ch->tenant : NULL},
-                            done, e);
+                            o->done, e);
+}
+
+/* ---- where the tenant's application decides */
+
+/* An object of strings without our own keys. */
+static bool tags_are_good(struct bytes tags)
+{
+    struct bytes key, value;
+    struct json_iter it;
+    if (json_type(tags) != JSON_OBJECT || tags.n > TAGS_MAX)
+        return false;
+    json_object_each(&it, tags, &key, &value)
+    {
+        if (json_type(value) != JSON_STRING || json_key_is(key, "id") || json_key_is(key, "after"))
+            return false;
+    }
+    return true;
+}
+
+/* What the application wants otherwise. -> 0, or an error code: what it wants can't be */
+static uint32_t change(struct said *said, const struct proxy_result *r)
+{
+    if (r->version)
+        return 108; /* as in the HTTP API: to drop that promise silently would deliver what is wanted dropped */
+    if (r->key.n > KEY_MAX || (r->tags.n && !tags_are_good(r->tags)))
+        return 100;
+    if (r->data.n) {
+        said->data = r->data;
+        said->data_is_json = true;
+    }
+    said->tags = r->tags.n ? r->tags : said->tags;
+    said->key = r->key.n ? r->key : said->key;
+    return 0;
+}
+
+static void handle(struct connection *c, const struct command *m, const struct proxy_result *allowed);
+
+static void answered(void *ctx, const struct proxy_answer *a)
+{
+    struct errand *e = ctx;
+    struct command *m = errand_take(e);
+    struct connection *c = errand_end(e);
+    if (!verb_proxy_refused(c, m->id, a))
+        handle(c, m, &a->result);
+    command_free(m);
+}
+
+static void ask(struct connection *c, const struct order *o, const struct config_channel *ch)
+{
+    struct proxy_question q = {
+        .event = PROXY_PUBLISH, .channel = ch->name, .data = o->said.data, .binary = !o->said.data_is_json};
+    if (!proxy_is_set(ch->tenant, PROXY_PUBLISH)) {
+        connection_reply_error(c, o->command->id, 108);
+        return;
+    }
+    struct errand *e = errand_keep(c, o->command);
+    errand_orders(e);
+    e->proxy = proxy_ask(c, ch->tenant, &q, answered, e);
+}
+
+/* ---- from a command to what was published */
+
+/* allowed: what the application said, or NULL: it has not been asked. */
+static void decide(struct connection *c, struct order *o, const struct config_channel *ch, const struct proxy_result *allowed)
+{
+    bool asks = ch->ns->options.publish_proxy_enabled && !allowed;
+    uint32_t code = allowed ? change(&o->said, allowed) : 0;
+    if (code == 0)
+        code = check(ch, &o->said);
+    if (code == 0 && !asks && !allowed)
+        code = permit(c, ch);
+    if (code)
+        connection_reply_error(c, o->command->id, code);
+    else if (asks)
+        ask(c, o, ch);
+    else
+        publish(c, o, ch);
 }
 
 static void published(void *ctx, const struct ops_published *answer)
@@ -64,18 +148,6 @@ static void published(void *ctx, const struct ops_published *answer)
         return;
     }
     connection_reply_empty(c, id, REPLY_PUBLISH);
-}
-
-void verb_publish(struct connection *c, const struct command *m)
-{
-    struct config_channel ch;
-    struct said said = {.data = m->data, .data_is_json = command_has_json(m)};
-    if (m->type != 0) {
-        connection_reply_error(c, m->id, 108);
-        return;
-    }
-    if (verb_channel(c, m, &ch) && may_publish(c, m->id, &ch, &said))
-        publish(c, m->id, &ch, &said, published);
 }
 
 /* ---- rpc */
@@ -104,22 +176,13 @@ static void rpc_published(void *ctx, const struct ops_published *answer)
     rpc_reply(c, id, &data);
 }
 
-/* An object of strings without our own keys. */
 static bool read_tags(struct bytes object, struct bytes *ret)
 {
-    struct bytes tags = json_member(object, "tags"), key, value;
-    struct json_iter it;
+    struct bytes tags = json_member(object, "tags");
     if (rpc_absent(tags))
         return true;
-    if (json_type(tags) != JSON_OBJECT || tags.n > TAGS_MAX)
-        return false;
-    json_object_each(&it, tags, &key, &value)
-    {
-        if (json_type(value) != JSON_STRING || json_key_is(key, "id") || json_key_is(key, "after"))
-            return false;
-    }
     *ret = tags;
-    return true;
+    return tags_are_good(tags);
 }
 
 /* One reference in the client's spelling, `channel@seq`, becomes one in full form. */
@@ -164,21 +227,54 @@ static bool read_after(struct connection *c, struct bytes object, struct buf *me
 }
 
 /* {"channel":"…","data":…,"after":["channel@seq"],"idempotency_key":"…","tags":{…}} */
+static bool read_rpc(struct connection *c, struct order *o)
+{
+    struct bytes object = o->command->data;
+    o->said.data = json_member(object, "data");
+    o->said.data_is_json = true;
+    o->done = rpc_published;
+    buf_reserve(&o->memory, object.n); /* decoded texts are no longer: it does not move */
+    bool good = json_type(object) == JSON_OBJECT && rpc_text(object, "channel", &o->memory, &o->channel) &&
+                rpc_text(object, "idempotency_key", &o->memory, &o->said.key) && o->said.key.n <= KEY_MAX &&
+                read_tags(object, &o->said.tags) && read_after(c, object, &o->memory, &o->after);
+    o->said.after = buf_bytes(&o->after);
+    return good;
+}
+
+/* ---- both */
+
+static bool read_order(struct connection *c, struct order *o)
+{
+    if (o->command->kind == COMMAND_RPC)
+        return read_rpc(c, o);
+    o->channel = o->command->channel;
+    o->said.data = o->command->data;
+    o->said.data_is_json = command_has_json(o->command);
+    o->done = published;
+    return true;
+}
+
+static void handle(struct connection *c, const struct command *m, const struct proxy_result *allowed)
+{
+    struct order o = {.command = m};
+    struct config_channel ch;
+    if (!read_order(c, &o))
+        connection_reply_error(c, m->id, 107);
+    else if (verb_channel(c, &(struct command){.id = m->id, .channel = o.channel}, &ch))
+        decide(c, &o, &ch, allowed);
+    buf_fini(&o.memory);
+    buf_fini(&o.after);
+}
+
 void rpc_publish(struct connection *c, const struct command *m)
 {
-    struct command like = {.id = m->id};
-    struct config_channel ch;
-    struct said said = {.data = json_member(m->data, "data"), .data_is_json = true};
-    struct buf memory = {0}, after = {0};
-    buf_reserve(&memory, m->data.n); /* decoded texts are no longer: it does not move */
-    bool good = json_type(m->data) == JSON_OBJECT && rpc_text(m->data, "channel", &memory, &like.channel) &&
-                rpc_text(m->data, "idempotency_key", &memory, &said.key) && said.key.n <= KEY_MAX &&
-                read_tags(m->data, &said.tags) && read_after(c, m->data, &memory, &after);
-    said.after = buf_bytes(&after);
-    if (!good)
-        connection_reply_error(c, m->id, 107);
-    else if (verb_channel(c, &like, &ch) && may_publish(c, m->id, &ch, &said))
-        publish(c, m->id, &ch, &said, rpc_published);
-    buf_fini(&memory);
-    buf_fini(&after);
+    handle(c, m, NULL);
+}
+
+void verb_publish(struct connection *c, const struct command *m)
+{
+    if (m->type == 0)
+        handle(c, m, NULL);
+    else
+        connection_reply_error(c, m->id, 108);
 }

@@ -7,6 +7,7 @@
 #include "reply.h"
 #include "server_sub.h"
 #include "sub_options.h"
+#include "verb_proxy.h"
 #include "verbs.h"
 
 #include "core/json.h"
@@ -40,14 +41,14 @@ static void take_info(struct connection *c, struct bytes conn_info)
 
 void refresh_terms(struct connection *c, int64_t expire_at, struct bytes info, bool tell)
 {
-    c->expires_ns = connection_end_of(c->gateway, expire_at);
+    c->expires_ns = verb_connect_end_of(c, expire_at);
     connection_rearm(c);
     if (info.n)
         take_info(c, info);
     if (!tell)
         return;
     push_put(c->encoding, &c->out, NULL, false,
-             &(struct push){.kind = PUSH_REFRESH, .ttl = auth_ttl(expire_at, gateway_unix_s(c->gateway))});
+             &(struct push){.kind = PUSH_REFRESH, .ttl = verb_connect_ttl(c, expire_at)});
     connection_said(c);
 }
 
@@ -55,7 +56,7 @@ static void refresh(struct connection *c, uint32_t id, const struct auth *a)
 {
     struct reply_connected r = {.client = connection_client(c),
                                 .version = CELLCAST_VERSION,
-                                .ttl = auth_ttl(a->expire_at, gateway_unix_s(c->gateway))};
+                                .ttl = verb_connect_ttl(c, a->expire_at)};
     refresh_terms(c, a->expire_at, a->info, false);
     connection_reply(c, &(struct reply){.id = id, .kind = REPLY_REFRESH, .connected = r});
 }
@@ -64,7 +65,7 @@ void verb_refresh(struct connection *c, const struct command *m)
 {
     struct gateway *g = c->gateway;
     struct auth a;
-    if (m->token.n == 0) {
+    if (m->token.n == 0 || verb_refresh_asks(c)) {
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;
     }

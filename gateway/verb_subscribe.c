@@ -7,6 +7,7 @@
 #include "permission.h"
 #include "reply.h"
 #include "sub_options.h"
+#include "verb_proxy.h"
 #include "verbs.h"
 
 #include "run/log.h"
@@ -47,7 +48,7 @@ static struct sub *find(struct connection *c, struct bytes full)
 
 static uint32_t check(struct connection *c, const struct command *m, const struct config_channel *ch)
 {
-    if (find(c, ch->full))
+    if (find(c, ch->full) || verb_subscribe_asked(c, ch->full))
         return 105;
     if (c->n_subs >= (uint64_t)ch->tenant->options.channel_limit)
         return 106;
@@ -87,10 +88,13 @@ static bool take_filter(struct connection *c, const struct command *m, struct fi
     return false;
 }
 
-/* filter: given. */
+/* unsubscribe_id: of an unsubscribe that came already, or 0 */
 static void begin(struct connection *c, const struct command *m, const struct config_channel *ch, const struct auth *a,
-                  struct filter *filter)
+                  uint32_t unsubscribe_id)
 {
+    struct filter *filter = NULL;
+    if (!take_filter(c, m, &filter))
+        return;
     bool spelled_full = m->channel.n == ch->full.n; /* the other spelling is the name alone */
     struct sub *s = sub_new(c, ch->full, spelled_full);
     sub_take_options(s, ch, &a->overrides,
@@ -100,12 +104,37 @@ static void begin(struct connection *c, const struct command *m, const struct co
     sub_take_info(s, a->info);
     sub_take_expiry(s, a->expire_at);
     struct joining how = {.id = m->id,
+                          .unsubscribe_id = unsubscribe_id,
                           .since = {.recover = m->recover, .offset = m->offset},
                           .reject = m->flag & FLAG_REJECT_UNRECOVERED,
                           .data = a->data,
-                          .ttl = auth_ttl(a->expire_at, gateway_unix_s(c->gateway))};
+                          .ttl = verb_sub_refresh_asks(s) ? 0 : auth_ttl(a->expire_at, gateway_unix_s(c->gateway))};
     since_epoch(&how.since, m->epoch);
     join_begin(s, &how);
+}
+
+static void decide(struct connection *c, const struct command *m, const struct config_channel *ch)
+{
+    struct auth a;
+    auth_init(&a);
+    if (admit(c, m, ch, &a))
+        begin(c, m, ch, &a, 0);
+    auth_fini(&a);
+}
+
+/* Much may be different since the application was asked. */
+void verb_subscribe_granted(struct connection *c, const struct command *m, const struct auth *a, uint32_t unsubscribe_id)
+{
+    struct config_channel ch;
+    if (!verb_channel(c, m, &ch))
+        return;
+    uint32_t code = check(c, m, &ch);
+    if (code == 0 && a->expire_at && a->expire_at < gateway_unix_s(c->gateway))
+        code = 110;
+    if (code)
+        connection_reply_error(c, m->id, code);
+    else
+        begin(c, m, &ch, a, unsubscribe_id);
 }
 
 void verb_subscribe(struct connection *c, const struct command *m)
@@ -118,16 +147,12 @@ void verb_subscribe(struct connection *c, const struct command *m)
     if (!verb_channel(c, m, &ch))
         return;
     uint32_t code = check(c, m, &ch);
-    if (code) {
+    if (code)
         connection_reply_error(c, m->id, code);
-        return;
-    }
-    struct auth a;
-    auth_init(&a);
-    struct filter *filter = NULL;
-    if (admit(c, m, &ch, &a) && take_filter(c, m, &filter))
-        begin(c, m, &ch, &a, filter);
-    auth_fini(&a);
+    else if (verb_subscribe_asks(&ch, m))
+        verb_subscribe_ask(c, m, &ch);
+    else
+        decide(c, m, &ch);
 }
 
 /* ---- unsubscribe */
@@ -137,12 +162,13 @@ void verb_unsubscribe(struct connection *c, const struct command *m)
     const struct config *config = c->gateway->config;
     const struct config_tenant *tenant = config_tenant(config, connection_tenant(c));
     struct config_channel ch;
-    struct sub *s = NULL;
-    if (tenant && config_resolve(config, tenant, m->channel, &ch) == 0)
-        s = find(c, ch.full);
+    bool known = tenant && config_resolve(config, tenant, m->channel, &ch) == 0;
+    struct sub *s = known ? find(c, ch.full) : NULL;
+    struct errand *asked = known ? verb_subscribe_asked(c, ch.full) : NULL;
     struct joining *j = s && !s->live ? s->extras->joining : NULL;
-    if (j && j->answers == JOIN_COMMAND && j->unsubscribe_id == 0) {
-        j->unsubscribe_id = m->id; /* replies keep their order */
+    uint32_t *id = asked ? &asked->unsubscribe_id : j && j->answers == JOIN_COMMAND ? &j->unsubscribe_id : NULL;
+    if (id && *id == 0) {
+        *id = m->id; /* replies keep their order */
         return;
     }
     if (s && (s->live || j->answers != JOIN_COMMAND))
@@ -162,6 +188,10 @@ void verb_sub_refresh(struct connection *c, const struct command *m)
     if (!verb_channel(c, m, &ch))
         return;
     struct sub *s = find(c, ch.full);
+    if (s && verb_sub_refresh_asks(s)) {
+        connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
+        return;
+    }
     if (m->token.n == 0 || !s) {
         connection_reply_error(c, m->id, s ? 107 : 103);
         return;

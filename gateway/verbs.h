@@ -21,6 +21,9 @@ void verb_connect_admitted(struct connection *c); /* its turn has come: its entr
 /* An application says, instead of a token, who a connection is whose connect waits for that (WAITING). Takes what `a` owns. */
 void verb_connect_known(struct connection *c, struct auth *a);
 void verb_refresh(struct connection *c, const struct command *m);
+/* Time has run out: the application decides, where it is to. -> false: nobody is asked. Until its answer there is no end. */
+bool verb_refresh_by_application(struct connection *c);
+bool verb_sub_refresh_by_application(struct sub *s);
 void verb_subscribe(struct connection *c, const struct command *m);
 void verb_unsubscribe(struct connection *c, const struct command *m);
 void verb_sub_refresh(struct connection *c, const struct command *m);

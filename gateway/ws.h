@@ -80,6 +80,8 @@ struct ws_progress ws_progress(const struct ws_socket *s);
 void ws_one_way(struct ws_socket *s);
 
 /* ---- an HTTP request under way */
+/* Appends the value of a header of the request; name in lower case. Only inside `opened` and `request`. -> whether there is one */
+bool ws_request_header(const struct ws_socket *s, struct bytes name, struct buf *into);
 void ws_header(struct ws_socket *s, const char *name, struct bytes value); /* of the answer, a further one */
 void ws_answer(struct ws_socket *s, int status, const char *content_type, struct bytes body); /* NULL: application/json */
 void ws_answer_text(struct ws_socket *s, int status, const char *text);

@@ -127,6 +127,40 @@ struct ws_request exchange_request(const struct exchange *x)
 #undef FIELD
 }
 
+/* Those that libwebsockets knows by a number: -> it, or -1 */
+static int find_token(const char *name)
+{
+    const unsigned char *known;
+    for (int i = 0; (known = lws_token_to_string((enum lws_token_indexes)i)); i++)
+        if (strcmp((const char *)known, name) == 0)
+            return i;
+    return -1;
+}
+
+static int copy_header(struct lws *wsi, const char *name, struct buf *into)
+{
+    int length = (int)strlen(name), token = find_token(name);
+    int n = token >= 0 ? lws_hdr_total_length(wsi, (enum lws_token_indexes)token) : lws_hdr_custom_length(wsi, name, length);
+    if (n <= 0)
+        return n;
+    buf_reserve(into, (size_t)n + 1);
+    char *to = into->p + into->n;
+    return token >= 0 ? lws_hdr_copy(wsi, to, n + 1, (enum lws_token_indexes)token)
+                      : lws_hdr_custom_copy(wsi, to, n + 1, name, length);
+}
+
+bool ws_request_header(const struct ws_socket *s, struct bytes name, struct buf *into)
+{
+    struct buf with_colon = {0};
+    buf_append_bytes(&with_colon, name);
+    buf_append_char(&with_colon, ':');
+    int n = copy_header(s->wsi, with_colon.p, into);
+    buf_fini(&with_colon);
+    if (n > 0)
+        into->n += (size_t)n;
+    return n > 0;
+}
+
 /* ---- life */
 
 static void too_silent(struct wheel_timer *t)

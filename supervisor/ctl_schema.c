@@ -1,5 +1,7 @@
 #include "ctl_schema.h"
 
+#include "ctl_check.h"
+
 #include "run/option_help.h"
 #include "run/option_value.h"
 #include "wire/channel.h"
@@ -14,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PATH_MAX_BYTES 200
 #define NAMESPACE_MAX 64 /* bytes */
 #define TOPIC_MAX_BYTES 249
 #define PARTITIONS_MOST 4096
@@ -38,15 +39,7 @@ static const struct known tenant_options[] = {
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* One check of one file. A place is a path like `tenants[0].namespaces[1].options.presence`. */
-struct check {
-    json_t *root;
-    struct buf *faults;
-    unsigned n;
-};
-
-__attribute__((format(printf, 3, 4))) static void fault(struct check *c, const char *place,
-                                                        const char *fmt, ...)
+void check_fault(struct check *c, const char *place, const char *fmt, ...)
 {
     char text[512];
     va_list args;
@@ -58,7 +51,7 @@ __attribute__((format(printf, 3, 4))) static void fault(struct check *c, const c
     buf_printf(c->faults, "%s%s%s\n", place, place[0] ? ": " : "", text);
 }
 
-__attribute__((format(printf, 2, 3))) static const char *path(char *ret, const char *fmt, ...)
+const char *check_path(char *ret, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -105,13 +98,13 @@ static void unknown(struct check *c, const char *place, const char *name, const 
     const char *near = nearest(name, known, n);
     struct buf all;
     if (near) {
-        fault(c, place, "unknown member \"%s\"; did you mean \"%s\"?", name, near);
+        check_fault(c, place, "unknown member \"%s\"; did you mean \"%s\"?", name, near);
         return;
     }
     buf_init(&all);
     for (size_t i = 0; i < n; i++)
         buf_printf(&all, "%s%s", i ? ", " : "", known[i].name);
-    fault(c, place, "unknown member \"%s\"; known are %s", name, all.p);
+    check_fault(c, place, "unknown member \"%s\"; known are %s", name, all.p);
     buf_fini(&all);
 }
 
@@ -119,7 +112,7 @@ static bool is_object(struct check *c, const char *place, const json_t *v)
 {
     if (json_is_object(v))
         return true;
-    fault(c, place, "it is %s, an object is wanted", type_name(v));
+    check_fault(c, place, "it is %s, an object is wanted", type_name(v));
     return false;
 }
 
@@ -139,7 +132,7 @@ static json_t *array_of(struct check *c, const char *place, json_t *object, cons
     json_t *v = json_object_get(object, name);
     if (!v || json_is_array(v))
         return v;
-    fault(c, path(at, "%s%s%s", place, place[0] ? "." : "", name),
+    check_fault(c, check_path(at, "%s%s%s", place, place[0] ? "." : "", name),
           "it is %s, an array is wanted", type_name(v));
     return NULL;
 }
@@ -150,7 +143,7 @@ static const char *text_of(struct check *c, const char *place, json_t *object, c
     const json_t *v = json_object_get(object, name);
     if (json_is_string(v))
         return json_string_value(v);
-    fault(c, place, v ? "\"%s\" is %s, a string is wanted" : "\"%s\" is %s", name, type_name(v));
+    check_fault(c, place, v ? "\"%s\" is %s, a string is wanted" : "\"%s\" is %s", name, type_name(v));
     return NULL;
 }
 
@@ -172,9 +165,9 @@ static const char *name_of(struct check *c, const char *place, json_t *array, si
     if (!name)
         return NULL;
     if (!valid(bytes_str(name)))
-        fault(c, place, "name \"%s\": %s is wanted", name, form);
+        check_fault(c, place, "name \"%s\": %s is wanted", name, form);
     else if (has_name(array, i, name))
-        fault(c, place, "name \"%s\" is there twice", name);
+        check_fault(c, place, "name \"%s\" is there twice", name);
     return name;
 }
 
@@ -187,7 +180,7 @@ static void check_texts(struct check *c, const char *place, const json_t *v)
     bool ok = json_is_array(v);
     json_array_foreach(v, i, one) ok = ok && json_is_string(one);
     if (!ok)
-        fault(c, place, "an array of strings is wanted");
+        check_fault(c, place, "an array of strings is wanted");
 }
 
 static void check_duration(struct check *c, const char *place, const json_t *v)
@@ -198,7 +191,7 @@ static void check_duration(struct check *c, const char *place, const json_t *v)
     if (json_is_string(v) && option_parse_duration(bytes_str(json_string_value(v)), &ms) == 0 &&
         ms >= 0)
         return;
-    fault(c, place, "a duration is wanted: \"500ms\", \"30s\", \"10m\", \"24h\", \"7d\", or ms as "
+    check_fault(c, place, "a duration is wanted: \"500ms\", \"30s\", \"10m\", \"24h\", \"7d\", or ms as "
                     "a number");
 }
 
@@ -207,18 +200,18 @@ static void check_option(struct check *c, const char *place, const struct known 
     switch (o->kind) {
     case KIND_BOOL:
         if (!json_is_boolean(v))
-            fault(c, place, "it is %s, true or false is wanted", type_name(v));
+            check_fault(c, place, "it is %s, true or false is wanted", type_name(v));
         break;
     case KIND_INT:
         if (!json_is_integer(v) || json_integer_value(v) < 0)
-            fault(c, place, "a whole number, 0 or above, is wanted");
+            check_fault(c, place, "a whole number, 0 or above, is wanted");
         break;
     case KIND_DURATION:
         check_duration(c, place, v);
         break;
     case KIND_TEXT:
         if (!json_is_string(v))
-            fault(c, place, "it is %s, a string is wanted", type_name(v));
+            check_fault(c, place, "it is %s, a string is wanted", type_name(v));
         break;
     case KIND_TEXTS:
         check_texts(c, place, v);
@@ -232,7 +225,7 @@ static void check_options(struct check *c, const char *place, json_t *owner,
     char at[PATH_MAX_BYTES];
     const char *name;
     json_t *options = json_object_get(owner, "options"), *value;
-    path(at, "%s.options", place);
+    check_path(at, "%s.options", place);
     if (!options || !is_object(c, at, options))
         return;
     check_members(c, at, options, known, n);
@@ -240,7 +233,7 @@ static void check_options(struct check *c, const char *place, json_t *owner,
     {
         const struct known *o = find(name, known, n);
         if (o)
-            check_option(c, path(at, "%s.options.%s", place, name), o, value);
+            check_option(c, check_path(at, "%s.options.%s", place, name), o, value);
     }
 }
 
@@ -249,7 +242,7 @@ static void check_format(struct check *c, const char *place, json_t *ns)
     char at[PATH_MAX_BYTES];
     const char *format = json_string_value(json_object_get(json_object_get(ns, "options"), "format"));
     if (format && strcmp(format, "json") != 0 && strcmp(format, "json_object") != 0 && strcmp(format, "binary") != 0)
-        fault(c, path(at, "%s.options.format", place), "\"%s\": json, json_object or binary is wanted", format);
+        check_fault(c, check_path(at, "%s.options.format", place), "\"%s\": json, json_object or binary is wanted", format);
 }
 
 static void check_regex(struct check *c, const char *place, json_t *ns)
@@ -260,7 +253,7 @@ static void check_regex(struct check *c, const char *place, json_t *ns)
     if (pattern && *pattern)
         channel_regex_free(channel_regex_new(bytes_str(pattern), &why));
     if (why.n)
-        fault(c, path(at, "%s.options.channel_regex", place), "%s", why.p);
+        check_fault(c, check_path(at, "%s.options.channel_regex", place), "%s", why.p);
     buf_fini(&why);
 }
 
@@ -271,10 +264,10 @@ static void check_recovery_mode(struct check *c, const char *place, json_t *ns)
     const char *mode = json_string_value(json_object_get(options, "force_recovery_mode"));
     bool cache = mode && strcmp(mode, "cache") == 0;
     if (mode && !cache && strcmp(mode, "stream") != 0)
-        fault(c, path(at, "%s.options.force_recovery_mode", place), "\"%s\": stream or cache is wanted", mode);
+        check_fault(c, check_path(at, "%s.options.force_recovery_mode", place), "\"%s\": stream or cache is wanted", mode);
     if (json_is_true(json_object_get(options, "auto_cache_recover")) &&
         (!cache || json_is_false(json_object_get(options, "force_recovery"))))
-        fault(c, path(at, "%s.options.auto_cache_recover", place),
+        check_fault(c, check_path(at, "%s.options.auto_cache_recover", place),
               "there is no cache to recover from: set \"force_recovery_mode\" to \"cache\" and leave \"force_recovery\" on");
 }
 
@@ -283,15 +276,15 @@ static void check_delta_types(struct check *c, const char *place, json_t *ns)
     char at[PATH_MAX_BYTES];
     json_t *options = json_object_get(ns, "options"), *types = json_object_get(options, "allowed_delta_types"), *one;
     size_t i;
-    path(at, "%s.options.allowed_delta_types", place);
+    check_path(at, "%s.options.allowed_delta_types", place);
     json_array_foreach(types, i, one)
     {
         const char *type = json_string_value(one);
         if (type && strcmp(type, "fossil") != 0)
-            fault(c, at, "\"%s\": fossil is wanted", type);
+            check_fault(c, at, "\"%s\": fossil is wanted", type);
     }
     if (json_array_size(types) && json_is_true(json_object_get(options, "ephemeral")))
-        fault(c, at, "an ephemeral namespace keeps nothing that a delta could build on; leave it out");
+        check_fault(c, at, "an ephemeral namespace keeps nothing that a delta could build on; leave it out");
 }
 
 /* Nobody is promised every publication and given the newest: a subscription with a position has no holes. */
@@ -301,16 +294,16 @@ static void check_slow_reader(struct check *c, const char *place, json_t *ns)
     json_t *options = json_object_get(ns, "options");
     const char *policy = json_string_value(json_object_get(options, "slow_reader"));
     bool ephemeral = json_is_true(json_object_get(options, "ephemeral"));
-    path(at, "%s.options.slow_reader", place);
+    check_path(at, "%s.options.slow_reader", place);
     if (!policy || !*policy)
         return;
     if (strcmp(policy, "read_on") != 0 && strcmp(policy, "conflate") != 0 && strcmp(policy, "drop") != 0)
-        fault(c, at, "\"%s\": read_on, conflate or drop is wanted", policy);
+        check_fault(c, at, "\"%s\": read_on, conflate or drop is wanted", policy);
     else if (ephemeral != (strcmp(policy, "drop") == 0))
-        fault(c, at, ephemeral ? "an ephemeral namespace drops; leave it out, or \"drop\""
+        check_fault(c, at, ephemeral ? "an ephemeral namespace drops; leave it out, or \"drop\""
                                : "only an ephemeral namespace drops");
     else if (strcmp(policy, "conflate") == 0 && !json_is_false(json_object_get(options, "force_recovery")))
-        fault(c, at, "conflating leaves publications out, and a recoverable subscription is promised each of them; "
+        check_fault(c, at, "conflating leaves publications out, and a recoverable subscription is promised each of them; "
                      "set \"force_recovery\" to false");
 }
 
@@ -325,13 +318,13 @@ static void check_ephemeral(struct check *c, const char *place, json_t *ns)
         return;
     for (size_t i = 0; i < COUNT(promises); i++)
         if (json_is_true(json_object_get(options, promises[i])))
-            fault(c, path(at, "%s.options.%s", place, promises[i]),
+            check_fault(c, check_path(at, "%s.options.%s", place, promises[i]),
                   "an ephemeral namespace has no rows, so neither recovery nor history; leave it out");
     const json_t *limit = json_object_get(options, "history_limit"), *ttl = json_object_get(options, "history_ttl");
     if (json_integer_value(limit) > 0)
-        fault(c, path(at, "%s.options.history_limit", place), "an ephemeral namespace has no history; leave it out, or 0");
+        check_fault(c, check_path(at, "%s.options.history_limit", place), "an ephemeral namespace has no history; leave it out, or 0");
     if (ttl && !(json_is_integer(ttl) && json_integer_value(ttl) == 0))
-        fault(c, path(at, "%s.options.history_ttl", place), "an ephemeral namespace has no history; leave it out, or 0");
+        check_fault(c, check_path(at, "%s.options.history_ttl", place), "an ephemeral namespace has no history; leave it out, or 0");
 }
 
 static void check_public_key(struct check *c, const char *place, json_t *tenant, const char *option, enum public_key_kind kind)
@@ -343,7 +336,7 @@ static void check_public_key(struct check *c, const char *place, json_t *tenant,
         return;
     EVP_PKEY_free(public_key_read(bytes_str(json_string_value(pem)), kind, &wrong));
     if (wrong)
-        fault(c, path(at, "%s.options.%s", place, option), "%s", wrong);
+        check_fault(c, check_path(at, "%s.options.%s", place, option), "%s", wrong);
 }
 
 static void check_previous_key(struct check *c, const char *place, json_t *tenant)
@@ -353,7 +346,7 @@ static void check_previous_key(struct check *c, const char *place, json_t *tenan
     const char *now = json_string_value(json_object_get(options, "token_hmac_secret_key"));
     const char *before = json_string_value(json_object_get(options, "token_hmac_previous_secret_key"));
     if (before && *before && !(now && *now))
-        fault(c, path(at, "%s.options.token_hmac_previous_secret_key", place),
+        check_fault(c, check_path(at, "%s.options.token_hmac_previous_secret_key", place),
               "there is no token_hmac_secret_key, which it would be previous to");
 }
 
@@ -362,7 +355,7 @@ static void check_webhook_url(struct check *c, const char *place, json_t *option
     char at[PATH_MAX_BYTES];
     const char *url = json_string_value(json_object_get(options, "webhook_url"));
     if (url && *url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        fault(c, path(at, "%s.options.webhook_url", place), "\"%s\": an address that begins with http:// or https:// is wanted", url);
+        check_fault(c, check_path(at, "%s.options.webhook_url", place), "\"%s\": an address that begins with http:// or https:// is wanted", url);
 }
 
 static void check_webhook_events(struct check *c, const char *place, json_t *options)
@@ -371,7 +364,7 @@ static void check_webhook_events(struct check *c, const char *place, json_t *opt
     char at[PATH_MAX_BYTES];
     size_t i;
     json_t *one;
-    path(at, "%s.options.webhook_events", place);
+    check_path(at, "%s.options.webhook_events", place);
     json_array_foreach(json_object_get(options, "webhook_events"), i, one)
         if (json_is_string(one) && !find(json_string_value(one), events, COUNT(events)))
             unknown(c, at, json_string_value(one), events, COUNT(events));
@@ -389,7 +382,7 @@ static void check_webhook(struct check *c, const char *place, json_t *tenant)
     check_webhook_events(c, place, options);
     for (size_t i = 0; i < COUNT(more) && !(url && *url); i++)
         if (json_object_get(options, more[i]))
-            fault(c, path(at, "%s.options.%s", place, more[i]), "there is no webhook_url, which it would be about");
+            check_fault(c, check_path(at, "%s.options.%s", place, more[i]), "there is no webhook_url, which it would be about");
 }
 
 /* ---- the parts of the file */
@@ -407,7 +400,7 @@ static void check_cell(struct check *c, json_t *cells, size_t i)
     static const struct known members[] = {{"name", 0}, {"partitions", 0}, {"topic", 0}};
     char at[PATH_MAX_BYTES];
     json_t *cell = json_array_get(cells, i);
-    path(at, "cells[%zu]", i);
+    check_path(at, "cells[%zu]", i);
     if (!is_object(c, at, cell))
         return;
     check_members(c, at, cell, members, COUNT(members));
@@ -415,21 +408,21 @@ static void check_cell(struct check *c, json_t *cells, size_t i)
     const json_t *partitions = json_object_get(cell, "partitions");
     if (partitions && (!json_is_integer(partitions) || json_integer_value(partitions) < 1 ||
                        json_integer_value(partitions) > PARTITIONS_MOST))
-        fault(c, at, "\"partitions\": a whole number from 1 to %d is wanted", PARTITIONS_MOST);
+        check_fault(c, at, "\"partitions\": a whole number from 1 to %d is wanted", PARTITIONS_MOST);
     const char *topic = json_object_get(cell, "topic") ? text_of(c, at, cell, "topic") : "x";
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     if (topic && (!*topic || strlen(topic) > TOPIC_MAX_BYTES || topic[strspn(topic, allowed)]))
-        fault(c, at, "topic \"%s\": [a-zA-Z0-9._-], 1 to %d characters, is wanted", topic,
+        check_fault(c, at, "topic \"%s\": [a-zA-Z0-9._-], 1 to %d characters, is wanted", topic,
               TOPIC_MAX_BYTES);
 }
 
-static void check_namespace(struct check *c, const char *tenant, json_t *namespaces, size_t i)
+static void check_namespace(struct check *c, const char *tenant_place, json_t *tenant, json_t *namespaces, size_t i)
 {
     static const struct known members[] = {{"name", 0}, {"options", 0}};
     char at[PATH_MAX_BYTES];
     json_t *ns = json_array_get(namespaces, i);
-    path(at, "%.100s.namespaces[%zu]", tenant, i);
+    check_path(at, "%.100s.namespaces[%zu]", tenant_place, i);
     if (!is_object(c, at, ns))
         return;
     check_members(c, at, ns, members, COUNT(members));
@@ -442,6 +435,7 @@ static void check_namespace(struct check *c, const char *tenant, json_t *namespa
     check_slow_reader(c, at, ns);
     check_recovery_mode(c, at, ns);
     check_delta_types(c, at, ns);
+    check_namespace_proxies(c, at, ns, tenant);
 }
 
 static void check_tenant_cells(struct check *c, const char *place, json_t *tenant)
@@ -453,13 +447,13 @@ static void check_tenant_cells(struct check *c, const char *place, json_t *tenan
     {
         const char *name = json_string_value(one);
         if (!name || !has_name(cells, json_array_size(cells), name))
-            fault(c, place, "cells[%zu]: \"%s\" is not among the cells of this file", i,
+            check_fault(c, place, "cells[%zu]: \"%s\" is not among the cells of this file", i,
                   name ? name : type_name(one));
     }
     if (named && json_array_size(named) == 0)
-        fault(c, place, "\"cells\" is empty: nobody would serve the tenant");
+        check_fault(c, place, "\"cells\" is empty: nobody would serve the tenant");
     if (!json_object_get(tenant, "cells"))
-        fault(c, place, "\"cells\" is missing: nobody would serve the tenant");
+        check_fault(c, place, "\"cells\" is missing: nobody would serve the tenant");
 }
 
 static void check_tenant(struct check *c, json_t *tenants, size_t i)
@@ -468,24 +462,25 @@ static void check_tenant(struct check *c, json_t *tenants, size_t i)
                                            {"namespaces", 0}};
     char at[PATH_MAX_BYTES];
     json_t *tenant = json_array_get(tenants, i), *namespaces;
-    path(at, "tenants[%zu]", i);
+    check_path(at, "tenants[%zu]", i);
     if (!is_object(c, at, tenant))
         return;
     check_members(c, at, tenant, members, COUNT(members));
     const char *name =
         name_of(c, at, tenants, i, tenant_name_valid, "[a-z0-9-], 1 to 32 characters,");
     if (name && strcmp(name, "cellcast") == 0)
-        fault(c, at, "tenant \"cellcast\" is reserved");
+        check_fault(c, at, "tenant \"cellcast\" is reserved");
     check_tenant_cells(c, at, tenant);
     check_options(c, at, tenant, tenant_options, COUNT(tenant_options));
     check_public_key(c, at, tenant, "token_rsa_public_key", PUBLIC_KEY_RSA);
     check_public_key(c, at, tenant, "token_ecdsa_public_key", PUBLIC_KEY_EC);
     check_public_key(c, at, tenant, "token_eddsa_public_key", PUBLIC_KEY_ED);
     check_previous_key(c, at, tenant);
+    check_proxies(c, at, tenant);
     check_webhook(c, at, tenant);
     namespaces = array_of(c, at, tenant, "namespaces");
     for (size_t k = 0; k < json_array_size(namespaces); k++)
-        check_namespace(c, at, namespaces, k);
+        check_namespace(c, at, tenant, namespaces, k);
 }
 
 /* ---- keys */
@@ -510,13 +505,13 @@ static void check_key_tenant(struct check *c, const char *place, json_t *entry)
     json_t *tenants = json_object_get(c->root, "tenants");
     const json_t *tenant = json_object_get(entry, "tenant");
     if (!tenant)
-        fault(c, place, "\"tenant\" is missing; null is a key for all tenants");
+        check_fault(c, place, "\"tenant\" is missing; null is a key for all tenants");
     else if (!json_is_null(tenant) && !json_is_string(tenant))
-        fault(c, place, "\"tenant\" is %s; a tenant's name or null (all) is wanted",
+        check_fault(c, place, "\"tenant\" is %s; a tenant's name or null (all) is wanted",
               type_name(tenant));
     else if (json_is_string(tenant) &&
              !has_name(tenants, json_array_size(tenants), json_string_value(tenant)))
-        fault(c, place, "tenant \"%s\" is not among the tenants of this file",
+        check_fault(c, place, "tenant \"%s\" is not among the tenants of this file",
               json_string_value(tenant));
 }
 
@@ -526,7 +521,7 @@ static void check_key(struct check *c, json_t *keys, size_t i)
     static const struct known members[] = {{"key", 0}, {"sha256", 0}, {"tenant", 0}};
     char at[PATH_MAX_BYTES], hex[65];
     json_t *entry = json_array_get(keys, i);
-    path(at, "api_keys[%zu]", i);
+    check_path(at, "api_keys[%zu]", i);
     if (!is_object(c, at, entry))
         return;
     check_members(c, at, entry, members, COUNT(members));
@@ -534,16 +529,16 @@ static void check_key(struct check *c, json_t *keys, size_t i)
     if (json_object_get(entry, "sha256")) {
         const char *given = text_of(c, at, entry, "sha256");
         if (json_object_get(entry, "key"))
-            fault(c, at, "\"key\" and \"sha256\" exclude each other");
+            check_fault(c, at, "\"key\" and \"sha256\" exclude each other");
         if (given && !is_sha256(given))
-            fault(c, at, "\"sha256\": 64 hexadecimal digits, lower case, are wanted");
+            check_fault(c, at, "\"sha256\": 64 hexadecimal digits, lower case, are wanted");
         return;
     }
     const char *key = text_of(c, at, entry, "key");
     if (!key)
         return;
     if (!*key)
-        fault(c, at, "\"key\" is empty");
+        check_fault(c, at, "\"key\" is empty");
     sha256_hex(key, hex);
     json_object_set_new(entry, "sha256", json_string(hex));
     json_object_del(entry, "key");
@@ -557,7 +552,7 @@ static void check_keys_differ(struct check *c, json_t *keys)
             const char *two = json_string_value(json_object_get(json_array_get(keys, k), "sha256"));
             char at[PATH_MAX_BYTES];
             if (one && two && strcmp(one, two) == 0)
-                fault(c, path(at, "api_keys[%zu]", i), "the same key as api_keys[%zu]", k);
+                check_fault(c, check_path(at, "api_keys[%zu]", i), "the same key as api_keys[%zu]", k);
         }
 }
 
@@ -572,7 +567,7 @@ static void check_all(struct check *c)
     check_members(c, "", c->root, members, COUNT(members));
     for (size_t m = 0; m < COUNT(members); m++)
         if (!json_object_get(c->root, members[m].name))
-            fault(c, members[m].name, "it is missing; the file replaces the whole configuration, "
+            check_fault(c, members[m].name, "it is missing; the file replaces the whole configuration, "
                                       "[] is none");
     part = array_of(c, "", c->root, "cells");
     for (size_t i = 0; i < json_array_size(part); i++)

@@ -49,6 +49,19 @@ static void tell_tls(struct supervisor *s, struct child *c)
     buf_fini(&body);
 }
 
+static void hand_keys(void *ctx, struct bytes body)
+{
+    child_send(ctx, CTL_JWKS, body);
+}
+
+static void on_keys(void *owner, struct bytes body)
+{
+    struct supervisor *s = owner;
+    struct child *c;
+    for cell_each_gateway (c, &s->cell)
+        hand_keys(c, body);
+}
+
 static void on_greeted(void *owner, struct child *c)
 {
     struct supervisor *s = owner;
@@ -58,6 +71,7 @@ static void on_greeted(void *owner, struct child *c)
     if (c->role == ROLE_GATEWAY && tls_is_on(&s->tls))
         tell_tls(s, c);
     if (c->role == ROLE_GATEWAY) {
+        jwks_each(&s->jwks, hand_keys, c);
         canary_greeted(&s->canary, c);
         usage_greeted(&s->usage);
     }
@@ -105,6 +119,8 @@ static int on_frame(void *owner, struct child *c, uint8_t type, struct bytes bod
         return emulation_pass(&s->cell, &s->metrics, c, body);
     case CTL_USAGE:
         return usage_told(&s->usage, c, body);
+    case CTL_JWKS_ASK:
+        return jwks_asked(&s->jwks, body, clock_mono_ns());
     default:
         return -EBADMSG;
     }
@@ -129,6 +145,7 @@ static void on_config(void *owner)
     s->metrics.config_changes_total++;
     for cell_each (c, &s->cell)
         send_config(s, c);
+    jwks_configured(&s->jwks, buf_bytes(&s->config.json));
     if (s->drain.state != DRAIN_RUNNING)
         return;
     cell_start(&s->cell, s->config.facts.partitions, buf_bytes(&s->config.json));
@@ -238,6 +255,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     if (tls_tick(&s->tls, now_ns))
         for cell_each_gateway (c, &s->cell)
             tell_tls(s, c);
+    jwks_tick(&s->jwks, now_ns);
     canary_spare_replaced(&s->canary, now_ns);
     acceptor_tick(&s->acceptor, now_ns);
     moves_tick(&s->moves);
@@ -336,6 +354,7 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
     s->tokens_fd = token_memory_new(s->options.token_memory);
     s->kafka = kafka_watch_new(s->options.kafka);
     canary_init(&s->canary, &s->cell, &s->config, s->kafka, &s->metrics);
+    jwks_init(&s->jwks, s->process.loop, &s->options, &s->metrics, on_keys, s);
     moves_init(&s->moves, &s->cell, &s->config, &s->canary, &s->control, &s->metrics);
     config_init(&s->config, s->process.loop, s->options.postgres, s->options.run_dir,
                 s->options.cell, on_config, s);
@@ -356,6 +375,7 @@ void supervisor_fini(struct supervisor *s)
     ev_timer_stop(s->process.loop, &s->tick);
     if (s->canary.cell) {
         config_fini(&s->config);
+        jwks_fini(&s->jwks);
         moves_fini(&s->moves);
         canary_fini(&s->canary);
     }

@@ -11,6 +11,7 @@
 #include "crossing.h"
 #include "drain.h"
 #include "evacuation.h"
+#include "jwks.h"
 #include "kafka_watch.h"
 #include "metrics.h"
 #include "moves.h"
@@ -37,6 +38,7 @@ struct supervisor {
     struct top top;
     struct usage usage;
     struct config config;
+    struct jwks jwks;
     struct kafka_watch *kafka;
     struct canary canary;
     struct drain drain;

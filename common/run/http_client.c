@@ -15,7 +15,7 @@ struct http_client {
     ev_timer timer; /* libcurl's next deadline */
     struct map destinations; /* struct destination::by_name; only those with transfers */
     struct list transfers;   /* struct http_transfer::all */
-    uint32_t running, waiting, transfers_max;
+    uint32_t running, waiting, transfers_max, running_max;
     char *ca_file; /* "": the system's */
 };
 
@@ -160,13 +160,20 @@ static void stop_waiting(struct http_transfer *t)
     t->client->waiting--;
 }
 
-static void run_next(struct destination *d)
+/* A destination with nothing under way always may: nobody waits for others alone. */
+static bool may_run(const struct http_client *c, const struct destination *d, uint32_t concurrency)
 {
-    struct http_transfer *t = list_first(&d->waiting, struct http_transfer, waiting);
-    if (!t || d->running >= t->concurrency)
-        return;
-    stop_waiting(t);
-    run(t);
+    size_t share = c->running_max / c->destinations.count;
+    return d->running < concurrency && (c->running < c->running_max || d->running < share || d->running == 0);
+}
+
+static void run_next(struct http_client *c, struct destination *d)
+{
+    struct http_transfer *t;
+    while ((t = list_first(&d->waiting, struct http_transfer, waiting)) && may_run(c, d, t->concurrency)) {
+        stop_waiting(t);
+        run(t);
+    }
 }
 
 static void leave(struct http_transfer *t)
@@ -181,7 +188,7 @@ static void leave(struct http_transfer *t)
         curl_multi_remove_handle(c->multi, t->curl);
         d->running--;
         c->running--;
-        run_next(d);
+        run_next(c, d);
     }
     destination_drop_idle(c, d);
 }
@@ -389,14 +396,15 @@ int http_client_send(struct http_client *c, const struct http_request *r, http_d
     if (c->running + c->waiting >= c->transfers_max)
         return -EAGAIN;
     struct destination *d = destination_get(c, r->destination.n ? r->destination : bytes_str(r->url));
-    if (d->running >= r->concurrency && d->n_waiting >= r->queue)
+    bool runs = may_run(c, d, r->concurrency);
+    if (!runs && d->n_waiting >= r->queue)
         return -EAGAIN; /* it is not idle, so it stays */
     struct http_transfer *t = transfer_new(c, r);
     t->destination = d;
     t->done = done;
     t->owner = owner;
     list_append(&c->transfers, &t->all);
-    if (d->running < r->concurrency)
+    if (runs)
         run(t);
     else
         wait_turn(t, r->wait_ms ? r->wait_ms : r->timeout_ms);
@@ -420,6 +428,7 @@ struct http_client *http_client_new(struct ev_loop *loop, const struct http_clie
     c->loop = loop;
     c->multi = curl_multi_init();
     c->transfers_max = options->transfers_max;
+    c->running_max = options->running_max;
     c->ca_file = strdup(options->ca_file ? options->ca_file : "");
     assert(c->multi && c->ca_file);
     list_init(&c->transfers);

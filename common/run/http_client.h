@@ -19,6 +19,7 @@ struct http_transfer; /* one request, from http_client_send to its `done` */
 
 struct http_client_options {
     uint32_t transfers_max;   /* of all destinations, waiting ones too */
+    uint32_t running_max;     /* under way of all; above, a destination that has its even share of them waits, the others do not */
     uint32_t connections_idle; /* kept open for the next request */
     const char *ca_file;      /* PEM; NULL or "": the system's */
 };

@@ -265,6 +265,8 @@ enum ctl_type {
     CTL_PACE = 12,
     CTL_TLS = 16,
     CTL_USAGE = 18,
+    CTL_JWKS = 20,
+    CTL_JWKS_ASK = 21,
     CTL_EMULATE = 24,
     CTL_EMULATED = 25,
 };
@@ -387,6 +389,13 @@ enum ctl_type {
     F(str, tickets, "keys of session tickets, one behind the other; the first one encrypts")                 \
     F(u32, ticket_s, "life of a session")
 
+/* To gateways, after the hello and with every change: public keys of tokens, as they were fetched for a tenant. */
+#define CTL_JWKS_FIELDS(F)                                                                                   \
+    F(str, url, "a tenant's token_jwks_public_endpoint")                                                     \
+    F(u64, fetched_ms, "since 1970")                                                                         \
+    F(str, json, "a JWK set (RFC 7517)")
+#define CTL_JWKS_ASK_FIELDS(F) F(str, url, "whose set lacks a key that a token names")
+
 /* ---- before everything else, on a link between hosts whose ends share a secret (run/handshake.h) */
 enum link_type {
     LINK_START = 240,
@@ -468,7 +477,9 @@ enum link_type {
     M(call_ask_presence, CALL_ASK_PRESENCE_FIELDS)                                                           \
     M(call_presence, CALL_PRESENCE_FIELDS)\
     M(ctl_emulate, CTL_EMULATE_FIELDS)                                                                       \
-    M(ctl_emulated, CTL_EMULATED_FIELDS)
+    M(ctl_emulated, CTL_EMULATED_FIELDS)                                                                     \
+    M(ctl_jwks, CTL_JWKS_FIELDS)                                                                             \
+    M(ctl_jwks_ask, CTL_JWKS_ASK_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

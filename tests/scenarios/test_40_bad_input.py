@@ -80,7 +80,8 @@ REPLIES = {
     "history backwards from nowhere": ({"history": {"channel": "x", "limit": 1, "reverse": True, "since": {"offset": 0, "epoch": ""}}}, 107),
     "presence where it is off": ({"presence": {"channel": "quiet:x"}}, 108),
     "presence_stats where it is off": ({"presence_stats": {"channel": "quiet:x"}}, 108),
-    "an unknown method": ({"rpc": {"method": "fly"}}, 104),
+    "an rpc where no application answers any": ({"rpc": {"method": "fly"}}, 108),
+    "an unknown method of ours": ({"rpc": {"method": "cellcast.fly"}}, 104),
     "after that is no reference": ({"rpc": {"method": "cellcast.publish", "data": {"channel": "x", "data": 1, "after": ["y"]}}}, 107),
     "after that does not exist yet": ({"rpc": {"method": "cellcast.publish", "data": {"channel": "x", "data": 1, "after": ["future@5"]}}}, 107),
 }

@@ -4,6 +4,7 @@
 #include "deflate.h"
 #include "fan_link.h"
 #include "flow.h"
+#include "proxy.h"
 #include "seq_link.h"
 #include "ws.h"
 
@@ -66,6 +67,11 @@ struct ws_progress ws_progress(const struct ws_socket *s)
 
 void ws_one_way(struct ws_socket *s)
 {
+}
+
+bool ws_request_header(const struct ws_socket *s, struct bytes name, struct buf *into)
+{
+    return false;
 }
 
 void ws_header(struct ws_socket *s, const char *name, struct bytes value)
@@ -227,6 +233,48 @@ void ctl_canary_send(struct ctl_link *c, const struct ctl_canary_seen *m)
     buf_printf(&edges.canary, "%.*s\n", BYTES_FMT(m->channel));
 }
 
+/* ---- the application */
+
+static void forget_proxied(size_t at)
+{
+    struct edges_proxied *p = &edges.proxied[at];
+    buf_fini(&p->body);
+    buf_fini(&p->headers);
+    edges.n_proxied--;
+    memmove(p, p + 1, (edges.n_proxied - at) * sizeof *p);
+}
+
+int proxy_send(struct gateway *g, const struct http_request *r, http_done *done, void *owner, struct http_transfer **ret_transfer)
+{
+    static size_t last;
+    if (edges.application_full)
+        return -EAGAIN;
+    assert(edges.n_proxied < EDGES_PROXIED);
+    struct edges_proxied *p = &edges.proxied[edges.n_proxied++];
+    *p = (struct edges_proxied){.done = done, .owner = owner, .transfer = (struct http_transfer *)++last};
+    snprintf(p->url, sizeof p->url, "%s", r->url);
+    buf_append_bytes(&p->body, r->body);
+    for (const char *const *h = r->headers; *h; h++)
+        buf_printf(&p->headers, "%s\n", *h);
+    *ret_transfer = p->transfer;
+    return 0;
+}
+
+void proxy_unsend(struct http_transfer *t)
+{
+    for (size_t i = 0; i < edges.n_proxied; i++)
+        if (edges.proxied[i].transfer == t) {
+            forget_proxied(i);
+            return;
+        }
+    assert(!"it is not under way");
+}
+
+const char *edges_question(void)
+{
+    return edges.n_proxied ? edges.proxied[0].body.p : "";
+}
+
 /* ---- a gateway */
 
 #define MAY                                                                                                  \
@@ -269,6 +317,16 @@ static void turn(struct gateway *g)
 {
     for (int i = 0; i < 1000 && flow_turn(g); i++)
         ;
+}
+
+void edges_application(struct gateway *g, int error, int status, const char *body)
+{
+    assert(edges.n_proxied);
+    http_done *done = edges.proxied[0].done;
+    void *owner = edges.proxied[0].owner;
+    forget_proxied(0);
+    done(owner, &(struct http_response){.error = error, .why = "test", .status = status, .body = bytes_str(body), .took_us = 1000});
+    turn(g);
 }
 
 static void configure(struct gateway *g, struct config *fresh)

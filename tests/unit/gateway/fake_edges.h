@@ -5,6 +5,8 @@
 #include "connection.h"
 #include "gateway.h"
 
+#include "run/http_client.h"
+
 struct ws_socket {
     struct connection *connection;
     struct buf written;    /* messages, those of text each ended by \n */
@@ -23,6 +25,16 @@ struct ws_socket {
     void *kept;
     void (*drop)(void *kept);
     const struct transport *transport; /* it has become a stream */
+};
+
+/* What the application was asked and has not answered. */
+#define EDGES_PROXIED 32
+struct edges_proxied {
+    char url[128];
+    struct buf body, headers; /* headers: each ended by \n */
+    struct http_transfer *transfer;
+    http_done *done;
+    void *owner;
 };
 
 struct edges {
@@ -48,6 +60,9 @@ struct edges {
     struct buf answer;         /* to the last question of another gateway */
     uint64_t presence_after;   /* of the last question about presence */
     uint32_t presence_limit;
+    struct edges_proxied proxied[EDGES_PROXIED]; /* oldest first */
+    size_t n_proxied;
+    bool application_full;     /* too many wait for it */
 };
 extern struct edges edges;
 
@@ -86,6 +101,12 @@ void edges_answer(struct gateway *g, const char *channel, uint64_t epoch, uint64
 void edges_say_publication(struct gateway *g, const char *channel, struct buf *b);
 /* Answers the read asked for last with publications first…last, data 1. */
 void edges_range(struct gateway *g, uint32_t status, uint64_t epoch, uint64_t head, uint64_t first, uint64_t last);
+
+/* ---- the application */
+/* It answers the oldest question; error: as in http_response. */
+void edges_application(struct gateway *g, int error, int status, const char *body);
+/* The body of the oldest question, "" if there is none. */
+const char *edges_question(void);
 
 /* Answers the oldest open read from a log of `head` rows, 10 at most. -> false when there is none */
 bool edges_serve(struct gateway *g, uint64_t epoch, uint64_t head);

@@ -120,7 +120,7 @@ START_TEST(what_was_said_before_a_disconnect_is_written_first)
     start();
     edges_say(s, "{\"id\":1,\"connect\":{}}\n{\"id\":2,\"rpc\":{\"method\":\"x\"}}\nnonsense");
     char *text = edges_take(s);
-    ck_assert_ptr_nonnull(strstr(text, "{\"id\":2,\"error\":{\"code\":104"));
+    ck_assert_ptr_nonnull(strstr(text, "{\"id\":2,\"error\":{\"code\":108"));
     ck_assert_uint_eq(s->close_code, 3501);
     free(text);
     edges_stop(&g);

@@ -47,6 +47,14 @@ static void stop(void)
     edges_stop(&g);
 }
 
+START_TEST(an_error_of_the_application_is_its_own)
+{
+    ck_assert_reply("{\"id\":3,\"error\":{\"code\":1000,\"message\":\"no \\\"n\",\"temporary\":true}}",
+                    "10 08 03 12 0c 08 e8 07 12 05 6e 6f 20 22 6e 18 01", .id = 3, .kind = REPLY_OWN_ERROR,
+                    .own_error = {.code = 1000, .message = BYTES("no \"n"), .temporary = true});
+}
+END_TEST
+
 START_TEST(a_ping_is_nothing)
 {
     ck_assert_reply("{}", "00", .kind = REPLY_PING);
@@ -228,7 +236,7 @@ START_TEST(a_publication_stands_behind_a_head_of_its_own)
 }
 END_TEST
 
-UNIT_MAIN("reply", a_ping_is_nothing, an_error_says_code_and_message, an_empty_result_is_there, a_connect_says_who_and_how_often,
+UNIT_MAIN("reply", a_ping_is_nothing, an_error_of_the_application_is_its_own, an_error_says_code_and_message, an_empty_result_is_there, a_connect_says_who_and_how_often,
           a_subscribe_says_where_and_what_was_missed, a_connect_has_what_the_server_subscribed_to, a_history_has_its_publications_even_when_there_are_none,
           presence_is_a_map_of_clients, data_of_an_rpc_is_json_in_both, pushes_name_the_channel_as_the_client_spells_it,
           a_refresh_is_about_no_channel, messages_of_ours_are_the_same_json_in_both, a_publication_stands_behind_a_head_of_its_own)

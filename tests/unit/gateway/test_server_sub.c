@@ -210,7 +210,7 @@ START_TEST(an_application_says_who_comes_and_what_it_gets)
     edges_say(s, "{\"id\":2,\"rpc\":{\"method\":\"none\"}}");
     edges_subscribed(&g, "default/a", 1, 0);
     ck_told(s, CONNECTED(",\"data\":{\"x\":1},\"subs\":{\"a\":{\"recoverable\":true,\"epoch\":\"1\",\"positioned\":true}}")
-            "\n{\"id\":2,\"error\":{\"code\":104,\"message\":\"method not found\"}}");
+            "\n{\"id\":2,\"error\":{\"code\":108,\"message\":\"not available\"}}");
     command_fini(&m);
     edges_stop(&g);
 }

@@ -1,6 +1,6 @@
 /* A small HTTP server on the test's loop, whose answers depend on the path:
  * /hello, /echo (the request as it came), /drip (chunked), /long (its length announced), /move (a redirect),
- * /hang (none, until server_answer), /cut (closes). */
+ * /hang (none, until server_answer), /cut (closes), /set (server::set). */
 #ifndef TESTS_UNIT_RUN_HTTP_SERVER_H
 #define TESTS_UNIT_RUN_HTTP_SERVER_H
 
@@ -27,6 +27,7 @@ struct server {
     struct listener *listener;
     struct peer peers[SERVER_PEERS_MAX];
     unsigned accepted, requests, closed;
+    const char *set; /* NULL: status 500 */
     char seen[SERVER_PEERS_MAX]; /* first letter of the path's second part, in the order of their coming */
 };
 
@@ -64,6 +65,8 @@ static inline void peer_answer(struct peer *p, const char *path, struct bytes re
         peer_say(p, 200, "", BYTES("0123456789abcdef0123456789abcdef"));
     else if (strncmp(path, "/move", 5) == 0)
         peer_say(p, 302, "Location: /hello\r\n", BYTES(""));
+    else if (strncmp(path, "/set", 4) == 0)
+        peer_say(p, p->server->set ? 200 : 500, "", bytes_str(p->server->set ? p->server->set : ""));
     else if (strncmp(path, "/cut", 4) == 0)
         peer_close(p);
     else

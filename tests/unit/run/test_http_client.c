@@ -62,7 +62,7 @@ static void ask(struct seen *s, const char *path)
 
 static void start(void)
 {
-    struct http_client_options options = {.transfers_max = 20, .connections_idle = 8};
+    struct http_client_options options = {.transfers_max = 20, .running_max = 100, .connections_idle = 8};
     loop = ev_default_loop(EVBACKEND_EPOLL);
     ev_now_update(loop);
     server_start(&server, loop);
@@ -183,6 +183,30 @@ START_TEST(all_destinations_together_have_a_bound_too)
     }
     ck_assert_int_eq(send_request(&s, "/hang", (struct http_request){.destination = BYTES("z")}), -EAGAIN);
     end(&s);
+    stop();
+}
+END_TEST
+
+START_TEST(above_what_may_run_who_has_its_share_waits_and_others_do_not)
+{
+    struct seen s = {0}, other = {0};
+    struct http_client_options few = {.transfers_max = 20, .running_max = 4, .connections_idle = 8};
+    struct http_request r = {.destination = BYTES("many"), .queue = 10};
+    start();
+    http_client_free(client);
+    client = http_client_new(loop, &few);
+    for (int i = 0; i < 8; i++)
+        ck_assert_int_eq(send_request(&s, "/hang", r), 0);
+    ck_assert_uint_eq(http_client_inflight(client), 4);
+    ck_assert_uint_eq(http_client_waiting(client), 4);
+    r.destination = BYTES("other");
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(send_request(&other, "/hang", r), 0);
+    ck_assert_uint_eq(http_client_inflight(client), 6);
+    ck_assert_uint_eq(http_client_waiting(client), 5);
+    ck_assert(loop_until(loop, (server_answer(&server), s.answers == 8 && other.answers == 3)));
+    end(&s);
+    end(&other);
     stop();
 }
 END_TEST
@@ -406,7 +430,7 @@ static void write_certificate(char path[])
 
 static void ask_tls(struct seen *s, const char *url, const char *ca_file)
 {
-    struct http_client_options options = {.transfers_max = 1, .ca_file = ca_file};
+    struct http_client_options options = {.transfers_max = 1, .running_max = 1, .ca_file = ca_file};
     client = http_client_new(loop, &options);
     ck_assert_int_eq(send_request(s, "", (struct http_request){.url = url}), 0);
     ck_assert(loop_until(loop, s->answers == 1));
@@ -446,6 +470,7 @@ END_TEST
 UNIT_MAIN("run/http_client", a_request_is_answered_in_a_later_turn, method_headers_and_body_go_as_they_are,
           a_connection_is_used_again, a_destination_has_so_many_under_way_and_so_many_waiting_and_no_more,
           who_waits_goes_in_order, all_destinations_together_have_a_bound_too,
+          above_what_may_run_who_has_its_share_waits_and_others_do_not,
           time_runs_out_for_who_hangs_and_for_who_waits, an_answer_that_is_too_long_is_an_error,
           what_is_cancelled_is_never_answered_and_makes_room, an_answer_may_send_and_cancel_others,
           who_is_not_there_is_an_error, a_name_is_looked_up, giving_up_a_lookup_does_not_wait_for_it,

@@ -254,10 +254,39 @@ START_TEST(a_public_key_that_no_gateway_could_use_is_refused)
 }
 END_TEST
 
+START_TEST(what_a_proxy_can_not_go_by_is_told)
+{
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_rpc_endpoint\":\"app/rpc\"}"), ""),
+             "tenants[0].options.proxy_rpc_endpoint: \"app/rpc\": a URL is wanted, http:// or https://");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_rpc_timeout\":\"1m\"}"), ""),
+             "tenants[0].options.proxy_rpc_timeout: from 100ms to 30s are wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_concurrency\":0}"), ""),
+             "tenants[0].options.proxy_concurrency: a whole number from 1 to 1000 is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_http_headers\":[\"Cookie\",\"Host\"]}"), ""),
+             "tenants[0].options.proxy_http_headers[1]: \"Host\": the name of a header that no request has of itself is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_static_http_headers\":[\"X-Secret\"]}"), ""),
+             "tenants[0].options.proxy_static_http_headers[0]: \"X-Secret\": \"Name: value\", of a header that no request has of "
+             "itself, is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_status_transforms\":[\"404 error\"]}"), ""),
+             "tenants[0].options.proxy_status_transforms[0]: \"404 error\": \"404 error 1404 not found\", \"429 temporary 1429 later\" "
+             "or \"403 disconnect 4403 go away\" is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"publish_proxy_enabled\":true"), ""),
+             "tenants[0].namespaces[0].options.publish_proxy_enabled: the tenant has no proxy_publish_endpoint, which it would ask");
+    ck_assert_int_eq(check_it(FILE_OF(CELL,
+                                      TENANT(",\"options\":{\"proxy_publish_endpoint\":\"https://app:8443/p\",\"proxy_publish_timeout\":250,"
+                                             "\"proxy_http_headers\":[\"Cookie\"],\"proxy_static_http_headers\":[\"X-A: b\"],"
+                                             "\"proxy_status_transforms\":[\"404 error 404 no\"]},"
+                                             "\"namespaces\":[{\"name\":\"n\",\"options\":{\"publish_proxy_enabled\":true}}]"),
+                                      "")),
+                     0);
+}
+END_TEST
+
 UNIT_MAIN("supervisor/ctl_schema", a_file_that_is_right_passes_with_its_keys_hashed,
           a_wrong_name_of_an_option_brings_the_nearest_one, a_value_of_the_wrong_kind_is_told_what_is_wanted,
           names_are_checked_for_form_repeats_and_what_they_point_to, keys_are_checked_for_tenant_repeats_and_form,
           what_is_no_json_is_told_where, a_public_key_that_no_gateway_could_use_is_refused,
           a_policy_for_slow_readers_that_breaks_a_promise_is_refused, a_cache_that_nobody_could_recover_from_is_refused, deltas_are_of_the_one_kind_that_there_is, what_an_ephemeral_namespace_cannot_keep_is_refused,
           a_file_replaces_everything_so_no_part_may_be_forgotten,
-          all_faults_are_told_at_once_and_too_many_are_counted, members_of_the_wrong_type_everywhere_harm_nobody)
+          all_faults_are_told_at_once_and_too_many_are_counted, members_of_the_wrong_type_everywhere_harm_nobody,
+          what_a_proxy_can_not_go_by_is_told)

@@ -1,0 +1,140 @@
+#include "proxied.h"
+
+#include "config.h"
+
+#include "core/json.h"
+#include "wire/proxy_option.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <strings.h>
+
+static struct proxied *get(struct connection *c)
+{
+    struct connection_extras *e = connection_extras(c);
+    if (!e->proxied)
+        e->proxied = calloc(1, sizeof *e->proxied);
+    assert(e->proxied);
+    return e->proxied;
+}
+
+static const struct proxied *look(const struct connection *c)
+{
+    return c->extras ? c->extras->proxied : NULL;
+}
+
+void proxied_free(struct proxied *p)
+{
+    if (!p)
+        return;
+    buf_fini(&p->headers);
+    buf_fini(&p->meta);
+    free(p);
+}
+
+/* ---- headers */
+
+static bool is_same(struct bytes a, struct bytes b)
+{
+    return a.n == b.n && strncasecmp(a.p, b.p, a.n) == 0;
+}
+
+static bool is_among(struct bytes name, struct texts names)
+{
+    for (size_t i = 0; i < names.n; i++)
+        if (is_same(name, names.items[i]))
+            return true;
+    return false;
+}
+
+static struct bytes name_of(const char *line)
+{
+    return bytes_of(line, (size_t)(strchr(line, ':') - line));
+}
+
+const char *proxied_next_header(const struct connection *c, struct texts names, size_t *at)
+{
+    const struct proxied *p = look(c);
+    while (p && *at < p->headers.n) {
+        const char *line = p->headers.p + *at;
+        *at += strlen(line) + 1;
+        if (is_among(name_of(line), names))
+            return line;
+    }
+    return NULL;
+}
+
+static bool has(const struct connection *c, struct bytes name)
+{
+    size_t at = 0;
+    return proxied_next_header(c, (struct texts){&name, 1}, &at) != NULL;
+}
+
+static void put(struct connection *c, struct bytes name, struct bytes value)
+{
+    struct buf *headers = &get(c)->headers;
+    for (size_t i = 0; i < name.n; i++)
+        buf_append_char(headers, (char)tolower((unsigned char)name.p[i]));
+    buf_append_str(headers, ": ");
+    buf_append_bytes(headers, value);
+    buf_append_char(headers, 0);
+}
+
+static size_t used(const struct connection *c)
+{
+    return look(c) ? look(c)->headers.n : 0;
+}
+
+void proxied_header(struct connection *c, struct bytes name, struct bytes value)
+{
+    if (proxy_header_name_is_good(name) && proxy_header_value_is_good(value) &&
+        used(c) + name.n + value.n <= PROXIED_HEADERS_MAX)
+        put(c, name, value);
+}
+
+static bool put_emulated(struct connection *c, struct bytes key, struct bytes value, struct texts names)
+{
+    struct buf name = {0}, text = {0};
+    bool good = json_string(key, &name) == 0 && json_string(value, &text) == 0;
+    if (good && is_among(buf_bytes(&name), names) && !has(c, buf_bytes(&name))) {
+        good = proxy_header_value_is_good(buf_bytes(&text)) && used(c) + name.n + text.n <= PROXIED_HEADERS_MAX;
+        if (good)
+            put(c, buf_bytes(&name), buf_bytes(&text));
+    }
+    buf_fini(&name);
+    buf_fini(&text);
+    return good;
+}
+
+bool proxied_emulated(struct connection *c, struct bytes headers, struct texts names)
+{
+    struct json_iter it;
+    struct bytes key, value;
+    if (headers.n == 0)
+        return true;
+    if (json_type(headers) != JSON_OBJECT)
+        return false;
+    json_object_each(&it, headers, &key, &value)
+    {
+        if (!put_emulated(c, key, value, names))
+            return false;
+    }
+    return true;
+}
+
+/* ---- meta */
+
+void proxied_set_meta(struct connection *c, struct bytes meta)
+{
+    if (meta.n == 0 && !look(c))
+        return;
+    struct buf *to = &get(c)->meta;
+    buf_clear(to);
+    json_append_line(to, meta);
+}
+
+struct bytes proxied_meta(const struct connection *c)
+{
+    return look(c) ? buf_bytes(&look(c)->meta) : (struct bytes){0};
+}

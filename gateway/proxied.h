@@ -1,0 +1,29 @@
+/* What a tenant's application is told of one connection with every event, besides what all connections have: headers of
+ * its request (proxy_http_headers), and its meta. Few connections have any: it hangs from their extras, and its size is
+ * bounded by what a request, and a connect, may bring. */
+#ifndef GATEWAY_PROXIED_H
+#define GATEWAY_PROXIED_H
+
+#include "connection.h"
+
+#define PROXIED_HEADERS_MAX 8192 /* bytes of a connection's headers, names too */
+
+struct proxied {
+    struct buf headers; /* "name: value\0" each, in lower case */
+    struct buf meta;    /* JSON */
+};
+
+/* A header of the request from which the connection came; name in lower case. What is not to be forwarded is left out. */
+void proxied_header(struct connection *c, struct bytes name, struct bytes value);
+/* A connect's `headers`, an object of strings: those that the tenant forwards and the request had not.
+ * -> false: it is none, or too much */
+bool proxied_emulated(struct connection *c, struct bytes headers, struct texts names);
+void proxied_set_meta(struct connection *c, struct bytes meta); /* JSON, or empty */
+
+struct bytes proxied_meta(const struct connection *c); /* or empty */
+/* -> the next line "name: value" whose name is among these, or NULL at the end. at: 0 at the beginning */
+const char *proxied_next_header(const struct connection *c, struct texts names, size_t *at);
+
+void proxied_free(struct proxied *p); /* NULL is fine */
+
+#endif
