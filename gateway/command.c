@@ -23,8 +23,7 @@ void command_fini(struct command *c)
 /* Every slice that a command has. */
 static const size_t slices[] = {
 #define SLICE(member) offsetof(struct command, member)
-    SLICE(channel), SLICE(token), SLICE(method), SLICE(delta), SLICE(epoch), SLICE(data), SLICE(filter), SLICE(name),
-    SLICE(version),
+    SLICE(channel), SLICE(token), SLICE(method), SLICE(delta), SLICE(epoch), SLICE(data), SLICE(filter), SLICE(name), SLICE(version),
 #undef SLICE
 };
 

@@ -189,6 +189,7 @@ static struct connection *opened(struct gateway *g, struct ws_socket *s, const s
     enum encoding encoding;
     find_encoding(r, &encoding);
     struct connection *c = connection_new(g, s, tenant, kind, encoding);
+    take_headers(c, s);
     c->deflates = r->deflates && !transport_of(kind)->one_way;
     take_headers(c, s);
     if (!transport_of(kind)->one_way)

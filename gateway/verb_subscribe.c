@@ -88,6 +88,7 @@ static bool take_filter(struct connection *c, const struct command *m, struct fi
     return false;
 }
 
+/* unsubscribe_id: of an unsubscribe that came already, or 0 */
 static void begin(struct connection *c, const struct command *m, const struct config_channel *ch, const struct auth *a,
                   uint32_t unsubscribe_id)
 {
