@@ -35,9 +35,9 @@ def arrived(person, channel, n):
     assert offsets(person, channel) == list(range(1, n + 1))
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, channel):
-    person = connected(stack, transport, token=token(sub="42"))
+@pytest.mark.parametrize("transport, protocol", [("http_stream", "json"), ("http_stream", "protobuf"), ("sse", "json")])
+def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, protocol, channel):
+    person = connected(stack, transport, token=token(sub="42"), protocol=protocol)
     assert person.wait_event("connected")["transport"] == transport
     person.send(op="subscribe", channel=channel)
     person.wait_event("subscribed")
@@ -53,6 +53,7 @@ def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, c
     assert person.call("rpc", method="nothing", data={})["error"]["code"] == 104
     assert person.call("publish", channel="closed:x", data=1)["error"]["code"] == 103
     arrived(person, channel, 4)
+    wait_until(lambda: value(stack.metrics(), f"cellcast_gateway_{transport}_connections") == 1, 10, "it is counted by its transport")
     person.send(op="unsubscribe", channel=channel)
     assert person.wait_event("unsubscribed")["code"] == 0
     person.close()
@@ -105,6 +106,14 @@ def test_a_token_is_refreshed(stack, transport):
     assert person.call("rpc", method="nothing", data={})["error"]["code"] == 104
     time.sleep(1)
     assert [e["event"] for e in person.events if e["event"] in ("connecting", "disconnected", "error")] == ["connecting"]
+    person.close()
+
+
+def test_an_operator_names_a_session(stack):
+    person = connected(stack, "sse", token=token(sub="42"))
+    # What the API lists, and what it takes: a session is told to its client alone.
+    clients = stack.api("connections", {"user": "42"}).json()["result"]["connections"]
+    assert [c["transport"] for c in clients.values()] == ["sse"] and "session" not in str(clients)
     person.close()
 
 
