@@ -10,6 +10,10 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#define MALFORMED "wanted: {\"session\":\"…\",\"node\":\"…\",\"data\":\"commands\"}, none of them empty\n"
+#define NO_NODE "no such node\n"
+#define TOO_MANY "too much waits: --emulations-max, --emulations-bytes, or the supervisor's --emulation-backlog\n"
+
 /* A request that waits for the supervisor's word. */
 struct emulation {
     struct map_node by_request; /* of struct emulations::waiting */
@@ -83,7 +87,7 @@ static void answer(struct gateway *g, struct ws_socket *s, int status)
     if (status == 204)
         ws_answer(s, 204, NULL, (struct bytes){0});
     else
-        ws_answer_text(s, status, status == 404 ? "no such node\n" : "too many emulated commands wait: --emulations-max, --emulations-bytes, --emulation-backlog\n");
+        ws_answer_text(s, status, status == 404 ? NO_NODE : TOO_MANY);
 }
 
 static bool has_room(const struct gateway *g, size_t bytes)
@@ -126,7 +130,7 @@ void emulation_asked(struct gateway *g, struct ws_socket *s, enum encoding encod
     struct emulated e;
     g->metrics.emulations_total++;
     if (emulated_read(encoding, body, &e) < 0) {
-        ws_answer_text(s, 400, "{\"session\":\"…\",\"node\":\"…\",\"data\":\"commands\"}, none of them empty\n");
+        ws_answer_text(s, 400, MALFORMED);
         return;
     }
     if (bytes_is(e.node, g->uid)) {

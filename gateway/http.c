@@ -30,6 +30,7 @@ bool http_path(struct bytes path, struct bytes *ret_tenant, struct bytes *ret_re
     return tenant_name_valid(*ret_tenant);
 }
 
+/* A request at one of these doors. */
 struct visit {
     struct gateway *g;
     struct ws_socket *s;
@@ -41,8 +42,8 @@ struct visit {
 /* What pages may ask for. */
 struct door {
     const char *path;
-    const char *methods; /* NULL: those with which WebSockets begin, which are no plain requests */
-    void (*enter)(const struct visit *v);
+    const char *methods;
+    void (*enter)(const struct visit *v); /* NULL: an upgrade opens it */
     enum transport_kind kind;
 };
 
@@ -191,7 +192,6 @@ static struct connection *opened(struct gateway *g, struct ws_socket *s, const s
     struct connection *c = connection_new(g, s, tenant, kind, encoding);
     take_headers(c, s);
     c->deflates = r->deflates && !transport_of(kind)->one_way;
-    take_headers(c, s);
     if (!transport_of(kind)->one_way)
         return c;
     ws_one_way(s);
@@ -235,25 +235,31 @@ static bool takes(const struct door *door, struct bytes method)
     return false;
 }
 
+static void refuse_method(const struct visit *v)
+{
+    ws_header(v->s, "allow", bytes_str(v->door->methods));
+    refuse(v, 405, "method not allowed\n");
+}
+
 static void enter(const struct visit *v)
 {
     const char *why;
     int status = judge_origin(v->g, v->tenant, v->r->origin, &why);
     if (!v->door->enter) {
         ws_answer_text(v->s, 426, "upgrade to websocket\n");
-    } else if (status) {
-        refuse(v, status, why);
-    } else {
-        allow_page(v);
-        if (bytes_is(v->r->method, "OPTIONS")) {
-            answer_preflight(v);
-        } else if (!takes(v->door, v->r->method)) {
-            ws_header(v->s, "allow", bytes_str(v->door->methods));
-            ws_answer_text(v->s, 405, "method not allowed\n");
-        } else {
-            v->door->enter(v);
-        }
+        return;
     }
+    if (status) {
+        refuse(v, status, why);
+        return;
+    }
+    allow_page(v);
+    if (bytes_is(v->r->method, "OPTIONS"))
+        answer_preflight(v);
+    else if (takes(v->door, v->r->method))
+        v->door->enter(v);
+    else
+        refuse_method(v);
 }
 
 static void enter_init(const struct visit *v)

@@ -475,7 +475,7 @@ enum link_type {
     M(seq_cross_result, SEQ_CROSS_RESULT_FIELDS)                                                             \
     M(ctl_ask, CTL_ASK_FIELDS)                                                                               \
     M(call_ask_presence, CALL_ASK_PRESENCE_FIELDS)                                                           \
-    M(call_presence, CALL_PRESENCE_FIELDS)\
+    M(call_presence, CALL_PRESENCE_FIELDS)                                                                   \
     M(ctl_emulate, CTL_EMULATE_FIELDS)                                                                       \
     M(ctl_emulated, CTL_EMULATED_FIELDS)                                                                     \
     M(ctl_jwks, CTL_JWKS_FIELDS)                                                                             \

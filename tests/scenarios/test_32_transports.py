@@ -17,10 +17,11 @@ def endpoints(stack, transport, gateway=None):
     return [{"transport": transport, "endpoint": stack.http(f"/connection/{transport}", gateway)}]
 
 
-def connected(stack, transport, stream=None, commands=None, asks=False, **options):
-    """stream, commands: gateways; None: the cell's public port."""
+def connected(stack, transport, stream=None, commands=None, fresh_token=None, **options):
+    """stream, commands: gateways; None: the cell's public port. fresh_token: says what it gets when it asks for one."""
     person = JsPerson()
-    person.send(op="connect", url=endpoints(stack, transport, stream), asks=asks,
+    person.fresh_token = fresh_token
+    person.send(op="connect", url=endpoints(stack, transport, stream), asks=fresh_token is not None,
                 options={"emulationEndpoint": stack.http("/emulation", commands), **options})
     person.wait_event("connected")
     return person
@@ -35,9 +36,9 @@ def arrived(person, channel, n):
     assert offsets(person, channel) == list(range(1, n + 1))
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
-def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, channel):
-    person = connected(stack, transport, token=token(sub="42"))
+@pytest.mark.parametrize("transport, protocol", [("http_stream", "json"), ("http_stream", "protobuf"), ("sse", "json")])
+def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, protocol, channel):
+    person = connected(stack, transport, token=token(sub="42"), protocol=protocol)
     assert person.wait_event("connected")["transport"] == transport
     person.send(op="subscribe", channel=channel)
     person.wait_event("subscribed")
@@ -53,6 +54,7 @@ def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, c
     assert person.call("rpc", method="nothing", data={})["error"]["code"] == 104
     assert person.call("publish", channel="closed:x", data=1)["error"]["code"] == 103
     arrived(person, channel, 4)
+    wait_until(lambda: value(stack.metrics(), f"cellcast_gateway_{transport}_connections") == 1, 10, "it is counted by its transport")
     person.send(op="unsubscribe", channel=channel)
     assert person.wait_event("unsubscribed")["code"] == 0
     person.close()
@@ -99,12 +101,19 @@ def test_commands_for_a_gateway_that_has_gone_are_404(stack):
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_token_is_refreshed(stack, transport):
-    person = connected(stack, transport, stream=1, commands=2, asks=True, token=token(sub="42", exp=int(time.time()) + 3))
+    person = connected(stack, transport, stream=1, commands=2, token=token(sub="42", exp=int(time.time()) + 3),
+                       fresh_token=lambda: token(sub="42", exp=int(time.time()) + 1000))
     person.wait_event("token")
-    person.send(op="token", token=token(sub="42", exp=int(time.time()) + 1000))
     assert person.call("rpc", method="nothing", data={})["error"]["code"] == 104
     time.sleep(1)
     assert [e["event"] for e in person.events if e["event"] in ("connecting", "disconnected", "error")] == ["connecting"]
+    person.close()
+
+
+def test_an_operator_sees_the_transport_and_no_session(stack):
+    person = connected(stack, "sse", token=token(sub="streamer"))
+    clients = stack.api("connections", {"user": "streamer"}).json()["result"]["connections"]
+    assert [c["transport"] for c in clients.values()] == ["sse"] and "session" not in str(clients)
     person.close()
 
 

@@ -220,3 +220,25 @@ def test_files_that_are_no_pair_stop_the_start(folder, tmp_path, cert, key, why)
                           capture_output=True, text=True, timeout=30)
     assert done.returncode != 0, done
     assert why in done.stdout + done.stderr
+
+
+def read_until(sock, what):
+    text = b""
+    while what not in text:
+        part = sock.recv(65536)
+        assert part, text
+        text += part
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
+def test_a_stream_is_told_what_is_published_and_ends_with_its_client(secure, channel, version):
+    commands = json.dumps({"id": 1, "connect": {}}) + "\n" + json.dumps({"id": 2, "subscribe": {"channel": channel}})
+    sock = handshake(secure, context(version))
+    sock.sendall(b"POST /connection/http_stream HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s" % (len(commands), commands.encode()))
+    read_until(sock, b'"id":2')
+    time.sleep(0.5)  # nothing that TLS says by itself ends it
+    with secure.sql() as sql:
+        sql.execute("select cellcast.publish(%s, '\"told\"')", (channel,))
+    read_until(sock, b'"told"')
+    sock.close()
+    wait_until(lambda: not total(secure, "gateway_http_stream_connections"), 10, "it has ended")

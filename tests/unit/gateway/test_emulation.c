@@ -69,7 +69,7 @@ START_TEST(commands_are_heard_and_answered_on_the_stream)
     ck_assert_ptr_nonnull(strstr(lines, g.uid));
     free(lines);
     ck_assert_int_eq(ask(session_of(s)->text, g.uid, "{\\\"id\\\":2,\\\"rpc\\\":{\\\"method\\\":\\\"x\\\"}}").status, 204);
-    told(s, "{\"id\":2,\"error\":{\"code\":104");
+    told(s, "{\"id\":2,\"error\":{\"code\":108");
     ck_assert_int_eq(ask("gone", g.uid, "{}").status, 204);
     ck_assert_int_eq(g.metrics.emulations_late_total, 1);
     emulation_heard(&g, &(struct ctl_emulate){.session = session_of(s)->id, .data = BYTES("{\"id\":3,\"rpc\":{\"method\":\"x\"}}")});

