@@ -18,6 +18,7 @@
 #include "tables.h"
 #include "token_cache.h"
 #include "trim.h"
+#include "users.h"
 #include "wheel.h"
 
 #include <ev.h>
@@ -73,6 +74,7 @@ struct gateway {
     struct ops *ops;
     struct admission admission;
     struct budgets budgets;   /* what each tenant may use */
+    struct users users;       /* of tenants with a limit for each */
     struct token_cache tokens;
     struct drain *drain;      /* NULL until it begins */
     struct departure departure;
