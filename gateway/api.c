@@ -156,7 +156,7 @@ static struct api_call *call_new(struct gateway *g, const struct api_request *r,
     call->ctx = ctx;
     call->method = "";
     call->window = 1;
-    call->transport_errors = bytes_is(r->error_mode, "transport");
+    call->transport_errors = bytes_is(r->error_mode, API_ERRORS_TRANSPORT);
     buf_append_bytes(&call->body, r->body);
     return call;
 }

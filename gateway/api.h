@@ -60,6 +60,8 @@
 #define API_TAGS_MAX 16384     /* bytes of tags; more: 107 */
 #define API_KEY_MAX 255        /* bytes of an idempotency key; more: 107 */
 
+#define API_ERRORS_TRANSPORT "transport" /* an error_mode: errors are statuses */
+
 struct api_request {
     const struct config *config; /* a reference is taken */
     struct bytes http_method;    /* "POST" */
@@ -67,7 +69,7 @@ struct api_request {
     struct bytes query;          /* behind the ?, as it came; may be empty */
     struct bytes api_key;        /* header X-API-Key, or empty */
     struct bytes authorization;  /* header Authorization, or empty */
-    struct bytes error_mode;     /* header X-Centrifugo-Error-Mode, or empty */
+    struct bytes error_mode;     /* header X-Centrifugo-Error-Mode, or as the option says */
     struct bytes body;
     uint64_t now_ms; /* ms since 1970 */
 };

@@ -172,11 +172,17 @@ static void let_go(struct connection *c)
     entrance_free(c);
 }
 
+static void leave_place(const struct connection *c)
+{
+    budget_leave(c->gateway, connection_tenant(c));
+    users_leave(c);
+}
+
 void connection_free(struct connection *c)
 {
     let_go(c);
     if (connection_has_place(c))
-        budget_leave(c->gateway, connection_tenant(c));
+        leave_place(c);
     attendance_went(c);
     wheel_cancel(&c->timer);
     list_remove(&c->all);
@@ -225,7 +231,7 @@ void connection_goto(struct connection *c, enum connection_state state)
     if (c->state == CONNECTION_FRESH)
         stranger_leave(g, &c->extras->stranger);
     if (connection_has_place(c) && state != CONNECTION_OPEN)
-        budget_leave(g, connection_tenant(c));
+        leave_place(c);
     attendance_went(c);
     c->state = state;
     c->next_ns = 0;

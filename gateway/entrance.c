@@ -99,10 +99,18 @@ void entrance_refuse_own(struct connection *c, uint32_t error, struct bytes mess
         connection_reply_own_error(c, id, error, message, temporary);
 }
 
-void entrance_refuse_place(struct connection *c)
+bool entrance_has_place(struct connection *c, const struct auth *a)
 {
+    uint32_t code = 0;
+    if (!users_have_place(c->gateway, a->tenant, a->user))
+        code = DISCONNECT_CONNECTION_LIMIT;
+    else if (!budget_has_place(c->gateway, a->tenant))
+        code = DISCONNECT_TENANT_LIMIT;
+    if (code == 0)
+        return true;
     c->gateway->metrics.connects_refused_total++;
-    connection_disconnect(c, DISCONNECT_TENANT_LIMIT, NULL);
+    connection_disconnect(c, code, NULL);
+    return false;
 }
 
 void entrance_fail(struct connection *c, uint32_t error)
@@ -157,11 +165,12 @@ void entrance_enter(struct connection *c, const struct auth *a)
 {
     struct gateway *g = c->gateway;
     struct entrance *e = c->extras->entrance;
-    if (!budget_enter(g, a->tenant)) {
-        entrance_refuse_place(c);
+    if (!entrance_has_place(c, a))
         return;
-    }
     identify(c, e, a);
+    bool entered = budget_enter(g, a->tenant);
+    assert(entered);
+    users_enter(c);
     e->ttl = verb_connect_ttl(c, a->expire_at);
     buf_append_bytes(&e->reply_data, a->data);
     c->expires_ns = verb_connect_end_of(c, a->expire_at);

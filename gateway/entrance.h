@@ -34,13 +34,14 @@ void entrance_free(struct connection *c);                                     /*
 
 /* Each answers the connect, and so ends its entrance, at once unless it says otherwise. */
 
-/* Lets the client in that `a` says it is, if its tenant has a place, with the subscriptions of a->wants, of the tenant's
+/* Lets the client in that `a` says it is, if it has a place, with the subscriptions of a->wants, of the tenant's
  * options and, as far as it may have them, of `asked`. The answer may come later, when they have a position. */
 void entrance_enter(struct connection *c, const struct auth *a);
 void entrance_refuse(struct connection *c, uint32_t error); /* a one-way client is disconnected with the code that stands for it */
 /* The same with an error of the application's. */
 void entrance_refuse_own(struct connection *c, uint32_t error, struct bytes message, bool temporary);
-void entrance_refuse_place(struct connection *c); /* the tenant has no more: disconnect 4011 */
+/* -> whether there is room for one more of that tenant and user; otherwise it has been told: disconnect 4011, 3504 */
+bool entrance_has_place(struct connection *c, const struct auth *a);
 
 /* For join.c: one of its joins has an answer, or cannot have one. */
 void entrance_settled(struct connection *c);

@@ -105,6 +105,7 @@ void flow_configured(struct gateway *g)
 {
     struct channel *c;
     budgets_configured(g);
+    users_configured(g);
     tenants_configure(g);
     departure_configured(&g->departure);
     attendance_configured(g);

@@ -42,6 +42,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     strangers_init(&g->strangers);
     lag_init(&g->lag, now_ns);
     budgets_init(&g->budgets, now_ns);
+    users_init(&g->users);
     departure_init(&g->departure, g);
     admission_init(&g->admission, options, now_ns);
     token_cache_init(&g->tokens, &g->metrics);
@@ -70,6 +71,7 @@ void gateway_fini(struct gateway *g)
     gathering_fini(g);
     admission_fini(&g->admission);
     budgets_fini(&g->budgets);
+    users_fini(&g->users);
     token_cache_fini(&g->tokens);
     jwks_fini(&g->jwks);
     g->config = config_unref(g->config);

@@ -19,6 +19,7 @@
 #include "tables.h"
 #include "token_cache.h"
 #include "trim.h"
+#include "users.h"
 #include "wheel.h"
 
 #include <ev.h>
@@ -75,6 +76,7 @@ struct gateway {
     struct http_client *http; /* asks applications; NULL in unit tests */
     struct admission admission;
     struct budgets budgets;   /* what each tenant may use */
+    struct users users;       /* of tenants with a limit for each */
     struct token_cache tokens;
     struct jwks jwks;         /* public keys of tenants' tokens */
     struct drain *drain;      /* NULL until it begins */

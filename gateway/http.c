@@ -82,12 +82,12 @@ static struct bytes tenant_name(struct bytes name)
 static int judge_room(struct gateway *g, struct bytes tenant, const char **ret_why)
 {
     if (g->n_connections >= g->capacity) {
-        *ret_why = g->config ? "no room here\n" : "not configured yet\n";
+        *ret_why = g->config ? "no room here: --connections-max\n" : "not configured yet\n";
         return 503;
     }
     if (!admission_has_room(&g->admission, g, tenant_name(tenant))) {
         g->metrics.connects_shed_total++;
-        *ret_why = "too many wait here\n";
+        *ret_why = "too many wait here: --connect-queue\n";
         return 503;
     }
     return 0;
@@ -342,12 +342,20 @@ static void api_done(void *ctx, const struct api_answer *answer)
     ws_keep(s, NULL, NULL);
     if (answer->detail.n)
         ws_header(s, "x-cellcast-detail", answer->detail);
+    if (answer->status == 405)
+        ws_header(s, "allow", BYTES("POST"));
     ws_answer(s, answer->status, answer->content_type, answer->body);
 }
 
 static void api_gone(void *call)
 {
     api_cancel(call);
+}
+
+/* As the option has it for everybody, or as the header asks. */
+static struct bytes error_mode(const struct gateway *g, const struct ws_request *r)
+{
+    return g->options->api_transport_errors ? BYTES(API_ERRORS_TRANSPORT) : r->error_mode;
 }
 
 static void call_api(struct gateway *g, struct ws_socket *s, const struct ws_request *r)
@@ -358,7 +366,7 @@ static void call_api(struct gateway *g, struct ws_socket *s, const struct ws_req
                                   .query = r->query,
                                   .api_key = r->api_key,
                                   .authorization = r->authorization,
-                                  .error_mode = r->error_mode,
+                                  .error_mode = error_mode(g, r),
                                   .body = r->body,
                                   .now_ms = g->now_us / 1000};
     struct api_call *call = api_handle(g, &request, api_done, s);

@@ -38,9 +38,9 @@ static void wait_turn(struct connection *c, struct bytes tenant)
 static void enter(struct connection *c, const struct auth *a)
 {
     struct gateway *g = c->gateway;
-    if (!budget_has_place(g, a->tenant))
-        entrance_refuse_place(c);
-    else if (admission_ask(&g->admission, g, a->tenant))
+    if (!entrance_has_place(c, a))
+        return;
+    if (admission_ask(&g->admission, g, a->tenant))
         entrance_enter(c, a);
     else
         wait_turn(c, a->tenant);

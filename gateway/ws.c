@@ -71,7 +71,7 @@ static int inflate_message(struct ws_socket *s, struct bytes packed)
     buf_fini(&message);
     if (error == 0)
         return 0;
-    return error == -EMSGSIZE ? refuse_message(s, MESSAGE_TOO_LARGE, "message too large") : refuse_message(s, MESSAGE_BROKEN, "broken message");
+    return error == -EMSGSIZE ? refuse_message(s, MESSAGE_TOO_LARGE, "message above --frame-max") : refuse_message(s, MESSAGE_BROKEN, "broken message");
 }
 
 static int take_message(struct ws_socket *s, struct bytes message)
@@ -89,7 +89,7 @@ static int on_received(struct ws_socket *s, void *p, size_t n)
     if (lws_is_first_fragment(s->wsi))
         s->deflate.inflates = s->deflate.agreed && lws_get_reserved_bits(s->wsi);
     if ((s->message ? s->message->n : 0) + n > most)
-        return refuse_message(s, MESSAGE_TOO_LARGE, "message too large");
+        return refuse_message(s, MESSAGE_TOO_LARGE, "message above --frame-max");
     if (last && !s->message)
         return take_message(s, bytes_of(p, n));
     if (!s->message)

@@ -167,6 +167,29 @@ START_TEST(in_transport_mode_an_error_is_a_status)
 }
 END_TEST
 
+/* Every code that the cluster can answer with, protocol.md 15 and our own. */
+START_TEST(each_code_has_its_status_in_transport_mode)
+{
+    static const struct {
+        uint32_t code;
+        int status;
+    } cases[] = {{100, 500}, {102, 404}, {103, 403}, {104, 404}, {106, 400}, {107, 400}, {108, 400},
+                 {111, 429}, {112, 416}, {113, 409}, {131, 429}, {132, 429}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char start[32];
+        api_send((struct api_request){.path = BYTES("/api/publish"),
+                                      .api_key = BYTES("K"),
+                                      .error_mode = BYTES(API_ERRORS_TRANSPORT),
+                                      .body = BYTES("{\"channel\":\"news\",\"data\":1}")});
+        fake_published(0, cases[i].code, 0, 0);
+        snprintf(start, sizeof start, "{\"code\":%u,", cases[i].code);
+        ck_assert_int_eq(api.status, cases[i].status);
+        ck_assert(bytes_starts(buf_bytes(&api.body), bytes_str(start)));
+    }
+    api_end();
+}
+END_TEST
+
 START_TEST(a_batch_runs_one_after_the_other)
 {
     api_post("K", "/api/batch",
@@ -298,7 +321,7 @@ END_TEST
 UNIT_MAIN("gateway/api", only_post_is_taken, unknown_paths_are_404,
           a_key_comes_in_one_of_three_places, a_body_that_is_no_json_object_is_400,
           a_body_beyond_the_limit_is_413, what_is_not_offered_says_so,
-          the_legacy_form_names_the_method_in_its_body, in_transport_mode_an_error_is_a_status,
+          the_legacy_form_names_the_method_in_its_body, in_transport_mode_an_error_is_a_status, each_code_has_its_status_in_transport_mode,
           a_batch_runs_one_after_the_other, a_parallel_batch_runs_at_once_and_answers_in_order,
           bad_batches_are_refused_as_a_whole_or_command_by_command,
           who_has_gone_is_told_nothing_and_leaves_nothing_behind,

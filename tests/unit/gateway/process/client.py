@@ -5,6 +5,8 @@ import json
 import os
 import struct
 
+import protobuf
+
 
 class Refused(Exception):
     def __init__(self, status, body):
@@ -44,6 +46,7 @@ class Client:
             raise Refused(status, body)
         client = cls(reader, writer)
         client.headers = got
+        client.binary = got.get("sec-websocket-protocol") == "centrifuge-protobuf"
         return client
 
     def send_frame(self, payload, opcode=1, fin=True):
@@ -61,6 +64,9 @@ class Client:
 
     def send(self, *commands):
         """Each a dict, or a line as it stands."""
+        if self.binary:
+            self.send_frame(b"".join(map(protobuf.command, commands)), opcode=2)
+            return
         lines = [c if isinstance(c, str) else json.dumps(c) for c in commands]
         self.send_frame("\n".join(lines).encode())
 
@@ -87,11 +93,13 @@ class Client:
             if opcode == 1:
                 self.frame = payload
                 self.lines = payload.decode().split("\n")
+            if opcode == 2:
+                self.lines = list(protobuf.replies(payload))
         line = self.lines.pop(0)
         if line == "{}":
             self.pings += 1
             if self.pongs:
-                self.send_frame(b"{}")
+                self.send({})
             return await self.line(seconds)
         return line
 

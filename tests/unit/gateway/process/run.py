@@ -4,6 +4,7 @@ import asyncio
 import sys
 
 import harness
+import tests_bad_input  # noqa: F401
 import tests_commands  # noqa: F401
 import tests_http  # noqa: F401
 import tests_links  # noqa: F401

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 
-from client import Client, Refused, http
+from client import Client, Refused, http, read_head
 from fake_cluster import CONFIG
 from harness import connect, eq, refused, test, token
 
@@ -128,6 +128,47 @@ async def serves_the_http_api(c):
     eq((await client.push())["unsubscribe"], {"code": 2000, "reason": "server unsubscribe"})
     _, body = await http(c.port, "POST", "/api/disconnect", {"client": client.id}, **key)
     eq(await client.close_code(), 3503)
+
+
+def asks(method, path, body=b""):
+    return f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+@test()
+async def reads_the_body_of_any_method_before_the_next_request(c):
+    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
+    for method, status in (("PUT", 405), ("GET", 405), ("DELETE", 405), ("PUT", 405), ("POST", 401)):
+        writer.write(asks(method, "/api/publish", b'{"channel": "news", "data": 1}'))
+        got, headers = await asyncio.wait_for(read_head(reader), 5)
+        eq((method, got), (method, status))
+        await reader.readexactly(int(headers["content-length"]))
+
+
+@test()
+async def bytes_behind_a_body_that_has_no_answer_yet_hold_nobody_up(c):
+    get, post = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n", asks("POST", "/api/publish", b"{}")
+    for pieces in ((asks("POST", "/api/info") + asks("GET", "/health", b"abcde"),), (post + post,), (post + post[:-1], b"}" + get),
+                   (get + post,), (post + b"\r\n",), (asks("PUT", "/api/info", b"{}") + b"x", post)):
+        reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
+        for piece in pieces:
+            writer.write(piece)
+            await asyncio.sleep(0.01)
+        eq((pieces, (await asyncio.wait_for(http(c.port, "GET", "/health"), 5))[0]), (pieces, 200))
+        writer.close()
+
+
+@test("--api-transport-errors", config=API_CONFIG)
+async def errors_are_statuses_where_the_option_says_so(c):
+    status, body = await http(c.port, "POST", "/api/publish", {"channel": "nowhere:x", "data": 1}, X_API_Key="K")
+    eq((status, json.loads(body)), (404, {"code": 102, "message": "unknown channel"}))
+
+
+@test(config=API_CONFIG)
+async def says_which_method_is_allowed(c):
+    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
+    writer.write(b"GET /api/publish HTTP/1.1\r\nHost: x\r\n\r\n")
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    assert head.startswith(b"HTTP/1.1 405") and b"\r\nallow: POST\r\n" in head, head
 
 
 # ---- connect
