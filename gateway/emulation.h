@@ -2,10 +2,11 @@
  *
  *     {"session":"…","node":"…","data":"{\"id\":2,\"subscribe\":{…}}\n…"}
  *
- * or the same as an EmulationRequest of Protobuf. session and node are those of its connect reply; node is a gateway process (its uid in `info`). For this one: the
- * session's connection hears them at once. For another: ctl_emulate to the supervisor, which passes it on and says whether
- * there is such a gateway. So a request's commands take effect in their order, requests in the order in which they come to
- * the session's gateway; a client that has several under way at a time has said that it does not mind.
+ * or the same as an EmulationRequest of Protobuf. session and node are those of its connect reply; node is a gateway process
+ * (its uid in `info`). For this one: the session's connection hears them at once. For another: ctl_emulate to the
+ * supervisor, which passes it on and says whether there is such a gateway. So a request's commands take effect in their
+ * order, requests in the order in which they come to the session's gateway; a client that has several under way at a time
+ * has said that it does not mind.
  *
  *     204   the session's gateway has them. Also when the session has ended: its stream has, too, and says why
  *     404   there is no such gateway any more: the client connects anew
