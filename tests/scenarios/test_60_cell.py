@@ -25,10 +25,19 @@ async def test_connections_are_spread_over_the_gateways(stack):
         await raw.close()
 
 
-def test_metrics_are_well_formed_and_tell_the_path(stack):
+@pytest.fixture
+def sender(stack):
+    """-> the admin port of a sender of webhooks"""
+    stack.start_webhooks()
+    wait_until(lambda: requests.get(f"http://127.0.0.1:{stack.webhooks_admin}/ready", timeout=5).status_code == 200, 20, "the sender is ready")
+    yield stack.webhooks_admin
+    stack.end("webhooks")
+
+
+def test_metrics_are_well_formed_and_tell_the_path(stack, sender):
     wait_until(lambda: all(f'cellcast_{role}' in stack.metrics() for role in ("gateway_connections{", "worker_partitions{")), 10, "children report")
     pages = {"cell": stack.metrics()}
-    for name, port in (("sequencer", stack.sequencer_admin), ("relay", stack.relay_admin)):
+    for name, port in (("sequencer", stack.sequencer_admin), ("relay", stack.relay_admin), ("webhooks", sender)):
         pages[name] = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
     promtool = shutil.which("promtool")
     assert promtool, "promtool is in Debian's package prometheus"
