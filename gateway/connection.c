@@ -453,7 +453,7 @@ bool connection_reply_own_error(struct connection *c, uint32_t id, uint32_t code
     return connection_reply(c, &(struct reply){.id = id, .kind = REPLY_OWN_ERROR, .own_error = e});
 }
 
-bool connection_reply_empty(struct connection *c, uint32_t id, unsigned kind)
+bool connection_reply_empty(struct connection *c, uint32_t id, enum reply_kind kind)
 {
     return connection_reply(c, &(struct reply){.id = id, .kind = kind});
 }

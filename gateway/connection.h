@@ -8,6 +8,7 @@
 #include "channel.h"
 #include "codes.h"
 #include "encoding.h"
+#include "reply.h"
 #include "session.h"
 #include "stranger.h"
 #include "transport.h"
@@ -18,7 +19,6 @@ struct tenant;
 struct ws_socket;
 struct errand;
 struct proxied;
-struct reply;
 
 /* states and moves: connection.c */
 enum connection_state {
@@ -127,7 +127,7 @@ bool connection_reply(struct connection *c, const struct reply *r);
 bool connection_reply_error(struct connection *c, uint32_t id, uint32_t code);
 /* The same with an error of the tenant's application. */
 bool connection_reply_own_error(struct connection *c, uint32_t id, uint32_t code, struct bytes message, bool temporary);
-bool connection_reply_empty(struct connection *c, uint32_t id, unsigned kind); /* enum reply_kind */
+bool connection_reply_empty(struct connection *c, uint32_t id, enum reply_kind kind);
 /* One whole message has been appended to `out`: marks it for writing and checks the bound. */
 bool connection_said(struct connection *c);
 void connection_dirty(struct connection *c); /* to be written to at the next flush */
