@@ -32,7 +32,7 @@ def tour(stack, sdk, channel):
     assert [(p["data"], p["offset"]) for p in history["publications"]] == [({"n": 1, "text": "é"}, 1), (2, 2)]
     assert history["offset"] == 2
     assert sdk.call("history", channel="quiet:x")["error"]["code"] == 108
-    assert sdk.call("rpc", method="nothing", data={})["error"]["code"] == 104
+    assert sdk.call("rpc", method="cellcast.nothing", data={})["error"]["code"] == 104
     sdk.wait(lambda e: sdk.count("token") >= 2)  # so the first one was taken, and said to run out as well
     assert "error" not in sdk.call("publish", channel=channel, data=3)
     assert sdk.count("connected") == 1 and sdk.count("disconnected") == 0
