@@ -51,7 +51,7 @@ def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, p
     assert person.call("presence_stats", channel=channel)["result"] == {"numClients": 1, "numUsers": 1}
     published = person.call("rpc", method="cellcast.publish", data={"channel": channel, "data": 4})
     assert published["result"]["data"]["offset"] == 4
-    assert person.call("rpc", method="nothing", data={})["error"]["code"] == 104
+    assert person.call("rpc", method="nothing", data={})["error"]["code"] == 108
     assert person.call("publish", channel="closed:x", data=1)["error"]["code"] == 103
     arrived(person, channel, 4)
     wait_until(lambda: value(stack.metrics(), f"cellcast_gateway_{transport}_connections") == 1, 10, "it is counted by its transport")
@@ -104,7 +104,7 @@ def test_a_token_is_refreshed(stack, transport):
     person = connected(stack, transport, stream=1, commands=2, token=token(sub="42", exp=int(time.time()) + 3),
                        fresh_token=lambda: token(sub="42", exp=int(time.time()) + 1000))
     person.wait_event("token")
-    assert person.call("rpc", method="nothing", data={})["error"]["code"] == 104
+    assert person.call("rpc", method="nothing", data={})["error"]["code"] == 108
     time.sleep(1)
     assert [e["event"] for e in person.events if e["event"] in ("connecting", "disconnected", "error")] == ["connecting"]
     person.close()

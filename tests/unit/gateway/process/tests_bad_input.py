@@ -57,9 +57,10 @@ OF_COMMANDS = [
     ({"history": {"channel": "news", "limit": 1, "reverse": True, "since": {"offset": 0, "epoch": "1"}}}, 107),
     ({"history": {"channel": "news", "limit": 1, "since": {"offset": 1, "epoch": "none"}}}, 112),
     ({"history": {"channel": "news", "limit": 1, "since": {"offset": 1, "epoch": "9"}}}, 112),
-    ({"rpc": {}}, 104),
-    ({"rpc": {"method": "what", "data": {}}}, 104),
-    ({"rpc": {"method": "x" * 1000}}, 104),
+    ({"rpc": {}}, 108),  # no application that would know
+    ({"rpc": {"method": "what", "data": {}}}, 108),
+    ({"rpc": {"method": "x" * 1000}}, 108),
+    ({"rpc": {"method": "cellcast.fly"}}, 104),
     ({"rpc": {"method": "cellcast.publish"}}, 107),
     ({"rpc": {"method": "cellcast.publish", "data": {"channel": "news", "data": 1, "after": ["news"]}}}, 107),
     ({"rpc": {"method": "cellcast.publish", "data": {"channel": "nowhere:x", "data": 1}}}, 102),
@@ -210,11 +211,11 @@ async def a_frame_that_is_no_line_of_json_ends_the_connection(c):
 async def what_is_unusual_and_no_mistake_is_heard(c):
     client = await connect(c)
     client.send_frame(b'{"id":2,"rpc":{"method":"x"}}', opcode=2)  # bytes
-    eq((await client.next())["error"]["code"], 104)
+    eq((await client.next())["error"]["code"], 108)
     for line in ('{"id":3,"rpc":{"method":"x"}}\n', ' { "rpc" : { "method" : "x" , "method2":5 } , "id" : 3 , "new":[] } ',
                  '{"id":3,"subscribe":null,"rpc":{"method":"x"}}', '{"id":3,"rpc":{"method":"x","data":' + '[' * 60 + ']' * 60 + '}}'):
         client.send(line)
-        eq((line, (await client.next())["error"]["code"]), (line, 104))
+        eq((line, (await client.next())["error"]["code"]), (line, 108))
 
 
 # ---- limits: each an option, with what is above it

@@ -60,7 +60,7 @@ async def answers_errors_of_channels_and_permissions(c):
     eq(await client.call(history={"channel": "loose:x"}), 108)
     eq(await client.call(presence={"channel": "loose:x"}), 108)
     eq(await client.call(presence={"channel": "closed:x"}), 108)
-    eq(await client.call(rpc={"method": "what", "data": {}}), 104)
+    eq(await client.call(rpc={"method": "what", "data": {}}), 108)
     eq(await client.call(unsubscribe={"channel": "nowhere:x"}), {})
     eq(await client.call(subscribe={"channel": "news", "type": 1}), 103)
     eq(await client.call(subscribe={"channel": "news", "tf": {"key": "a"}}), 107)

@@ -298,7 +298,7 @@ async def cuts_the_oldest_of_too_many_strangers_and_nobody_else(c):
         writer.write(b"GET /connection/websocket HTTP/1.1\r\nHost: x\r\n")
     eq(await ended(answered[0]), b"")
     eq(await fresh.close_code(), None)
-    eq(await friend.call(rpc={"method": "nothing"}), 104)
+    eq(await friend.call(rpc={"method": "nothing"}), 108)
     for _ in range(20):
         client = await connect(c, token(sub="43"))
         client.drop()

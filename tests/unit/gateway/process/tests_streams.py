@@ -70,7 +70,7 @@ async def a_session_is_not_the_client_and_opens_with_nothing_else(c):
     stranger = {"session": client.id, "node": client.node, "data": '{"id":2,"rpc":{"method":"nothing"}}'}
     eq((await http(c.port, "POST", "/emulation", stranger))[0], 204)
     assert await client.silent()
-    eq(await client.call(rpc={"method": "nothing"}), 104)
+    eq(await client.call(rpc={"method": "nothing"}), 108)
 
 
 @test()
