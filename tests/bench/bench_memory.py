@@ -106,7 +106,7 @@ def measure(a, port, pid):
 
 async def gateway(a):
     # Nobody is pinged: these clients never read again.
-    options = ("--log-level=error", "--ping-interval=1h", "--connect-rate=0")
+    options = ("--log-level=error", "--ping-interval=1h", "--connect-rate=0", "--strangers-max=20000")
     async with FakeCluster(BUILD / "gateway/cellcast-gateway", 0, options, configuration()) as cluster:
         return await asyncio.to_thread(measure, a, cluster.port, cluster.supervisor.process.pid)
 
