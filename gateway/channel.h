@@ -106,6 +106,7 @@ struct sub_extras {
     struct hold *hold;       /* once it waited for another one of the connection's, or was waited for; or NULL */
     uint64_t old;            /* head when the subscribe was answered: up to it a delivery is recovery, not news */
     int64_t expires_ns;      /* loop clock; 0: never; grace included */
+    bool asked;              /* the application, whether it goes on */
     struct filter *filter;   /* a counted reference, or NULL */
     char *info;              /* ClientInfo with chan_info, when the token gave one; else NULL: the connection's */
 };

@@ -111,6 +111,15 @@ static void go_on(struct sub *s, const struct proxy_result *r)
     sub_take_expiry(s, r->expire_at);
 }
 
+static void hear(struct sub *s, const struct proxy_answer *a)
+{
+    s->extras->asked = false;
+    if (a->error)
+        expire_again(s, s->connection->gateway->now_ns + AGAIN_NS);
+    else
+        go_on(s, &a->result);
+}
+
 static void refreshed(void *ctx, const struct proxy_answer *a)
 {
     struct errand *e = ctx;
@@ -119,12 +128,12 @@ static void refreshed(void *ctx, const struct proxy_answer *a)
     const struct channel *channel = hub_find(c->gateway, m->channel);
     struct sub *s = channel ? connection_sub(c, channel) : NULL;
     command_free(m);
+    if (s && !(s->extras && s->extras->asked))
+        s = NULL; /* another one, made meanwhile */
     if (a->disconnect)
         verb_proxy_disconnect(c, a);
-    else if (s && a->error)
-        expire_again(s, c->gateway->now_ns + AGAIN_NS);
     else if (s)
-        go_on(s, &a->result);
+        hear(s, a);
 }
 
 bool verb_sub_refresh_by_application(struct sub *s)
@@ -136,6 +145,7 @@ bool verb_sub_refresh_by_application(struct sub *s)
     struct proxy_question q = {.event = PROXY_SUB_REFRESH, .channel = name};
     struct errand *e = errand_keep(c, &(struct command){.channel = full});
     s->extras->expires_ns = 0;
+    s->extras->asked = true;
     e->proxy = proxy_ask(c, verb_proxy_tenant(c), &q, refreshed, e);
     return true;
 }
