@@ -326,6 +326,23 @@ START_TEST(the_application_says_how_long_a_subscription_goes_on)
 }
 END_TEST
 
+START_TEST(a_subscription_whose_time_runs_out_before_its_reply_is_answered_first)
+{
+    open_as("{\"user\":\"u\"}");
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}");
+    ANSWER("{\"result\":{\"expire_at\":1700000001}}");
+    edges_pass(&g, 2000);
+    ck_assert_uint_eq(edges.n_proxied, 0);
+    edges_subscribed(&g, "default/a", 1, 0);
+    SAYS("{\"id\":2,\"subscribe\":{");
+    edges_pass(&g, 1000);
+    ck_assert_str_eq(edges.proxied[0].url, "http://app/sub_refresh");
+    ANSWER("{\"result\":{\"expired\":true}}");
+    SAYS("\"unsubscribe\":{\"code\":2501");
+    stop();
+}
+END_TEST
+
 START_TEST(what_it_says_of_a_subscription_is_not_for_the_next_one)
 {
     open_as("{\"user\":\"u\"}");
@@ -437,6 +454,6 @@ UNIT_MAIN("gateway/proxy", who_connects_is_whoever_the_application_says, the_app
           headers_that_can_not_be_are_a_bad_request, who_leaves_is_not_waited_for,
           the_application_says_how_long_a_connection_goes_on, the_application_decides_who_subscribes,
           what_stands_behind_such_a_subscribe_waits_for_it, the_application_says_how_long_a_subscription_goes_on,
-          what_it_says_of_a_subscription_is_not_for_the_next_one,
+          a_subscription_whose_time_runs_out_before_its_reply_is_answered_first, what_it_says_of_a_subscription_is_not_for_the_next_one,
           the_application_decides_what_is_published, publishes_and_rpcs_of_a_client_are_asked_about_one_after_the_other,
           an_rpc_is_answered_by_the_application, without_an_application_it_is_not_available)
