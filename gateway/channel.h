@@ -89,6 +89,7 @@ struct sub {
     bool positioned : 1;       /* told epoch and offset */
     bool recoverable : 1;      /* and goes on from them when its client comes back */
     bool server : 1;           /* made by the server (server_sub.h) */
+    bool renews : 1;           /* was told a ttl: its client brings a fresh token */
     bool wants_joins : 1;      /* joins and leaves are pushed to it */
     bool present : 1;          /* its presence stands with the worker */
     bool tells : 1;            /* its presence is announced by joins and leaves */

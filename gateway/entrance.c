@@ -172,6 +172,7 @@ void entrance_enter(struct connection *c, const struct auth *a)
     assert(entered);
     users_enter(c);
     e->ttl = verb_connect_ttl(c, a->expire_at);
+    c->renews = e->ttl > 0;
     buf_append_bytes(&e->reply_data, a->data);
     c->expires_ns = verb_connect_end_of(c, a->expire_at);
     c->granted = server_subs_print(c, &a->wants);
