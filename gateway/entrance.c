@@ -101,8 +101,11 @@ void entrance_refuse_own(struct connection *c, uint32_t error, struct bytes mess
 
 bool entrance_has_place(struct connection *c, const struct auth *a)
 {
+    const struct config_tenant *tenant = config_tenant(c->gateway->config, a->tenant);
     uint32_t code = 0;
-    if (!users_have_place(c->gateway, a->tenant, a->user))
+    if (tenant && !tenant->here) /* it has left since the client, or its application, was asked */
+        code = DISCONNECT_MOVED;
+    else if (!users_have_place(c->gateway, a->tenant, a->user))
         code = DISCONNECT_CONNECTION_LIMIT;
     else if (!budget_has_place(c->gateway, a->tenant))
         code = DISCONNECT_TENANT_LIMIT;

@@ -197,6 +197,18 @@ START_TEST(who_waits_for_admission_keeps_what_was_granted)
 }
 END_TEST
 
+START_TEST(who_was_asked_about_while_the_tenant_went_elsewhere_follows_it)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    edges_configure_text(&g, "{\"cells\":[],\"api_keys\":[],\"namespaces\":[],\"tenants\":[{\"name\":\"default\",\"cells\":[\"b\"],\"options\":{" URLS "}}]}");
+    edges_pass(&g, 1000);
+    ANSWER("{\"result\":{\"user\":\"u\"}}");
+    ck_assert_uint_eq(s->close_code, DISCONNECT_MOVED);
+    stop();
+}
+END_TEST
+
 START_TEST(headers_that_can_not_be_are_a_bad_request)
 {
     static const char *const headers[] = {"[]", "{\"x-trace\":1}", "{\"x-trace\":\"a\\r\\nb: c\"}"};
@@ -451,7 +463,7 @@ END_TEST
 UNIT_MAIN("gateway/proxy", who_connects_is_whoever_the_application_says, the_application_subscribes_whom_it_lets_in, the_application_knows_the_client_before_it_is_there,
           a_refused_connect_is_told_the_applications_error_or_disconnect, without_an_answer_the_error_is_temporary,
           a_slow_application_makes_nobody_stale, who_waits_for_admission_keeps_what_was_granted,
-          headers_that_can_not_be_are_a_bad_request, who_leaves_is_not_waited_for,
+          who_was_asked_about_while_the_tenant_went_elsewhere_follows_it, headers_that_can_not_be_are_a_bad_request, who_leaves_is_not_waited_for,
           the_application_says_how_long_a_connection_goes_on, the_application_decides_who_subscribes,
           what_stands_behind_such_a_subscribe_waits_for_it, the_application_says_how_long_a_subscription_goes_on,
           a_subscription_whose_time_runs_out_before_its_reply_is_answered_first, what_it_says_of_a_subscription_is_not_for_the_next_one,
