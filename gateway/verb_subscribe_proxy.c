@@ -96,9 +96,13 @@ static void expire_again(struct sub *s, int64_t at_ns)
 static void take_info(struct sub *s, struct bytes info)
 {
     struct buf line = {0};
+    if (info.n == 0)
+        return;
     json_append_line(&line, info);
     sub_take_info(s, buf_bytes(&line));
     buf_fini(&line);
+    if (s->live && s->present)
+        sub_tell_presence(s, true);
 }
 
 static void go_on(struct sub *s, const struct proxy_result *r)

@@ -18,7 +18,7 @@ static const char config[] =
     "{\"cells\":[],\"api_keys\":[],\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{" URLS "}},"
     "{\"name\":\"plain\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}}],"
     "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{\"subscribe_proxy_enabled\":true,\"publish_proxy_enabled\":true,"
-    "\"sub_refresh_proxy_enabled\":true,\"allow_user_limited_channels\":true}},"
+    "\"sub_refresh_proxy_enabled\":true,\"allow_user_limited_channels\":true,\"presence\":true}},"
     "{\"tenant\":\"plain\",\"name\":\"\",\"options\":{\"subscribe_proxy_enabled\":true,\"publish_proxy_enabled\":true}},"
     "{\"tenant\":\"default\",\"name\":\"open\",\"options\":{\"allow_publish_for_client\":true}}]}";
 
@@ -323,7 +323,9 @@ START_TEST(the_application_says_how_long_a_subscription_goes_on)
     edges_pass(&g, 11000);
     ck_assert_str_eq(edges.proxied[0].url, "http://app/sub_refresh");
     ASKED("\"channel\":\"a\"}");
-    ANSWER("{\"result\":{\"expire_at\":1700000030}}");
+    buf_clear(&edges.asked);
+    ANSWER("{\"result\":{\"expire_at\":1700000030,\"info\":{\"new\":1}}}");
+    ck_assert(memmem(edges.asked.p, edges.asked.n, "present default/a silently\n", 27)); /* shown with its info */
     edges_pass(&g, 20000);
     edges_application(&g, 0, 500, "");
     SILENT();
