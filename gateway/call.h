@@ -51,7 +51,7 @@
 #define CALL_ANSWER_MAX (1 << 20) /* bytes of an answer; well below LINK_FRAME_MAX */
 #define CALL_WHITELIST_MAX 128    /* clients */
 #define CALL_PAGE_MAX 1000        /* connections of one page */
-#define CALL_PAGE_BYTES (1 << 18) /* of one gateway's part of it */
+#define CALL_PAGE_BYTES (1 << 16) /* of one gateway's part of it, about: 4 MiB of answers (supervisor/control.h) are 60 gateways' */
 #define CALL_MERGED_MAX (8 << 20) /* bytes of channel names put together */
 
 enum call_kind {

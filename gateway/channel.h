@@ -89,6 +89,7 @@ struct sub {
     bool positioned : 1;       /* told epoch and offset */
     bool recoverable : 1;      /* and goes on from them when its client comes back */
     bool server : 1;           /* made by the server (server_sub.h) */
+    bool renews : 1;           /* was told a ttl: its client brings a fresh token */
     bool wants_joins : 1;      /* joins and leaves are pushed to it */
     bool present : 1;          /* its presence stands with the worker */
     bool tells : 1;            /* its presence is announced by joins and leaves */
@@ -106,6 +107,7 @@ struct sub_extras {
     struct hold *hold;       /* once it waited for another one of the connection's, or was waited for; or NULL */
     uint64_t old;            /* head when the subscribe was answered: up to it a delivery is recovery, not news */
     int64_t expires_ns;      /* loop clock; 0: never; grace included */
+    bool asked;              /* the application, whether it goes on */
     struct filter *filter;   /* a counted reference, or NULL */
     char *info;              /* ClientInfo with chan_info, when the token gave one; else NULL: the connection's */
 };

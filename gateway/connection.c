@@ -23,6 +23,7 @@
 #include <stdlib.h>
 
 #define SPARED_NS (250 * NS_PER_MS) /* at the end of its lifetime, while commands are in flight */
+#define UNANSWERED_NS (250 * NS_PER_MS) /* a subscription that ends before its reply ends behind it */
 #define SPARED_MAX 40              /* so often: longer than any command takes */
 
 static void on_deadline(struct wheel_timer *t);
@@ -360,7 +361,9 @@ static void end_expired_subs(struct connection *c)
     int64_t now = c->gateway->now_ns, next = 0;
     for (uint32_t i = c->n_subs; i-- > 0 && i < c->n_subs;) { /* it may be disconnected, and has none then */
         int64_t expires = c->subs[i]->extras ? c->subs[i]->extras->expires_ns : 0;
-        if (expires && expires <= now && !verb_sub_refresh_by_application(c->subs[i]))
+        if (expires && expires <= now && !c->subs[i]->live)
+            earliest(&next, now + UNANSWERED_NS);
+        else if (expires && expires <= now && !verb_sub_refresh_by_application(c->subs[i]))
             sub_unsubscribe(c->subs[i], UNSUBSCRIBE_EXPIRED);
         else if (expires > now)
             earliest(&next, expires);

@@ -56,6 +56,7 @@ struct connection {
     bool departs : 1; /* this pass leads it to another cell (departure.h) */
     bool ordered : 1; /* a publish or an rpc waits for the tenant's application: those behind it wait */
     bool announced : 1; /* its worker was told that it is connected (attendance.h) */
+    bool renews : 1;  /* was told a ttl: its client brings a fresh token */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
     uint64_t shown;      /* highest id written to it */
     struct list talking; /* struct tenant::talking; while blocked gateway::slow */

@@ -14,7 +14,7 @@ enum fate { FATE_STAYS, FATE_LEAVES, FATE_STRANDED };
 static enum fate fate_of(const struct gateway *g, const struct connection *c)
 {
     const struct config_tenant *tenant =
-        connection_is_open(c) ? config_tenant(g->config, connection_tenant(c)) : NULL;
+        connection_has_place(c) ? config_tenant(g->config, connection_tenant(c)) : NULL;
     if (!tenant)
         return FATE_STAYS;
     return !tenant->here ? FATE_STRANDED : tenant->leaves ? FATE_LEAVES : FATE_STAYS;

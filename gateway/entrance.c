@@ -101,8 +101,13 @@ void entrance_refuse_own(struct connection *c, uint32_t error, struct bytes mess
 
 bool entrance_has_place(struct connection *c, const struct auth *a)
 {
+    const struct config_tenant *tenant = config_tenant(c->gateway->config, a->tenant);
     uint32_t code = 0;
-    if (!users_have_place(c->gateway, a->tenant, a->user))
+    if (tenant && !tenant->here) /* it has left since the client, or its application, was asked */
+        code = DISCONNECT_MOVED;
+    else if (tenant && c->extras->entrance->asked.n > (uint64_t)tenant->options.channel_limit) /* it never had so many */
+        code = DISCONNECT_CHANNEL_LIMIT;
+    else if (!users_have_place(c->gateway, a->tenant, a->user))
         code = DISCONNECT_CONNECTION_LIMIT;
     else if (!budget_has_place(c->gateway, a->tenant))
         code = DISCONNECT_TENANT_LIMIT;
@@ -172,6 +177,7 @@ void entrance_enter(struct connection *c, const struct auth *a)
     assert(entered);
     users_enter(c);
     e->ttl = verb_connect_ttl(c, a->expire_at);
+    c->renews = e->ttl > 0;
     buf_append_bytes(&e->reply_data, a->data);
     c->expires_ns = verb_connect_end_of(c, a->expire_at);
     c->granted = server_subs_print(c, &a->wants);

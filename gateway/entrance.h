@@ -40,7 +40,8 @@ void entrance_enter(struct connection *c, const struct auth *a);
 void entrance_refuse(struct connection *c, uint32_t error); /* a one-way client is disconnected with the code that stands for it */
 /* The same with an error of the application's. */
 void entrance_refuse_own(struct connection *c, uint32_t error, struct bytes message, bool temporary);
-/* -> whether there is room for one more of that tenant and user; otherwise it has been told: disconnect 4011, 3504 */
+/* -> whether there is room here for one more of that tenant and user, which asks for so many channels; otherwise it has been
+ * told: disconnect 4010, 4011, 3504, 3505 */
 bool entrance_has_place(struct connection *c, const struct auth *a);
 
 /* For join.c: one of its joins has an answer, or cannot have one. */

@@ -200,6 +200,14 @@ static void push(struct sub *s, bool recovered)
     connection_said(c);
 }
 
+/* Its page may have gone since: what was there goes on to be, and follows the answer. */
+static bool stays_settled(const struct sub *s)
+{
+    const struct joining *j = s->extras->joining;
+    return j->settled && s->channel->state == CHANNEL_LIVE && s->channel->epoch == j->settled_epoch;
+}
+
+/* It does not keep its page from the others of its connect, which may need more of them than there are. */
 static void settle(struct sub *s)
 {
     struct connection *c = s->connection;
@@ -207,6 +215,9 @@ static void settle(struct sub *s)
     if (!j->settled)
         c->extras->entrance->unsettled--;
     j->settled = true;
+    j->settled_epoch = s->channel->epoch;
+    if (!list_is_empty(&c->gateway->page_waiters))
+        page_leave(s);
     if (c->extras->entrance->unsettled == 0)
         entrance_settled(c);
 }
@@ -313,6 +324,8 @@ static enum outcome judge(struct sub *s)
 
 static void decide(struct sub *s)
 {
+    if (stays_settled(s))
+        return;
     enum outcome outcome = judge(s);
     if (outcome == UNRECOVERED && s->extras->joining->since.recover && s->recoverable)
         join_unrecovered(s);
@@ -322,7 +335,10 @@ static void decide(struct sub *s)
 
 bool join_is_settled(struct sub *s)
 {
-    return s->extras->joining->settled = judge(s) != WAITS;
+    struct joining *j = s->extras->joining;
+    j->settled = stays_settled(s) || judge(s) != WAITS;
+    j->settled_epoch = s->channel->epoch;
+    return j->settled;
 }
 
 void join_enter(struct sub *s, struct buf *entries)

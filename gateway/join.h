@@ -32,6 +32,7 @@ struct joining {
     bool reject;             /* flag 2: error 112 instead of unrecovered */
     bool lost;               /* what follows since.offset is gone */
     bool settled;            /* of a connect: the others of it are waited for */
+    uint64_t settled_epoch;  /* the channel's then */
     struct bytes data;       /* for the client: JSON, or empty; owned */
     uint32_t ttl;            /* s, of the subscription token; 0: none */
     bool head_confirmed;     /* offset is above our head and the worker said that it exists */

@@ -93,8 +93,6 @@ static struct server_subs_answer plan_asked(struct entry *e, const struct wants 
         const struct want *want = &asked->items[i];
         if (verb_resolve(c, want->channel, &ch) || permission_name(&ch))
             return (struct server_subs_answer){.disconnect = DISCONNECT_BAD_REQUEST};
-        if (i >= (uint64_t)ch.tenant->options.channel_limit) /* it never had so many */
-            return (struct server_subs_answer){.disconnect = DISCONNECT_CHANNEL_LIMIT};
         struct sub *s = find(c, ch.full);
         if (s)
             go_on_from(e, s, &want->since);

@@ -47,7 +47,7 @@ struct sub_extras *sub_extras(struct sub *s)
 void sub_tidy(struct sub *s)
 {
     const struct sub_extras *e = s->extras;
-    if (!e || e->joining || list_is_linked(&e->page_link) || e->hold || e->old > s->sent || e->expires_ns || e->info || e->filter)
+    if (!e || e->joining || list_is_linked(&e->page_link) || e->hold || e->old > s->sent || e->expires_ns || e->asked || e->info || e->filter)
         return;
     free(s->extras);
     s->extras = NULL;

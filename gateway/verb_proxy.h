@@ -18,7 +18,7 @@ int verb_proxy_grant(struct connection *c, struct bytes tenant, const struct pro
 bool verb_connect_asks(const struct connection *c);
 void verb_connect_ask(struct connection *c);
 /* When a connection's time runs out, the application decides, where it is to: its client has nothing to bring then, and is
- * told no ttl; there is no grace. */
+ * told no ttl; there is no grace. One that was told a ttl before the application was to may bring what it was asked for. */
 bool verb_refresh_asks(const struct connection *c);
 uint32_t verb_connect_ttl(const struct connection *c, int64_t expire_at);   /* s; 0: nothing to bring */
 int64_t verb_connect_end_of(const struct connection *c, int64_t expire_at); /* on the loop's clock; 0: never */

@@ -42,6 +42,7 @@ static void take_info(struct connection *c, struct bytes conn_info)
 void refresh_terms(struct connection *c, int64_t expire_at, struct bytes info, bool tell)
 {
     c->expires_ns = verb_connect_end_of(c, expire_at);
+    c->renews = verb_connect_ttl(c, expire_at) > 0;
     connection_rearm(c);
     if (info.n)
         take_info(c, info);
@@ -65,7 +66,7 @@ void verb_refresh(struct connection *c, const struct command *m)
 {
     struct gateway *g = c->gateway;
     struct auth a;
-    if (m->token.n == 0 || verb_refresh_asks(c)) {
+    if (m->token.n == 0 || (verb_refresh_asks(c) && !c->renews)) {
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;
     }

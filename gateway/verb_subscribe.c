@@ -88,6 +88,12 @@ static bool take_filter(struct connection *c, const struct command *m, struct fi
     return false;
 }
 
+/* s, for its client; 0: nothing to bring */
+static uint32_t ttl_of(const struct sub *s, int64_t expire_at)
+{
+    return verb_sub_refresh_asks(s) ? 0 : auth_ttl(expire_at, gateway_unix_s(s->connection->gateway));
+}
+
 /* unsubscribe_id: of an unsubscribe that came already, or 0 */
 static void begin(struct connection *c, const struct command *m, const struct config_channel *ch, const struct auth *a,
                   uint32_t unsubscribe_id)
@@ -108,7 +114,8 @@ static void begin(struct connection *c, const struct command *m, const struct co
                           .since = {.recover = m->recover, .offset = m->offset},
                           .reject = m->flag & FLAG_REJECT_UNRECOVERED,
                           .data = a->data,
-                          .ttl = verb_sub_refresh_asks(s) ? 0 : auth_ttl(a->expire_at, gateway_unix_s(c->gateway))};
+                          .ttl = ttl_of(s, a->expire_at)};
+    s->renews = how.ttl > 0;
     since_epoch(&how.since, m->epoch);
     join_begin(s, &how);
 }
@@ -188,7 +195,7 @@ void verb_sub_refresh(struct connection *c, const struct command *m)
     if (!verb_channel(c, m, &ch))
         return;
     struct sub *s = find(c, ch.full);
-    if (s && verb_sub_refresh_asks(s)) {
+    if (s && verb_sub_refresh_asks(s) && !s->renews) {
         connection_disconnect(c, DISCONNECT_BAD_REQUEST, NULL);
         return;
     }
@@ -206,10 +213,10 @@ void verb_sub_refresh(struct connection *c, const struct command *m)
     } else if (verdict.error) {
         connection_reply_error(c, m->id, verdict.error);
     } else {
+        uint32_t ttl = ttl_of(s, a.expire_at);
         sub_take_expiry(s, a.expire_at);
-        connection_reply(c, &(struct reply){.id = m->id,
-                                            .kind = REPLY_SUB_REFRESH,
-                                            .ttl = auth_ttl(a.expire_at, gateway_unix_s(c->gateway))});
+        s->renews = ttl > 0;
+        connection_reply(c, &(struct reply){.id = m->id, .kind = REPLY_SUB_REFRESH, .ttl = ttl});
     }
     auth_fini(&a);
 }

@@ -96,9 +96,13 @@ static void expire_again(struct sub *s, int64_t at_ns)
 static void take_info(struct sub *s, struct bytes info)
 {
     struct buf line = {0};
+    if (info.n == 0)
+        return;
     json_append_line(&line, info);
     sub_take_info(s, buf_bytes(&line));
     buf_fini(&line);
+    if (s->live && s->present)
+        sub_tell_presence(s, true);
 }
 
 static void go_on(struct sub *s, const struct proxy_result *r)
@@ -111,6 +115,15 @@ static void go_on(struct sub *s, const struct proxy_result *r)
     sub_take_expiry(s, r->expire_at);
 }
 
+static void hear(struct sub *s, const struct proxy_answer *a)
+{
+    s->extras->asked = false;
+    if (a->error)
+        expire_again(s, s->connection->gateway->now_ns + AGAIN_NS);
+    else
+        go_on(s, &a->result);
+}
+
 static void refreshed(void *ctx, const struct proxy_answer *a)
 {
     struct errand *e = ctx;
@@ -119,12 +132,12 @@ static void refreshed(void *ctx, const struct proxy_answer *a)
     const struct channel *channel = hub_find(c->gateway, m->channel);
     struct sub *s = channel ? connection_sub(c, channel) : NULL;
     command_free(m);
+    if (s && !(s->extras && s->extras->asked))
+        s = NULL; /* another one, made meanwhile */
     if (a->disconnect)
         verb_proxy_disconnect(c, a);
-    else if (s && a->error)
-        expire_again(s, c->gateway->now_ns + AGAIN_NS);
     else if (s)
-        go_on(s, &a->result);
+        hear(s, a);
 }
 
 bool verb_sub_refresh_by_application(struct sub *s)
@@ -136,6 +149,7 @@ bool verb_sub_refresh_by_application(struct sub *s)
     struct proxy_question q = {.event = PROXY_SUB_REFRESH, .channel = name};
     struct errand *e = errand_keep(c, &(struct command){.channel = full});
     s->extras->expires_ns = 0;
+    s->extras->asked = true;
     e->proxy = proxy_ask(c, verb_proxy_tenant(c), &q, refreshed, e);
     return true;
 }

@@ -36,6 +36,8 @@ CHANNEL_METHODS = {
     "presence": {},
     "presence_stats": {},
     "unsubscribe": {"user": "victim"},
+    "subscribe": {"user": "victim"},
+    "history_remove": {},
 }
 
 
@@ -56,7 +58,8 @@ async def test_nor_by_broadcast_or_in_a_batch(stack, channel, victim):
     first, second = answer.json()["result"]["responses"]
     assert "result" in first and second["error"]["code"] == 103
     commands = [{"publish": {"channel": theirs, "data": "forged"}}, {"history": {"channel": theirs, "limit": 1}},
-                {"presence": {"channel": theirs}}, {"unsubscribe": {"channel": theirs, "user": "victim"}}]
+                {"presence": {"channel": theirs}}, {"unsubscribe": {"channel": theirs, "user": "victim"}},
+                {"subscribe": {"channel": theirs, "user": "victim"}}, {"history_remove": {"channel": theirs}}]
     answer = await asyncio.to_thread(stack.api, "batch", {"commands": commands}, **ACME)
     assert [reply["error"]["code"] for reply in answer.json()["replies"]] == [103] * len(commands)
     await asyncio.to_thread(as_it_was, stack, channel)
@@ -68,8 +71,9 @@ async def test_nor_by_what_a_publication_answers(stack, channel, victim):
 
 
 @pytest.mark.parametrize("how", [{}, {"tenant": "default"}], ids=["own", "named"])
-@pytest.mark.parametrize("method", ["disconnect", "unsubscribe"])
+@pytest.mark.parametrize("method", ["disconnect", "unsubscribe", "refresh"])
 async def test_a_key_ends_nobody_of_another_tenant(stack, channel, victim, method, how):
+    how = {**how, "expired": True} if method == "refresh" else how
     client = (await asyncio.to_thread(stack.api, "presence", {"channel": channel})).json()["result"]["presence"]
     for who in ({"user": "victim"}, {"user": "victim", "client": next(iter(client))}):
         await asyncio.to_thread(stack.api, method, {**who, **how}, **ACME)
@@ -84,11 +88,14 @@ async def test_a_key_sees_no_channel_and_counts_no_client_of_another_tenant(stac
         assert channel not in answer.text, pattern
     nodes = (await asyncio.to_thread(stack.api, "info", {}, **ACME)).json()["result"]["nodes"]
     assert sum(node["num_clients"] for node in nodes) == 0
+    for user in ({}, {"user": "victim"}):
+        answer = await asyncio.to_thread(stack.api, "connections", user, **ACME)
+        assert answer.json() == {"result": {"connections": {}}}
 
 
 async def test_a_wrong_key_and_none_are_refused_by_every_method(stack):
     for method in ("publish", "broadcast", "history", "presence", "presence_stats", "channels", "info", "disconnect", "unsubscribe",
-                   "batch"):
+                   "subscribe", "refresh", "connections", "history_remove", "rpc", "batch"):
         for key in ("wrong", ""):
             answer = await asyncio.to_thread(stack.api, method, {"channel": "x", "data": 1}, key=key)
             assert answer.status_code == 401, (method, key)

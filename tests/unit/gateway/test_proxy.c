@@ -18,7 +18,7 @@ static const char config[] =
     "{\"cells\":[],\"api_keys\":[],\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{" URLS "}},"
     "{\"name\":\"plain\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}}],"
     "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{\"subscribe_proxy_enabled\":true,\"publish_proxy_enabled\":true,"
-    "\"sub_refresh_proxy_enabled\":true,\"allow_user_limited_channels\":true}},"
+    "\"sub_refresh_proxy_enabled\":true,\"allow_user_limited_channels\":true,\"presence\":true}},"
     "{\"tenant\":\"plain\",\"name\":\"\",\"options\":{\"subscribe_proxy_enabled\":true,\"publish_proxy_enabled\":true}},"
     "{\"tenant\":\"default\",\"name\":\"open\",\"options\":{\"allow_publish_for_client\":true}}]}";
 
@@ -197,6 +197,18 @@ START_TEST(who_waits_for_admission_keeps_what_was_granted)
 }
 END_TEST
 
+START_TEST(who_was_asked_about_while_the_tenant_went_elsewhere_follows_it)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    edges_configure_text(&g, "{\"cells\":[],\"api_keys\":[],\"namespaces\":[],\"tenants\":[{\"name\":\"default\",\"cells\":[\"b\"],\"options\":{" URLS "}}]}");
+    edges_pass(&g, 1000);
+    ANSWER("{\"result\":{\"user\":\"u\"}}");
+    ck_assert_uint_eq(s->close_code, DISCONNECT_MOVED);
+    stop();
+}
+END_TEST
+
 START_TEST(headers_that_can_not_be_are_a_bad_request)
 {
     static const char *const headers[] = {"[]", "{\"x-trace\":1}", "{\"x-trace\":\"a\\r\\nb: c\"}"};
@@ -311,7 +323,9 @@ START_TEST(the_application_says_how_long_a_subscription_goes_on)
     edges_pass(&g, 11000);
     ck_assert_str_eq(edges.proxied[0].url, "http://app/sub_refresh");
     ASKED("\"channel\":\"a\"}");
-    ANSWER("{\"result\":{\"expire_at\":1700000030}}");
+    buf_clear(&edges.asked);
+    ANSWER("{\"result\":{\"expire_at\":1700000030,\"info\":{\"new\":1}}}");
+    ck_assert(memmem(edges.asked.p, edges.asked.n, "present default/a silently\n", 27)); /* shown with its info */
     edges_pass(&g, 20000);
     edges_application(&g, 0, 500, "");
     SILENT();
@@ -322,6 +336,45 @@ START_TEST(the_application_says_how_long_a_subscription_goes_on)
     ck_assert_ptr_nonnull(strstr(text, "\"unsubscribe\":{\"code\":2501"));
     free(text);
     ck_assert_uint_eq(s->connection->n_subs, 0);
+    stop();
+}
+END_TEST
+
+START_TEST(a_subscription_whose_time_runs_out_before_its_reply_is_answered_first)
+{
+    open_as("{\"user\":\"u\"}");
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}");
+    ANSWER("{\"result\":{\"expire_at\":1700000001}}");
+    edges_pass(&g, 2000);
+    ck_assert_uint_eq(edges.n_proxied, 0);
+    edges_subscribed(&g, "default/a", 1, 0);
+    SAYS("{\"id\":2,\"subscribe\":{");
+    edges_pass(&g, 1000);
+    ck_assert_str_eq(edges.proxied[0].url, "http://app/sub_refresh");
+    ANSWER("{\"result\":{\"expired\":true}}");
+    SAYS("\"unsubscribe\":{\"code\":2501");
+    stop();
+}
+END_TEST
+
+START_TEST(what_it_says_of_a_subscription_is_not_for_the_next_one)
+{
+    open_as("{\"user\":\"u\"}");
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}");
+    ANSWER("{\"result\":{\"expire_at\":1700000010}}");
+    edges_subscribed(&g, "default/a", 1, 0);
+    edges_pass(&g, 11000);
+    edges_say(s, "{\"id\":3,\"unsubscribe\":{\"channel\":\"a\"}}\n{\"id\":4,\"subscribe\":{\"channel\":\"a\"}}");
+    ck_assert_uint_eq(edges.n_proxied, 2);
+    struct edges_proxied older = edges.proxied[0]; /* is answered last */
+    edges.proxied[0] = edges.proxied[1];
+    edges.proxied[1] = older;
+    ANSWER("{\"result\":{}}");
+    free(edges_take(s));
+    ck_assert(s->connection->subs[0]->live);
+    ANSWER("{\"result\":{\"expired\":true}}");
+    SILENT();
+    ck_assert_uint_eq(s->connection->n_subs, 1);
     stop();
 }
 END_TEST
@@ -412,8 +465,9 @@ END_TEST
 UNIT_MAIN("gateway/proxy", who_connects_is_whoever_the_application_says, the_application_subscribes_whom_it_lets_in, the_application_knows_the_client_before_it_is_there,
           a_refused_connect_is_told_the_applications_error_or_disconnect, without_an_answer_the_error_is_temporary,
           a_slow_application_makes_nobody_stale, who_waits_for_admission_keeps_what_was_granted,
-          headers_that_can_not_be_are_a_bad_request, who_leaves_is_not_waited_for,
+          who_was_asked_about_while_the_tenant_went_elsewhere_follows_it, headers_that_can_not_be_are_a_bad_request, who_leaves_is_not_waited_for,
           the_application_says_how_long_a_connection_goes_on, the_application_decides_who_subscribes,
           what_stands_behind_such_a_subscribe_waits_for_it, the_application_says_how_long_a_subscription_goes_on,
+          a_subscription_whose_time_runs_out_before_its_reply_is_answered_first, what_it_says_of_a_subscription_is_not_for_the_next_one,
           the_application_decides_what_is_published, publishes_and_rpcs_of_a_client_are_asked_about_one_after_the_other,
           an_rpc_is_answered_by_the_application, without_an_application_it_is_not_available)

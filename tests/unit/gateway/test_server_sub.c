@@ -155,6 +155,21 @@ START_TEST(more_than_channel_limit_ends_the_connection)
 }
 END_TEST
 
+START_TEST(who_asks_for_more_than_there_can_be_is_not_kept_waiting)
+{
+    gateway_options_default(&options);
+    options.connect_rate_start = 1;
+    edges_start_gated(&g, &options);
+    edges_quotas(&g, ",\"channel_limit\":2", "");
+    for (int i = 0; i < 4; i++) {
+        struct ws_socket *s = edges_connect(&g);
+        edges_say(s, "{\"id\":1,\"connect\":{\"subs\":{\"a\":{},\"b\":{},\"c\":{}}}}");
+        ck_assert_uint_eq(s->close_code, DISCONNECT_CHANNEL_LIMIT);
+    }
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(the_personal_channel_is_the_tenants_option)
 {
     start();
@@ -179,6 +194,20 @@ START_TEST(a_worker_that_is_silent_makes_connect_fail_in_time)
     ck_told(s, "{\"id\":1,\"error\":{\"code\":100,\"message\":\"internal server error\",\"temporary\":true}}");
     ck_assert_int_eq(s->connection->state, CONNECTION_REJECTED);
     ck_assert_uint_eq(s->close_code, 0);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_connect_under_way_goes_where_its_tenant_has_gone)
+{
+    start();
+    struct ws_socket *s = come("", "[\"a\"]", "");
+    edges_configure_text(&g, "{\"version\":2,\"cells\":[],\"api_keys\":[],\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{}}],"
+                             "\"tenants\":[{\"name\":\"default\",\"cells\":[\"b\"],\"options\":{}}]}");
+    edges_pass(&g, 100);
+    edges_subscribed(&g, "default/a", 1, 5);
+    edges_pass(&g, 100);
+    ck_assert_uint_eq(s->close_code, DISCONNECT_MOVED);
     edges_stop(&g);
 }
 END_TEST
@@ -280,7 +309,9 @@ UNIT_MAIN("gateway/server_sub", connect_is_answered_when_each_channel_has_a_posi
           what_has_changed_until_the_last_one_is_there_counts,
           a_client_gets_what_it_may_subscribe_to_and_is_ended_for_what_cannot_be,
           what_is_granted_and_cannot_be_is_the_error_of_connect, more_than_channel_limit_ends_the_connection,
+          who_asks_for_more_than_there_can_be_is_not_kept_waiting,
           the_personal_channel_is_the_tenants_option, a_worker_that_is_silent_makes_connect_fail_in_time,
+          a_connect_under_way_goes_where_its_tenant_has_gone,
           what_makes_a_client_subscribe_anew_makes_it_connect_anew, an_application_says_who_comes_and_what_it_gets,
           one_on_demand_is_pushed_and_goes_on_from_where_it_is_told, one_that_expires_ends_the_connection,
           a_client_may_unsubscribe_before_and_after_it_is_told)

@@ -238,6 +238,25 @@ async def ends_connections_whose_token_ran_out_unless_they_refresh(c):
     eq(await other.close_code(), 3501)
 
 
+@test()
+async def who_was_told_to_refresh_may_though_an_application_decides_meanwhile(c):
+    soon = int(time.time()) + 100
+    told = await connect(c, token(sub="42", exp=soon))
+    assert (await told.call(subscribe={"channel": "$x", "token": token(sub="42", channel="$x", exp=soon)}))["ttl"] > 90
+    config = json.loads(json.dumps(CONFIG))
+    config["version"] = 2
+    config["tenants"][0]["options"].update(proxy_refresh_endpoint="http://127.0.0.1:1/", proxy_sub_refresh_endpoint="http://127.0.0.1:1/")
+    config["namespaces"][0]["options"]["sub_refresh_proxy_enabled"] = True
+    c.supervisor.configure(config)
+    result = await told.call(sub_refresh={"channel": "$x", "token": token(sub="42", channel="$x", exp=soon)})
+    while "ttl" in result:  # the configuration is still on its way
+        result = await told.call(sub_refresh={"channel": "$x", "token": token(sub="42", channel="$x", exp=soon)})
+    eq(result, {})
+    eq((await told.call(refresh={"token": token(sub="42", exp=soon)})).get("ttl"), None)
+    told.send({"id": 9, "refresh": {"token": token(sub="42", exp=soon)}})  # it is not its to do any more
+    eq(await told.close_code(), 3501)
+
+
 @test("--connect-rate=10", "--connect-wait=300ms")
 async def queues_connects_above_the_rate_and_says_111_in_the_end(c):
     clients = [await Client.open(c.port) for _ in range(20)]

@@ -48,6 +48,24 @@ async def recovers_a_thousand_publications_by_pages(c):
     assert await client.silent()
 
 
+@test("--pages-max=2", "--ring-messages=64")
+async def a_connect_is_answered_though_its_channels_need_more_pages_than_there_are(c):
+    channels = [f"news{i}" for i in range(5)]
+    for channel in channels:
+        for i in range(200):
+            c.worker.append(f"default/{channel}", data=str(i))
+    client = await Client.open(c.port)
+    result = await client.call(connect={"subs": {channel: {"recover": True, "offset": 10, "epoch": "1"} for channel in channels}})
+    got = {}
+    for channel, sub in result["subs"].items():
+        eq((sub["recovered"], sub["offset"]), (True, 10))
+        got[channel] = offsets(sub.get("publications", []))
+    while sum(map(len, got.values())) < 5 * 190:
+        push = await client.push()
+        got[push["channel"]].append(push["pub"]["offset"])
+    eq(got, {channel: list(range(11, 201)) for channel in channels})
+
+
 @test()
 async def a_crowd_that_comes_back_together_reads_one_page(c):
     for i in range(20):

@@ -250,7 +250,7 @@ async def an_http_stream_may_be_protobuf(c):
     ask = sized(b"\x08\x02" + field(13, field(2, b"nothing")))
     body = field(1, node) + field(2, session) + field(3, ask + b"\x00")  # a pong that nobody asked for, behind it
     eq((await http(c.port, "POST", "/emulation", body, **binary))[0], 204)
-    eq((await asyncio.wait_for(chunk(), 5))[1:5], b"\x08\x02\x12" + bytes([4 + len("method not found")]))
+    eq((await asyncio.wait_for(chunk(), 5))[1:5], b"\x08\x02\x12" + bytes([4 + len("not available")]))
     farewell = await asyncio.wait_for(chunk(), 5)
     assert farewell.endswith(b"\x12\x0bbad request"), farewell
     eq(await asyncio.wait_for(chunk(), 5), b"")
