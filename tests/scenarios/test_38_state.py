@@ -56,8 +56,11 @@ def test_of_a_cache_only_the_newest_comes(stack, channel):
     person.wait(lambda e: e["event"] == "publication")
     person.send(op="disconnect")
     person.wait_event("disconnected")
+    witness = subscriber(stack, channel)
+    subscribed(witness, channel)
     for n in range(5, 8):
         stack.publish(channel, n)
+    witness.wait(lambda e: e["event"] == "publication" and e["data"] == 7)  # the gateway has it
     person.send(op="reconnect")
     assert subscribed(person, channel, 2)["recovered"]
     person.wait(lambda e: e["event"] == "publication" and e["data"] == 7)
@@ -65,6 +68,7 @@ def test_of_a_cache_only_the_newest_comes(stack, channel):
     person.wait(lambda e: e["event"] == "publication" and e["data"] == 8)
     assert [e["offset"] for e in person.publications(channel)] == [last["offset"], 8, 9]
     person.close()
+    witness.close()
 
 
 def test_a_cache_comes_unasked_where_the_namespace_says_so(stack, channel):

@@ -22,7 +22,7 @@ def total(stack, name, process=None):
 
 def settled(stack, name, want, process):
     """Gateways tell their metrics each second."""
-    wait_until(lambda: total(stack, name, process) == want, 10, f"{name} of {process} is {want}")
+    wait_until(lambda: total(stack, name, process) == want, 30, f"{name} of {process} is {want}")
 
 
 def tokens_of(n, **claims):

@@ -98,7 +98,7 @@ async def test_clients_of_a_killed_gateway_come_back_without_a_flood(stack, chan
     await watcher.until(joined(lates))
     assert watcher.seen[CROWD:] == [("join", lates, "late")]
     assert await stats(stack, room) == {"num_clients": CROWD + 2, "num_users": CROWD + 2}
-    await asyncio.to_thread(wait_until, lambda: total(stack, "worker_presence_followed_total") == followed + CROWD, 10,
+    await asyncio.to_thread(wait_until, lambda: total(stack, "worker_presence_followed_total") == followed + CROWD, 30,
                             "all of them have taken their places again")
     for raw, _ in people + back + [(late, lates), (watcher.raw, None)]:
         await raw.close()
