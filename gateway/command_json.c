@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-enum field_type { TEXT, RAW, U64, I64, NODE, FLAG, SINCE, ASKED };
+enum field_type { TEXT, RAW, U64, I64, OBJECT, FLAG, SINCE, ASKED };
 
 #define ON(kind) (1u << COMMAND_##kind)
 #define ON_CHANNEL                                                                                           \
@@ -30,7 +30,7 @@ static const struct field {
     FIELD(ON(SUBSCRIBE), "positioned", FLAG, positioned),
     FIELD(ON(SUBSCRIBE), "recoverable", FLAG, recoverable),
     FIELD(ON(SUBSCRIBE), "delta", TEXT, delta),
-    FIELD(ON(SUBSCRIBE), "tf", NODE, filter),
+    FIELD(ON(SUBSCRIBE), "tf", OBJECT, filter),
     FIELD(ON(SUBSCRIBE) | ON(PUBLISH) | ON(SUB_REFRESH), "type", I64, type),
     FIELD(ON(HISTORY), "limit", I64, limit),
     FIELD(ON(HISTORY), "reverse", FLAG, reverse),
@@ -39,7 +39,7 @@ static const struct field {
     FIELD(ON(CONNECT), "subs", ASKED, asked),
     FIELD(ON(CONNECT), "name", TEXT, name),
     FIELD(ON(CONNECT), "version", TEXT, version),
-    FIELD(ON(CONNECT), "headers", RAW, headers),
+    FIELD(ON(CONNECT), "headers", OBJECT, headers),
 };
 
 static const char *const kinds[COMMAND_KINDS] = {
@@ -95,7 +95,8 @@ static int read_field(struct command *c, const struct field *f, struct bytes val
     switch (f->type) {
     case TEXT:
         return read_text(c, value, at);
-    case RAW:
+    case RAW: /* its null is a value */
+    case OBJECT:
         *(struct bytes *)at = value;
         return 0;
     case U64:
@@ -104,9 +105,6 @@ static int read_field(struct command *c, const struct field *f, struct bytes val
         return json_i64(value, at) ? 0 : -EBADMSG;
     case FLAG:
         return read_flag(value, at);
-    case NODE:
-        *(struct bytes *)at = value;
-        return 0;
     case SINCE:
         return read_since(c, value);
     case ASKED:

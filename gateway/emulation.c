@@ -7,12 +7,16 @@
 #include "session.h"
 #include "ws.h"
 
+#include "run/link.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 #define MALFORMED "wanted: {\"session\":\"…\",\"node\":\"…\",\"data\":\"commands\"}, none of them empty\n"
 #define NO_NODE "no such node\n"
 #define TOO_MANY "too much waits: --emulations-max, --emulations-bytes, or the supervisor's --emulation-backlog\n"
+
+#define WORDS_MAX (LINK_FRAME_MAX - 64) /* bytes of session, node and data: with their head they are a frame of the link */
 
 /* A request that waits for the supervisor's word. */
 struct emulation {
@@ -92,7 +96,7 @@ static void answer(struct gateway *g, struct ws_socket *s, int status)
 
 static bool has_room(const struct gateway *g, size_t bytes)
 {
-    return g->emulations.waiting.count < (size_t)g->options->emulations_max &&
+    return bytes <= WORDS_MAX && g->emulations.waiting.count < (size_t)g->options->emulations_max &&
            g->emulations.bytes + bytes <= (size_t)g->options->emulations_bytes;
 }
 

@@ -10,7 +10,8 @@
  *
  *     204   the session's gateway has them. Also when the session has ended: its stream has, too, and says why
  *     404   there is no such gateway any more: the client connects anew
- *     503   --emulations-max or --emulations-bytes wait here, or too much waits for that gateway at the supervisor
+ *     503   --emulations-max or --emulations-bytes wait here, or too much waits for that gateway at the supervisor; or it is
+ *           more than the supervisor takes at a time (8 MB)
  *
  * What waits here has its answer soon or this process ends: the supervisor keeps nothing, and needs nobody for its word. */
 #ifndef GATEWAY_EMULATION_H

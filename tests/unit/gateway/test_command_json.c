@@ -42,6 +42,17 @@ START_TEST(data_is_a_slice_of_the_line_even_when_it_is_null)
 }
 END_TEST
 
+START_TEST(headers_of_a_connect_that_are_null_are_none)
+{
+    struct command m = PARSED("{\"id\":1,\"connect\":{\"headers\":null,\"subs\":null,\"token\":null}}");
+    ck_assert_uint_eq(m.headers.n, 0);
+    command_fini(&m);
+    m = PARSED("{\"id\":1,\"connect\":{\"headers\":{\"a\":\"b\"}}}");
+    ck_assert_bytes(m.headers, "{\"a\":\"b\"}");
+    command_fini(&m);
+}
+END_TEST
+
 START_TEST(history_reads_its_position)
 {
     struct command m = PARSED("{\"id\":1,\"history\":{\"channel\":\"c\",\"limit\":-1,\"reverse\":true,\"since\":{\"offset\":5,\"epoch\":\"e\"}}}");
@@ -123,6 +134,7 @@ START_TEST(lines_are_parted_by_single_line_ends)
 END_TEST
 
 UNIT_MAIN("command_json", reads_every_field_of_a_subscribe, data_is_a_slice_of_the_line_even_when_it_is_null,
+          headers_of_a_connect_that_are_null_are_none,
           history_reads_its_position, the_first_known_kind_in_the_protocols_order_wins,
           nothing_known_is_a_pong_or_a_mistake_but_a_line, refuses_what_is_no_command, nesting_is_bounded,
           lines_are_parted_by_single_line_ends)

@@ -5,6 +5,8 @@
 #include "unit.h"
 #include "ws.h"
 
+#include "run/link.h"
+
 static struct gateway_options options;
 static struct gateway g;
 
@@ -124,6 +126,26 @@ START_TEST(what_waits_for_the_supervisor_is_bounded_and_counts_until_its_word_co
 }
 END_TEST
 
+START_TEST(what_is_no_frame_of_the_link_is_not_passed_on)
+{
+    start();
+    options.emulations_bytes = LINK_FRAME_MAX;
+    g.ctl = (struct ctl_link *)&g;
+    struct buf body = {0};
+    buf_append_str(&body, "{\"session\":\"s\",\"node\":\"other\",\"data\":\"");
+    while (body.n < LINK_FRAME_MAX)
+        buf_append_char(&body, 'x');
+    buf_append_str(&body, "\"}");
+    struct ws_socket asker = {0};
+    emulation_asked(&g, &asker, ENCODING_JSON, buf_bytes(&body));
+    ck_assert_int_eq(asker.status, 503);
+    ck_assert_uint_eq(edges.asked.n, 0);
+    buf_fini(&body);
+    g.ctl = NULL;
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(what_a_stream_sends_while_it_may_not_be_heard_waits_up_to_a_message)
 {
     start();
@@ -149,4 +171,5 @@ UNIT_MAIN("emulation", a_session_lasts_as_long_as_its_connection_may_hear,
           commands_are_heard_and_answered_on_the_stream,
           another_gateways_go_to_the_supervisor_and_are_answered_with_its_word,
           what_waits_for_the_supervisor_is_bounded_and_counts_until_its_word_comes,
+          what_is_no_frame_of_the_link_is_not_passed_on,
           what_a_stream_sends_while_it_may_not_be_heard_waits_up_to_a_message)
