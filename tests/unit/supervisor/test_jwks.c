@@ -127,6 +127,29 @@ START_TEST(what_is_no_set_leaves_the_old_one_and_is_counted)
 }
 END_TEST
 
+START_TEST(a_set_of_one_tenant_does_not_spoil_the_copy_of_all)
+{
+    struct buf deep = {0};
+    start(NULL);
+    buf_append_str(&deep, "{\"keys\":[],\"x\":");
+    for (int i = 1; i < JSON_DEPTH_MAX; i++)
+        buf_append_char(&deep, '[');
+    for (int i = 1; i < JSON_DEPTH_MAX; i++)
+        buf_append_char(&deep, ']');
+    buf_append_char(&deep, '}');
+    ck_assert_int_eq(json_check(buf_bytes(&deep), JSON_DEPTH_MAX, NULL), 0);
+    server.set = deep.p;
+    configure(true);
+    ck_assert(loop_until(loop, told + metrics.jwks_failed_total == 1));
+    unsigned had = sets();
+    jwks_fini(&jwks);
+    jwks_init(&jwks, loop, &options, &metrics, changed, NULL);
+    ck_assert_uint_eq(sets(), had);
+    buf_fini(&deep);
+    stop();
+}
+END_TEST
+
 START_TEST(who_misses_a_key_makes_it_look_again_but_not_at_once)
 {
     start(SET);
@@ -157,4 +180,4 @@ START_TEST(nobody_who_is_not_configured_is_asked)
 END_TEST
 
 UNIT_MAIN("supervisor/jwks", a_set_is_fetched_told_and_kept_over_a_restart, what_is_no_set_leaves_the_old_one_and_is_counted,
-          who_misses_a_key_makes_it_look_again_but_not_at_once, nobody_who_is_not_configured_is_asked)
+          a_set_of_one_tenant_does_not_spoil_the_copy_of_all, who_misses_a_key_makes_it_look_again_but_not_at_once, nobody_who_is_not_configured_is_asked)
