@@ -90,10 +90,11 @@ $$;
 
 -- ---- what is no longer wanted
 
--- Subjects whose names begin with p_prefix, which ends with a character below ~.
+-- Subjects whose names begin with p_prefix.
 CREATE FUNCTION cellcast.webhook_forget(p_prefix text) RETURNS void LANGUAGE sql
     SET search_path = pg_catalog, pg_temp AS $$
-DELETE FROM cellcast.webhook_held WHERE subject >= p_prefix COLLATE "C" AND subject < (p_prefix || '~') COLLATE "C"
+DELETE FROM cellcast.webhook_held
+WHERE subject >= p_prefix COLLATE "C" AND subject < (left(p_prefix, -1) || chr(ascii(right(p_prefix, 1)) + 1)) COLLATE "C"
 $$;
 CREATE FUNCTION cellcast.webhook_unwatch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp AS $$

@@ -85,7 +85,7 @@ def test_only_what_the_tenant_wants_to_know_is_kept(db):
 
 def test_what_a_tenant_no_longer_wants_goes(db):
     configure(db)
-    tell(db, "a", default__x=True, client=True)
+    tell(db, "a", default__x=True, client=True, **{"default__~x": True})
     configure(db, webhook_events=["client_connected"])
     assert held(db, "a") == [CLIENT]
     db.execute("SELECT cellcast.apply(%s)", [json.dumps(CONFIG)])
