@@ -138,7 +138,16 @@ static void load(struct jwks *j)
 
 /* ---- fetching */
 
-static const char *what_is_wrong(const struct http_response *r)
+static size_t size_of_others(const struct jwks_source *one)
+{
+    const struct jwks_source *s;
+    size_t n = 0;
+    list_for_each(s, &one->jwks->sources, all)
+        n += s == one ? 0 : s->set.n + strlen(s->url);
+    return n;
+}
+
+static const char *what_is_wrong(const struct jwks_source *s, const struct http_response *r)
 {
     if (r->error)
         return r->why;
@@ -146,6 +155,8 @@ static const char *what_is_wrong(const struct http_response *r)
         return "its status is not 200";
     if (json_check(r->body, DEPTH_MAX, NULL) < 0 || json_type(json_member(json_trim(r->body), "keys")) != JSON_ARRAY)
         return "it is no JWK set";
+    if (size_of_others(s) + r->body.n > JWKS_SETS_MAX)
+        return "the sets of all tenants are too much together";
     return NULL;
 }
 
@@ -187,7 +198,7 @@ static void fetched(struct jwks_source *s, struct bytes set)
 static void on_response(void *owner, const struct http_response *r)
 {
     struct jwks_source *s = owner;
-    const char *why = what_is_wrong(r);
+    const char *why = what_is_wrong(s, r);
     s->transfer = NULL;
     if (why)
         failed(s, r, why);
