@@ -19,8 +19,8 @@ struct jwks {
 void jwks_init(struct jwks *j);
 void jwks_fini(struct jwks *j);
 
-/* Replaces the set of that URL; keys that are of no use are left out and named in ret_why. -> how many it has; or -EBADMSG
- * with the reason: the old one stays */
+/* Replaces the set of that URL; keys that are of no use, and those after the 64th, are left out and named in ret_why; nothing is
+ * read again when it is the same. -> how many it has; or -EBADMSG with the reason: the old one stays */
 int jwks_take(struct jwks *j, const struct ctl_jwks *m, struct buf *ret_why);
 
 enum jwks_answer {

@@ -91,13 +91,15 @@ void proxied_header(struct connection *c, struct bytes name, struct bytes value)
     if (proxy_header_name_is_good(name) && proxy_header_value_is_good(value) &&
         used(c) + name.n + value.n <= PROXIED_HEADERS_MAX)
         put(c, name, value);
+    else
+        get(c)->cut = true;
 }
 
 static bool put_emulated(struct connection *c, struct bytes key, struct bytes value, struct texts names)
 {
     struct buf name = {0}, text = {0};
     bool good = json_string(key, &name) == 0 && json_string(value, &text) == 0;
-    if (good && is_among(buf_bytes(&name), names) && !has(c, buf_bytes(&name))) {
+    if (good && is_among(buf_bytes(&name), names) && !has(c, buf_bytes(&name)) && !(look(c) && look(c)->cut)) {
         good = proxy_header_value_is_good(buf_bytes(&text)) && used(c) + name.n + text.n <= PROXIED_HEADERS_MAX;
         if (good)
             put(c, buf_bytes(&name), buf_bytes(&text));

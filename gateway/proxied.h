@@ -11,11 +11,13 @@
 struct proxied {
     struct buf headers; /* "name: value\0" each, in lower case */
     struct buf meta;    /* JSON */
+    bool cut;           /* the request had a header that is not among them: it was too much */
 };
 
 /* A header of the request from which the connection came; name in lower case. What is not to be forwarded is left out. */
 void proxied_header(struct connection *c, struct bytes name, struct bytes value);
-/* A connect's `headers`, an object of strings: those that the tenant forwards and the request had not.
+/* A connect's `headers`, an object of strings: those that the tenant forwards and the request had not; none when it can't be
+ * told what the request had.
  * -> false: it is none, or too much */
 bool proxied_emulated(struct connection *c, struct bytes headers, struct texts names);
 void proxied_set_meta(struct connection *c, struct bytes meta); /* JSON, or empty */

@@ -137,12 +137,13 @@ static int find_token(const char *name)
     return -1;
 }
 
+/* -> bytes, 0 of one that is empty; below 0: there is none. Of those that lws knows by itself an empty one is none. */
 static int copy_header(struct lws *wsi, const char *name, struct buf *into)
 {
     int length = (int)strlen(name), token = find_token(name);
     int n = token >= 0 ? lws_hdr_total_length(wsi, (enum lws_token_indexes)token) : lws_hdr_custom_length(wsi, name, length);
     if (n <= 0)
-        return n;
+        return token >= 0 ? -1 : n;
     buf_reserve(into, (size_t)n + 1);
     char *to = into->p + into->n;
     return token >= 0 ? lws_hdr_copy(wsi, to, n + 1, (enum lws_token_indexes)token)
@@ -158,7 +159,7 @@ bool ws_request_header(const struct ws_socket *s, struct bytes name, struct buf 
     buf_fini(&with_colon);
     if (n > 0)
         into->n += (size_t)n;
-    return n > 0;
+    return n >= 0;
 }
 
 /* ---- life */

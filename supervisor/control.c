@@ -1,5 +1,6 @@
 #include "control.h"
 
+#include "core/random.h"
 #include "crossing.h"
 #include "run/log.h"
 
@@ -112,7 +113,7 @@ static void ask_gateways(struct call *call, struct ctl_call *m, bool one)
 static void ask_cells(struct call *call, const struct ctl_ask *m)
 {
     struct control *k = call->control;
-    struct seq_cross_call question = {.request = call->request,
+    struct seq_cross_call question = {.request = k->crossing_from + call->request,
                                       .patience_ms = (uint32_t)(timeout_s(k) * 750), /* its answer has to come here yet */
                                       .one = m->one,
                                       .method = m->method,
@@ -245,7 +246,7 @@ static uint32_t count_answers(struct bytes answers)
 /* The cell counted as one that is missing; now its gateways do. */
 void control_crossed(struct control *k, const struct seq_cross_result *m)
 {
-    struct call *call = map_find_u64(&k->calls, m->request, struct call, by_request, request);
+    struct call *call = map_find_u64(&k->calls, m->request - k->crossing_from, struct call, by_request, request);
     if (!call || !forget_cell(call, m->from))
         return; /* it came too late */
     uint32_t answered = count_answers(m->answers);
@@ -275,7 +276,7 @@ void control_gone(struct control *k, const struct child *gateway)
 
 void control_init(struct control *k, struct cell *cell, struct crossing *crossing, struct supervisor_metrics *metrics)
 {
-    *k = (struct control){.cell = cell, .crossing = crossing, .metrics = metrics};
+    *k = (struct control){.cell = cell, .crossing = crossing, .metrics = metrics, .crossing_from = random_u64()};
     map_init(&k->calls);
 }
 

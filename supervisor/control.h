@@ -19,6 +19,7 @@ struct control {
     struct supervisor_metrics *metrics;
     struct map calls;       /* struct call::by_request */
     uint64_t last_request;  /* our own numbers: those of two gateways may be the same */
+    uint64_t crossing_from; /* random: added to them for other cells, which may still answer what our predecessor asked */
 };
 
 void control_init(struct control *k, struct cell *cell, struct crossing *crossing, struct supervisor_metrics *metrics);

@@ -15,7 +15,8 @@
 
 #define TIMEOUT_MS 5000
 #define AGAIN_NS (30 * NS_PER_S) /* after a failure, or the interval, whichever is less */
-#define REQUESTS_MAX 16          /* at a time; the others wait */
+#define CONNECTIONS_KEPT 16
+#define DEPTH_MAX (JSON_DEPTH_MAX - 2) /* of a set: in the copy it lies two levels deep */
 
 struct jwks_source {
     struct list all;
@@ -137,14 +138,25 @@ static void load(struct jwks *j)
 
 /* ---- fetching */
 
-static const char *what_is_wrong(const struct http_response *r)
+static size_t size_of_others(const struct jwks_source *one)
+{
+    const struct jwks_source *s;
+    size_t n = 0;
+    list_for_each(s, &one->jwks->sources, all)
+        n += s == one ? 0 : s->set.n + strlen(s->url);
+    return n;
+}
+
+static const char *what_is_wrong(const struct jwks_source *s, const struct http_response *r)
 {
     if (r->error)
         return r->why;
     if (r->status != 200)
         return "its status is not 200";
-    if (json_check(r->body, JSON_DEPTH_MAX, NULL) < 0 || json_type(json_member(json_trim(r->body), "keys")) != JSON_ARRAY)
+    if (json_check(r->body, DEPTH_MAX, NULL) < 0 || json_type(json_member(json_trim(r->body), "keys")) != JSON_ARRAY)
         return "it is no JWK set";
+    if (size_of_others(s) + r->body.n > JWKS_SETS_MAX)
+        return "the sets of all tenants are too much together";
     return NULL;
 }
 
@@ -186,7 +198,7 @@ static void fetched(struct jwks_source *s, struct bytes set)
 static void on_response(void *owner, const struct http_response *r)
 {
     struct jwks_source *s = owner;
-    const char *why = what_is_wrong(r);
+    const char *why = what_is_wrong(s, r);
     s->transfer = NULL;
     if (why)
         failed(s, r, why);
@@ -198,8 +210,8 @@ static void on_response(void *owner, const struct http_response *r)
 static struct http_client *client(struct jwks *j)
 {
     struct http_client_options how = {.transfers_max = JWKS_URLS_MAX,
-                                      .running_max = REQUESTS_MAX,
-                                      .connections_idle = REQUESTS_MAX,
+                                      .running_max = JWKS_URLS_MAX,
+                                      .connections_idle = CONNECTIONS_KEPT,
                                       .ca_file = j->options->jwks_ca_file};
     if (!j->http)
         j->http = http_client_new(j->loop, &how);

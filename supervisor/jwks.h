@@ -16,7 +16,8 @@
 #include <ev.h>
 
 #define JWKS_PAUSE_NS (5 * NS_PER_S)
-#define JWKS_BODY_MAX (256 << 10)     /* bytes of a set */
+#define JWKS_BODY_MAX (128 << 10)     /* bytes of a set */
+#define JWKS_SETS_MAX (6 << 20)       /* bytes of all: the copy is read up to CONFIG_MAX. One that is too much fails */
 #define JWKS_URLS_MAX 1000
 
 struct http_client;

@@ -70,6 +70,7 @@ void flow_stop_sending(struct webhooks *w)
 {
     struct endpoint *ep;
     w->leased_until_ns = 0;
+    w->metrics.oldest_seconds = w->metrics.endpoints_waiting = w->metrics.endpoints_failing = 0; /* the sender's to say */
     log_warn("stands_by", "under_way=%u somebody else sends, or PostgreSQL does not answer", w->endpoints.busy);
     map_for_each(ep, &w->endpoints.all, by_tenant)
     {

@@ -90,10 +90,11 @@ $$;
 
 -- ---- what is no longer wanted
 
--- Subjects whose names begin with p_prefix, which ends with a character below ~.
+-- Subjects whose names begin with p_prefix.
 CREATE FUNCTION cellcast.webhook_forget(p_prefix text) RETURNS void LANGUAGE sql
     SET search_path = pg_catalog, pg_temp AS $$
-DELETE FROM cellcast.webhook_held WHERE subject >= p_prefix COLLATE "C" AND subject < (p_prefix || '~') COLLATE "C"
+DELETE FROM cellcast.webhook_held
+WHERE subject >= p_prefix COLLATE "C" AND subject < (left(p_prefix, -1) || chr(ascii(right(p_prefix, 1)) + 1)) COLLATE "C"
 $$;
 CREATE FUNCTION cellcast.webhook_unwatch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog, pg_temp AS $$
@@ -189,16 +190,16 @@ CREATE FUNCTION cellcast.webhook_rows_max(p_options jsonb) RETURNS bigint LANGUA
 SELECT CASE WHEN jsonb_typeof(p_options->'webhook_rows_max') = 'number'
             THEN least(greatest(trunc((p_options->>'webhook_rows_max')::numeric), 0), 1000000000)::bigint ELSE 100000 END
 $$;
--- As in common/run/option_value.h: a number is ms, text has a unit.
+-- As in common/run/option_value.h: a number is ms, text has a unit. What is longer than a timestamp reaches back is a century.
 CREATE FUNCTION cellcast.webhook_age_max(p_options jsonb) RETURNS interval LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp AS $$
-SELECT CASE
+SELECT least(interval '36500 days', CASE
     WHEN p_options->>'webhook_age_max' ~ '^[0-9]{1,12}$' THEN (p_options->>'webhook_age_max')::bigint * interval '1 millisecond'
     WHEN p_options->>'webhook_age_max' ~ '^[0-9]{1,9}(ms|s|m|h|d)$' THEN
         substring(p_options->>'webhook_age_max' FROM '^[0-9]+')::bigint *
         CASE substring(p_options->>'webhook_age_max' FROM '[a-z]+$') WHEN 'ms' THEN interval '1 millisecond' WHEN 's' THEN interval '1 second'
             WHEN 'm' THEN interval '1 minute' WHEN 'h' THEN interval '1 hour' ELSE interval '1 day' END
-    ELSE interval '24 hours' END
+    ELSE interval '24 hours' END)
 $$;
 
 -- Of what waits for a tenant the newest are kept, as many as it may have, and none that is too old. -> how many went

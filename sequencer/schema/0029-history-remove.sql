@@ -22,7 +22,16 @@ END $$;
 CREATE TRIGGER history_floor AFTER INSERT ON cellcast.message FOR EACH ROW WHEN (NEW.format & 4 <> 0)
     EXECUTE FUNCTION cellcast.history_floor_rises();
 
--- Deletes that many rows at most, a minute after their removal: by then the relay has read them. -> how many
+-- Whether some cell's relay has still to send a removal, and what is below it: a cell whose topic was away reads that here.
+CREATE FUNCTION cellcast.removed_is_wanted(p_channel text, p_epoch bigint, p_seq bigint) RETURNS boolean LANGUAGE sql STABLE
+    SET search_path = pg_catalog, pg_temp AS $$
+SELECT EXISTS (SELECT FROM cellcast.message m
+    JOIN cellcast.tenant_cell t ON t.tenant = m.tenant
+    LEFT JOIN cellcast.relay_progress p ON p.cell = t.cell AND p.shard = m.shard
+    WHERE m.channel = p_channel AND m.epoch = p_epoch AND m.seq = p_seq AND m.id > coalesce(p.id, 0))
+$$;
+
+-- Deletes that many rows at most, a minute after their removal, once every relay is past them. -> how many
 CREATE FUNCTION cellcast.sweep_removed(most integer) RETURNS bigint LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -31,7 +40,8 @@ DECLARE
     v_all bigint := 0;
 BEGIN
     FOR v_floor IN SELECT f.channel, f.epoch, f.seq FROM cellcast.history_floor f
-                   WHERE NOT f.swept AND f.at < clock_timestamp() - interval '1 minute' ORDER BY f.at LIMIT most LOOP
+                   WHERE NOT f.swept AND f.at < clock_timestamp() - interval '1 minute'
+                       AND NOT cellcast.removed_is_wanted(f.channel, f.epoch, f.seq) ORDER BY f.at LIMIT most LOOP
         DELETE FROM cellcast.message m WHERE (m.channel, m.epoch, m.seq, m.id) IN (
             SELECT r.channel, r.epoch, r.seq, r.id FROM cellcast.message r WHERE r.channel = v_floor.channel
                 AND (r.epoch < v_floor.epoch OR (r.epoch = v_floor.epoch AND r.seq < v_floor.seq)) LIMIT most - v_all);
@@ -65,7 +75,8 @@ BEGIN
     RETURN v_id;
 END $$;
 
-REVOKE ALL ON FUNCTION cellcast.history_floor_rises(), cellcast.sweep_removed(integer), cellcast.history_remove(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION cellcast.history_floor_rises(), cellcast.removed_is_wanted(text, bigint, bigint),
+    cellcast.sweep_removed(integer), cellcast.history_remove(text) FROM PUBLIC;
 DO $$
 BEGIN
     GRANT EXECUTE ON FUNCTION cellcast.history_remove(text) TO cellcast_publisher;

@@ -695,6 +695,21 @@ def test_used_up_keys_and_receipts_are_swept(db, writer):
     assert one(db, "SELECT high FROM cellcast.receipt") == 2
 
 
+def test_what_a_removal_took_goes_when_every_cells_relay_is_past_it(db, writer):
+    ids = []
+    for seq, form in ((1, 0), (2, 0), (3, 4)):
+        writer.commit(seq=seq, prev=seq - 1, formats=[form])
+        ids.append(one(db, "SELECT max(id) FROM cellcast.message"))
+    db.execute("UPDATE cellcast.history_floor SET at = at - interval '1 hour'")
+    shard = hashlib.md5(b"default/news").digest()[0] & 63
+    assert one(db, "SELECT cellcast.sweep_removed(1000)") == 0  # cell a has had nothing
+    db.execute("INSERT INTO cellcast.relay_progress VALUES ('a', %s, %s)", [shard, ids[1]])
+    assert one(db, "SELECT cellcast.sweep_removed(1000)") == 0
+    db.execute("UPDATE cellcast.relay_progress SET id = %s", [ids[2]])
+    assert [one(db, "SELECT cellcast.sweep_removed(1)") for _ in range(4)] == [1, 1, 0, 0]
+    assert db.execute("SELECT seq FROM cellcast.message").fetchall() == [(3,)] and one(db, "SELECT swept FROM cellcast.history_floor")
+
+
 # ---- the outbox
 
 

@@ -85,7 +85,7 @@ def test_only_what_the_tenant_wants_to_know_is_kept(db):
 
 def test_what_a_tenant_no_longer_wants_goes(db):
     configure(db)
-    tell(db, "a", default__x=True, client=True)
+    tell(db, "a", default__x=True, client=True, **{"default__~x": True})
     configure(db, webhook_events=["client_connected"])
     assert held(db, "a") == [CLIENT]
     db.execute("SELECT cellcast.apply(%s)", [json.dumps(CONFIG)])
@@ -102,7 +102,8 @@ def test_a_cell_that_is_taken_out_has_nobody(db):
     assert held(db, "a") == ["default/x"] and told(db)[-1] == ("channel_vacated", {"channel": "y"}) and len(told(db)) == 3
 
 
-@pytest.mark.parametrize("options, left", [({"webhook_rows_max": 3}, 3), ({"webhook_age_max": "1h"}, 4), ({"webhook_age_max": 3600000}, 4), ({}, 10)])
+@pytest.mark.parametrize("options, left", [({"webhook_rows_max": 3}, 3), ({"webhook_age_max": "1h"}, 4), ({"webhook_age_max": 3600000}, 4),
+                                           ({"webhook_age_max": "999999999d"}, 10), ({}, 10)])
 def test_of_what_waits_so_much_is_kept_and_the_rest_is_counted(db, options, left):
     configure(db, **options)
     tell(db, "a", **{f"default__{n}": True for n in range(10)})

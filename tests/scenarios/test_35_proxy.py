@@ -100,6 +100,14 @@ def test_the_sdk_from_npm_connects_subscribes_publishes_and_calls_as_the_applica
         assert question["client"] == connect["client"] and question["user"] == "ann" and question["meta"] == {"plan": "gold"}
 
 
+async def test_a_header_that_the_request_had_is_not_overridden_even_an_empty_one(stack, shop):
+    for value in ("balancer", ""):
+        raw = await Raw.open(stack.ws(tenant="shop"), additional_headers={"X-Trace": value})
+        await raw.connect(headers={"X-Trace": "client"})
+        assert shop.asked[-1][2]["x-trace"] == value
+        await raw.close()
+
+
 async def test_the_sdk_from_pypi_is_subscribed_by_the_application(stack, shop):
     shop.answers["connect"] = lambda q: {"result": {"user": "bob", "channels": ["open:news"]}}
     shop.answers["subscribe"] = lambda q: {"result": {}}

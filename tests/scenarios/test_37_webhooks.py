@@ -3,16 +3,20 @@
 import asyncio
 import copy
 import json
+import os
 import re
 import signal
 import subprocess
 import time
 
 import pytest
+import requests
 
 from receiver import Receiver
 from sdk import Person, Raw
+from seq_database import free_port
 from stack import BUILD, CONFIGURATION, OPEN, REPO, wait_until
+from test_35_proxy import settle
 
 OCCUPIED, VACATED, CONNECTED, DISCONNECTED = "channel_occupied", "channel_vacated", "client_connected", "client_disconnected"
 
@@ -34,7 +38,7 @@ class Hooks:
         configuration = copy.deepcopy(CONFIGURATION)
         configuration["tenants"] += [self.tenant("hook", self.hook, **options), self.tenant("other", self.other),
                                      self.tenant("few", self.few, webhook_rows_max=5, webhook_events=[OCCUPIED, VACATED])]
-        self.stack.configure(configuration)
+        settle(self.stack, configuration)
 
     def start_sender(self):
         self.stack.start_webhooks("--poll=50ms", "--retry-min=100ms", "--retry-max=500ms", "--lease=1500ms", "--timeout=2s")
@@ -193,6 +197,37 @@ async def test_without_a_sender_and_without_the_database_events_wait(hooks, stac
     assert hooks.hook.of(channel=f"{channel}-1") == [OCCUPIED]
     await late.close()
     await in_thread(stack.wait_ready)
+
+
+async def test_a_sender_that_was_relieved_says_nothing_of_what_waits(hooks, stack, channel):
+    def gauge(port, name):
+        """Or -1: nobody is there yet."""
+        try:
+            text = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=5).text
+        except requests.ConnectionError:
+            return -1
+        return float(re.search(rf"^cellcast_webhooks_{name}{{.*}} (\S+)$", text, re.M)[1])
+
+    hooks.hook.mode = "refuse"
+    raw, client = await hooks.enter(channel)
+    for name in ("oldest_seconds", "endpoints_failing"):
+        await in_thread(wait_until, lambda: gauge(stack.webhooks_admin, name) > 0, 20, f"{name} of what waits")
+    pid, port = stack.pid("webhooks"), free_port()
+    os.kill(pid, signal.SIGSTOP)
+    second = subprocess.Popen([BUILD / "webhooks/cellcast-webhooks", f"--postgres={stack.pg}", f"--admin=127.0.0.1:{port}", "--lease=1500ms",
+                               "--poll=50ms", "--retry-max=500ms"], stderr=subprocess.DEVNULL)
+    try:
+        await in_thread(wait_until, lambda: gauge(port, "oldest_seconds") > 0, 20, "the other one sends")
+        os.kill(pid, signal.SIGCONT)
+        await in_thread(wait_until, lambda: gauge(stack.webhooks_admin, "sends") == 0, 20, "the first has noticed")
+        assert [gauge(stack.webhooks_admin, name) for name in ("oldest_seconds", "endpoints_waiting", "endpoints_failing")] == [0, 0, 0]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        second.terminate()
+        second.wait(20)
+    hooks.hook.mode = "take"
+    await in_thread(hooks.hook.wait, [CONNECTED], client=client)
+    await raw.close()
 
 
 async def test_after_a_restart_of_everything_what_is_gone_is_told(hooks, stack, channel):

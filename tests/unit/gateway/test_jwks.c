@@ -198,6 +198,24 @@ START_TEST(names_without_end_are_not_remembered_without_end)
 }
 END_TEST
 
+START_TEST(a_set_takes_little_of_the_loops_time)
+{
+    jwks_init(&jwks);
+    buf_append_str(&text, "{\"keys\":[{\"kid\":\"bad\"}");
+    for (int i = 0; i < 1000; i++)
+        buf_printf(&text, ",{\"kid\":\"%d\",\"kty\":\"OKP\",\"crv\":\"Ed25519\",\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}", i);
+    buf_append_str(&text, "]}");
+    ck_assert_int_eq(take(text.p, 1), 63);
+    ck_assert_ptr_nonnull(strstr(why.p, "more than 64"));
+    const struct jwk *first = key("0");
+    ck_assert_int_eq(take(text.p, 1010), 63);
+    ck_assert_uint_eq(why.n, 0); /* it is the same: no key is read again */
+    ck_assert_ptr_eq(key("0"), first);
+    ck_assert_ptr_null(key("63"));
+    stop();
+}
+END_TEST
+
 UNIT_MAIN("gateway/jwks", keys_of_each_kind_check_what_they_signed, what_is_no_key_is_left_out_and_said,
           a_key_that_is_not_there_is_asked_for_until_the_set_has_been_fetched_without_it,
-          names_without_end_are_not_remembered_without_end)
+          names_without_end_are_not_remembered_without_end, a_set_takes_little_of_the_loops_time)

@@ -2,6 +2,7 @@
 #include "proxy.h"
 
 #include "fake_edges.h"
+#include "proxied.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -220,6 +221,25 @@ START_TEST(headers_that_can_not_be_are_a_bad_request)
         ck_assert_uint_eq(s->close_code, 3501);
         stop();
     }
+}
+END_TEST
+
+START_TEST(what_a_client_says_is_not_taken_for_what_its_request_had)
+{
+    static const char connect[] = "{\"id\":1,\"connect\":{\"headers\":{\"x-trace\":\"mine\"}}}";
+    static char much[PROXIED_HEADERS_MAX - 20];
+    start();
+    proxied_header(s->connection, BYTES("x-trace"), BYTES(""));
+    edges_say(s, connect);
+    ck_assert_str_eq(edges.proxied[0].headers.p, "Content-Type: application/json\nx-trace: \nX-Secret: s\n");
+    stop();
+    start();
+    memset(much, 'a', sizeof much);
+    proxied_header(s->connection, BYTES("cookie"), bytes_of(much, sizeof much));
+    proxied_header(s->connection, BYTES("x-trace"), BYTES("that of the balancer"));
+    edges_say(s, connect);
+    ck_assert_str_eq(edges.proxied[0].headers.p, "Content-Type: application/json\nX-Secret: s\n");
+    stop();
 }
 END_TEST
 
@@ -465,7 +485,8 @@ END_TEST
 UNIT_MAIN("gateway/proxy", who_connects_is_whoever_the_application_says, the_application_subscribes_whom_it_lets_in, the_application_knows_the_client_before_it_is_there,
           a_refused_connect_is_told_the_applications_error_or_disconnect, without_an_answer_the_error_is_temporary,
           a_slow_application_makes_nobody_stale, who_waits_for_admission_keeps_what_was_granted,
-          who_was_asked_about_while_the_tenant_went_elsewhere_follows_it, headers_that_can_not_be_are_a_bad_request, who_leaves_is_not_waited_for,
+          who_was_asked_about_while_the_tenant_went_elsewhere_follows_it, headers_that_can_not_be_are_a_bad_request,
+          what_a_client_says_is_not_taken_for_what_its_request_had, who_leaves_is_not_waited_for,
           the_application_says_how_long_a_connection_goes_on, the_application_decides_who_subscribes,
           what_stands_behind_such_a_subscribe_waits_for_it, the_application_says_how_long_a_subscription_goes_on,
           a_subscription_whose_time_runs_out_before_its_reply_is_answered_first, what_it_says_of_a_subscription_is_not_for_the_next_one,

@@ -223,6 +223,25 @@ START_TEST(who_says_nonsense_is_dialled_again)
 }
 END_TEST
 
+START_TEST(what_a_predecessor_asked_is_not_taken_for_an_answer)
+{
+    uint64_t before = 0;
+    for (int i = 0; i < 2; i++) {
+        start("--call-timeout=10s");
+        say_who_is_there("ab");
+        wait_until(&r, says(&r, "/metrics", "cells_missing{cell=\"a\",process=\"supervisor\"} 0"));
+        int fd = begin_call("call one b");
+        struct seq_cross_call m = hear_call();
+        ck_assert_uint_ne(m.request, before);
+        before = m.request;
+        answer(m.request, 0, "");
+        hears(fd, "asked 1");
+        stop();
+    }
+}
+END_TEST
+
 UNIT_MAIN("crossing", a_call_gets_the_answers_of_the_other_cell_too, a_cell_that_nobody_reaches_is_missing_at_once,
           a_cell_that_does_not_answer_is_missing_in_time_and_what_comes_later_is_nobodys,
-          another_cell_is_answered_by_every_gateway_or_by_one, who_says_nonsense_is_dialled_again)
+          another_cell_is_answered_by_every_gateway_or_by_one, who_says_nonsense_is_dialled_again,
+          what_a_predecessor_asked_is_not_taken_for_an_answer)

@@ -127,6 +127,52 @@ START_TEST(what_is_no_set_leaves_the_old_one_and_is_counted)
 }
 END_TEST
 
+START_TEST(a_set_of_one_tenant_does_not_spoil_the_copy_of_all)
+{
+    struct buf deep = {0};
+    start(NULL);
+    buf_append_str(&deep, "{\"keys\":[],\"x\":");
+    for (int i = 1; i < JSON_DEPTH_MAX; i++)
+        buf_append_char(&deep, '[');
+    for (int i = 1; i < JSON_DEPTH_MAX; i++)
+        buf_append_char(&deep, ']');
+    buf_append_char(&deep, '}');
+    ck_assert_int_eq(json_check(buf_bytes(&deep), JSON_DEPTH_MAX, NULL), 0);
+    server.set = deep.p;
+    configure(true);
+    ck_assert(loop_until(loop, told + metrics.jwks_failed_total == 1));
+    unsigned had = sets();
+    jwks_fini(&jwks);
+    jwks_init(&jwks, loop, &options, &metrics, changed, NULL);
+    ck_assert_uint_eq(sets(), had);
+    buf_fini(&deep);
+    stop();
+}
+END_TEST
+
+START_TEST(all_sets_together_are_no_more_than_the_copy_can_hold)
+{
+    static const char other[] = "http://127.0.0.1:1/";
+    static char much[JWKS_SETS_MAX], path[80], text[256];
+    start(SET);
+    jwks_fini(&jwks);
+    snprintf(path, sizeof path, "%s/jwks.json", folder);
+    FILE *copy = fopen(path, "w");
+    memset(much, 'x', sizeof much - 1);
+    fprintf(copy, "[{\"url\":\"%s\",\"fetched\":1,\"set\":{\"keys\":[],\"x\":\"%s\"}}]", other, much);
+    fclose(copy);
+    jwks_init(&jwks, loop, &options, &metrics, changed, NULL);
+    ck_assert_uint_eq(sets(), 1);
+    snprintf(text, sizeof text, "{\"tenants\":[{\"options\":{\"token_jwks_public_endpoint\":\"%s\"}},"
+             "{\"options\":{\"token_jwks_public_endpoint\":\"%s\"}}]}", other, url);
+    jwks_configured(&jwks, bytes_str(text));
+    ck_assert(loop_until(loop, metrics.jwks_failed_total + metrics.jwks_fetched_total == 2));
+    ck_assert_uint_eq(metrics.jwks_failed_total, 2);
+    ck_assert_uint_eq(sets(), 1);
+    stop();
+}
+END_TEST
+
 START_TEST(who_misses_a_key_makes_it_look_again_but_not_at_once)
 {
     start(SET);
@@ -157,4 +203,4 @@ START_TEST(nobody_who_is_not_configured_is_asked)
 END_TEST
 
 UNIT_MAIN("supervisor/jwks", a_set_is_fetched_told_and_kept_over_a_restart, what_is_no_set_leaves_the_old_one_and_is_counted,
-          who_misses_a_key_makes_it_look_again_but_not_at_once, nobody_who_is_not_configured_is_asked)
+          a_set_of_one_tenant_does_not_spoil_the_copy_of_all, all_sets_together_are_no_more_than_the_copy_can_hold, who_misses_a_key_makes_it_look_again_but_not_at_once, nobody_who_is_not_configured_is_asked)
