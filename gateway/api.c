@@ -127,7 +127,7 @@ static uint32_t add_commands(struct api_call *call, struct bytes params)
     struct bytes commands = json_member(params, "commands"),
                  parallel = json_member(params, "parallel"), item;
     size_t n = 0;
-    bool none = json_type(commands) == JSON_NONE || json_type(commands) == JSON_NULL;
+    bool none = json_is_absent(commands);
     if (!none && json_type(commands) != JSON_ARRAY)
         return 107;
     json_array_each (&it, commands, &item)

@@ -12,12 +12,6 @@ static const char *const names[] = {
 #undef API_FIELD
 };
 
-bool api_absent(struct bytes value)
-{
-    enum json_type type = json_type(value);
-    return type == JSON_NONE || type == JSON_NULL;
-}
-
 /* The last one of a name wins, as in most parsers. null is as good as absent, but as a payload
  * it is a value. */
 void api_fields_find(struct api_op *op)
@@ -27,7 +21,7 @@ void api_fields_find(struct api_op *op)
     json_object_each (&it, op->params, &key, &value) {
         for (size_t i = 0; i < API_N_FIELDS; i++)
             if (json_key_is(key, names[i]))
-                op->fields[i] = i != API_data && api_absent(value) ? bytes_of(NULL, 0) : value;
+                op->fields[i] = i != API_data && json_is_absent(value) ? bytes_of(NULL, 0) : value;
     }
 }
 

@@ -7,7 +7,6 @@
 
 void api_fields_find(struct api_op *op); /* fills op->fields; before anything else */
 
-bool api_absent(struct bytes value);
 /* Decoded; lives as long as the op. -> false: malformed */
 bool api_text(struct api_op *op, enum api_field field, struct bytes *ret);
 bool api_bool(struct api_op *op, enum api_field field, bool *ret);

@@ -38,8 +38,8 @@ static bool read_since(struct api_op *op, struct history_query *q)
     q->has_since = true;
     offset = json_member(since, "offset");
     epoch = json_member(since, "epoch");
-    if ((!api_absent(offset) && !json_u64(offset, &q->since_seq)) ||
-        (!api_absent(epoch) && !api_item(op, epoch, &q->since_epoch))) {
+    if ((!json_is_absent(offset) && !json_u64(offset, &q->since_seq)) ||
+        (!json_is_absent(epoch) && !api_item(op, epoch, &q->since_epoch))) {
         api_op_malformed(op, "since");
         return false;
     }

@@ -81,8 +81,8 @@ static bool read_disconnect(struct api_op *op, struct call_question *q)
         return true;
     code = json_member(how, "code");
     reason = json_member(how, "reason");
-    if ((!api_absent(code) && !json_u64(code, &number)) ||
-        (!api_absent(reason) && !api_item(op, reason, &q->reason))) {
+    if ((!json_is_absent(code) && !json_u64(code, &number)) ||
+        (!json_is_absent(reason) && !api_item(op, reason, &q->reason))) {
         api_op_malformed(op, "disconnect");
         return false;
     }

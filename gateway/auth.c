@@ -80,12 +80,6 @@ uint32_t auth_ttl(int64_t expire_at, int64_t now)
 
 /* ---- the token's form */
 
-static bool is_absent(struct bytes value)
-{
-    enum json_type type = json_type(value);
-    return type == JSON_NONE || type == JSON_NULL;
-}
-
 static const struct signature_alg *read_alg(struct bytes header)
 {
     struct bytes alg = json_member(header, "alg");
@@ -133,7 +127,7 @@ static int token_split(struct token *t, struct bytes text)
     buf_init(&decoded);
     t->alg = decode_object(header, &decoded) == 0 ? read_alg(buf_bytes(&decoded)) : NULL;
     struct bytes kid = t->alg ? json_member(buf_bytes(&decoded), "kid") : bytes_of(NULL, 0);
-    bool named = is_absent(kid) || json_string(kid, &t->kid) == 0;
+    bool named = json_is_absent(kid) || json_string(kid, &t->kid) == 0;
     buf_fini(&decoded);
     return t->alg && named ? decode_object(payload, &t->payload) : -EBADMSG;
 }
@@ -168,7 +162,7 @@ static int read_date(struct bytes payload, const char *name, bool *ret_there, in
 {
     char text[NUMBER_MAX + 1];
     struct bytes value = json_member(payload, name);
-    if (is_absent(value))
+    if (json_is_absent(value))
         return 0;
     if (json_type(value) != JSON_NUMBER || value.n > NUMBER_MAX)
         return -EBADMSG;
@@ -189,7 +183,7 @@ static int read_text(struct claims *c, struct bytes payload, const char *name, b
 {
     struct bytes value = json_member(payload, name);
     size_t start = c->texts.n;
-    if (is_absent(value))
+    if (json_is_absent(value))
         return 0;
     if (json_string(value, &c->texts) < 0)
         return -EBADMSG;

@@ -96,17 +96,11 @@ void call_encode(struct buf *into, const struct call_question *q)
 
 /* ---- receiving side */
 
-static bool is_absent(struct bytes value)
-{
-    enum json_type type = json_type(value);
-    return type == JSON_NONE || type == JSON_NULL;
-}
-
 /* Decoded into q->memory, which has room for all of it from the start, so that slices stay. */
 static int read_text(struct call_question *q, struct bytes value, struct bytes *ret)
 {
     size_t start = q->memory.n;
-    if (is_absent(value))
+    if (json_is_absent(value))
         return 0;
     if (json_string(value, &q->memory) < 0)
         return -EBADMSG;
@@ -118,7 +112,7 @@ static int read_whitelist(struct call_question *q, struct bytes array)
 {
     struct json_iter it;
     struct bytes item;
-    if (!is_absent(array) && json_type(array) != JSON_ARRAY)
+    if (!json_is_absent(array) && json_type(array) != JSON_ARRAY)
         return -EBADMSG;
     json_array_each (&it, array, &item) {
         if (q->n_whitelist == CALL_WHITELIST_MAX || json_type(item) != JSON_STRING ||
@@ -134,7 +128,7 @@ static int read_number(struct bytes body, const char *name, uint64_t max, uint64
 {
     struct bytes value = json_member(body, name);
     uint64_t number;
-    if (is_absent(value))
+    if (json_is_absent(value))
         return 0;
     if (!json_u64(value, &number) || number > max)
         return -EBADMSG;
@@ -158,7 +152,7 @@ static int read_fields(struct call_question *q, struct bytes body)
             return -EBADMSG;
     for (size_t i = 0; i < COUNT(values); i++) {
         struct bytes value = json_member(body, values[i].name);
-        *field_of(q, &values[i]) = is_absent(value) ? bytes_of(NULL, 0) : value;
+        *field_of(q, &values[i]) = json_is_absent(value) ? bytes_of(NULL, 0) : value;
     }
     return read_want(q);
 }

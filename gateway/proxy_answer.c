@@ -37,12 +37,6 @@ static const struct field {
     FIELD("expired", FLAG, expired),
 };
 
-static bool is_absent(struct bytes value)
-{
-    enum json_type type = json_type(value);
-    return type == JSON_NONE || type == JSON_NULL;
-}
-
 /* memory has room for all that is decoded: it does not move. */
 static int read_text(struct buf *memory, struct bytes value, struct bytes *ret)
 {
@@ -120,7 +114,7 @@ static int read_result(struct proxy_answer *a, struct bytes result, const char *
     }
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         struct bytes value = json_member(result, fields[i].name);
-        if (is_absent(value) || read_field(a, &fields[i], value) == 0)
+        if (json_is_absent(value) || read_field(a, &fields[i], value) == 0)
             continue;
         *ret_why = fields[i].name; /* what is wrong */
         return -EBADMSG;
@@ -144,7 +138,7 @@ static uint32_t read_code(struct proxy_answer *a, struct bytes object, const cha
     struct bytes value = json_member(object, text);
     if (json_type(object) != JSON_OBJECT || !json_u64(json_member(object, "code"), &code) || !good(code))
         return 0;
-    if (!is_absent(value) && read_text(&a->memory, value, &a->text) < 0)
+    if (!json_is_absent(value) && read_text(&a->memory, value, &a->text) < 0)
         return 0;
     a->text = cut(a->text, most);
     return (uint32_t)code;
@@ -154,7 +148,7 @@ static int read_error(struct proxy_answer *a, struct bytes error)
 {
     struct bytes temporary = json_member(error, "temporary");
     a->error = read_code(a, error, "message", proxy_error_is_good, MESSAGE_MAX);
-    if (a->error == 0 || (!is_absent(temporary) && read_flag(temporary, &a->temporary) < 0))
+    if (a->error == 0 || (!json_is_absent(temporary) && read_flag(temporary, &a->temporary) < 0))
         return -EBADMSG;
     return 0;
 }
@@ -162,12 +156,12 @@ static int read_error(struct proxy_answer *a, struct bytes error)
 static int read_envelope(struct proxy_answer *a, struct bytes body, const char **ret_why)
 {
     struct bytes disconnect = json_member(body, "disconnect"), error = json_member(body, "error");
-    if (!is_absent(disconnect)) {
+    if (!json_is_absent(disconnect)) {
         *ret_why = "disconnect is none: a code from 3000 to 4999 is wanted";
         a->disconnect = read_code(a, disconnect, "reason", proxy_disconnect_is_good, REASON_MAX);
         return a->disconnect ? 0 : -EBADMSG;
     }
-    if (!is_absent(error)) {
+    if (!json_is_absent(error)) {
         *ret_why = "error is none: a code from 1 to 65535 is wanted";
         return read_error(a, error);
     }

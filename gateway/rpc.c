@@ -14,17 +14,11 @@ static const struct {
     {"cellcast.focus", rpc_focus},
 };
 
-bool rpc_absent(struct bytes value)
-{
-    enum json_type type = json_type(value);
-    return type == JSON_NONE || type == JSON_NULL;
-}
-
 bool rpc_text(struct bytes object, const char *name, struct buf *memory, struct bytes *ret)
 {
     struct bytes value = json_member(object, name);
     size_t start = memory->n;
-    if (rpc_absent(value))
+    if (json_is_absent(value))
         return true;
     if (json_string(value, memory) < 0)
         return false;

@@ -6,8 +6,6 @@
 #include "core/buf.h"
 #include "verbs.h"
 
-/* null is as good as absent */
-bool rpc_absent(struct bytes value);
 /* A member that is a string; appended to memory, which must not move: reserve the object's bytes. ret stays when it is absent.
  * -> false: it is no string */
 bool rpc_text(struct bytes object, const char *name, struct buf *memory, struct bytes *ret);

@@ -155,7 +155,7 @@ void rpc_presence(struct connection *c, const struct command *m)
     buf_reserve(&memory, m->data.n); /* decoded texts are no longer: it does not move */
     bool good = json_type(m->data) == JSON_OBJECT && rpc_text(m->data, "channel", &memory, &like.channel) &&
                 rpc_text(m->data, "cursor", &memory, &cursor) && (cursor.n == 0 || bytes_u64(cursor, &after)) &&
-                (rpc_absent(limit_json) || json_i64(limit_json, &limit));
+                (json_is_absent(limit_json) || json_i64(limit_json, &limit));
     if (!good) {
         connection_reply_error(c, m->id, 107);
     } else if (may_ask(c, &like, permission_presence, &ch)) {

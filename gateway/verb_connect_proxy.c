@@ -11,8 +11,6 @@
 #include "core/json.h"
 #include "core/random.h"
 
-#define AGAIN_NS (60 * NS_PER_S) /* without an answer the connection goes on so long, then the application is asked again */
-
 /* ---- connect */
 
 bool verb_connect_asks(const struct connection *c)
@@ -136,7 +134,7 @@ static void refreshed(void *ctx, const struct proxy_answer *a)
     if (a->disconnect) {
         verb_proxy_disconnect(c, a);
     } else if (a->error) {
-        c->expires_ns = c->gateway->now_ns + AGAIN_NS;
+        c->expires_ns = c->gateway->now_ns + VERB_PROXY_AGAIN_NS;
         connection_rearm(c);
     } else {
         go_on(c, &a->result);

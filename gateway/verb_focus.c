@@ -57,7 +57,7 @@ static uint32_t turn_named(struct connection *c, struct bytes channels, bool foc
 void rpc_focus(struct connection *c, const struct command *m)
 {
     struct bytes focus_json = json_member(m->data, "focus"), channels = json_member(m->data, "channels");
-    bool focus = json_type(focus_json) == JSON_TRUE, all = rpc_absent(channels);
+    bool focus = json_type(focus_json) == JSON_TRUE, all = json_is_absent(channels);
     uint32_t code = 0;
     if (json_type(m->data) != JSON_OBJECT || (!focus && json_type(focus_json) != JSON_FALSE) ||
         (!all && json_type(channels) != JSON_ARRAY))

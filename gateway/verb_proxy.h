@@ -7,6 +7,11 @@
 #include "errand.h"
 #include "proxy.h"
 
+#include "core/clock.h"
+
+/* Without an answer a connection, or a subscription, goes on so long; then the application is asked again. */
+#define VERB_PROXY_AGAIN_NS (60 * NS_PER_S)
+
 /* The application has refused, or there was no answer: the client is told. -> whether it is so */
 bool verb_proxy_refused(struct connection *c, uint32_t id, const struct proxy_answer *a);
 void verb_proxy_disconnect(struct connection *c, const struct proxy_answer *a); /* with its code and reason */

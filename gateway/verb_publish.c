@@ -179,7 +179,7 @@ static void rpc_published(void *ctx, const struct ops_published *answer)
 static bool read_tags(struct bytes object, struct bytes *ret)
 {
     struct bytes tags = json_member(object, "tags");
-    if (rpc_absent(tags))
+    if (json_is_absent(tags))
         return true;
     *ret = tags;
     return tags_are_good(tags);
@@ -212,7 +212,7 @@ static bool read_after(struct connection *c, struct bytes object, struct buf *me
     struct bytes after = json_member(object, "after"), item;
     struct json_iter it;
     int n = 0;
-    if (rpc_absent(after))
+    if (json_is_absent(after))
         return true;
     if (json_type(after) != JSON_ARRAY)
         return false;

@@ -9,8 +9,6 @@
 #include "core/clock.h"
 #include "core/json.h"
 
-#define AGAIN_NS (60 * NS_PER_S) /* as for a connection */
-
 /* ---- subscribe */
 
 /* protocol.md 13.3: tokens and names of users go before. */
@@ -119,7 +117,7 @@ static void hear(struct sub *s, const struct proxy_answer *a)
 {
     s->extras->asked = false;
     if (a->error)
-        expire_again(s, s->connection->gateway->now_ns + AGAIN_NS);
+        expire_again(s, s->connection->gateway->now_ns + VERB_PROXY_AGAIN_NS);
     else
         go_on(s, &a->result);
 }

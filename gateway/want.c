@@ -9,12 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static bool is_absent(struct bytes value)
-{
-    enum json_type type = json_type(value);
-    return type == JSON_NONE || type == JSON_NULL;
-}
-
 /* ---- overrides */
 
 static const struct {
@@ -33,7 +27,7 @@ static const struct {
 
 static int read_override(struct overrides *o, size_t i, struct bytes json)
 {
-    if (is_absent(json))
+    if (json_is_absent(json))
         return 0;
     enum json_type value = json_type(json_member(json, "value"));
     bool is_false = value == JSON_FALSE || value == JSON_NONE || value == JSON_NULL;
@@ -47,7 +41,7 @@ static int read_override(struct overrides *o, size_t i, struct bytes json)
 int overrides_read(struct overrides *ret, struct bytes json)
 {
     struct overrides o = {0};
-    if (!is_absent(json) && json_type(json) != JSON_OBJECT)
+    if (!json_is_absent(json) && json_type(json) != JSON_OBJECT)
         return -EBADMSG;
     for (size_t i = 0; i < N_OVERRIDABLE; i++)
         if (read_override(&o, i, json_member(json, overridable[i].name)) < 0)
@@ -74,9 +68,9 @@ int since_read(struct since *s, struct bytes json)
 {
     struct bytes offset = json_member(json, "offset"), epoch = json_member(json, "epoch");
     struct buf text = {0};
-    if (json_type(json) != JSON_OBJECT || (!is_absent(offset) && !json_u64(offset, &s->offset)))
+    if (json_type(json) != JSON_OBJECT || (!json_is_absent(offset) && !json_u64(offset, &s->offset)))
         return -EBADMSG;
-    if (is_absent(epoch))
+    if (json_is_absent(epoch))
         return 0;
     int error = json_string(epoch, &text) < 0 ? -EBADMSG : 0;
     if (error == 0)
@@ -135,10 +129,10 @@ static int decode(struct bytes b64_json, struct buf *into)
 int want_read_json(struct bytes json, struct bytes b64_json, struct buf *into)
 {
     struct buf decoded = {0};
-    int error = is_absent(b64_json) ? 0 : decode(b64_json, &decoded);
+    int error = json_is_absent(b64_json) ? 0 : decode(b64_json, &decoded);
     if (decoded.n)
         json = json_trim(buf_bytes(&decoded));
-    if (error == 0 && !is_absent(json))
+    if (error == 0 && !json_is_absent(json))
         json_append_line(into, json);
     buf_fini(&decoded);
     return error;
@@ -164,9 +158,9 @@ static int read_asked(struct want *want, struct bytes members, struct buf *info,
 {
     struct bytes recover = json_member(members, "recover");
     enum json_type type = json_type(recover);
-    if (is_absent(members))
+    if (json_is_absent(members))
         return 0;
-    if (!is_absent(recover) && type != JSON_TRUE && type != JSON_FALSE)
+    if (!json_is_absent(recover) && type != JSON_TRUE && type != JSON_FALSE)
         return -EBADMSG;
     want->since.recover = type == JSON_TRUE;
     return since_read(&want->since, members);
@@ -193,7 +187,7 @@ int wants_read_channels(struct wants *w, struct bytes array)
 {
     struct json_iter it;
     struct bytes name;
-    if (!is_absent(array) && json_type(array) != JSON_ARRAY)
+    if (!json_is_absent(array) && json_type(array) != JSON_ARRAY)
         return -EBADMSG;
     json_array_each(&it, array, &name)
         if (add(w, name, (struct bytes){0}, read_nothing) < 0)
@@ -205,10 +199,10 @@ static int read_each(struct wants *w, struct bytes object, read_fn *read)
 {
     struct json_iter it;
     struct bytes name, members;
-    if (!is_absent(object) && json_type(object) != JSON_OBJECT)
+    if (!json_is_absent(object) && json_type(object) != JSON_OBJECT)
         return -EBADMSG;
     json_object_each(&it, object, &name, &members)
-        if ((!is_absent(members) && json_type(members) != JSON_OBJECT) || add(w, name, members, read) < 0)
+        if ((!json_is_absent(members) && json_type(members) != JSON_OBJECT) || add(w, name, members, read) < 0)
             return -EBADMSG;
     return 0;
 }

@@ -24,6 +24,11 @@ struct json_iter {
 int json_check(struct bytes text, int depth_max, size_t *ret_at);
 /* The functions below expect text that json_check has passed. */
 enum json_type json_type(struct bytes value);
+static inline bool json_is_absent(struct bytes value) /* null is as good */
+{
+    enum json_type type = json_type(value);
+    return type == JSON_NONE || type == JSON_NULL;
+}
 struct bytes json_trim(struct bytes text); /* without the white space around it */
 /* Walks an object or array. -> true with a trimmed slice (key: with its quotes), false at the end or if it is neither. */
 bool json_iter_object(struct json_iter *it, struct bytes object);
