@@ -18,10 +18,16 @@ static const char commit_sql[] = "SELECT "
                                  "cellcast.commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,"
                                  "$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)";
 
+/* The turn that follows does what is to be done. */
+static void on_next(struct ev_loop *loop, ev_timer *w, int events)
+{
+}
+
 void flow_init(struct sequencer *s)
 {
     s->flow = (struct flow){.cap = (size_t)s->options->batch_max};
     list_init(&s->flow.flying);
+    ev_timer_init(&s->flow.next, on_next, 0, 0);
 }
 
 /* ---- in */
@@ -258,16 +264,34 @@ static void send(struct sequencer *s, struct batch *b)
     pg_query(s->writer, commit_sql, s->params, on_answer, b);
 }
 
+/* A batch costs PostgreSQL, the relay, Kafka, the workers and the gateways much the same whatever is in it (decision 34);
+ * one that is a quarter full has paid for itself. */
+static bool keeps_pace(struct sequencer *s, int64_t now_ns)
+{
+    struct flow *f = &s->flow;
+    if (s->inbox.ready == 0 || s->inbox.ready >= f->cap / 4)
+        return true;
+    int64_t wait_ns = bucket_wait(&f->pace, (double)s->options->batch_rate, now_ns);
+    if (wait_ns > 0 && !ev_is_active(&f->next)) {
+        ev_timer_set(&f->next, (double)wait_ns / NS_PER_S, 0);
+        ev_timer_start(s->loop, &f->next);
+    }
+    return wait_ns == 0;
+}
+
 void flow_turn(struct sequencer *s)
 {
-    s->inbox.quotas.now_ns = clock_mono_ns();
+    int64_t now_ns = clock_mono_ns();
+    s->inbox.quotas.now_ns = now_ns;
     lookups_turn(s);
     bool searching = s->flow.cap < (size_t)s->options->batch_max;
     unsigned most = searching ? 1 : FLYING_MAX;
     struct batch *b;
-    while (s->lead.phase == LEADING && s->flow.n_flying < most &&
-           (b = batch_fill(&s->inbox, s->flow.cap, (size_t)s->options->batch_bytes)))
+    while (s->lead.phase == LEADING && s->flow.n_flying < most && keeps_pace(s, now_ns) &&
+           (b = batch_fill(&s->inbox, s->flow.cap, (size_t)s->options->batch_bytes))) {
+        bucket_take(&s->flow.pace, (double)s->options->batch_rate, 1, now_ns);
         send(s, b);
+    }
 }
 
 /* ---- back */
@@ -371,6 +395,7 @@ void flow_fini(struct sequencer *s)
 {
     struct batch *b;
     struct message *m;
+    ev_timer_stop(s->loop, &s->flow.next);
     while ((b = list_first(&s->flow.flying, struct batch, link))) {
         while ((m = list_first(&b->messages, struct message, place))) {
             inbox_leave(&s->inbox, m);

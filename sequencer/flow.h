@@ -8,8 +8,11 @@
 #ifndef SEQUENCER_FLOW_H
 #define SEQUENCER_FLOW_H
 
+#include "core/bucket.h"
 #include "core/list.h"
 #include "message.h"
+
+#include <ev.h>
 
 #define FLYING_MAX 2 /* batches: one commits while the next one travels */
 
@@ -29,6 +32,8 @@ struct flow {
     unsigned n_flying;
     unsigned unanswered; /* of them, batches that PostgreSQL has not answered */
     size_t cap; /* messages in a batch; halved while one that spoils its batch is looked for */
+    struct bucket pace; /* of batches; --batch-rate */
+    ev_timer next;      /* wakes the loop for a batch that had to wait for its pace */
     int64_t sifted_ns; /* when what waits was last looked through */
 };
 

@@ -106,6 +106,18 @@ def test_publishers_share_batches_and_each_channel_is_contiguous(start, connect,
     check_log(db, gateways)
 
 
+def test_a_steady_stream_of_publishes_shares_batches(start, connect, db):
+    s = start("--batch-rate=10")
+    g = connect(s).ready()
+    begun = time.monotonic()
+    for n in range(300):
+        g.send(f"default/c{n % 7}", data=str(n))
+        time.sleep(0.01)
+    g.settle()
+    assert s.metric("batches_total") <= 10 * (time.monotonic() - begun + 1) + 1
+    check_log(db, [g])
+
+
 def test_an_sql_transaction_is_published_and_a_rolled_back_one_is_not(start, db):
     start().ready()
     with db.transaction(force_rollback=True):
