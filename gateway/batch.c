@@ -50,7 +50,7 @@ static double share_of_load(double load)
 static uint32_t own_delay(struct channel *c, uint32_t now)
 {
     pace_age(&c->pace, now);
-    if (c->pace.deliveries <= (float)BATCH_WRITES * PACE_S)
+    if (c->pace.deliveries <= (float)BATCH_ABOVE * PACE_S)
         return 0;
     return (uint32_t)((uint64_t)c->n_subs * MS_PER_S / BATCH_WRITES);
 }
@@ -99,9 +99,10 @@ static void release(struct channel *c)
 
 void batch_more(struct channel *c)
 {
-    if (c->gathered < BATCH_FULL)
+    unsigned full = batch_full(c->batch_ms);
+    if (c->gathered < full)
         c->gathered++;
-    if (c->gathered == BATCH_FULL && c->gateway->batch.load <= LOAD_BEGINS)
+    if (c->gathered == full && c->gateway->batch.load <= LOAD_BEGINS)
         release(c);
 }
 

@@ -2,12 +2,11 @@
  * several. What comes after a quiet while goes at once: a quiet channel does not pay for a busy one. The while is the
  * longer of two, and at most batch_delay of the namespace (0: never; ephemeral channels: never):
  *
- * - of a channel with more than BATCH_WRITES deliveries a second here (pace.h): one that keeps its writes to that many,
- *   some 2 % of a core;
+ * - of a channel with more than BATCH_ABOVE deliveries a second here (pace.h): one that keeps its writes to BATCH_WRITES;
  * - while the loop works more than half of its time, one that grows evenly and is batch_delay at 75 %, for all channels.
  *   The load is the part of the last BATCH_LOAD_MS in which the loop did not wait.
  *
- * For its own sake a channel waits for no more than BATCH_FULL publications: further ones save little, and a faster channel
+ * For its own sake a channel waits for no more than batch_full() publications: further ones save little, and a faster channel
  * waits less for them.
  *
  * A channel waits in `waiting`, then is among the dirty ones. Replies do not wait, and take along what is there. */
@@ -19,12 +18,18 @@
 #include <stdint.h>
 
 #define BATCH_LOAD_MS 100
-#define BATCH_WRITES 8000 /* a second, to the subscribers of one channel */
-#define BATCH_FULL 16 /* publications in one write */
+#define BATCH_ABOVE 8000  /* deliveries of a channel in a second */
+#define BATCH_WRITES 4000 /* a second that are left of them */
 #define BATCH_DELAY_MAX 1000 /* ms that a namespace may ask for */
 
 struct channel;
 struct gateway;
+
+/* Publications in one write. */
+static inline unsigned batch_full(unsigned delay_ms)
+{
+    return delay_ms < 32 ? 16 : delay_ms > 510 ? 255 : delay_ms / 2;
+}
 
 struct batch {
     struct list waiting; /* struct channel::dirty.turn, earliest due first */

@@ -145,7 +145,7 @@ struct channel {
     struct channel_extras *extras; /* or NULL */
     uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
     uint16_t batch_ms;         /* batch_delay of its namespace */
-    uint8_t gathered;          /* publications that wait while it is batched, up to BATCH_FULL */
+    uint8_t gathered;          /* publications that wait while it is batched, up to batch_full() */
     uint8_t name_at;           /* bytes of the tenant and its slash */
     char text[];               /* the full name, its JSON text if that is another one, and `",` */
 };

@@ -16,6 +16,10 @@ class WithQuiet(Cellcast):
         super().__init__(o.gateways)
         self.o, self.alone, self.during = o, [], []
 
+    def start(self):
+        super().start()
+        self.warm_up(self.o.warm)
+
     def quiet(self, reports, name):
         """Ends before the last message of the flood does: 50,000 sockets that close at once are another matter (storm)."""
         reports.append(quiet_tenant(f"127.0.0.1:{self.stack.port}", self.stack.http(), self.o.quiet, 3 * (self.o.messages - 1) - 1,
@@ -42,7 +46,7 @@ def p99_ms(reports):
 
 
 def main():
-    o = options("everyone", connections=50000, gateways=5, messages=6, rounds=2, payload=200, quiet=100)
+    o = options("everyone", connections=50000, gateways=5, messages=6, rounds=2, payload=200, quiet=100, warm=30)
     cellcast = WithQuiet(o)
     floor = FloorWithQuiet(cellcast)
     runs = alternate([cellcast, floor], o.rounds, connections=o.connections, rate=1, per="3s", messages=o.messages,

@@ -14,7 +14,7 @@ MOST = 2_000_000  # deliveries of a run: beyond what the machine holds a run wou
 
 def arguments():
     parser = argparse.ArgumentParser(prog="tests/bench/run scenario-a")
-    for name, default in (("users", 10000), ("seconds", 20), ("payload", 200)):
+    for name, default in (("users", 10000), ("seconds", 20), ("payload", 200), ("warm", 30)):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--gateways", type=int, nargs="+", default=[3, 5])
     parser.add_argument("--channels", type=int, nargs="+", default=[1, 100])
@@ -43,6 +43,7 @@ def measure_all(o):
         server = Cellcast(gateways)
         server.start()
         try:
+            server.warm_up(o.warm)
             steps += [measure(server, gateways, channels, rate, o) for channels in o.channels for rate in o.rates]
         finally:
             server.stop()

@@ -60,6 +60,10 @@ class Cellcast:
     def start(self):
         self.stack.start()
 
+    def warm_up(self, seconds):
+        """Kafka's compiler: a broker that has just started takes several times the CPU of one that has run for a while."""
+        quiet_tenant(f"127.0.0.1:{self.stack.port}", self.stack.http(), 50, seconds, "warm", rate=1000, channels=5)
+
     def stop(self):
         self.stack.stop()
 

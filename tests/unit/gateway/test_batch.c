@@ -7,6 +7,7 @@
 #include "core/clock.h"
 
 #define MS NS_PER_MS
+#define DELAY 48 /* batch_delay as it is by default */
 
 static struct gateway_options options;
 static struct gateway g;
@@ -61,18 +62,18 @@ START_TEST(a_channel_keeps_to_its_writes)
     start();
     for (int i = 0; i < 40; i++)
         s[i] = edges_reader(&g, "news");
-    pace_is(BATCH_WRITES - 100);
+    pace_is(BATCH_ABOVE - 100);
     for (uint64_t seq = 1; seq <= 2; seq++)
         edges_publish(&g, "default/news", 1, seq, "1");
     ck_assert_int_eq(s[0]->writes, 2);
-    pace_is(2 * BATCH_WRITES);
+    pace_is(2 * BATCH_ABOVE);
     for (uint64_t seq = 3; seq <= 5; seq++)
         edges_publish(&g, "default/news", 1, seq, "1");
     ck_assert_int_eq(s[0]->writes, 2);
-    ck_assert_int_eq(batch_next_ms(&g), 5);
-    edges_pass(&g, 5);
+    ck_assert_int_eq(batch_next_ms(&g), 10);
+    edges_pass(&g, 10);
     ck_assert_int_eq(s[39]->writes, 3);
-    edges_pass(&g, 5);
+    edges_pass(&g, 10);
     edges_publish(&g, "default/news", 1, 6, "1"); /* it was quiet for as long */
     ck_assert_int_eq(s[39]->writes, 4);
     edges_stop(&g);
@@ -86,7 +87,7 @@ START_TEST(a_channel_of_any_pace_waits_no_longer_than_its_namespace_says)
     for (int i = 0; i < 40; i++)
         edges_reader(&g, "news");
     hub_find(&g, BYTES("default/news"))->batch_ms = 3;
-    pace_is(100 * BATCH_WRITES);
+    pace_is(100 * BATCH_ABOVE);
     for (uint64_t seq = 1; seq <= 2; seq++)
         edges_publish(&g, "default/news", 1, seq, "1");
     ck_assert_int_eq(batch_next_ms(&g), 3);
@@ -99,9 +100,9 @@ END_TEST
 static void publish_until_full(struct ws_socket *s)
 {
     uint64_t seq = 1;
-    int writes = s->writes;
+    int writes = s->writes, full = (int)batch_full(hub_find(&g, BYTES("default/news"))->batch_ms);
     edges_publish(&g, "default/news", 1, seq++, "1");
-    for (int i = 0; i < BATCH_FULL; i++, seq++) {
+    for (int i = 0; i < full; i++, seq++) {
         ck_assert_int_eq(s->writes, writes + 1);
         edges_publish(&g, "default/news", 1, seq, "1");
     }
@@ -113,7 +114,7 @@ START_TEST(what_fills_a_write_waits_no_longer)
     struct ws_socket *s = edges_reader(&g, "news");
     for (int i = 0; i < 400; i++)
         edges_reader(&g, "news");
-    pace_is(2 * BATCH_WRITES);
+    pace_is(2 * BATCH_ABOVE);
     publish_until_full(s);
     ck_assert_int_eq(s->writes, 2);
     ck_assert_int_eq(batch_next_ms(&g), -1);
@@ -128,7 +129,7 @@ START_TEST(a_busy_loop_gathers_more_than_fills_a_write)
     g.batch.load = 1;
     publish_until_full(s);
     ck_assert_int_eq(s->writes, 1);
-    edges_pass(&g, 32);
+    edges_pass(&g, DELAY);
     ck_assert_int_eq(s->writes, 2);
     edges_stop(&g);
 }
@@ -142,8 +143,8 @@ START_TEST(the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one
     for (uint64_t seq = 1; seq <= 5; seq++)
         edges_publish(&g, "default/news", 1, seq, "1");
     ck_assert_int_eq(s->writes, 1);
-    ck_assert_int_eq(batch_next_ms(&g), 32);
-    edges_pass(&g, 31);
+    ck_assert_int_eq(batch_next_ms(&g), DELAY);
+    edges_pass(&g, DELAY - 1);
     ck_assert_int_eq(s->writes, 1);
     edges_pass(&g, 1);
     ck_assert_int_eq(s->writes, 2);
@@ -154,7 +155,7 @@ START_TEST(the_first_goes_at_once_and_what_follows_while_the_loop_is_busy_in_one
     ck_assert_uint_eq(g.metrics.batched_total, 1);
     edges_publish(&g, "default/news", 1, 6, "1");
     ck_assert_int_eq(s->writes, 2); /* counted from the last write on */
-    edges_pass(&g, 32);
+    edges_pass(&g, DELAY);
     ck_assert_int_eq(s->writes, 3);
     edges_stop(&g);
 }
@@ -171,11 +172,11 @@ START_TEST(the_wait_grows_with_the_load_and_the_earliest_goes_first)
         edges_publish(&g, "default/b", 1, seq, "1");
         g.batch.load = 0.75;
     }
-    ck_assert_int_eq(batch_next_ms(&g), 16);
-    edges_pass(&g, 16);
+    ck_assert_int_eq(batch_next_ms(&g), DELAY / 2);
+    edges_pass(&g, DELAY / 2);
     ck_assert_int_eq(a->writes, 1);
     ck_assert_int_eq(b->writes, 2);
-    edges_pass(&g, 16);
+    edges_pass(&g, DELAY / 2);
     ck_assert_int_eq(a->writes, 2);
     edges_stop(&g);
 }
@@ -192,7 +193,7 @@ START_TEST(a_reply_takes_along_what_waits)
     char *text = edges_take(s);
     ck_assert_ptr_nonnull(strstr(text, "\"offset\":2"));
     free(text);
-    edges_pass(&g, 32);
+    edges_pass(&g, DELAY);
     ck_assert_int_eq(s->writes, 2);
     edges_stop(&g);
 }
@@ -221,7 +222,7 @@ START_TEST(a_channel_that_waits_may_go)
     g.batch.load = 1;
     edges_publish(&g, "default/news", 1, 1, "1");
     edges_publish(&g, "default/news", 1, 2, "1");
-    ck_assert_int_eq(batch_next_ms(&g), 32);
+    ck_assert_int_eq(batch_next_ms(&g), DELAY);
     edges_leave(s);
     edges_pass(&g, options.channel_linger + 100);
     ck_assert_ptr_null(hub_find(&g, BYTES("default/news")));
