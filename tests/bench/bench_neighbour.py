@@ -6,7 +6,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from compare import generate, median, quiet_tenant
+from compare import generate, median, quiet_tenant, warm_up
 from noise import Generator, SlowReaders, noise
 from prometheus import value
 from stack import BUILD, CONFIGURATION, KEY, OPEN, Neighbour, Stack
@@ -39,7 +39,7 @@ class Cell:
     def __init__(self, fair, o):
         self.name, self.stack, self.runs = f"fair_{fair}", Stack(gateways=o.gateways, kafka_profile="perf", ports=80), 0
         self.other, self.configuration = Neighbour(self.stack), configuration(o)
-        self.flag = f"fair-queuing={fair}"
+        self.flag, self.warm_s = f"fair-queuing={fair}", o.warm
 
     def start(self):
         s = self.stack
@@ -53,6 +53,7 @@ class Cell:
         s.start_cell(*options)
         self.other.start(*options)
         s.wait_ready()
+        warm_up(s, self.warm_s)
 
     def stop(self):
         self.other.stop()
@@ -169,6 +170,12 @@ def run(place, o):
     return result
 
 
+def noise_of(result, where):
+    """By what the same thing differs from round to round: the largest of the p99 alone by the smallest."""
+    alone = [r[where]["alone_p99_ms"] for r in result["rounds"]]
+    return round(max(alone) / min(alone), 2) if len(alone) > 1 else None
+
+
 def shares():
     """Of 20 tenants of equal weight on a gateway that has too much to do (fair_share.c): Jain's index of what each got of what it
     could use."""
@@ -179,7 +186,7 @@ def shares():
 
 def main():
     o = options("neighbour", members=50000, gateways=5, slow=5000, storm=500, reconnects=100, quiet=100, flood=10, quotas=1, cores=0.6, seconds=20,
-                rounds=1, peer=1, cell=1)
+                rounds=1, warm=30, peer=1, cell=1)
     engines = Peer.if_there(o.gateways) if o.peer else []
     if not o.cell:
         print(json.dumps({"bench": "neighbour", "options": vars(o), "centrifuge": run(engines[0], o) if engines else None}))
@@ -191,7 +198,7 @@ def main():
     holds = (jain["on"] >= JAIN_LEAST and all(row["ok"] for row in on["rounds"]) and quiet["p99_ratio"] <= RATIO_MOST
              and quiet["p99_added_ms"] <= ADDED_MOST_MS)
     print(json.dumps({"bench": "neighbour", "options": vars(o), "quiet_p99_ratio": quiet["p99_ratio"], "quiet_p99_added_ms": quiet["p99_added_ms"],
-                      "other_cell_p99_ratio": on["other_cell"]["p99_ratio"], "jain_20_tenants": jain["on"], "jain_20_tenants_off": jain["off"],
+                      "other_cell_p99_ratio": on["other_cell"]["p99_ratio"], "other_cell_noise": noise_of(on, "other_cell"), "jain_20_tenants": jain["on"], "jain_20_tenants_off": jain["off"],
                       "on": on, "off": off, "centrifuge": peer,
                       "claim": f"quiet_p99_ratio <= {RATIO_MOST}, quiet_p99_added_ms <= {ADDED_MOST_MS}, jain_20_tenants >= {JAIN_LEAST}",
                       "holds": holds}))

@@ -49,6 +49,11 @@ def quiet_tenant(server, api, connections, seconds, channel, rate=10, beside=Non
                     channel=f"acme/{channel}-", connections=connections, rate=rate, messages=rate * seconds, **flags)
 
 
+def warm_up(stack, seconds):
+    """Kafka's compiler: a broker that has just started takes several times the CPU of one that has run for a while."""
+    quiet_tenant(f"127.0.0.1:{stack.port}", stack.http(), 50, seconds, "warm", rate=1000, channels=5)
+
+
 class Cellcast:
     """The real stack: API, PostgreSQL, Kafka, worker, gateways. Only its gateways are `server`."""
 
@@ -61,8 +66,7 @@ class Cellcast:
         self.stack.start()
 
     def warm_up(self, seconds):
-        """Kafka's compiler: a broker that has just started takes several times the CPU of one that has run for a while."""
-        quiet_tenant(f"127.0.0.1:{self.stack.port}", self.stack.http(), 50, seconds, "warm", rate=1000, channels=5)
+        warm_up(self.stack, seconds)
 
     def stop(self):
         self.stack.stop()
