@@ -25,11 +25,9 @@ void buf_clear(struct buf *b)
         b->p[0] = 0;
 }
 
-void buf_reserve(struct buf *b, size_t more)
+void buf_grow(struct buf *b, size_t more)
 {
     size_t need = b->n + more + 1;
-    if (need <= b->cap)
-        return;
     size_t cap = b->cap ? b->cap : 64;
     while (cap < need)
         cap *= 2;
@@ -37,15 +35,6 @@ void buf_reserve(struct buf *b, size_t more)
     assert(p);
     b->p = p;
     b->cap = cap;
-}
-
-void buf_append(struct buf *b, const void *p, size_t n)
-{
-    buf_reserve(b, n);
-    if (n)
-        memcpy(b->p + b->n, p, n);
-    b->n += n;
-    b->p[b->n] = 0;
 }
 
 void buf_append_bytes(struct buf *b, struct bytes s)
