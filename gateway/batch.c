@@ -34,11 +34,6 @@ void batch_waited(struct batch *b, int64_t now_ns)
     near(b, 0, now_ns);
 }
 
-static uint32_t now_ms(const struct gateway *g)
-{
-    return (uint32_t)(g->now_ns / NS_PER_MS);
-}
-
 /* 0 to 1 */
 static double share_of_load(double load)
 {
@@ -59,7 +54,7 @@ static uint32_t own_delay(struct channel *c, uint32_t now)
 static uint32_t delay_of(const struct gateway *g, struct channel *c)
 {
     uint32_t most = c->ephemeral ? 0 : c->batch_ms;
-    uint32_t own = most ? own_delay(c, now_ms(g)) : 0, loaded = (uint32_t)(share_of_load(g->batch.load) * most);
+    uint32_t own = most ? own_delay(c, gateway_now_ms(g)) : 0, loaded = (uint32_t)(share_of_load(g->batch.load) * most);
     if (own > most)
         own = most;
     return own > loaded ? own : loaded;
@@ -76,9 +71,9 @@ static void put_in_order(struct list *waiting, struct channel *c)
 
 bool batch_hold(struct gateway *g, struct channel *c)
 {
-    uint32_t delay = delay_of(g, c), quiet = now_ms(g) - c->due_ms;
+    uint32_t delay = delay_of(g, c), quiet = gateway_now_ms(g) - c->due_ms;
     if (quiet >= delay) {
-        c->due_ms = now_ms(g);
+        c->due_ms = gateway_now_ms(g);
         return false;
     }
     c->due_ms += delay;
@@ -92,7 +87,7 @@ bool batch_hold(struct gateway *g, struct channel *c)
 static void release(struct channel *c)
 {
     c->batched = false;
-    c->due_ms = now_ms(c->gateway);
+    c->due_ms = gateway_now_ms(c->gateway);
     list_remove(&c->dirty.turn);
     fairflush_channel(c);
 }
@@ -109,13 +104,13 @@ void batch_more(struct channel *c)
 void batch_release(struct gateway *g)
 {
     struct channel *c;
-    while ((c = list_first(&g->batch.waiting, struct channel, dirty.turn)) && (int32_t)(c->due_ms - now_ms(g)) <= 0)
+    while ((c = list_first(&g->batch.waiting, struct channel, dirty.turn)) && (int32_t)(c->due_ms - gateway_now_ms(g)) <= 0)
         release(c);
 }
 
 int32_t batch_next_ms(const struct gateway *g)
 {
     const struct channel *c = list_first(&g->batch.waiting, struct channel, dirty.turn);
-    int32_t left = c ? (int32_t)(c->due_ms - now_ms(g)) : -1;
+    int32_t left = c ? (int32_t)(c->due_ms - gateway_now_ms(g)) : -1;
     return c && left < 0 ? 0 : left;
 }

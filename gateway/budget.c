@@ -208,14 +208,10 @@ void budget_refused(struct gateway *g, struct bytes channel)
 
 /* ---- deliveries */
 
-static bool is_spent(struct budget *b, int64_t now_ns)
-{
-    return b && !bucket_has(&b->deliveries, b->delivery_rate, 0, now_ns);
-}
-
 bool budget_is_spent(const struct channel *c)
 {
-    return !c->ephemeral && is_spent(channel_budget(c), c->gateway->now_ns);
+    struct budget *b = c->ephemeral ? NULL : channel_budget(c);
+    return b && !bucket_has(&b->deliveries, b->delivery_rate, 0, c->gateway->now_ns);
 }
 
 void budget_set_aside(struct channel *c)
@@ -227,25 +223,6 @@ void budget_set_aside(struct channel *c)
     list_append(&b->late, &c->dirty.turn);
     if (!list_is_linked(&b->waits))
         list_append(&g->budgets.waiting, &b->waits);
-}
-
-/* All its channels are of one tenant; one whose namespace is gone has no budget. */
-static struct budget *budget_to_pay(const struct connection *c)
-{
-    struct budget *b = NULL;
-    for (uint32_t i = 0; i < c->n_subs && !b; i++)
-        b = channel_budget(c->subs[i]->channel);
-    return b;
-}
-
-bool budget_postpones(struct connection *c)
-{
-    if (!is_spent(budget_to_pay(c), c->gateway->now_ns))
-        return false;
-    for (uint32_t i = 0; i < c->n_subs; i++)
-        if (!c->subs[i]->channel->ephemeral && sub_is_behind(c->subs[i]))
-            hub_dirty(c->subs[i]->channel);
-    return true;
 }
 
 bool budget_admits(struct channel *c)

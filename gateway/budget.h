@@ -97,8 +97,6 @@ void budget_refused(struct gateway *g, struct bytes channel); /* the sequencer r
 
 bool budget_is_spent(const struct channel *c); /* of an ephemeral one, never: it was charged when the publication came */
 void budget_set_aside(struct channel *c); /* its budget is spent: from wherever it was to those that wait for it */
-/* The budget of its tenant is spent: durable channels on which it is behind are dirty, and are not to be written from. -> whether it is */
-bool budget_postpones(struct connection *c);
 /* An ephemeral publication came for the channel's subscribers. -> whether there is budget for it, then it is charged */
 bool budget_admits(struct channel *c);
 void budgets_release(struct gateway *g);         /* channels whose budget is there again are dirty, some at a time */

@@ -37,7 +37,7 @@ static int listen_to(struct gateway *g, struct bytes list)
     }
     map_for_each(c, &g->channels, by_name)
     {
-        if (!c->heard || is_listed(list, c->full))
+        if (!c->heard || is_listed(list, channel_full(c)))
             continue;
         c->heard = false;
         hub_release(c);

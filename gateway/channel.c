@@ -36,7 +36,7 @@ struct channel *channel_new(struct gateway *g, struct bytes full)
     memcpy(c->text, full.p, full.n);
     memcpy(c->text + (escaped ? full.n : 0), quoted.p + 1, n);
     buf_fini(&quoted);
-    c->full = bytes_of(c->text, full.n);
+    c->full_n = (uint16_t)full.n;
     c->name_at = (uint8_t)(tenant.n + 1);
     c->quoted_n = (uint16_t)n;
     c->escaped = escaped;
@@ -86,27 +86,9 @@ static void charge(struct rings *r, struct channel *c, size_t bytes)
     r->passing_bytes += c->ephemeral ? bytes : 0;
 }
 
-static struct frame **slot(const struct channel *c, uint32_t i)
-{
-    return &c->slots[(c->first + i) & (c->cap - 1)];
-}
-
-uint64_t channel_base(const struct channel *c)
-{
-    return c->head - c->count;
-}
-
-struct frame *channel_frame(const struct channel *c, uint64_t seq)
-{
-    uint64_t base = channel_base(c);
-    if (seq <= base || seq > c->head)
-        return NULL;
-    return *slot(c, (uint32_t)(seq - base - 1));
-}
-
 static void drop_first(struct rings *r, struct channel *c)
 {
-    struct frame *f = *slot(c, 0);
+    struct frame *f = *channel_slot(c, 0);
     c->first = (c->first + 1) & (c->cap - 1);
     c->count--;
     c->bytes -= (uint32_t)frame_bytes(f);
@@ -137,7 +119,7 @@ void channel_free(struct rings *r, struct channel *c)
     tenant_unref(c->gateway, c->tenant);
     free(e);
     free(c->slots);
-    free(c->subs);
+    subs_free(c->subs, c->cap_subs);
     free(c);
 }
 
@@ -147,7 +129,7 @@ static void grow(struct channel *c)
     struct frame **slots = malloc(cap * sizeof *slots);
     assert(slots);
     for (uint32_t i = 0; i < c->count; i++)
-        slots[i] = *slot(c, i);
+        slots[i] = *channel_slot(c, i);
     free(c->slots);
     c->slots = slots;
     c->cap = cap;
@@ -180,7 +162,7 @@ static void push_last(struct rings *r, struct channel *c, struct frame *f)
 {
     if (c->count == c->cap)
         grow(c);
-    *slot(c, c->count++) = f;
+    *channel_slot(c, c->count++) = f;
     hold(r, c, f);
     trim(r, c);
 }
@@ -297,7 +279,7 @@ bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, 
     c->first = (c->first - n) & (c->cap - 1);
     c->count += n;
     for (uint32_t i = 0; i < n; i++) {
-        *slot(c, i) = frames[i];
+        *channel_slot(c, i) = frames[i];
         hold(r, c, frames[i]);
     }
     return true;
@@ -305,13 +287,31 @@ bool channel_prepend(struct rings *r, struct channel *c, struct frame **frames, 
 
 /* ---- the subscribers */
 
+struct sub **subs_grow(struct sub **subs, uint32_t *cap, struct sub **only)
+{
+    if (*cap == 0) {
+        *cap = 1;
+        return only;
+    }
+    uint32_t more = *cap == 1 ? 3 : (*cap + *cap / 2) | 1;
+    subs = realloc(*cap == 1 ? NULL : subs, more * sizeof *subs);
+    assert(subs);
+    if (*cap == 1)
+        subs[0] = *only;
+    *cap = more;
+    return subs;
+}
+
+void subs_free(struct sub **subs, uint32_t cap)
+{
+    if (cap > 1)
+        free(subs);
+}
+
 void channel_add(struct channel *c, struct sub *s)
 {
-    if (c->n_subs == c->cap_subs) {
-        c->cap_subs = subs_more(c->cap_subs);
-        c->subs = realloc(c->subs, c->cap_subs * sizeof *c->subs);
-        assert(c->subs);
-    }
+    if (c->n_subs == c->cap_subs)
+        c->subs = subs_grow(c->subs, &c->cap_subs, &c->only);
     s->at = c->n_subs;
     c->subs[c->n_subs++] = s;
 }

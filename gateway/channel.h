@@ -119,6 +119,7 @@ struct channel {
     uint32_t cap, first, count;
     uint32_t bytes;            /* of the frames */
     struct sub **subs;         /* unordered */
+    struct sub *only;          /* memory of `subs` while it has one */
     uint32_t n_subs, cap_subs;
     uint32_t flush_at;         /* the walk over subs goes on here */
     bool flush_again : 1;      /* and starts anew afterwards */
@@ -132,21 +133,21 @@ struct channel {
     enum channel_state state : 8;
     uint16_t quoted_n;         /* bytes of the full name as JSON text, and `",` */
     struct pace pace;          /* what goes out to its subscribers */
+    uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
     struct drr_flow dirty;     /* struct tenant::dirty: somebody may be behind; or, by its list, struct batch::waiting or struct budget::late */
 
     struct map_node by_name;   /* struct hub::channels */
-    struct bytes full;         /* tenant/name */
     struct channel_place place;
     uint64_t epoch;            /* of the newest publication seen; undefined while CHANNEL_ASKED */
-    int64_t heard_ns;          /* when something came last, or the head was asked for (sweep.h) */
     uint64_t sweep;            /* ticket of that question, or 0 */
     struct gateway *gateway;
     struct tenant *tenant;     /* a counted reference; hub.c */
     struct channel_extras *extras; /* or NULL */
-    uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
+    uint32_t heard_ms;         /* loop clock, low bits: when something came last, or the head was asked for (sweep.h) */
     uint16_t batch_ms;         /* batch_delay of its namespace */
     uint8_t gathered;          /* publications that wait while it is batched, up to batch_full() */
     uint8_t name_at;           /* bytes of the tenant and its slash */
+    uint16_t full_n;           /* bytes of the full name */
     char text[];               /* the full name, its JSON text if that is another one, and `",` */
 };
 
@@ -198,9 +199,22 @@ void channel_free(struct rings *r, struct channel *c); /* has no subscribers and
 struct channel_extras *channel_extras(struct channel *c); /* made if there are none */
 void channel_tidy(struct channel *c);                     /* drops them when nothing in them is in use */
 
-uint64_t channel_base(const struct channel *c); /* head - frames in the ring */
+static inline uint64_t channel_base(const struct channel *c) /* head - frames in the ring */
+{
+    return c->head - c->count;
+}
+
+static inline struct frame **channel_slot(const struct channel *c, uint32_t i) /* of the ring's i-th frame */
+{
+    return &c->slots[(c->first + i) & (c->cap - 1)];
+}
+
 /* -> the frame of that seq, or NULL when it is not in the ring */
-struct frame *channel_frame(const struct channel *c, uint64_t seq);
+static inline struct frame *channel_frame(const struct channel *c, uint64_t seq)
+{
+    uint64_t i = seq - channel_base(c) - 1;
+    return i < c->count ? *channel_slot(c, (uint32_t)i) : NULL;
+}
 
 /* The channel is live, at that position, with an empty ring. */
 void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t head);
@@ -234,6 +248,11 @@ static inline struct bytes frame_in(const struct frame *f, enum encoding e)
     return bytes_of(form->p, form->n);
 }
 
+static inline struct bytes channel_full(const struct channel *c) /* tenant/name */
+{
+    return bytes_of(c->text, c->full_n);
+}
+
 #define CHANNEL_PUSH "{\"push\":{\"channel\":\""
 
 /* `{"push":{"channel":"…",` in the subscriber's spelling; the push's own member and `}}` follow. */
@@ -241,7 +260,7 @@ static inline void channel_put_push(const struct channel *c, bool full, struct b
 {
     size_t skip = full ? 0 : c->name_at;
     buf_append(b, CHANNEL_PUSH, sizeof CHANNEL_PUSH - 1);
-    buf_append(b, c->text + (c->escaped ? c->full.n : 0) + skip, c->quoted_n - skip);
+    buf_append(b, c->text + (c->escaped ? c->full_n : 0) + skip, c->quoted_n - skip);
 }
 
 static inline size_t channel_push_size(const struct channel *c) /* bytes of that at most */
@@ -254,13 +273,13 @@ static inline void channel_put_quoted(const struct channel *c, bool full, struct
 {
     size_t skip = full ? 0 : c->name_at;
     buf_append_char(b, '"');
-    buf_append(b, c->text + (c->escaped ? c->full.n : 0) + skip, c->quoted_n - skip);
+    buf_append(b, c->text + (c->escaped ? c->full_n : 0) + skip, c->quoted_n - skip);
 }
 
 static inline struct bytes channel_spelling(const struct channel *c, bool full)
 {
     size_t skip = full ? 0 : c->name_at;
-    return bytes_of(c->text + skip, c->full.n - skip);
+    return bytes_of(c->text + skip, c->full_n - skip);
 }
 
 static inline struct bytes channel_tenant(const struct channel *c)
@@ -268,11 +287,9 @@ static inline struct bytes channel_tenant(const struct channel *c)
     return bytes_of(c->text, c->name_at - 1U);
 }
 
-/* What the array of subscriptions of a channel, or of a connection, grows to: 3, as many as the smallest piece of memory
- * holds, then by a half. */
-static inline uint32_t subs_more(uint32_t cap)
-{
-    return cap ? (cap + cap / 2) | 1 : 3;
-}
+/* Subscriptions of a channel, or of a connection: memory for one more. *cap begins at 0, and the one that most have stands
+ * in *only; then there are 3, as many as the smallest piece of memory holds, then half as many more. -> the array */
+struct sub **subs_grow(struct sub **subs, uint32_t *cap, struct sub **only);
+void subs_free(struct sub **subs, uint32_t cap);
 
 #endif

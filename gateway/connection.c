@@ -191,7 +191,7 @@ void connection_free(struct connection *c)
     c->gateway->n_connections--;
     c->gateway->metrics.connections--;
     count_transport(c, -1);
-    free(c->subs);
+    subs_free(c->subs, c->cap_subs);
     buf_fini(&c->out);
     free(c->texts);
     tenant_unref(c->gateway, c->tenant);

@@ -38,11 +38,12 @@ struct strike {
     uint32_t n;       /* 2500s since then */
 };
 
-/* The first 64 bytes are what a delivery looks at. What few connections have at a time is in `extras`. */
+/* What a delivery looks at stands in front. What few connections have at a time is in `extras`. */
 struct connection {
     struct gateway *gateway;
     struct ws_socket *socket;
     struct sub **subs;
+    struct sub *only; /* memory of `subs` while it has one */
     uint32_t n_subs, cap_subs;
     uint32_t gather_at; /* the next write begins with this subscription, so that none starves the others */
     enum connection_state state : 8;
@@ -58,12 +59,13 @@ struct connection {
     bool announced : 1; /* its worker was told that it is connected (attendance.h) */
     bool renews : 1;  /* was told a ttl: its client brings a fresh token */
     bool held : 1;    /* a command waits for some of those without a reply, and all behind it; nothing more is read */
-    uint64_t shown;      /* highest id written to it */
-    struct list talking; /* struct tenant::talking; while blocked gateway::slow */
-
-    struct tenant *tenant; /* a counted reference */
     struct pace pace;    /* publications that go out to it */
+    uint32_t pings;      /* sent and not answered */
+    uint64_t shown;      /* highest id written to it */
     struct buf out;      /* whole messages */
+
+    struct list talking; /* struct tenant::talking; while blocked gateway::slow */
+    struct tenant *tenant; /* a counted reference */
     struct list all;     /* struct gateway::connections */
     struct list errands; /* struct errand::by_connection: commands without a reply yet */
     uint32_t n_errands;  /* these, and subscribes */
@@ -83,7 +85,6 @@ struct connection {
     int64_t expires_ns, subs_expire_ns;
     int64_t leaves_ns; /* the end of its lifetime */
     uint64_t acked; /* bytes the client's kernel had taken when the pong's time began */
-    uint32_t pings; /* sent and not answered */
     struct connection_extras *extras; /* or NULL */
 };
 

@@ -13,6 +13,7 @@
 #include "ws.h"
 
 #include "core/clock.h"
+#include "core/fetch.h"
 
 #define PIECE 20      /* subscribers looked at, or connections talked to, before the turn is paid for */
 #define CLOCK_EVERY 8 /* writes between two looks at the clock */
@@ -35,7 +36,7 @@ static struct frame *next_frame(struct sub *s)
 
 static void put_frame(struct gateway *g, struct buf *b, struct sub *s, struct frame *f, struct bytes form, bool late)
 {
-    uint32_t now_ms = (uint32_t)(g->now_ns / NS_PER_MS);
+    uint32_t now_ms = gateway_now_ms(g);
     pace_add(&s->channel->pace, now_ms, form.n);
     pace_add(&s->connection->pace, now_ms, form.n);
     if (s->connection->deflates)
@@ -101,13 +102,24 @@ static bool gather_sub(struct connection *c, struct sub *s, struct buf *b, size_
     return false;
 }
 
+/* The budget of its tenant is spent: it is not written from, its channel is dirty until the budget is there again. */
+static bool postpones(const struct sub *s)
+{
+    if (!channel_budget(s->channel) || !budget_is_spent(s->channel))
+        return false;
+    hub_dirty(s->channel);
+    return true;
+}
+
 /* Durable ones, or ephemeral ones. -> whether more is left than fitted */
 static bool gather_kind(struct connection *c, struct buf *b, size_t most, bool ephemeral)
 {
-    for (uint32_t i = 0; i < c->n_subs; i++) {
-        uint32_t at = (c->gather_at + i) % c->n_subs;
+    uint32_t at = c->gather_at;
+    for (uint32_t i = 0; i < c->n_subs; i++, at++) {
+        if (at >= c->n_subs)
+            at = 0;
         struct sub *s = c->subs[at];
-        if (s->channel->ephemeral != ephemeral || !sub_is_behind(s) || !gather_sub(c, s, b, most))
+        if (s->channel->ephemeral != ephemeral || !sub_is_behind(s) || postpones(s) || !gather_sub(c, s, b, most))
             continue;
         c->gather_at = at + 1;
         return true;
@@ -122,12 +134,6 @@ static void pass_over(struct connection *c)
             ephemeral_pass_over(c->subs[i]);
 }
 
-/* Ephemeral ones, which the tenant's budget has paid for already. */
-static bool gather_paid(struct connection *c, struct buf *b, size_t most)
-{
-    return !list_is_empty(&c->gateway->passing) && gather_kind(c, b, most, true);
-}
-
 /* Who is behind on durable ones gets no others. -> whether more is left than fitted */
 static bool gather_frames(struct connection *c, struct buf *b, size_t most)
 {
@@ -136,7 +142,7 @@ static bool gather_frames(struct connection *c, struct buf *b, size_t most)
     bool more = gather_kind(c, b, most, false);
     if (more && passing)
         pass_over(c);
-    return more || gather_paid(c, b, most);
+    return more || (passing && gather_kind(c, b, most, true));
 }
 
 static bool gather(struct connection *c, struct buf *b)
@@ -147,7 +153,7 @@ static bool gather(struct connection *c, struct buf *b)
     buf_append(b, head, WS_HEAD);
     if (c->out.n && take_messages(c, b, most))
         return true;
-    return budget_postpones(c) ? gather_paid(c, b, most) : gather_frames(c, b, most);
+    return gather_frames(c, b, most);
 }
 
 enum deliver_answer deliver_once(struct connection *c)
@@ -206,9 +212,26 @@ static void talk(struct slice *slice, struct tenant *t)
     }
 }
 
+/* Each write finds caches that the one before has filled with other things. What the next ones look at is fetched meanwhile, of
+ * each the thing that leads to the next thing. */
+static void look_ahead(const struct channel *c)
+{
+    struct sub *const *next = c->subs + c->flush_at;
+    uint32_t left = c->n_subs - c->flush_at;
+    if (left > 4)
+        fetch(next[4], sizeof *next[4]);
+    if (left > 3)
+        fetch(next[3]->connection, offsetof(struct connection, talking));
+    if (left > 2)
+        fetch(next[2]->connection->socket, CACHE_LINE);
+    if (left > 1)
+        ws_fetch(next[1]->connection->socket);
+}
+
 static void walk(struct slice *slice, struct channel *c)
 {
     for (int n = 0; n < PIECE && c->flush_at < c->n_subs && !budget_is_spent(c); n++) {
+        look_ahead(c);
         struct sub *s = c->subs[c->flush_at++];
         slice->looks++;
         if (!sub_is_behind(s))

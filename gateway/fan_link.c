@@ -75,8 +75,8 @@ void fan_links_look(struct fan_links *f)
 
 void fan_subscribe(struct fan_links *f, struct channel *c)
 {
-    struct link *l = link_of(f, c->full, c->place);
-    struct fan_subscribe m = {.channel = c->full, .from_head = 1, .ephemeral = c->ephemeral};
+    struct link *l = link_of(f, channel_full(c), c->place);
+    struct fan_subscribe m = {.channel = channel_full(c), .from_head = 1, .ephemeral = c->ephemeral};
     if (c->state == CHANNEL_LIVE && !c->ephemeral) {
         m.from_head = 0;
         m.epoch = c->epoch;
@@ -88,21 +88,21 @@ void fan_subscribe(struct fan_links *f, struct channel *c)
 
 void fan_unsubscribe(struct fan_links *f, struct channel *c)
 {
-    struct link *l = link_of(f, c->full, c->place);
+    struct link *l = link_of(f, channel_full(c), c->place);
     if (l)
-        LINK_SEND(l, FAN_UNSUBSCRIBE, fan_unsubscribe, (&(struct fan_unsubscribe){.channel = c->full}));
+        LINK_SEND(l, FAN_UNSUBSCRIBE, fan_unsubscribe, (&(struct fan_unsubscribe){.channel = channel_full(c)}));
 }
 
 void fan_presence_set(struct fan_links *f, struct channel *c, const struct fan_presence_set *m)
 {
-    struct link *l = link_of(f, c->full, c->place);
+    struct link *l = link_of(f, channel_full(c), c->place);
     if (l)
         LINK_SEND(l, FAN_PRESENCE_SET, fan_presence_set, m);
 }
 
 void fan_presence_clear(struct fan_links *f, struct channel *c, const struct fan_presence_clear *m)
 {
-    struct link *l = link_of(f, c->full, c->place);
+    struct link *l = link_of(f, channel_full(c), c->place);
     if (l)
         LINK_SEND(l, FAN_PRESENCE_CLEAR, fan_presence_clear, m);
 }
@@ -181,7 +181,7 @@ static void tell_everything(struct fan_peer *p)
     struct channel *c;
     map_for_each(c, &f->g->channels, by_name)
     {
-        if (owner_of(&f->map, c->full, c->place) == p)
+        if (owner_of(&f->map, channel_full(c), c->place) == p)
             tell_channel(f, c);
     }
     tell_clients(f, p);
@@ -387,11 +387,11 @@ static void move_channels(struct fan_links *f, const struct fan_map *to)
     struct channel *c;
     struct fan_map from = f->map;
     map_for_each(c, &f->g->channels, by_name)
-        if (owner_of(&from, c->full, c->place) != owner_of(to, c->full, c->place))
+        if (owner_of(&from, channel_full(c), c->place) != owner_of(to, channel_full(c), c->place))
             fan_unsubscribe(f, c);
     f->map = *to;
     map_for_each(c, &f->g->channels, by_name)
-        if (owner_of(&from, c->full, c->place) != owner_of(to, c->full, c->place))
+        if (owner_of(&from, channel_full(c), c->place) != owner_of(to, channel_full(c), c->place))
             tell_channel(f, c);
     tell_clients(f, NULL);
     fan_map_fini(&from);

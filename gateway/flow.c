@@ -112,7 +112,7 @@ void flow_configured(struct gateway *g)
     map_for_each(c, &g->channels, by_name)
     {
         hub_configure(c);
-        if (c->ephemeral != config_is_ephemeral(g->config, c->full))
+        if (c->ephemeral != config_is_ephemeral(g->config, channel_full(c)))
             change_sides(c);
     }
 }
@@ -128,7 +128,7 @@ int flow_publication(struct gateway *g, const struct fan_publication *m)
     struct channel *c = hub_find(g, m->channel);
     if (!c || c->state != CHANNEL_LIVE || c->ephemeral != (p.seq == 0))
         return 0;
-    c->heard_ns = g->now_ns;
+    c->heard_ms = gateway_now_ms(g);
     if (c->ephemeral) {
         ephemeral_pass(c, &p);
         return 0;

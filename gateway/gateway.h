@@ -22,6 +22,8 @@
 #include "users.h"
 #include "wheel.h"
 
+#include "core/clock.h"
+
 #include <ev.h>
 
 struct gateway {
@@ -106,6 +108,11 @@ void gateway_pace(struct gateway *g, bool clear, uint32_t rate);
 bool gateway_ready(const struct gateway *g, const char **ret_why);
 /* What the supervisor is told: all of the above, and sequencer and workers linked. */
 bool gateway_linked(const struct gateway *g, const char **ret_why);
+
+static inline uint32_t gateway_now_ms(const struct gateway *g) /* now_ns, its low bits: what is compared lies within 24 days */
+{
+    return (uint32_t)(g->now_ns / NS_PER_MS);
+}
 
 static inline int64_t gateway_unix_s(const struct gateway *g)
 {

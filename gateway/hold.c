@@ -27,7 +27,7 @@ struct after *after_new(struct channel *c, const struct publication *p, uint32_t
     if (list.n == 0 || c->gateway->options->hold_max == 0)
         return NULL;
     while (n < AFTER_MAX && after_next(&list, &channel, &seq) > 0)
-        n += !bytes_equal(channel, c->full);
+        n += !bytes_equal(channel, channel_full(c));
     if (n == 0)
         return NULL;
     size_t size = sizeof(struct after) + n * sizeof(struct reference) + p->after.n;
@@ -40,7 +40,7 @@ struct after *after_new(struct channel *c, const struct publication *p, uint32_t
     memcpy(text, p->after.p, p->after.n);
     list = bytes_of(text, p->after.n);
     while (a->n < n && after_next(&list, &channel, &seq) > 0)
-        if (!bytes_equal(channel, c->full))
+        if (!bytes_equal(channel, channel_full(c)))
             a->items[a->n++] = (struct reference){.channel = channel, .hash = hash_bytes(channel), .seq = seq};
     return a;
 }

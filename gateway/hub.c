@@ -9,14 +9,14 @@
 
 struct channel *hub_find(const struct gateway *g, struct bytes full)
 {
-    return map_find_bytes(&g->channels, full, struct channel, by_name, full);
+    return hub_find_hashed(g, full, hash_bytes(full));
 }
 
 struct channel *hub_find_hashed(const struct gateway *g, struct bytes full, uint64_t hash)
 {
     for (struct map_node *at = map_bucket(&g->channels, hash); at; at = at->next) {
         struct channel *c = container_of(at, struct channel, by_name);
-        if (at->hash == hash && bytes_equal(c->full, full))
+        if (at->hash == hash && bytes_equal(channel_full(c), full))
             return c;
     }
     return NULL;
@@ -35,7 +35,7 @@ void hub_give_up(struct wheel_timer *t)
 
 void hub_configure(struct channel *c)
 {
-    const struct config_namespace *ns = config_namespace_of(c->gateway->config, c->full);
+    const struct config_namespace *ns = config_namespace_of(c->gateway->config, channel_full(c));
     int64_t delay = ns ? ns->options.batch_delay : 0;
     c->conflates = ns && ns->conflates;
     c->deltas = ns && ns->deltas && ns->options.delta_publish;
@@ -59,8 +59,8 @@ struct channel *hub_open(struct gateway *g, struct bytes full)
     c->tenant = tenant_ref(g, channel_tenant(c));
     c->ephemeral = config_is_ephemeral(g->config, full);
     hub_configure(c);
-    c->heard_ns = g->now_ns;
-    map_insert(&g->channels, &c->by_name, hash_bytes(c->full));
+    c->heard_ms = gateway_now_ms(g);
+    map_insert(&g->channels, &c->by_name, hash_bytes(channel_full(c)));
     g->metrics.channels++;
     fan_subscribe(g->fan, c);
     return c;

@@ -42,7 +42,7 @@ void join_begin(struct sub *s, const struct joining *how)
     assert(j);
     *j = *how;
     j->sub = s;
-    take_cache(j, config_namespace_of(g->config, s->channel->full));
+    take_cache(j, config_namespace_of(g->config, channel_full(s->channel)));
     j->data = copy(how->data);
     list_init(&j->due);
     wheel_timer_init(&j->deadline, too_late);
@@ -269,7 +269,7 @@ static void ask_head(struct sub *s)
 {
     struct joining *j = s->extras->joining;
     if (j->ticket == 0)
-        j->ticket = ops_ask_head(s->connection->gateway, s->channel->full, j->since.offset, head_said, s);
+        j->ticket = ops_ask_head(s->connection->gateway, channel_full(s->channel), j->since.offset, head_said, s);
 }
 
 enum outcome { WAITS, RECOVERED, UNRECOVERED };

@@ -115,7 +115,7 @@ static void read_now(struct page *p)
 {
     struct gateway *g = p->channel->gateway;
     g->metrics.pages_total++;
-    p->ticket = ops_read(g, p->channel->full, p->channel->epoch, p->since, (uint32_t)g->options->page_messages, false,
+    p->ticket = ops_read(g, channel_full(p->channel), p->channel->epoch, p->since, (uint32_t)g->options->page_messages, false,
                          arrived, p);
 }
 

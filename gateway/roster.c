@@ -79,7 +79,7 @@ static bool put_connection(struct call_page *page, const struct connection *c)
     if (!call_page_add(page, &one))
         return false;
     for (uint32_t i = 0; i < c->n_subs; i++)
-        call_page_channel(page, c->subs[i]->channel->full);
+        call_page_channel(page, channel_full(c->subs[i]->channel));
     call_page_close(page);
     return true;
 }

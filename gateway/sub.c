@@ -21,11 +21,8 @@ struct sub *sub_new(struct connection *c, struct bytes full_name, bool spelled_f
     assert(s);
     s->connection = c;
     s->full = spelled_full;
-    if (c->n_subs == c->cap_subs) {
-        c->cap_subs = subs_more(c->cap_subs);
-        c->subs = realloc(c->subs, c->cap_subs * sizeof *c->subs);
-        assert(c->subs);
-    }
+    if (c->n_subs == c->cap_subs)
+        c->subs = subs_grow(c->subs, &c->cap_subs, &c->only);
     c->subs[c->n_subs++] = s;
     s->channel = hub_open(c->gateway, full_name);
     channel_add(s->channel, s);
@@ -71,9 +68,9 @@ struct bytes sub_info(const struct sub *s)
 void sub_tell_presence(struct sub *s, bool silent)
 {
     struct connection *c = s->connection;
-    const struct config_namespace *ns = config_namespace_of(c->gateway->config, s->channel->full);
+    const struct config_namespace *ns = config_namespace_of(c->gateway->config, channel_full(s->channel));
     fan_presence_set(c->gateway->fan, s->channel,
-                     &(struct fan_presence_set){.channel = s->channel->full,
+                     &(struct fan_presence_set){.channel = channel_full(s->channel),
                                                 .client = connection_client(c),
                                                 .user = connection_user(c),
                                                 .info = sub_info(s),
@@ -87,7 +84,7 @@ static void clear_presence(struct sub *s, bool left)
 {
     if (s->present)
         fan_presence_clear(s->connection->gateway->fan, s->channel,
-                           &(struct fan_presence_clear){.channel = s->channel->full,
+                           &(struct fan_presence_clear){.channel = channel_full(s->channel),
                                                         .client = connection_client(s->connection),
                                                         .left = left});
 }
@@ -175,7 +172,7 @@ static bool strike(struct connection *c, struct bytes channel)
 void sub_insufficient(struct sub *s)
 {
     struct connection *c = s->connection;
-    bool enough = !s->server && strike(c, s->channel->full);
+    bool enough = !s->server && strike(c, channel_full(s->channel));
     sub_unsubscribe(s, UNSUBSCRIBE_INSUFFICIENT_STATE);
     if (enough)
         connection_disconnect(c, DISCONNECT_SLOW, NULL);

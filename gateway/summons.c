@@ -43,7 +43,7 @@ static uint64_t unsubscribe_one(struct connection *c, const struct call_question
     uint64_t n = 0;
     for (uint32_t i = c->n_subs; i-- > 0 && connection_is_open(c);) {
         struct sub *s = c->subs[i];
-        if (q->channel.n && !bytes_equal(q->channel, s->channel->full))
+        if (q->channel.n && !bytes_equal(q->channel, channel_full(s->channel)))
             continue;
         if (!s->live && !s->server)
             continue; /* its subscribe has not been answered: it is as if it came later */
@@ -110,7 +110,7 @@ static void list_channels(struct gateway *g, const struct call_question *q, stru
     map_for_each(c, &g->channels, by_name)
     {
         if (c->n_subs)
-            call_channels_add(&list, c->full, c->n_subs);
+            call_channels_add(&list, channel_full(c), c->n_subs);
     }
     call_channels_end(&list);
 }

@@ -2,10 +2,9 @@
 
 #include "flow.h"
 
-#include "core/clock.h"
 #include "run/log.h"
 
-#define QUIET_NS (20 * NS_PER_S)
+#define QUIET_MS 20000
 #define AT_ONCE 500 /* channels asked for in one call; with one call per second 10,000 quiet ones are seen in 20 s */
 
 static void head_came(void *ctx, const struct ops_head *answer)
@@ -17,10 +16,10 @@ static void head_came(void *ctx, const struct ops_head *answer)
     bool missed = answer->epoch > c->epoch || (answer->epoch == c->epoch && answer->head > c->head);
     if (missed)
         log_warn("head_missed", "channel=%.*s epoch=%llu head=%llu theirs=%llu/%llu what is missing is read",
-                 BYTES_FMT(c->full), (unsigned long long)c->epoch, (unsigned long long)c->head,
+                 BYTES_FMT(channel_full(c)), (unsigned long long)c->epoch, (unsigned long long)c->head,
                  (unsigned long long)answer->epoch, (unsigned long long)answer->head);
     if (missed)
-        flow_subscribed(c->gateway, &(struct fan_subscribed){.channel = c->full, .epoch = answer->epoch, .seq = answer->head});
+        flow_subscribed(c->gateway, &(struct fan_subscribed){.channel = channel_full(c), .epoch = answer->epoch, .seq = answer->head});
 }
 
 void sweep_heads(struct gateway *g)
@@ -31,10 +30,10 @@ void sweep_heads(struct gateway *g)
     {
         if (asked >= AT_ONCE)
             return;
-        if (c->state != CHANNEL_LIVE || c->ephemeral || c->sweep || (c->n_subs == 0 && !c->heard) || g->now_ns - c->heard_ns < QUIET_NS)
+        if (c->state != CHANNEL_LIVE || c->ephemeral || c->sweep || (c->n_subs == 0 && !c->heard) || gateway_now_ms(g) - c->heard_ms < QUIET_MS)
             continue;
-        c->heard_ns = g->now_ns; /* not again for as long */
-        c->sweep = ops_ask_head(g, c->full, c->head, head_came, c);
+        c->heard_ms = gateway_now_ms(g); /* not again for as long */
+        c->sweep = ops_ask_head(g, channel_full(c), c->head, head_came, c);
         asked++;
     }
 }

@@ -26,11 +26,6 @@ struct rows {
     size_t n;
 };
 
-static uint32_t now_ms(const struct gateway *g)
-{
-    return (uint32_t)(g->now_ns / NS_PER_MS);
-}
-
 static struct row *add(struct rows *rows, struct pace *pace, uint32_t at_ms)
 {
     struct row *r = &rows->items[rows->n++];
@@ -93,8 +88,8 @@ static void collect_channels(struct gateway *g, struct rows *rows)
     rows_init(rows, g->channels.count);
     map_for_each(c, &g->channels, by_name)
     {
-        struct row *r = add(rows, &c->pace, now_ms(g));
-        r->name = c->full;
+        struct row *r = add(rows, &c->pace, gateway_now_ms(g));
+        r->name = channel_full(c);
         r->listeners = c->n_subs;
         r->behind = count_behind(behind, n, c);
     }
@@ -109,7 +104,7 @@ static void collect_connections(struct gateway *g, struct rows *rows)
     {
         if (!connection_is_open(c))
             continue;
-        struct row *r = add(rows, &c->pace, now_ms(g));
+        struct row *r = add(rows, &c->pace, gateway_now_ms(g));
         r->name = connection_client(c);
         r->user = connection_user(c);
         r->listeners = c->n_subs;

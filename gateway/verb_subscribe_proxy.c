@@ -78,7 +78,7 @@ void verb_subscribe_ask(struct connection *c, const struct command *m, const str
 
 bool verb_sub_refresh_asks(const struct sub *s)
 {
-    const struct config_namespace *ns = config_namespace_of(s->connection->gateway->config, s->channel->full);
+    const struct config_namespace *ns = config_namespace_of(s->connection->gateway->config, channel_full(s->channel));
     return ns && ns->options.sub_refresh_proxy_enabled && proxy_is_set(ns->tenant, PROXY_SUB_REFRESH);
 }
 
@@ -141,7 +141,7 @@ static void refreshed(void *ctx, const struct proxy_answer *a)
 bool verb_sub_refresh_by_application(struct sub *s)
 {
     struct connection *c = s->connection;
-    struct bytes full = s->channel->full, tenant, name;
+    struct bytes full = channel_full(s->channel), tenant, name;
     if (!verb_sub_refresh_asks(s) || !channel_split(full, &tenant, &name))
         return false;
     struct proxy_question q = {.event = PROXY_SUB_REFRESH, .channel = name};

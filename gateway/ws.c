@@ -3,6 +3,7 @@
 #include "deflate.h"
 #include "framing.h"
 
+#include "core/fetch.h"
 #include "run/log.h"
 
 #include <assert.h>
@@ -14,6 +15,7 @@
 
 #define MESSAGE_TOO_LARGE 1009 /* RFC 6455 7.4.1 */
 #define MESSAGE_BROKEN 1007
+#define WSI_BYTES 832 /* of libwebsockets' struct lws, of which a write looks at both ends and the middle */
 
 _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame's head");
 
@@ -157,6 +159,11 @@ enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary, bool p
         return WS_KEPT;
     }
     return lws_partial_buffered(s->wsi) ? WS_KEPT : WS_WRITTEN;
+}
+
+void ws_fetch(const struct ws_socket *s)
+{
+    fetch(s->wsi, WSI_BYTES);
 }
 
 /* Of a stream nothing is read. */

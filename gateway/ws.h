@@ -63,6 +63,8 @@ enum ws_written {
 };
 /* One message, text or binary, compressed already or not, or one chunk: what stands in b behind WS_HEAD bytes, which are overwritten. */
 enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary, bool packed);
+/* It is written to soon: what that looks at beside s is fetched (core/fetch.h). */
+void ws_fetch(const struct ws_socket *s);
 /* Stops reading, or goes on; what has been read is still handed over. */
 void ws_pause(struct ws_socket *s, bool paused);
 /* Close frame with code and reason (on a stream: the push disconnect and the end of the body) as soon as the socket takes

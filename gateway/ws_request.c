@@ -5,13 +5,12 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define ARGUMENT_MAX 16384 /* bytes of one argument in a request's query; more than its headers may have */
 #define CONNECT_ARGUMENT "cf_connect="
 
 static void put_field(struct exchange *x, enum request_field field, size_t from)
 {
-    x->at[field] = from;
-    x->n[field] = x->text.n - from;
+    x->at[field] = (uint32_t)from;
+    x->n[field] = (uint32_t)(x->text.n - from);
 }
 
 static void copy_token(struct lws *wsi, struct exchange *x, enum request_field field, enum lws_token_indexes token)
@@ -46,11 +45,11 @@ static void notice_connect(struct exchange *x, size_t from)
 static void copy_query(struct lws *wsi, struct exchange *x)
 {
     size_t from = x->text.n;
-    int n;
+    int n, most = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_URI_ARGS) + 1; /* of all of them, so of each */
     for (int i = 0;; i++) {
-        buf_reserve(&x->text, ARGUMENT_MAX);
+        buf_reserve(&x->text, (size_t)most + 1);
         size_t at = x->text.n + 1;
-        n = lws_hdr_copy_fragment(wsi, x->text.p + at, ARGUMENT_MAX - 1, WSI_TOKEN_HTTP_URI_ARGS, i);
+        n = lws_hdr_copy_fragment(wsi, x->text.p + at, most, WSI_TOKEN_HTTP_URI_ARGS, i);
         if (n < 0)
             break;
         x->text.p[at - 1] = '&';

@@ -32,7 +32,7 @@ struct exchange {
     struct wheel_timer handshake;       /* set until the first request, or the body of any, is complete */
     struct stranger stranger;           /* until then, and after an answer until the next request */
     struct buf text;                    /* memory of `request`, its body too */
-    size_t at[REQUEST_FIELDS], n[REQUEST_FIELDS]; /* its fields within `text` */
+    uint32_t at[REQUEST_FIELDS], n[REQUEST_FIELDS]; /* its fields within `text` */
     size_t body_at, body_max;
     enum http_version { HTTP_NONE, HTTP_1_0, HTTP_1_1 } version; /* NONE: its first line is no good */
     struct buf headers;                 /* further ones of the answer */

@@ -1,4 +1,4 @@
-"""what a reference to what a publication answers costs per delivery, without sockets: instructions and ns"""
+"""what a delivery costs, without sockets, and a reference to what a publication answers: instructions and ns"""
 
 import argparse
 import json
@@ -53,6 +53,7 @@ def main():
             best = min((run(mode, a.connections, others, a.rounds) for _ in range(9)), key=lambda r: r["ns"])
             row[f"{mode}_ns"] = round(best["ns"] / best["deliveries"], 1)
             row[f"{mode}_instructions"] = round(per_delivery(mode, others))
+        row["gathered_instructions"] = round(per_delivery("gathered", others))
         # Every other delivery is one that answers.
         row["judging_instructions"] = 2 * (row["answers_instructions"] - row["plain_instructions"])
         rows.append(row)

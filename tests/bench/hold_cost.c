@@ -1,11 +1,13 @@
 /* CPU of one delivery to the doorway of the socket, for bench_hold.py: connections between pretended edges, each
  * subscribed to a question's and an answer's channel and to some more; the socket only copies.
  *
- *     hold_cost plain|answers|waits CONNECTIONS OTHER-CHANNELS ROUNDS
+ *     hold_cost plain|answers|waits|gathered CONNECTIONS OTHER-CHANNELS ROUNDS
  *
  * A round is a question and an answer to everybody: plain, the answer names nothing; answers, it names the question,
- * which everybody has; waits, it comes first, stops every cursor, and goes with the question in one write. */
+ * which everybody has; waits, it comes first, stops every cursor, and goes with the question in one write. Gathered, it is
+ * 16 questions in one write. */
 #include "fake_edges.h"
+#include "flow.h"
 
 #include "core/clock.h"
 
@@ -41,9 +43,27 @@ static struct ws_socket *reader(int others)
     return s;
 }
 
+#define GATHERED 16 /* publications in a write */
+#define TEXT "{\"text\":\"0123456789012345678901234567890123456789\"}"
+
 static void question(uint64_t seq)
 {
-    edges_publish(&g, "default/q", 1, seq, "{\"text\":\"0123456789012345678901234567890123456789\"}");
+    edges_publish(&g, "default/q", 1, seq, TEXT);
+}
+
+static void come(uint64_t seq) /* in a turn that goes on */
+{
+    struct buf b = {0};
+    wire_put_publication(&b, &(struct publication){.epoch = 1, .seq = seq, .data = BYTES(TEXT)});
+    flow_publication(&g, &(struct fan_publication){.channel = BYTES("default/q"), .publication = buf_bytes(&b)});
+    buf_fini(&b);
+}
+
+static void questions(uint64_t last)
+{
+    for (uint64_t seq = last - GATHERED + 1; seq < last; seq++)
+        come(seq);
+    question(last);
 }
 
 static void answer(uint64_t seq, bool names)
@@ -71,8 +91,11 @@ int main(int argc, char **argv)
     for (int seq = 1; seq <= rounds; seq++) {
         if (mode == 'w')
             answer((uint64_t)seq, true);
-        question((uint64_t)seq);
-        if (mode != 'w')
+        if (mode == 'g')
+            questions((uint64_t)seq * GATHERED);
+        else
+            question((uint64_t)seq);
+        if (mode == 'p' || mode == 'a')
             answer((uint64_t)seq, mode == 'a');
         for (int i = 0; i < n; i++)
             buf_clear(&readers[i]->written);
@@ -85,5 +108,5 @@ int main(int argc, char **argv)
         edges_leave(readers[i]);
     free(readers);
     gateway_fini(&g);
-    return deliveries == 2ULL * (uint64_t)n * (uint64_t)rounds ? 0 : 1;
+    return deliveries == (mode == 'g' ? GATHERED : 2ULL) * (uint64_t)n * (uint64_t)rounds ? 0 : 1;
 }

@@ -44,6 +44,10 @@ enum ws_written ws_write(struct ws_socket *s, struct buf *b, bool binary, bool p
     return s->full ? WS_KEPT : WS_WRITTEN;
 }
 
+void ws_fetch(const struct ws_socket *s)
+{
+}
+
 void ws_close(struct ws_socket *s, uint32_t code, const char *reason)
 {
     s->close_code = code;
@@ -105,22 +109,22 @@ void ws_stream_open(struct ws_socket *s, const struct transport *transport, stru
 
 void fan_subscribe(struct fan_links *f, struct channel *c)
 {
-    buf_printf(&edges.asked, "subscribe %.*s%s\n", BYTES_FMT(c->full), c->ephemeral ? " ephemeral" : "");
+    buf_printf(&edges.asked, "subscribe %.*s%s\n", BYTES_FMT(channel_full(c)), c->ephemeral ? " ephemeral" : "");
 }
 
 void fan_unsubscribe(struct fan_links *f, struct channel *c)
 {
-    buf_printf(&edges.asked, "unsubscribe %.*s\n", BYTES_FMT(c->full));
+    buf_printf(&edges.asked, "unsubscribe %.*s\n", BYTES_FMT(channel_full(c)));
 }
 
 void fan_presence_set(struct fan_links *f, struct channel *c, const struct fan_presence_set *m)
 {
-    buf_printf(&edges.asked, "present %.*s%s\n", BYTES_FMT(c->full), m->silent ? " silently" : "");
+    buf_printf(&edges.asked, "present %.*s%s\n", BYTES_FMT(channel_full(c)), m->silent ? " silently" : "");
 }
 
 void fan_presence_clear(struct fan_links *f, struct channel *c, const struct fan_presence_clear *m)
 {
-    buf_printf(&edges.asked, "absent %.*s\n", BYTES_FMT(c->full));
+    buf_printf(&edges.asked, "absent %.*s\n", BYTES_FMT(channel_full(c)));
 }
 
 void fan_client_set(struct fan_links *f, const struct fan_presence_set *m)

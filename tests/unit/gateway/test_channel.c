@@ -157,7 +157,7 @@ START_TEST(a_name_that_is_not_its_own_json_is_pushed_escaped_in_either_spelling)
     struct channel *odd = channel_new(NULL, BYTES("default/a\"b\\c"));
     check_push(odd, false, "{\"push\":{\"channel\":\"a\\\"b\\\\c\",");
     check_push(odd, true, "{\"push\":{\"channel\":\"default/a\\\"b\\\\c\",");
-    ck_assert_bytes(odd->full, "default/a\"b\\c");
+    ck_assert_bytes(channel_full(odd), "default/a\"b\\c");
     ck_assert_bytes(channel_tenant(odd), "default");
     channel_free(&rings, odd);
     end();
@@ -175,8 +175,26 @@ START_TEST(what_a_channel_rarely_has_is_made_when_needed_and_gone_when_idle)
     c->extras->holds_off_until_ns = 0;
     channel_tidy(c);
     ck_assert_ptr_null(c->extras);
-    ck_assert_uint_le(sizeof(struct channel), 192);
+    ck_assert_uint_le(offsetof(struct channel, text), 178);
     ck_assert_uint_le(sizeof(struct sub), 40);
+    end();
+}
+END_TEST
+
+START_TEST(the_only_subscription_stands_in_the_channel_itself)
+{
+    start(1, 0);
+    struct sub subs[3] = {0};
+    channel_add(c, &subs[0]);
+    ck_assert_ptr_eq(c->subs, &c->only);
+    channel_remove(c, &subs[0]);
+    for (int i = 0; i < 3; i++)
+        channel_add(c, &subs[i]);
+    ck_assert_ptr_ne(c->subs, &c->only);
+    for (uint32_t i = 0; i < 3; i++)
+        ck_assert_ptr_eq(c->subs[i], &subs[i]);
+    for (int i = 0; i < 3; i++)
+        channel_remove(c, &subs[i]);
     end();
 }
 END_TEST
@@ -206,4 +224,4 @@ UNIT_MAIN("channel", appends_what_comes_next_and_drops_what_came_before, a_hole_
           all_rings_together_give_up_their_oldest, a_page_that_ends_at_the_base_goes_below_the_ring,
           the_first_publication_of_an_epoch_carries_it,
           a_name_that_is_not_its_own_json_is_pushed_escaped_in_either_spelling,
-          what_a_channel_rarely_has_is_made_when_needed_and_gone_when_idle, a_removal_during_a_walk_passes_nobody_over)
+          what_a_channel_rarely_has_is_made_when_needed_and_gone_when_idle, the_only_subscription_stands_in_the_channel_itself, a_removal_during_a_walk_passes_nobody_over)
