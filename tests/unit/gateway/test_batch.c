@@ -7,7 +7,7 @@
 #include "core/clock.h"
 
 #define MS NS_PER_MS
-#define DELAY 48 /* batch_delay as it is by default */
+#define DELAY 60 /* batch_delay as it is by default */
 
 static struct gateway_options options;
 static struct gateway g;
