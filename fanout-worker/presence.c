@@ -379,12 +379,12 @@ static uint64_t put_page(const struct roster *r, const struct fan_ask_presence *
                          struct buf *into)
 {
     uint64_t last = 0;
-    uint32_t n = 0;
+    uint32_t n = 0, most = what->bytes < PRESENCE_ANSWER_MAX ? what->bytes : PRESENCE_ANSWER_MAX;
     for (size_t at = roster_after(r, what->after); at < r->n; at++) {
         const struct entry *e = r->seats[at].who;
         if (!e)
             continue;
-        if (n == what->limit || (n && into->n + e->place.n + e->info.n > PRESENCE_ANSWER_MAX))
+        if (n == what->limit || (n && into->n + e->place.n + e->info.n > most))
             return last;
         wire_put_presence_entry(into,
                                 &(struct presence_entry){.client = e->place, .info = e->info});
@@ -392,6 +392,15 @@ static uint64_t put_page(const struct roster *r, const struct fan_ask_presence *
         n++;
     }
     return 0;
+}
+
+static void put_hashes(const struct room *room, const struct fan_ask_presence *what, struct buf *into)
+{
+    const struct visitor *v;
+    if (room->users.count > what->users)
+        return;
+    map_for_each (v, &room->users, by_user)
+        wire_put_u64(into, hash_seeded(v->user, what->seed));
 }
 
 void presence_answer(struct presence *p, const struct fan_ask_presence *what,
@@ -404,5 +413,9 @@ void presence_answer(struct presence *p, const struct fan_ask_presence *what,
     ret_answer->clients = room ? (uint32_t)room->clients.count : 0;
     ret_answer->users = room ? (uint32_t)room->users.count : 0;
     ret_answer->next = room && what->limit ? put_page(&room->roster, what, into) : 0;
-    ret_answer->entries = buf_bytes(into);
+    size_t entries = into->n;
+    if (room)
+        put_hashes(room, what, into);
+    ret_answer->entries = bytes_of(into->p, entries);
+    ret_answer->hashes = bytes_of(into->p + entries, into->n - entries);
 }

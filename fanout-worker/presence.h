@@ -20,7 +20,7 @@
 #include "wire/messages.h"
 
 #define PRESENCE_YOUNG_NS 3000000000LL /* so long a partition's presence is incomplete */
-#define PRESENCE_ANSWER_MAX (1 << 20)  /* bytes of entries in a page, about */
+#define PRESENCE_ANSWER_MAX (1 << 20)  /* bytes of entries in a page, about, whatever is asked for */
 #define PRESENCE_SLICE 500             /* entries that a tick ends at most */
 
 struct presence_ports {
@@ -90,8 +90,8 @@ struct presence_since {
     uint64_t generation;
 };
 
-/* A page of at most `limit` entries behind seat `after`. Everything of ret_answer but
- * `request` and `status` is filled, entries point into `into`. */
+/* A page of at most `limit` entries behind seat `after`, and the users' hashes. Everything of ret_answer but
+ * `request` and `status` is filled, its strings point into `into`. */
 void presence_answer(struct presence *p, const struct fan_ask_presence *what,
                      struct presence_since since, struct buf *into,
                      struct fan_presence *ret_answer);

@@ -102,7 +102,7 @@ static void presence_stats_arrived(void *ctx, const struct ops_presence *answer)
     if (answer->code)
         return presence_failed(op, answer->code);
     buf_append_char(&op->result, '{');
-    presence_put_counts(&op->result, answer->clients, answer->users);
+    presence_put_stats(&op->result, answer);
     buf_append_char(&op->result, '}');
     api_op_finish(op, 0);
 }

@@ -1,7 +1,10 @@
 #include "gathering.h"
 
 #include "ctl_link.h"
+#include "distinct.h"
 #include "gateway.h"
+
+#include "core/random.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,8 +13,8 @@
 
 struct part {
     bool came;
-    struct ops_presence answer; /* entries: in memory */
-    struct buf entries;
+    struct ops_presence answer; /* its strings: in memory */
+    struct buf entries, hashes;
 };
 
 struct gathering {
@@ -87,16 +90,47 @@ static uint64_t put_entries(const struct gathering *q, struct buf *into)
     return 0;
 }
 
+/* -> whether they can be told apart: all have told who they are, or they are all in one cell */
+static bool knows_users(const struct gathering *q)
+{
+    uint32_t with_users = 0, untold = 0;
+    for (const struct part *p = q->parts; p < q->parts + q->n; p++) {
+        with_users += p->answer.users > 0;
+        untold += p->hashes.n != p->answer.users * sizeof(uint64_t);
+    }
+    return untold == 0 || with_users <= 1;
+}
+
+static uint32_t count_distinct_users(const struct gathering *q)
+{
+    struct distinct users = {0};
+    uint64_t hash;
+    for (const struct part *p = q->parts; p < q->parts + q->n; p++)
+        for (struct bytes hashes = buf_bytes(&p->hashes); wire_get_u64(&hashes, &hash);)
+            distinct_add(&users, hash);
+    return (uint32_t)distinct_count(&users);
+}
+
+static void put_counts(const struct gathering *q, struct ops_presence *all)
+{
+    uint32_t with_hashes = 0;
+    for (const struct part *p = q->parts; p < q->parts + q->n; p++) {
+        all->clients += p->answer.clients;
+        all->users += p->answer.users;
+        with_hashes += p->hashes.n > 0;
+    }
+    all->users_added = !knows_users(q);
+    if (with_hashes > 1 && !all->users_added)
+        all->users = count_distinct_users(q);
+}
+
 static void finish_if_complete(struct gathering *q)
 {
     struct buf entries = {0};
     struct ops_presence all = {.code = code_of(q)};
     if (q->here || q->there)
         return;
-    for (const struct part *p = q->parts; p < q->parts + q->n; p++) {
-        all.clients += p->answer.clients;
-        all.users += p->answer.users;
-    }
+    put_counts(q, &all);
     if (q->limit)
         all.next = put_entries(q, &entries);
     all.entries = buf_bytes(&entries);
@@ -112,6 +146,7 @@ static void take_part(struct gathering *q, uint32_t place, const struct ops_pres
     p->came = true;
     p->answer = *answer;
     buf_append_bytes(&p->entries, answer->entries);
+    buf_append_bytes(&p->hashes, answer->hashes);
 }
 
 static void told_here(void *ctx, const struct ops_presence *answer)
@@ -135,6 +170,7 @@ static void told_there(void *ctx, const struct ops_called *called)
                                                         .clients = m.clients,
                                                         .users = m.users,
                                                         .entries = m.entries,
+                                                        .hashes = m.hashes,
                                                         .next = m.next});
     finish_if_complete(q);
 }
@@ -145,7 +181,13 @@ static void told_there(void *ctx, const struct ops_called *called)
 static uint64_t ask_worker(struct gateway *g, const struct call_ask_presence *m, uint32_t place, ops_presence_fn *done,
                            void *ctx)
 {
-    return ops_presence_here(g, m->channel, place == m->cell ? m->after : 0, place < m->cell ? 0 : m->limit, done, ctx);
+    struct fan_ask_presence here = {.channel = m->channel,
+                                    .after = place == m->cell ? m->after : 0,
+                                    .limit = place < m->cell ? 0 : m->limit,
+                                    .bytes = m->bytes,
+                                    .users = m->users,
+                                    .seed = m->seed};
+    return ops_presence_here(g, &here, done, ctx);
 }
 
 static void ask_all(struct gathering *q, const struct config_tenant *t, const struct call_ask_presence *m)
@@ -169,8 +211,13 @@ struct gathering *gathering_new(struct gateway *g, uint64_t ticket, struct bytes
     q->own = place_of(g, t);
     q->first = (uint32_t)(after >> PLACE_SHIFT);
     q->limit = limit;
-    struct call_ask_presence m = {
-        .channel = channel, .cell = q->first, .after = after & (position(1, 0) - 1), .limit = limit};
+    struct call_ask_presence m = {.channel = channel,
+                                  .cell = q->first,
+                                  .after = after & (position(1, 0) - 1),
+                                  .limit = limit,
+                                  .bytes = GATHERED_ENTRIES_MAX / q->n,
+                                  .users = q->n > 1 ? (uint32_t)g->options->presence_users_max / q->n : 0,
+                                  .seed = random_u64()};
     ask_all(q, t, &m);
     return q;
 }
@@ -185,8 +232,10 @@ void gathering_free(struct gathering *q)
 {
     if (!q)
         return;
-    for (uint32_t i = 0; i < q->n; i++)
+    for (uint32_t i = 0; i < q->n; i++) {
         buf_fini(&q->parts[i].entries);
+        buf_fini(&q->parts[i].hashes);
+    }
     free(q);
 }
 
@@ -207,6 +256,7 @@ static void answer(struct gateway *g, uint64_t request, uint32_t place, const st
                               .clients = a->clients,
                               .users = a->users,
                               .entries = a->entries,
+                              .hashes = a->hashes,
                               .next = a->next};
     wire_put_call_presence(&body, &m);
     ctl_answer_send(g->ctl, request, buf_bytes(&body));

@@ -190,19 +190,19 @@ uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint6
     return asked(o, fan_read(g->fan, &m));
 }
 
-uint64_t ops_presence_here(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done,
-                           void *ctx)
+uint64_t ops_presence_here(struct gateway *g, struct fan_ask_presence *what, ops_presence_fn *done, void *ctx)
 {
     struct operation *o = begin(g, PRESENCE, ctx, ask_timeout(g));
     o->done.presence = done;
-    struct fan_ask_presence m = {.request = o->ticket, .channel = channel, .after = after, .limit = limit};
-    return asked(o, fan_ask_presence(g->fan, &m));
+    what->request = o->ticket;
+    return asked(o, fan_ask_presence(g->fan, what));
 }
 
 uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done, void *ctx)
 {
+    struct fan_ask_presence here = {.channel = channel, .after = after, .limit = limit, .bytes = UINT32_MAX};
     if (!gathering_is_needed(g, channel))
-        return ops_presence_here(g, channel, after, limit, done, ctx);
+        return ops_presence_here(g, &here, done, ctx);
     struct operation *o = begin(g, PRESENCE, ctx, 0); /* its questions have deadlines of their own */
     o->done.presence = done;
     o->gathering = gathering_new(g, o->ticket, channel, after, limit);
@@ -290,6 +290,7 @@ void ops_presence_came(struct gateway *g, const struct fan_presence *m)
                                                       .clients = m->clients,
                                                       .users = m->users,
                                                       .entries = m->entries,
+                                                      .hashes = m->hashes,
                                                       .next = m->next});
 }
 

@@ -37,7 +37,9 @@ struct ops_range {
 struct ops_presence {
     uint32_t code;
     uint32_t clients, users;
+    bool users_added;     /* those of several cells: who is in two counts twice; `users` is not less than they are */
     struct bytes entries; /* list of presence_entry */
+    struct bytes hashes;  /* of users, as in fan_presence */
     uint64_t next;        /* what `after` the page behind this one has; 0: there is none */
 };
 struct ops_head {
@@ -60,10 +62,10 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
 /* as fan_read of messages.h */
 uint64_t ops_read(struct gateway *g, struct bytes channel, uint64_t epoch, uint64_t since, uint32_t limit, bool reverse,
                   ops_range_fn *done, void *ctx);
-/* limit 0: only counts. Of all cells that serve the channel's tenant (gathering.h); _here: of this one. */
+/* limit 0: only counts. Of all cells that serve the channel's tenant (gathering.h); _here: of this one, everything but
+ * `request` as it is asked. */
 uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done, void *ctx);
-uint64_t ops_presence_here(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done,
-                           void *ctx);
+uint64_t ops_presence_here(struct gateway *g, struct fan_ask_presence *what, ops_presence_fn *done, void *ctx);
 /* at_least: as fan_ask_head of messages.h */
 uint64_t ops_ask_head(struct gateway *g, struct bytes channel, uint64_t at_least, ops_head_fn *done, void *ctx);
 /* Asks every gateway of the cell, this one too, and of the other cells that serve the tenant (empty: of all), through the

@@ -31,11 +31,18 @@ void presence_put_counts(struct buf *b, uint32_t clients, uint32_t users)
     buf_append_u64(b, users);
 }
 
+void presence_put_stats(struct buf *b, const struct ops_presence *answer)
+{
+    presence_put_counts(b, answer->clients, answer->users);
+    if (answer->users_added)
+        buf_append_str(b, ",\"num_users_at_most\":true");
+}
+
 void presence_put_page(struct buf *b, const struct ops_presence *answer)
 {
     presence_put_list(b, answer);
     buf_append_char(b, ',');
-    presence_put_counts(b, answer->clients, answer->users);
+    presence_put_stats(b, answer);
     if (answer->next == 0)
         return;
     buf_append_str(b, ",\"next\":\"");

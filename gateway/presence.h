@@ -16,6 +16,8 @@ uint32_t presence_limit(const struct config_namespace *ns, int64_t asked);
 void presence_put_list(struct buf *b, const struct ops_presence *answer);
 /* "num_clients":2,"num_users":1 */
 void presence_put_counts(struct buf *b, uint32_t clients, uint32_t users);
+/* The same, and "num_users_at_most":true where users were added */
+void presence_put_stats(struct buf *b, const struct ops_presence *answer);
 /* Both, and "next":"…" while there are more */
 void presence_put_page(struct buf *b, const struct ops_presence *answer);
 

@@ -2,6 +2,7 @@
 
 #include "call.h"
 #include "connection.h"
+#include "distinct.h"
 #include "gathering.h"
 #include "refresh.h"
 #include "roster.h"
@@ -12,7 +13,6 @@
 #include "core/clock.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 /* One whose connect has no answer yet cannot be told anything but its end. */
 static bool is_meant(const struct call_question *q, const struct connection *c)
@@ -117,26 +117,9 @@ static void list_channels(struct gateway *g, const struct call_question *q, stru
 
 /* ---- info */
 
-static int compare_hashes(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* Distinct users: hashes, since two that agree in 64 bits are not to be expected among a gateway's connections. */
-static uint64_t count_distinct(uint64_t *hashes, size_t n)
-{
-    uint64_t distinct = 0;
-    qsort(hashes, n, sizeof *hashes, compare_hashes);
-    for (size_t i = 0; i < n; i++)
-        distinct += i == 0 || hashes[i] != hashes[i - 1];
-    return distinct;
-}
-
 static void count_connections(struct gateway *g, const struct call_question *q, struct call_info *info)
 {
-    uint64_t *users = malloc((g->n_connections + 1) * sizeof *users);
-    size_t n = 0;
+    struct distinct users = {0};
     struct connection *c;
     list_for_each(c, &g->connections, all)
     {
@@ -144,11 +127,10 @@ static void count_connections(struct gateway *g, const struct call_question *q, 
             continue;
         info->num_clients++;
         info->num_subs += c->n_subs;
-        if (users && connection_user(c).n)
-            users[n++] = hash_bytes(connection_user(c)) ^ hash_bytes(connection_tenant(c));
+        if (connection_user(c).n)
+            distinct_add(&users, hash_bytes(connection_user(c)) ^ hash_bytes(connection_tenant(c)));
     }
-    info->num_users = users ? count_distinct(users, n) : 0;
-    free(users);
+    info->num_users = distinct_count(&users);
 }
 
 static uint64_t count_channels(struct gateway *g, const struct call_question *q)

@@ -33,10 +33,10 @@ static inline void sip_round(struct sip *s)
     s->c = rotate(s->c, 32);
 }
 
-uint64_t hash_bytes(struct bytes in)
+static uint64_t hash_keyed(struct bytes in, uint64_t k0, uint64_t k1)
 {
-    struct sip s = {key0 ^ 0x736f6d6570736575, key1 ^ 0x646f72616e646f6d, key0 ^ 0x6c7967656e657261,
-                    key1 ^ 0x7465646279746573};
+    struct sip s = {k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
+                    k1 ^ 0x7465646279746573};
     size_t whole = in.n & ~(size_t)7;
     uint64_t word;
     for (size_t i = 0; i < whole; i += 8) {
@@ -56,6 +56,16 @@ uint64_t hash_bytes(struct bytes in)
     for (int i = 0; i < 3; i++)
         sip_round(&s);
     return s.a ^ s.b ^ s.c ^ s.d;
+}
+
+uint64_t hash_bytes(struct bytes s)
+{
+    return hash_keyed(s, key0, key1);
+}
+
+uint64_t hash_seeded(struct bytes s, uint64_t seed)
+{
+    return hash_keyed(s, seed, hash_u64(seed));
 }
 
 uint64_t hash_u64(uint64_t v)

@@ -5,6 +5,7 @@
 #include "core/bytes.h"
 
 uint64_t hash_bytes(struct bytes s);
+uint64_t hash_seeded(struct bytes s, uint64_t seed); /* the same in every process that has the seed */
 uint64_t hash_u64(uint64_t v); /* a mixer (splitmix64), for numbers that we choose ourselves */
 
 #endif

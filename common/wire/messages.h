@@ -193,7 +193,10 @@ enum fan_type {
     F(u64, request, "")                                                                                      \
     F(str, channel, "")                                                                                      \
     F(u64, after, "a fan_presence's next; 0: from the first one on")                                         \
-    F(u32, limit, "entries at most; 0: only counts")
+    F(u32, limit, "entries at most; 0: only counts")                                                         \
+    F(u32, bytes, "of these entries at most, about")                                                         \
+    F(u32, users, "distinct users whose hashes are asked for, if there are no more; 0: none are")            \
+    F(u64, seed, "of the hashes")
 #define FAN_SYNCED_FIELDS(F) F(u64, generation, "all interest and presence of this gateway have been sent")
 #define FAN_BEAT_FIELDS(F) F(u64, sent_us, "every second each way")
 #define FAN_WELCOME_FIELDS(F)                                                                                \
@@ -228,7 +231,8 @@ enum fan_type {
     F(u32, clients, "")                                                                                      \
     F(u32, users, "distinct")                                                                                \
     F(str, entries, "list of presence_entry, in the order of coming")                                        \
-    F(u64, next, "there are more: what to ask for as after; 0: that is all")
+    F(u64, next, "there are more: what to ask for as after; 0: that is all")                                 \
+    F(str, hashes, "u64 each, hash_seeded of its distinct users; empty: they are more, or were not asked for")
 #define PRESENCE_ENTRY_FIELDS(F)                                                                             \
     F(str, client, "whose join was told: of the same user, who has come back as another client since")       \
     F(str, info, "ClientInfo as a JSON object")
@@ -353,14 +357,18 @@ enum ctl_type {
     F(str, channel, "")                                                                                      \
     F(u32, cell, "place among the tenant's cells: entries of it and those behind it, of others only counts") \
     F(u64, after, "as in fan_ask_presence, for that cell")                                                   \
-    F(u32, limit, "entries at most, of each cell")
+    F(u32, limit, "entries at most, of each cell")                                                           \
+    F(u32, bytes, "as in fan_ask_presence, like the rest")                                                   \
+    F(u32, users, "")                                                                                        \
+    F(u64, seed, "")
 #define CALL_PRESENCE_FIELDS(F)                                                                              \
     F(u32, cell, "place among the tenant's cells")                                                           \
     F(u32, status, "as in fan_presence, like the rest")                                                      \
     F(u32, clients, "")                                                                                      \
     F(u32, users, "")                                                                                        \
     F(str, entries, "")                                                                                      \
-    F(u64, next, "")
+    F(u64, next, "")                                                                                         \
+    F(str, hashes, "")
 /* What tenants with quotas use: from a gateway its own, to a gateway that of all others. */
 #define CTL_USAGE_FIELDS(F)                                                                                  \
     F(u32, gateways, "to a gateway: how many the cell has")                                                  \

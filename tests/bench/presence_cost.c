@@ -53,14 +53,14 @@ static void come(struct lease *l, const char *gateway, int i, uint32_t pushes)
                                             .pushes = pushes});
 }
 
-static double ask(uint64_t after, uint32_t limit)
+static double ask(uint64_t after, uint32_t limit, uint32_t users)
 {
     static struct buf into;
     struct fan_presence answer;
     int64_t start = cpu_ns();
     for (int i = 0; i < ROUNDS; i++) {
         buf_clear(&into);
-        presence_answer(&p, &(struct fan_ask_presence){.channel = BYTES("default/news"), .after = after, .limit = limit},
+        presence_answer(&p, &(struct fan_ask_presence){.channel = BYTES("default/news"), .after = after, .limit = limit, .bytes = UINT32_MAX, .users = users},
                         (struct presence_since){0, 1}, &into, &answer);
     }
     return (double)(cpu_ns() - start) / ROUNDS;
@@ -99,7 +99,7 @@ int main(int argc, char **argv)
         come(a, "aaaaaaaa", i, pushes);
     double join_ns = (double)(cpu_ns() - start) / members;
     size_t bytes = p.bytes;
-    double count_ns = ask(0, 0), page_ns = ask((uint64_t)members / 2, 1000);
+    double count_ns = ask(0, 0, 0), page_ns = ask((uint64_t)members / 2, 1000, 0), users_ns = ask(0, 0, UINT32_MAX);
     unsigned long long joins = told, joins_pushed = pushed;
     told = pushed = 0;
     presence_lost(&p, a);
@@ -109,10 +109,10 @@ int main(int argc, char **argv)
     double return_ns = (double)(cpu_ns() - start) / (members / 2);
     unsigned long long told_on_return = told;
     double tick_ns = tick_all(&now_ns);
-    printf("{\"members\":%d,\"join_ns\":%.0f,\"return_ns\":%.0f,\"count_ns\":%.0f,\"page_us\":%.1f,\"longest_tick_us\":%.0f,"
+    printf("{\"members\":%d,\"join_ns\":%.0f,\"return_ns\":%.0f,\"count_ns\":%.0f,\"page_us\":%.1f,\"users_us\":%.1f,\"longest_tick_us\":%.0f,"
            "\"bytes\":%zu,\"joins\":%llu,\"joins_pushed\":%llu,\"told_on_return\":%llu,\"leaves\":%llu,\"leaves_pushed\":%llu,"
            "\"left\":%zu}\n",
-           members, join_ns, return_ns, count_ns, page_ns / 1000, tick_ns / 1000, bytes / (size_t)members, joins, joins_pushed,
+           members, join_ns, return_ns, count_ns, page_ns / 1000, users_ns / 1000, tick_ns / 1000, bytes / (size_t)members, joins, joins_pushed,
            told_on_return, told, pushed, p.entries);
     presence_fini(&p);
     return 0;

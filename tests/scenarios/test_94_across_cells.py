@@ -76,6 +76,22 @@ async def test_presence_is_everybodys_in_whichever_cell(cells, connected, channe
         await one.close()
 
 
+async def test_a_user_who_is_in_both_cells_is_one(cells, connected, channel):
+    people = [await person(cell, "both", user) for cell in (cells.a, cells.b) for user in ("ann", "bob")]
+    people.append(await person(cells.b, "both", "cid"))
+    for one in people:
+        await one.subscribe(channel)
+    for cell in (cells.a, cells.b):
+        answer, _ = await ask(cell, "presence_stats", channel=f"both/{channel}")
+        assert answer["result"] == {"num_clients": 5, "num_users": 3}
+        answer, _ = await ask(cell, "presence", channel=f"both/{channel}", limit=1)
+        assert answer["result"]["num_users"] == 3 and "num_users_at_most" not in answer["result"]
+    stats = await people[0].subs[channel].presence_stats()  # an SDK sees the same
+    assert (stats.num_clients, stats.num_users) == (5, 3)
+    for one in people:
+        await one.close()
+
+
 async def test_a_client_of_another_cell_is_unsubscribed(cells, connected, channel):
     ann, bob = await one_in_each(cells, channel)
     far = await person(cells.b, "stays", "bob")  # of a tenant that cell a does not serve

@@ -41,5 +41,13 @@ START_TEST(numbers_in_a_row_spread_over_all_buckets)
 }
 END_TEST
 
-UNIT_MAIN("core/hash", equal_bytes_hash_equally_wherever_they_lie,
+START_TEST(with_a_seed_it_is_the_same_in_every_process)
+{
+    ck_assert_uint_eq(hash_seeded(BYTES("ann"), 7), UINT64_C(6791183028555668810));
+    ck_assert_uint_ne(hash_seeded(BYTES("ann"), 7), hash_seeded(BYTES("bob"), 7));
+    ck_assert_uint_ne(hash_seeded(BYTES("ann"), 7), hash_seeded(BYTES("ann"), 8));
+}
+END_TEST
+
+UNIT_MAIN("core/hash", equal_bytes_hash_equally_wherever_they_lie, with_a_seed_it_is_the_same_in_every_process,
           each_byte_and_the_length_count, numbers_in_a_row_spread_over_all_buckets)

@@ -120,6 +120,8 @@ static struct fan_presence counts(const char *channel)
     return counts_since(channel, LONG_AGO);
 }
 
+static uint32_t page_bytes = UINT32_MAX;
+
 /* "client=info " of a page of t/x. -> what the next one begins behind */
 static uint64_t page(uint64_t after, uint32_t limit, struct buf *ret_list)
 {
@@ -127,7 +129,7 @@ static uint64_t page(uint64_t after, uint32_t limit, struct buf *ret_list)
     struct presence_entry e;
     struct buf b = {0};
     presence_answer(
-        &p, &(struct fan_ask_presence){.channel = BYTES("t/x"), .after = after, .limit = limit},
+        &p, &(struct fan_ask_presence){.channel = BYTES("t/x"), .after = after, .limit = limit, .bytes = page_bytes},
         LONG_AGO, &b, &answer);
     while (wire_next_presence_entry(&answer.entries, &e) > 0)
         buf_printf(ret_list, "%.*s=%.*s ", BYTES_FMT(e.client), BYTES_FMT(e.info));
@@ -160,6 +162,60 @@ START_TEST(clients_are_counted_and_users_only_once)
     ck_assert_uint_eq(counts("t/x").users, 1);
     ck_assert_uint_eq(counts("t/nobody").clients, 0);
     ck_told("+c1 +c2 +c3 +c3 -c1 -c3 ");
+    end();
+}
+END_TEST
+
+static struct fan_presence ask_users(uint32_t most, uint64_t seed, struct buf *b)
+{
+    struct fan_presence answer = {0};
+    buf_clear(b);
+    presence_answer(&p,
+                    &(struct fan_ask_presence){.channel = BYTES("t/x"),
+                                               .limit = 1,
+                                               .bytes = UINT32_MAX,
+                                               .users = most,
+                                               .seed = seed},
+                    LONG_AGO, b, &answer);
+    return answer;
+}
+
+START_TEST(who_asks_for_them_gets_the_users_hashes_unless_they_are_too_many)
+{
+    struct buf b = {0};
+    uint64_t first, second, ann = hash_seeded(BYTES("ann"), 7), bob = hash_seeded(BYTES("bob"), 7);
+    begin();
+    struct lease *a = presence_hello(&p, BYTES("a-1"), 1);
+    set(a, "t/x", "c1", "ann");
+    set(a, "t/x", "c2", "bob");
+    set(a, "t/x", "c3", "ann");
+    struct fan_presence answer = ask_users(2, 7, &b);
+    ck_assert(wire_get_u64(&answer.hashes, &first) && wire_get_u64(&answer.hashes, &second));
+    ck_assert((first == ann && second == bob) || (first == bob && second == ann));
+    ck_assert_uint_eq(answer.hashes.n, 0);
+    ck_assert_uint_gt(answer.entries.n, 0);
+    ck_assert_uint_eq(ask_users(1, 7, &b).hashes.n, 0);
+    ck_assert_uint_eq(ask_users(1, 7, &b).users, 2);
+    ck_assert_uint_eq(ask_users(0, 7, &b).hashes.n, 0);
+    buf_fini(&b);
+    end();
+}
+END_TEST
+
+START_TEST(a_page_is_no_larger_than_was_asked_for)
+{
+    struct buf b = {0};
+    begin();
+    struct lease *a = presence_hello(&p, BYTES("a-1"), 1);
+    set(a, "t/x", "c1", "ann");
+    set(a, "t/x", "c2", "bob");
+    set(a, "t/x", "c3", "cid");
+    page_bytes = 27;
+    ck_page(0, 10, "c1=c1 c2=c2 ", 2);
+    page_bytes = 0;
+    ck_page(2, 10, "c3=c3 ", 0);
+    page_bytes = UINT32_MAX;
+    buf_fini(&b);
     end();
 }
 END_TEST
@@ -660,6 +716,8 @@ START_TEST(rooms_of_other_workers_go_silently)
 END_TEST
 
 UNIT_MAIN("fanout-worker/presence", clients_are_counted_and_users_only_once,
+          who_asks_for_them_gets_the_users_hashes_unless_they_are_too_many,
+          a_page_is_no_larger_than_was_asked_for,
           where_joins_and_leaves_are_off_nobody_is_told,
           a_join_is_told_once,
           pages_show_everybody_once_in_the_order_of_coming,

@@ -167,6 +167,9 @@ int fan_ask_presence(struct fan_links *f, const struct fan_ask_presence *m)
     edges.request = m->request;
     edges.presence_after = m->after;
     edges.presence_limit = m->limit;
+    edges.presence_bytes = m->bytes;
+    edges.presence_users = m->users;
+    edges.presence_seed = m->seed;
     return 1;
 }
 

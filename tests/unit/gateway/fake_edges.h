@@ -59,7 +59,8 @@ struct edges {
     } call;                    /* the last one */
     struct buf answer;         /* to the last question of another gateway */
     uint64_t presence_after;   /* of the last question about presence */
-    uint32_t presence_limit;
+    uint32_t presence_limit, presence_bytes, presence_users;
+    uint64_t presence_seed;
     struct edges_proxied proxied[EDGES_PROXIED]; /* oldest first */
     size_t n_proxied;
     bool application_full;     /* too many wait for it */

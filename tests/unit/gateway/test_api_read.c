@@ -128,7 +128,7 @@ START_TEST(presence_that_is_too_long_comes_in_pages)
     api_post("K", "/api/presence", "{\"channel\":\"news\"}");
     fake_presence_page(0, buf_bytes(&list), 7);
     API_ERROR(130,
-              "more clients than presence_limit: ask presence_stats, or for pages by cellcast.presence");
+              "more clients than presence_limit, or than an answer holds: ask presence_stats, or for pages by cellcast.presence");
     api_post("K", "/api/presence", "{\"channel\":\"news\",\"limit\":1}");
     ck_assert_uint_eq(fake_ops[0].limit, 1);
     fake_presence_page(0, buf_bytes(&list), 7);

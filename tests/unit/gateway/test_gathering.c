@@ -3,6 +3,8 @@
 #include "fake_edges.h"
 #include "unit.h"
 
+#include "core/hash.h"
+
 #define CELL(name) "{\"name\":\"" name "\",\"topic\":\"" name "\",\"partitions\":4}"
 #define IN(cells)                                                                              \
     "{\"version\":2,\"cells\":[" CELL("a") "," CELL("b") "," CELL(                             \
@@ -126,6 +128,88 @@ START_TEST(all_cells_are_asked_at_once_and_their_answers_put_together)
     ck_assert_uint_eq(last.users, 3);
     ck_assert_uint_eq(last.next, 0);
     ck_assert_bytes(buf_bytes(&clients), "pqrst");
+    stop();
+}
+END_TEST
+
+static void put_hashes(struct buf *into, const char *users)
+{
+    for (; *users; users++)
+        wire_put_u64(into, hash_seeded(bytes_of(users, 1), edges.presence_seed));
+}
+
+/* users: one letter each; NULL: more than were asked for, nine */
+static void own_worker_counts(const char *users)
+{
+    struct buf hashes = {0};
+    put_hashes(&hashes, users ? users : "");
+    ops_presence_came(&g, &(struct fan_presence){.request = edges.request,
+                                                 .clients = 9,
+                                                 .users = users ? (uint32_t)strlen(users) : 9,
+                                                 .hashes = buf_bytes(&hashes)});
+    buf_fini(&hashes);
+}
+
+static void add_count(struct buf *list, uint32_t place, const char *users)
+{
+    struct buf hashes = {0}, body = {0};
+    put_hashes(&hashes, users ? users : "");
+    wire_put_call_presence(&body, &(struct call_presence){.cell = place,
+                                                          .clients = 9,
+                                                          .users = users ? (uint32_t)strlen(users) : 9,
+                                                          .hashes = buf_bytes(&hashes)});
+    wire_put_ctl_answer(list, &(struct ctl_answer){.body = buf_bytes(&body)});
+    buf_fini(&hashes);
+    buf_fini(&body);
+}
+
+static void ck_users(const char *here, const char *b, const char *c, uint32_t users, bool added)
+{
+    struct buf list = {0};
+    ask(0, 0);
+    own_worker_counts(here);
+    add_count(&list, 1, b);
+    add_count(&list, 2, c);
+    cells_say(2, &list);
+    ck_assert_uint_eq(last.clients, 27);
+    ck_assert_uint_eq(last.users, users);
+    ck_assert_int_eq(last.users_added, added);
+}
+
+START_TEST(a_user_in_two_cells_is_one)
+{
+    start(ALL);
+    ck_users("uvw", "vx", "", 4, false);
+    ck_users("u", "u", "u", 1, false);
+    ck_users("", "", "", 0, false);
+    stop();
+}
+END_TEST
+
+START_TEST(where_users_are_too_many_they_are_added_and_the_answer_says_so)
+{
+    start(ALL);
+    ck_users(NULL, "vx", "v", 12, true);
+    ck_users("", NULL, "", 9, false); /* all in one cell: nobody is counted twice */
+    stop();
+}
+END_TEST
+
+START_TEST(cells_share_what_is_asked_for_at_most)
+{
+    struct call_ask_presence m;
+    start(ALL);
+    ask(0, 10);
+    ck_assert_int_eq(wire_get_call_ask_presence(buf_bytes(&edges.call.body), &m), 0);
+    ck_assert_uint_eq(m.users, options.presence_users_max / 3);
+    ck_assert_uint_eq(m.bytes, GATHERED_ENTRIES_MAX / 3);
+    ck_assert_uint_eq(edges.presence_users, m.users);
+    ck_assert_uint_eq(edges.presence_bytes, m.bytes);
+    ck_assert_uint_eq(edges.presence_seed, m.seed);
+    stop();
+    start(IN("\"a\""));
+    ask(0, 10);
+    ck_assert_uint_eq(edges.presence_users, 0); /* one cell knows how many they are */
     stop();
 }
 END_TEST
@@ -267,7 +351,8 @@ START_TEST(a_question_about_somebody_elses_tenant_is_refused)
 END_TEST
 
 UNIT_MAIN("gathering", one_cell_is_asked_as_ever, all_cells_are_asked_at_once_and_their_answers_put_together,
-          a_cell_that_does_not_answer_makes_it_100, pages_go_from_cell_to_cell,
+          a_user_in_two_cells_is_one, where_users_are_too_many_they_are_added_and_the_answer_says_so,
+          cells_share_what_is_asked_for_at_most, a_cell_that_does_not_answer_makes_it_100, pages_go_from_cell_to_cell,
           a_tenant_of_other_cells_alone_is_not_looked_for_here, who_no_longer_wants_to_know_is_not_told,
           without_a_supervisor_it_is_100, another_cell_is_told_what_the_own_worker_knows,
           a_question_about_somebody_elses_tenant_is_refused)
