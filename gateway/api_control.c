@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#define CONNECTIONS_DEFAULT 100 /* of a page whose length is not said */
+#define PAGE_DEFAULT 100 /* connections or channels of a page whose length is not said */
 
 void api_ask(struct api_op *op, const struct call_question *q, struct bytes tenant, ops_called_fn *arrived)
 {
@@ -16,17 +16,41 @@ void api_ask(struct api_op *op, const struct call_question *q, struct bytes tena
     buf_fini(&body);
 }
 
+/* ---- pages */
+
+/* The limit is kept in op->work until the answers are there. -> whether the call goes on; otherwise it is finished */
+static bool read_page(struct api_op *op, struct call_question *q)
+{
+    uint64_t limit = PAGE_DEFAULT;
+    if (!api_text(op, API_cursor, &q->cursor) || !api_u64(op, API_limit, &limit))
+        return false;
+    if (limit == 0 || limit > CALL_PAGE_MAX) {
+        api_op_detail(op, "limit: 1 to %d of a page", CALL_PAGE_MAX);
+        api_op_finish(op, 107);
+        return false;
+    }
+    q->limit = (uint32_t)limit;
+    op->work = malloc(sizeof q->limit);
+    assert(op->work);
+    memcpy(op->work, &q->limit, sizeof q->limit);
+    return true;
+}
+
+static void finish(struct api_op *op, uint32_t code, const char *if_full)
+{
+    if (code)
+        api_op_detail(op, "%s", code == 106 ? if_full : "not every gateway of every cell answered");
+    api_op_finish(op, code);
+}
+
 /* ---- channels, info, connections */
 
 static void channels_arrived(void *ctx, const struct ops_called *answer)
 {
     struct api_op *op = ctx;
-    uint32_t code = call_merge_channels(op->call->config, op->call->tenant, answer->asked,
-                                        answer->answers, &op->result);
-    if (code)
-        api_op_detail(op, code == 106 ? "too many channels: a narrower pattern helps"
-                                      : "not every gateway of every cell answered");
-    api_op_finish(op, code);
+    uint32_t limit = op->work ? *(const uint32_t *)op->work : 0;
+    uint32_t code = call_merge_channels(op->call->config, op->call->tenant, answer->asked, answer->answers, limit, &op->result);
+    finish(op, code, "more than 1 MiB of a gateway's or 4 MiB of all channels: ask for pages (limit)");
 }
 
 static void info_arrived(void *ctx, const struct ops_called *answer)
@@ -44,7 +68,8 @@ static struct bytes key_tenant(const struct api_op *op)
 void api_channels_start(struct api_op *op)
 {
     struct call_question q = {.kind = CALL_CHANNELS};
-    if (!api_text(op, API_pattern, &q.pattern))
+    bool paged = op->fields[API_cursor].n || op->fields[API_limit].n;
+    if (!api_text(op, API_pattern, &q.pattern) || (paged && !read_page(op, &q)))
         return;
     if (q.pattern.n <= CONFIG_FULL_MAX)
         return api_ask(op, &q, key_tenant(op), channels_arrived);
@@ -58,31 +83,17 @@ void api_info_start(struct api_op *op)
     api_ask(op, &q, key_tenant(op), info_arrived);
 }
 
-/* limit is kept in op->work until the answers are there. */
 static void connections_arrived(void *ctx, const struct ops_called *answer)
 {
     struct api_op *op = ctx;
     uint32_t limit = *(const uint32_t *)op->work;
     uint32_t code = call_merge_connections(answer->asked, answer->answers, limit, &op->result);
-    if (code)
-        api_op_detail(op, "not every gateway of every cell answered");
-    api_op_finish(op, code);
+    finish(op, code, "more than 4 MiB of connections: a smaller limit helps");
 }
 
 void api_connections_start(struct api_op *op)
 {
     struct call_question q = {.kind = CALL_CONNECTIONS};
-    uint64_t limit = CONNECTIONS_DEFAULT;
-    if (!api_text(op, API_user, &q.user) || !api_text(op, API_cursor, &q.cursor) || !api_u64(op, API_limit, &limit))
-        return;
-    if (limit == 0 || limit > CALL_PAGE_MAX) {
-        api_op_detail(op, "limit: 1 to %d connections", CALL_PAGE_MAX);
-        api_op_finish(op, 107);
-        return;
-    }
-    q.limit = (uint32_t)limit;
-    op->work = malloc(sizeof q.limit);
-    assert(op->work);
-    memcpy(op->work, &q.limit, sizeof q.limit);
-    api_ask(op, &q, key_tenant(op), connections_arrived);
+    if (api_text(op, API_user, &q.user) && read_page(op, &q))
+        api_ask(op, &q, key_tenant(op), connections_arrived);
 }

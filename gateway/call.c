@@ -170,6 +170,7 @@ static int read_body(struct call_question *q, struct bytes body)
     q->code = (uint32_t)code;
     q->expire_at = (int64_t)expire_at;
     q->limit = (uint32_t)limit;
+    q->paged = !json_is_absent(json_member(body, "limit"));
     q->expired = json_type(json_member(body, "expired")) == JSON_TRUE;
     if (read_fields(q, body) < 0)
         return -EBADMSG;
@@ -322,15 +323,25 @@ void call_channels_begin(struct call_channels *l, const struct call_question *q,
     buf_append_str(into, "{\"channels\":{");
 }
 
-void call_channels_add(struct call_channels *l, struct bytes full, uint64_t num_clients)
+bool call_channels_lists(const struct call_question *q, struct bytes full)
 {
     struct bytes tenant, name;
-    if (l->full || num_clients == 0 || !channel_split(full, &tenant, &name))
+    return channel_split(full, &tenant, &name) && (!q->asker || bytes_equal(tenant, q->tenant)) &&
+           bytes_order(full, q->cursor) > 0 &&
+           (q->pattern.n == 0 || glob_match(q->pattern, config_spelling(q->config, q->asker, full)));
+}
+
+static bool has_a_page(const struct call_channels *l)
+{
+    return l->n == l->q->limit || l->into->n - l->start > CALL_PAGE_BYTES;
+}
+
+void call_channels_add(struct call_channels *l, struct bytes full, uint64_t num_clients)
+{
+    if (l->full || num_clients == 0 || !call_channels_lists(l->q, full))
         return;
-    if (l->q->asker && !bytes_equal(tenant, l->q->tenant))
-        return;
-    if (l->q->pattern.n &&
-        !glob_match(l->q->pattern, config_spelling(l->q->config, l->q->asker, full)))
+    l->full = l->q->paged && has_a_page(l);
+    if (l->full)
         return;
     if (l->n++)
         buf_append_char(l->into, ',');
@@ -338,15 +349,15 @@ void call_channels_add(struct call_channels *l, struct bytes full, uint64_t num_
     buf_append_str(l->into, ":{\"num_clients\":");
     buf_append_u64(l->into, num_clients);
     buf_append_char(l->into, '}');
-    l->full = l->into->n - l->start > CALL_ANSWER_MAX;
+    l->full = !l->q->paged && l->into->n - l->start > CALL_ANSWER_MAX;
 }
 
 void call_channels_end(struct call_channels *l)
 {
-    if (!l->full) {
-        buf_append_str(l->into, "}}");
+    if (l->full && !l->q->paged) {
+        l->into->n = l->start;
+        buf_append_str(l->into, CTL_ANSWER_FULL);
         return;
     }
-    l->into->n = l->start;
-    buf_append_str(l->into, "{\"full\":true}");
+    buf_append_str(l->into, l->full ? "},\"more\":true}" : "}}");
 }

@@ -14,7 +14,8 @@
  *     CALL_CONNECTIONS     call_page_begin, call_page_add for each connection that call_lists, behind
  *                          q.cursor and in the order of client ids, until it says no, call_page_end
  *     CALL_CHANNELS        call_channels_begin, call_channels_add for each channel with
- *                          subscribers, call_channels_end
+ *                          subscribers, call_channels_end; of a page (q.paged) those that
+ *                          call_channels_lists, in the order of full names
  *     CALL_INFO            counts what belongs to q.tenant (empty: all); call_answer_info
  *
  * Bodies, question and answer:
@@ -30,13 +31,13 @@
  *                  {"count":1}
  *     connections  {"user":"u","cursor":"CLIENT","limit":100}
  *                  {"connections":{"CLIENT":{…},…},"more":true}
- *     channels     {"pattern":"news*"}
+ *     channels     {"pattern":"news*"}, for a page {"pattern":"news*","cursor":"default/news","limit":100}
  *                  {"channels":{"default/news":{"num_clients":3}}}, or {"full":true} when that
- *                  would pass CALL_ANSWER_MAX
+ *                  would pass CALL_ANSWER_MAX; of a page "more":true behind the channels
  *     info         {}
  *                  {"node":{"uid":"…","name":"…","version":"…","num_clients":0,"num_users":0,
  *                  "num_subs":0,"num_channels":0,"uptime":0}}
- *     what could not be read: {"error":100}
+ *     what could not be read: {"error":100}; in place of what was too much for the supervisor: {"full":true}
  *
  * Fields left out are empty. `tenant` of the call: whose users and channels are meant; empty for
  * connections, channels and info: all tenants; never for the others (a user of one tenant is
@@ -50,9 +51,8 @@
 
 #define CALL_ANSWER_MAX (1 << 20) /* bytes of an answer; well below LINK_FRAME_MAX */
 #define CALL_WHITELIST_MAX 128    /* clients */
-#define CALL_PAGE_MAX 1000        /* connections of one page */
+#define CALL_PAGE_MAX 1000        /* connections or channels of one page */
 #define CALL_PAGE_BYTES (1 << 16) /* of one gateway's part of it, about: 4 MiB of answers (supervisor/control.h) are 60 gateways' */
-#define CALL_MERGED_MAX (8 << 20) /* bytes of channel names put together */
 
 enum call_kind {
     CALL_DISCONNECT = 1,
@@ -79,8 +79,9 @@ struct call_question {
     struct bytes info, data, override, recover_since; /* subscribe, refresh: JSON, or empty; of the body */
     int64_t expire_at;                 /* subscribe, refresh: s since 1970; 0: never */
     bool expired;                      /* refresh */
-    struct bytes cursor;               /* connections: client behind which the page begins */
-    uint32_t limit;                    /* connections */
+    struct bytes cursor;               /* client, or full name of a channel, behind which the page begins */
+    uint32_t limit;                    /* of connections or channels in a page */
+    bool paged;                        /* of the receiving side: limit was said */
     struct want want;                  /* of the receiving side: the four, channel and expire_at */
     struct bytes whitelist[CALL_WHITELIST_MAX];
     size_t n_whitelist;
@@ -138,11 +139,13 @@ struct call_channels {
     const struct call_question *q;
     struct buf *into;
     size_t start, n;
-    bool full; /* the answer passed CALL_ANSWER_MAX */
+    bool full; /* the answer passed CALL_ANSWER_MAX; a page took what it may */
 };
 void call_channels_begin(struct call_channels *l, const struct call_question *q,
                          struct buf *into);
-/* Adds the channel if it is of the asker's and matches the pattern (as the asker spells it). */
+/* Whether the channel is of the asker's, matches the pattern (as the asker spells it) and is behind the cursor. */
+bool call_channels_lists(const struct call_question *q, struct bytes full);
+/* Adds it if it is listed. */
 void call_channels_add(struct call_channels *l, struct bytes full, uint64_t num_clients);
 void call_channels_end(struct call_channels *l);
 
@@ -150,12 +153,13 @@ void call_channels_end(struct call_channels *l);
 /* Sum of the counts. -> 0, or 100 when fewer than `asked` answered (at least one gateway's part
  * is unknown) */
 uint32_t call_merge_count(uint32_t asked, struct bytes answers, uint64_t *ret_count);
-/* Appends {"channels":{"news":{"num_clients":4}}}, names as the asker spells them, counts
- * summed.
- * -> 0, 100 (as above), 106 (too many channels: a narrower pattern helps) */
-uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker,
-                             uint32_t asked, struct bytes answers, struct buf *into);
-/* Appends {"connections":{…}}, at most `limit` and each as its gateway told it, and "next" where there are more. -> 0, 100 */
+/* Appends {"channels":{"news":{"num_clients":4}}}, names as the asker spells them, counts summed; with a limit at most so many,
+ * in the order of full names, and "next" where there are more.
+ * -> 0, 100 (as above), 106 (some answer was too long: a page or a narrower pattern helps) */
+uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker, uint32_t asked,
+                             struct bytes answers, uint32_t limit, struct buf *into);
+/* Appends {"connections":{…}}, at most `limit` and each as its gateway told it, and "next" where there are more.
+ * -> 0, 100, 106 (a smaller limit helps) */
 uint32_t call_merge_connections(uint32_t asked, struct bytes answers, uint32_t limit, struct buf *into);
 /* Appends {"nodes":[…]} with those that answered: who is missing is what info is asked for. ->
  * 0, 100 (nobody) */

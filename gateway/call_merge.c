@@ -39,38 +39,47 @@ uint32_t call_merge_count(uint32_t asked, struct bytes answers, uint64_t *ret_co
     return 0;
 }
 
+/* ---- channels */
+
+static bool is_full(struct bytes body)
+{
+    return json_type(json_member(body, "full")) == JSON_TRUE;
+}
+
 struct row {
     struct map_node by_key; /* struct rows::map */
     struct row *next;       /* in order of appearance */
-    struct bytes
-        key; /* the name as JSON, quotes and escapes included: one encoder wrote them all */
+    struct bytes key;       /* the name as JSON, quotes and escapes included: one encoder wrote them all */
+    struct bytes name;      /* the full name; points behind the struct */
     uint64_t num_clients;
 };
 
 struct rows {
     struct map map; /* struct row::by_key */
     struct row *first, **last;
-    size_t bytes;
+    const struct row *end; /* a gateway has more behind it; NULL: none has */
+    struct buf scratch;
 };
 
-static bool add_row(struct rows *rows, struct bytes key, uint64_t num_clients)
+static struct row *add_row(struct rows *rows, struct bytes key, uint64_t num_clients)
 {
     struct row *row = map_find_bytes(&rows->map, key, struct row, by_key, key);
     if (row) {
         row->num_clients += num_clients;
-        return true;
+        return row;
     }
-    rows->bytes += key.n;
-    if (rows->bytes > CALL_MERGED_MAX)
-        return false;
-    row = calloc(1, sizeof *row);
+    buf_clear(&rows->scratch);
+    if (json_string(key, &rows->scratch) < 0)
+        return NULL;
+    row = calloc(1, sizeof *row + rows->scratch.n);
     assert(row);
     row->key = key;
+    row->name = bytes_of(memcpy(row + 1, rows->scratch.p, rows->scratch.n), rows->scratch.n);
     row->num_clients = num_clients;
     map_insert(&rows->map, &row->by_key, hash_bytes(key));
     *rows->last = row;
     rows->last = &row->next;
-    return true;
+    return row;
 }
 
 /* -> 0, 100, 106 */
@@ -78,17 +87,19 @@ static uint32_t add_answer(struct rows *rows, struct bytes body)
 {
     struct json_iter it;
     struct bytes channels = json_member(body, "channels"), key, value;
+    const struct row *last = NULL;
     uint64_t num_clients;
-    if (json_type(json_member(body, "full")) == JSON_TRUE)
+    if (is_full(body))
         return 106;
     if (json_type(channels) != JSON_OBJECT)
         return 100;
     json_object_each (&it, channels, &key, &value) {
-        if (!json_u64(json_member(value, "num_clients"), &num_clients))
+        if (!json_u64(json_member(value, "num_clients"), &num_clients) || !(last = add_row(rows, key, num_clients)))
             return 100;
-        if (!add_row(rows, key, num_clients))
-            return 106;
     }
+    bool more = last && json_type(json_member(body, "more")) == JSON_TRUE;
+    if (more && (!rows->end || bytes_order(last->name, rows->end->name) < 0))
+        rows->end = last;
     return 0;
 }
 
@@ -106,41 +117,69 @@ static uint32_t add_answers(struct rows *rows, uint32_t asked, struct bytes answ
     return more < 0 || seen == 0 || seen < asked ? 100 : 0;
 }
 
-static void print_rows(const struct rows *rows, const struct config *config,
-                       const struct config_tenant *asker, struct buf *into)
+static int compare_rows(const void *a, const void *b)
 {
-    struct buf name;
-    buf_init(&name);
-    buf_append_str(into, "{\"channels\":{");
-    for (const struct row *row = rows->first; row; row = row->next) {
-        buf_clear(&name);
-        if (json_string(row->key, &name) < 0)
-            continue;
-        if (row != rows->first)
-            buf_append_char(into, ',');
-        json_append_string(into, config_spelling(config, asker, buf_bytes(&name)));
-        buf_append_str(into, ":{\"num_clients\":");
-        buf_append_u64(into, row->num_clients);
-        buf_append_char(into, '}');
-    }
-    buf_append_str(into, "}}");
-    buf_fini(&name);
+    return bytes_order((*(const struct row *const *)a)->name, (*(const struct row *const *)b)->name);
 }
 
-uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker,
-                             uint32_t asked, struct bytes answers, struct buf *into)
+/* The caller frees it; the rows stay. */
+static const struct row **list_rows(const struct rows *rows, bool sorted)
+{
+    const struct row **all = malloc((rows->map.count + 1) * sizeof *all);
+    size_t n = 0;
+    assert(all);
+    for (const struct row *row = rows->first; row; row = row->next)
+        all[n++] = row;
+    if (sorted)
+        qsort(all, n, sizeof *all, compare_rows);
+    return all;
+}
+
+static void print_row(const struct row *row, const struct config *config, const struct config_tenant *asker, struct buf *into)
+{
+    json_append_string(into, config_spelling(config, asker, row->name));
+    buf_append_str(into, ":{\"num_clients\":");
+    buf_append_u64(into, row->num_clients);
+    buf_append_char(into, '}');
+}
+
+/* With a limit in order, and not past the last one of a gateway that has more: its next may be the next of all. */
+static void print_rows(const struct rows *rows, const struct config *config, const struct config_tenant *asker, uint32_t limit,
+                       struct buf *into)
+{
+    const struct row **all = list_rows(rows, limit > 0), *last = NULL;
+    size_t n = 0, count = rows->map.count;
+    buf_append_str(into, "{\"channels\":{");
+    while (n < count && (limit == 0 || (n < limit && (n == 0 || last != rows->end)))) {
+        last = all[n];
+        if (n++)
+            buf_append_char(into, ',');
+        print_row(last, config, asker, into);
+    }
+    buf_append_char(into, '}');
+    if (limit && last && (n < count || rows->end)) {
+        buf_append_str(into, ",\"next\":");
+        json_append_string(into, last->name);
+    }
+    buf_append_char(into, '}');
+    free(all);
+}
+
+uint32_t call_merge_channels(const struct config *config, const struct config_tenant *asker, uint32_t asked,
+                             struct bytes answers, uint32_t limit, struct buf *into)
 {
     struct rows rows = {0};
     rows.last = &rows.first;
     map_init(&rows.map);
     uint32_t code = add_answers(&rows, asked, answers);
     if (code == 0)
-        print_rows(&rows, config, asker, into);
+        print_rows(&rows, config, asker, limit, into);
     for (struct row *row = rows.first, *next; row; row = next) {
         next = row->next;
         free(row);
     }
     map_fini(&rows.map);
+    buf_fini(&rows.scratch);
     return code;
 }
 
@@ -157,10 +196,7 @@ struct listing {
 
 static int compare_listed(const void *a, const void *b)
 {
-    const struct listed *x = a, *y = b;
-    size_t n = x->client.n < y->client.n ? x->client.n : y->client.n;
-    int order = memcmp(x->client.p, y->client.p, n);
-    return order ? order : (x->client.n > y->client.n) - (x->client.n < y->client.n);
+    return bytes_order(((const struct listed *)a)->client, ((const struct listed *)b)->client);
 }
 
 static void list(struct listing *l, struct bytes body)
@@ -209,11 +245,13 @@ uint32_t call_merge_connections(uint32_t asked, struct bytes answers, uint32_t l
     struct bytes body;
     uint32_t seen = 0;
     int more;
+    bool full = false;
     while ((more = next_answer(&answers, &body)) > 0) {
+        full |= is_full(body);
         list(&all, body);
         seen++;
     }
-    uint32_t code = more < 0 || seen == 0 || seen < asked ? 100 : 0;
+    uint32_t code = more < 0 || seen == 0 || seen < asked ? 100 : full ? 106 : 0;
     if (all.n)
         qsort(all.items, all.n, sizeof *all.items, compare_listed);
     if (code == 0)

@@ -3,6 +3,7 @@
 #include "call.h"
 #include "connection.h"
 #include "distinct.h"
+#include "first.h"
 #include "gathering.h"
 #include "refresh.h"
 #include "roster.h"
@@ -102,16 +103,44 @@ static uint64_t refresh(struct gateway *g, const struct call_question *q)
     return n;
 }
 
+static int order(const void *a, const void *b)
+{
+    return bytes_order(channel_full(a), channel_full(b));
+}
+
+/* One more than the page takes, so that it knows whether there are more. */
+static void put_page(struct gateway *g, const struct call_question *q, struct call_channels *list)
+{
+    struct channel *c;
+    struct first first;
+    first_init(&first, q->limit + 1, order);
+    map_for_each(c, &g->channels, by_name)
+        if (c->n_subs && call_channels_lists(q, channel_full(c)))
+            first_offer(&first, c);
+    first_sort(&first);
+    for (uint32_t i = 0; i < first.n; i++) {
+        const struct channel *one = first.items[i];
+        call_channels_add(list, channel_full(one), one->n_subs);
+    }
+    first_fini(&first);
+}
+
+static void put_all(struct gateway *g, struct call_channels *list)
+{
+    struct channel *c;
+    map_for_each(c, &g->channels, by_name)
+        if (c->n_subs)
+            call_channels_add(list, channel_full(c), c->n_subs);
+}
+
 static void list_channels(struct gateway *g, const struct call_question *q, struct buf *into)
 {
     struct call_channels list;
-    struct channel *c;
     call_channels_begin(&list, q, into);
-    map_for_each(c, &g->channels, by_name)
-    {
-        if (c->n_subs)
-            call_channels_add(&list, channel_full(c), c->n_subs);
-    }
+    if (q->paged)
+        put_page(g, q, &list);
+    else
+        put_all(g, &list);
     call_channels_end(&list);
 }
 

@@ -115,10 +115,7 @@ static void collect_connections(struct gateway *g, struct rows *rows)
 
 static int by_name(const void *a, const void *b)
 {
-    const struct row *x = a, *y = b;
-    size_t n = x->name.n < y->name.n ? x->name.n : y->name.n;
-    int order = memcmp(x->name.p, y->name.p, n);
-    return order ? order : (x->name.n > y->name.n) - (x->name.n < y->name.n);
+    return bytes_order(((const struct row *)a)->name, ((const struct row *)b)->name);
 }
 
 static uint32_t count_late(const struct budget *b)

@@ -199,6 +199,11 @@ static void no_longer_waits(struct call *call, unsigned seat)
     call->missing--;
 }
 
+static bool has_room(const struct call *call, struct bytes more)
+{
+    return call->answers.n + more.n <= ANSWERS_MAX;
+}
+
 int control_answer(struct control *k, struct child *gateway, struct bytes body)
 {
     struct ctl_answer m;
@@ -207,13 +212,11 @@ int control_answer(struct control *k, struct child *gateway, struct bytes body)
     struct call *call = map_find_u64(&k->calls, m.request, struct call, by_request, request);
     if (!call || !call->waits[gateway->seat])
         return 0; /* it came too late */
-    if (call->answers.n + m.body.n <= ANSWERS_MAX) {
-        m.request = call->asker_request;
-        wire_put_ctl_answer(&call->answers, &m);
-        no_longer_waits(call, gateway->seat);
-    } else {
-        call->waits[gateway->seat] = false; /* and stays missing */
-    }
+    m.request = call->asker_request;
+    if (!has_room(call, m.body))
+        m.body = BYTES(CTL_ANSWER_FULL);
+    wire_put_ctl_answer(&call->answers, &m);
+    no_longer_waits(call, gateway->seat);
     if (is_complete(call))
         finish(call);
     return 0;
@@ -250,7 +253,11 @@ void control_crossed(struct control *k, const struct seq_cross_result *m)
     if (!call || !forget_cell(call, m->from))
         return; /* it came too late */
     uint32_t answered = count_answers(m->answers);
-    if (m->asked && answered <= m->asked && call->answers.n + m->answers.n <= ANSWERS_MAX) {
+    if (!has_room(call, m->answers)) {
+        struct ctl_answer full = {.request = call->asker_request, .body = BYTES(CTL_ANSWER_FULL)};
+        wire_put_ctl_answer(&call->answers, &full);
+        call->missing--;
+    } else if (m->asked && answered <= m->asked) {
         buf_append_bytes(&call->answers, m->answers);
         call->asked += m->asked - 1;
         call->missing += m->asked - answered - 1;

@@ -9,7 +9,7 @@
 #include "core/map.h"
 #include "metrics.h"
 
-#define ANSWERS_MAX (4 << 20) /* bytes of all answers to one call; what goes beyond is missing */
+#define ANSWERS_MAX (4 << 20) /* bytes of all answers to one call; what goes beyond is CTL_ANSWER_FULL */
 
 struct crossing;
 

@@ -32,6 +32,14 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
     return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
 }
 
+/* -> below, equal to, above 0, as memcmp; what the other begins with comes before it */
+static inline int bytes_order(struct bytes a, struct bytes b)
+{
+    size_t n = a.n < b.n ? a.n : b.n;
+    int order = n ? memcmp(a.p, b.p, n) : 0;
+    return order ? order : (a.n > b.n) - (a.n < b.n);
+}
+
 static inline bool bytes_is(struct bytes a, const char *s)
 {
     return bytes_equal(a, bytes_str(s));

@@ -347,7 +347,8 @@ enum ctl_type {
     F(u8, one, "0: every gateway, of the own cell too; 1: one gateway of each of the other cells")
 #define CTL_ANSWER_FIELDS(F)                                                                                 \
     F(u64, request, "")                                                                                      \
-    F(str, body, "JSON")
+    F(str, body, "JSON; CTL_ANSWER_FULL in place of one that is too long")
+#define CTL_ANSWER_FULL "{\"full\":true}"
 #define CTL_RESULT_FIELDS(F)                                                                                 \
     F(u64, request, "")                                                                                      \
     F(u32, asked, "gateways that were asked; a cell that can't be asked, or does not answer, counts as one") \

@@ -92,6 +92,24 @@ async def test_a_user_who_is_in_both_cells_is_one(cells, connected, channel):
         await one.close()
 
 
+async def test_channels_of_both_cells_come_in_pages(cells, connected, channel):
+    people, names = [], [f"{channel}-{i}" for i in range(5)]
+    for i, name in enumerate(names):
+        for cell in (cells.a, cells.b)[: 1 + i % 2]:
+            people.append(await person(cell, "both", "ann"))
+            await people[-1].subscribe(name)
+    for cell in (cells.a, cells.b):
+        seen, page = {}, {"next": ""}
+        while "next" in page:
+            answer, _ = await ask(cell, "channels", key="both-key", pattern=f"{channel}*", limit=2, cursor=page["next"])
+            page = answer["result"]
+            assert 0 < len(page["channels"]) <= 2
+            seen.update(page["channels"])
+        assert list(seen.items()) == [(name, {"num_clients": 1 + i % 2}) for i, name in enumerate(names)]
+    for one in people:
+        await one.close()
+
+
 async def test_a_client_of_another_cell_is_unsubscribed(cells, connected, channel):
     ann, bob = await one_in_each(cells, channel)
     far = await person(cells.b, "stays", "bob")  # of a tenant that cell a does not serve

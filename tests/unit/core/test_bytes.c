@@ -20,6 +20,16 @@ START_TEST(a_run_starts_with_itself_and_with_nothing)
 }
 END_TEST
 
+START_TEST(what_another_begins_with_comes_before_it)
+{
+    ck_assert_int_eq(bytes_order(BYTES("a"), BYTES("a")), 0);
+    ck_assert_int_lt(bytes_order(BYTES("a"), BYTES("ab")), 0);
+    ck_assert_int_gt(bytes_order(BYTES("b"), BYTES("ab")), 0);
+    ck_assert_int_gt(bytes_order(BYTES("\xff"), BYTES("a")), 0);
+    ck_assert_int_gt(bytes_order(BYTES("a"), bytes_of(NULL, 0)), 0);
+}
+END_TEST
+
 START_TEST(a_number_is_digits_only_and_fits)
 {
     uint64_t v = 7;
@@ -35,5 +45,5 @@ START_TEST(a_number_is_digits_only_and_fits)
 }
 END_TEST
 
-UNIT_MAIN("core/bytes", empty_runs_are_equal_whatever_they_point_to,
+UNIT_MAIN("core/bytes", what_another_begins_with_comes_before_it, empty_runs_are_equal_whatever_they_point_to,
           a_run_starts_with_itself_and_with_nothing, a_number_is_digits_only_and_fits)

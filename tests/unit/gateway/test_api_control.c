@@ -199,6 +199,17 @@ START_TEST(channels_are_put_together)
     api_post("K", "/api/channels", "{}");
     CALLED(1, "{\"full\":true}");
     API_ERROR(106, "limit exceeded");
+    ck_assert_ptr_nonnull(strstr(api.detail, "4 MiB"));
+    api_post("A", "/api/channels", "{\"pattern\":\"n*\",\"cursor\":\"acme/a\",\"limit\":1}");
+    check_asked("channels", "acme", "{\"pattern\":\"n*\",\"cursor\":\"acme/a\",\"limit\":1}");
+    CALLED(1, "{\"channels\":{\"acme/n\":{\"num_clients\":1}},\"more\":true}");
+    API_ANSWERED(200, "{\"result\":{\"channels\":{\"n\":{\"num_clients\":1}},\"next\":\"acme/n\"}}");
+    api_post("K", "/api/channels", "{\"cursor\":\"\"}");
+    check_asked("channels", "", "{\"limit\":100}");
+    CALLED(1, "{\"channels\":{}}");
+    API_ANSWERED(200, "{\"result\":{\"channels\":{}}}");
+    api_post("K", "/api/channels", "{\"limit\":1001}");
+    API_ERROR(107, "bad request");
     api_post("K", "/api/channels", "{\"pattern\":[]}");
     ck_assert_int_eq(api.status, 400);
     struct buf body = {0};

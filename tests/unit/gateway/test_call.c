@@ -286,6 +286,16 @@ START_TEST(an_answer_that_grows_too_large_says_so)
 }
 END_TEST
 
+START_TEST(a_page_of_channels_begins_behind_its_cursor_and_ends_at_its_limit)
+{
+    setup();
+    list("acme", "{\"limit\":1}", "{\"channels\":{\"acme/news\":{\"num_clients\":2}},\"more\":true}");
+    list("acme", "{\"limit\":2}", "{\"channels\":{\"acme/news\":{\"num_clients\":2},\"acme/chat:1\":{\"num_clients\":1}}}");
+    list("acme", "{\"limit\":2,\"cursor\":\"acme/chat:1\"}", "{\"channels\":{\"acme/news\":{\"num_clients\":2}}}");
+    config_unref(config);
+}
+END_TEST
+
 static struct bytes answers(struct buf *into, const char *const *bodies)
 {
     buf_clear(into);
@@ -322,28 +332,53 @@ START_TEST(channels_of_all_gateways_become_one_list)
                       "x\":{\"num_clients\":5}}}";
     const char *two = "{\"channels\":{\"acme/x\":{\"num_clients\":2},\"default/acme/"
                       "y\":{\"num_clients\":1}}}";
-    ck_assert_uint_eq(call_merge_channels(config, NULL, 2, ANSWERS(one, two), &out), 0);
+    ck_assert_uint_eq(call_merge_channels(config, NULL, 2, ANSWERS(one, two), 0, &out), 0);
     ck_assert_bytes(buf_bytes(&out),
                     "{\"channels\":{\"a\\\"b\":{\"num_clients\":1},\"acme/"
                     "x\":{\"num_clients\":7},\"default/acme/y\":{\"num_clients\":1}}}");
     buf_clear(&out);
     ck_assert_uint_eq(
         call_merge_channels(config, config_tenant(config, BYTES("acme")), 1,
-                            ANSWERS("{\"channels\":{\"acme/x\":{\"num_clients\":2}}}"), &out),
+                            ANSWERS("{\"channels\":{\"acme/x\":{\"num_clients\":2}}}"), 0, &out),
         0);
     ck_assert_bytes(buf_bytes(&out), "{\"channels\":{\"x\":{\"num_clients\":2}}}");
     buf_clear(&out);
-    ck_assert_uint_eq(call_merge_channels(config, NULL, 2, ANSWERS(one), &out), 100);
+    ck_assert_uint_eq(call_merge_channels(config, NULL, 2, ANSWERS(one), 0, &out), 100);
     ck_assert_uint_eq(
-        call_merge_channels(config, NULL, 2, ANSWERS(one, "{\"full\":true}"), &out), 106);
+        call_merge_channels(config, NULL, 2, ANSWERS(one, "{\"full\":true}"), 0, &out), 106);
     ck_assert_uint_eq(
-        call_merge_channels(config, NULL, 2, ANSWERS(one, "{\"error\":100}"), &out), 100);
-    ck_assert_uint_eq(call_merge_channels(config, NULL, 1, ANSWERS("{}"), &out), 100);
+        call_merge_channels(config, NULL, 2, ANSWERS(one, "{\"error\":100}"), 0, &out), 100);
+    ck_assert_uint_eq(call_merge_channels(config, NULL, 1, ANSWERS("{}"), 0, &out), 100);
     ck_assert_uint_eq(
-        call_merge_channels(config, NULL, 1, ANSWERS("{\"channels\":{\"a\":1}}"), &out), 100);
+        call_merge_channels(config, NULL, 1, ANSWERS("{\"channels\":{\"a\":1}}"), 0, &out), 100);
     ck_assert_uint_eq(out.n, 0);
     buf_fini(&out);
     buf_fini(&in);
+    config_unref(config);
+}
+END_TEST
+
+START_TEST(pages_of_channels_become_one_that_does_not_pass_over_any)
+{
+    setup();
+    struct buf in = {0}, out = {0};
+    const struct config_tenant *acme = config_tenant(config, BYTES("acme"));
+    const char *one = "{\"channels\":{\"acme/a\":{\"num_clients\":1},\"acme/c\":{\"num_clients\":1}},\"more\":true}";
+    const char *two = "{\"channels\":{\"acme/b\":{\"num_clients\":1},\"acme/c\":{\"num_clients\":2},\"acme/d\":{\"num_clients\":1}}}";
+    ck_assert_uint_eq(call_merge_channels(config, acme, 2, ANSWERS(two, one), 10, &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"channels\":{\"a\":{\"num_clients\":1},\"b\":{\"num_clients\":1},\"c\":{\"num_clients\":3}},"
+                                     "\"next\":\"acme/c\"}");
+    buf_clear(&out);
+    ck_assert_uint_eq(call_merge_channels(config, acme, 2, ANSWERS(two, one), 1, &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"channels\":{\"a\":{\"num_clients\":1}},\"next\":\"acme/a\"}");
+    buf_clear(&out);
+    ck_assert_uint_eq(call_merge_channels(config, acme, 1, ANSWERS(two), 3, &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"channels\":{\"b\":{\"num_clients\":1},\"c\":{\"num_clients\":2},\"d\":{\"num_clients\":1}}}");
+    buf_clear(&out);
+    ck_assert_uint_eq(call_merge_channels(config, acme, 1, ANSWERS("{\"channels\":{}}"), 3, &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"channels\":{}}");
+    buf_fini(&in);
+    buf_fini(&out);
     config_unref(config);
 }
 END_TEST
@@ -397,6 +432,7 @@ START_TEST(pages_become_one_that_does_not_pass_over_anybody)
     ck_assert_uint_eq(call_merge_connections(1, ANSWERS("{\"connections\":{}}"), 10, &out), 0);
     ck_assert_bytes(buf_bytes(&out), "{\"connections\":{}}");
     ck_assert_uint_eq(call_merge_connections(2, ANSWERS("{\"connections\":{}}"), 10, &out), 100);
+    ck_assert_uint_eq(call_merge_connections(2, ANSWERS("{\"connections\":{}}", "{\"full\":true}"), 10, &out), 106);
     buf_fini(&out);
     buf_fini(&in);
 }
@@ -408,5 +444,6 @@ UNIT_MAIN("gateway/call", a_subscribe_carries_what_is_wanted, a_page_ends_at_its
           what_was_written_is_read_back, what_cannot_be_read_is_refused,
           a_question_means_those_whom_all_its_filters_name,
           channels_are_those_of_the_asker_that_match_as_it_spells_them,
-          an_answer_that_grows_too_large_says_so, counts_add_up_when_all_have_answered,
+          a_page_of_channels_begins_behind_its_cursor_and_ends_at_its_limit,
+          pages_of_channels_become_one_that_does_not_pass_over_any, an_answer_that_grows_too_large_says_so, counts_add_up_when_all_have_answered,
           channels_of_all_gateways_become_one_list, info_lists_those_that_answered)

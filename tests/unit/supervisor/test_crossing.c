@@ -193,6 +193,25 @@ START_TEST(a_cell_that_does_not_answer_is_missing_in_time_and_what_comes_later_i
 }
 END_TEST
 
+START_TEST(what_is_too_long_is_said_to_be)
+{
+    struct buf text = {0};
+    start("--call-timeout=10s");
+    say_who_is_there("ab");
+    wait_until(&r, says(&r, "/metrics", "cells_missing{cell=\"a\",process=\"supervisor\"} 0"));
+    int fd = begin_call("call one b");
+    struct seq_cross_call m = hear_call();
+    buf_reserve(&text, 5 << 20);
+    memset(text.p, 'x', 5 << 20);
+    text.n = 5 << 20;
+    text.p[text.n] = 0;
+    answer(m.request, 1, text.p);
+    hears(fd, "asked 1 " CTL_ANSWER_FULL);
+    buf_fini(&text);
+    stop();
+}
+END_TEST
+
 START_TEST(another_cell_is_answered_by_every_gateway_or_by_one)
 {
     struct seq_cross_result m;
@@ -241,7 +260,7 @@ START_TEST(what_a_predecessor_asked_is_not_taken_for_an_answer)
 }
 END_TEST
 
-UNIT_MAIN("crossing", a_call_gets_the_answers_of_the_other_cell_too, a_cell_that_nobody_reaches_is_missing_at_once,
+UNIT_MAIN("crossing", what_is_too_long_is_said_to_be, a_call_gets_the_answers_of_the_other_cell_too, a_cell_that_nobody_reaches_is_missing_at_once,
           a_cell_that_does_not_answer_is_missing_in_time_and_what_comes_later_is_nobodys,
           another_cell_is_answered_by_every_gateway_or_by_one, who_says_nonsense_is_dialled_again,
           what_a_predecessor_asked_is_not_taken_for_an_answer)
