@@ -112,6 +112,16 @@ void api_op_detail(struct api_op *op, const char *fmt, ...)
             *c = '?'; /* it becomes a header */
 }
 
+void api_op_missing(struct api_op *op, struct bytes cells, const char *consequence)
+{
+    struct buf names = {0};
+    struct cell_name one;
+    while (wire_next_cell_name(&cells, &one) > 0)
+        buf_printf(&names, "%s%.*s", names.n ? ", " : " of cell ", BYTES_FMT(one.name));
+    api_op_detail(op, "not every gateway%s answered%s", names.n ? names.p : " of every cell", consequence);
+    buf_fini(&names);
+}
+
 void api_op_malformed(struct api_op *op, const char *field)
 {
     api_op_detail(op, "%s has a wrong type", field);

@@ -86,6 +86,8 @@ void api_call_answer(struct api_call *call); /* api.c: calls done */
 void api_op_finish(struct api_op *op, uint32_t code);
 /* The same for a field that cannot be what it is: 107, HTTP 400 by itself. */
 void api_op_malformed(struct api_op *op, const char *field);
+/* Says which cells have not answered (list of cell_name, empty: nobody knows), and what of it. */
+void api_op_missing(struct api_op *op, struct bytes cells, const char *consequence);
 /* Says why, for X-Cellcast-Detail; the first of a call stays. */
 void api_op_detail(struct api_op *op, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

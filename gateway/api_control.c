@@ -36,10 +36,12 @@ static bool read_page(struct api_op *op, struct call_question *q)
     return true;
 }
 
-static void finish(struct api_op *op, uint32_t code, const char *if_full)
+static void finish(struct api_op *op, uint32_t code, const struct ops_called *answer, const char *if_full)
 {
-    if (code)
-        api_op_detail(op, "%s", code == 106 ? if_full : "not every gateway of every cell answered");
+    if (code == 106)
+        api_op_detail(op, "%s", if_full);
+    else if (code)
+        api_op_missing(op, answer->missing, "");
     api_op_finish(op, code);
 }
 
@@ -50,13 +52,13 @@ static void channels_arrived(void *ctx, const struct ops_called *answer)
     struct api_op *op = ctx;
     uint32_t limit = op->work ? *(const uint32_t *)op->work : 0;
     uint32_t code = call_merge_channels(op->call->config, op->call->tenant, answer->asked, answer->answers, limit, &op->result);
-    finish(op, code, "more than 1 MiB of a gateway's or 4 MiB of all channels: ask for pages (limit)");
+    finish(op, code, answer, "more than 1 MiB of a gateway's or 4 MiB of all channels: ask for pages (limit)");
 }
 
 static void info_arrived(void *ctx, const struct ops_called *answer)
 {
     struct api_op *op = ctx;
-    uint32_t code = call_merge_info(answer->answers, &op->result);
+    uint32_t code = call_merge_info(answer->answers, answer->missing, &op->result);
     api_op_finish(op, code);
 }
 
@@ -88,7 +90,7 @@ static void connections_arrived(void *ctx, const struct ops_called *answer)
     struct api_op *op = ctx;
     uint32_t limit = *(const uint32_t *)op->work;
     uint32_t code = call_merge_connections(answer->asked, answer->answers, limit, &op->result);
-    finish(op, code, "more than 4 MiB of connections: a smaller limit helps");
+    finish(op, code, answer, "more than 4 MiB of connections: a smaller limit helps");
 }
 
 void api_connections_start(struct api_op *op)

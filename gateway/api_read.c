@@ -67,18 +67,18 @@ void api_history_forget(struct api_op *op)
 
 /* ---- presence */
 
-static void presence_failed(struct api_op *op, uint32_t code)
+static void presence_failed(struct api_op *op, const struct ops_presence *answer)
 {
-    if (code == 100)
-        api_op_detail(op, "not every worker of every cell answered");
-    api_op_finish(op, code);
+    if (answer->code == 100)
+        api_op_missing(op, answer->missing, "");
+    api_op_finish(op, answer->code ? answer->code : PRESENCE_TOO_LONG);
 }
 
 static void presence_arrived(void *ctx, const struct ops_presence *answer)
 {
     struct api_op *op = ctx;
     if (answer->code || answer->next)
-        return presence_failed(op, answer->code ? answer->code : PRESENCE_TOO_LONG);
+        return presence_failed(op, answer);
     buf_append_char(&op->result, '{');
     presence_put_list(&op->result, answer);
     buf_append_char(&op->result, '}');
@@ -89,7 +89,7 @@ static void presence_page_arrived(void *ctx, const struct ops_presence *answer)
 {
     struct api_op *op = ctx;
     if (answer->code)
-        return presence_failed(op, answer->code);
+        return presence_failed(op, answer);
     buf_append_char(&op->result, '{');
     presence_put_page(&op->result, answer);
     buf_append_char(&op->result, '}');
@@ -100,7 +100,7 @@ static void presence_stats_arrived(void *ctx, const struct ops_presence *answer)
 {
     struct api_op *op = ctx;
     if (answer->code)
-        return presence_failed(op, answer->code);
+        return presence_failed(op, answer);
     buf_append_char(&op->result, '{');
     presence_put_stats(&op->result, answer);
     buf_append_char(&op->result, '}');

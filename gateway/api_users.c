@@ -8,7 +8,7 @@ static void counted(void *ctx, const struct ops_called *answer)
     uint64_t count;
     uint32_t code = call_merge_count(answer->asked, answer->answers, &count);
     if (code)
-        api_op_detail(op, "not every gateway of every cell answered: it may have been done in part");
+        api_op_missing(op, answer->missing, ": it may have been done in part");
     else
         buf_append_str(&op->result, "{}");
     api_op_finish(op, code);

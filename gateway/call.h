@@ -161,8 +161,8 @@ uint32_t call_merge_channels(const struct config *config, const struct config_te
 /* Appends {"connections":{…}}, at most `limit` and each as its gateway told it, and "next" where there are more.
  * -> 0, 100, 106 (a smaller limit helps) */
 uint32_t call_merge_connections(uint32_t asked, struct bytes answers, uint32_t limit, struct buf *into);
-/* Appends {"nodes":[…]} with those that answered: who is missing is what info is asked for. ->
- * 0, 100 (nobody) */
-uint32_t call_merge_info(struct bytes answers, struct buf *into);
+/* Appends {"nodes":[…]} with those that answered, and "missing":["b"], cells of which somebody has not: who is missing is what
+ * info is asked for. missing: list of cell_name. -> 0, 100 (nobody) */
+uint32_t call_merge_info(struct bytes answers, struct bytes missing, struct buf *into);
 
 #endif

@@ -262,7 +262,16 @@ uint32_t call_merge_connections(uint32_t asked, struct bytes answers, uint32_t l
 
 /* ---- info */
 
-uint32_t call_merge_info(struct bytes answers, struct buf *into)
+static void put_missing(struct bytes missing, struct buf *into)
+{
+    struct cell_name cell;
+    for (int n = 0; wire_next_cell_name(&missing, &cell) > 0; n++) {
+        buf_append_str(into, n ? "," : ",\"missing\":[");
+        json_append_string(into, cell.name);
+    }
+}
+
+uint32_t call_merge_info(struct bytes answers, struct bytes missing, struct buf *into)
 {
     struct ctl_answer answer;
     size_t start = into->n, nodes = 0;
@@ -280,6 +289,8 @@ uint32_t call_merge_info(struct bytes answers, struct buf *into)
         into->n = start;
         return 100;
     }
-    buf_append_str(into, "]}");
+    buf_append_char(into, ']');
+    put_missing(missing, into);
+    buf_append_str(into, missing.n ? "]}" : "}");
     return 0;
 }

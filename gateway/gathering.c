@@ -7,11 +7,13 @@
 #include "core/random.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PLACE_SHIFT 48 /* of a position: above it the cell's place, below it the position there */
 
 struct part {
+    char cell[TENANT_MAX + 1];
     bool came;
     struct ops_presence answer; /* its strings: in memory */
     struct buf entries, hashes;
@@ -25,6 +27,7 @@ struct gathering {
     uint32_t limit;
     uint32_t own;         /* place of this cell; n: it does not serve the tenant */
     uint32_t n;
+    bool failed;          /* something came that is no answer, or nothing at all */
     struct part parts[];
 };
 
@@ -56,7 +59,7 @@ static uint32_t code_of(const struct gathering *q)
     for (const struct part *p = q->parts; p < q->parts + q->n; p++)
         if (!p->came || p->answer.code)
             return p->came ? p->answer.code : 100;
-    return 0;
+    return q->failed ? 100 : 0;
 }
 
 static uint32_t count_entries(struct bytes entries)
@@ -124,29 +127,41 @@ static void put_counts(const struct gathering *q, struct ops_presence *all)
         all->users = count_distinct_users(q);
 }
 
+static void put_missing(const struct gathering *q, struct buf *into)
+{
+    for (const struct part *p = q->parts; p < q->parts + q->n; p++)
+        if (!p->came || p->answer.code)
+            wire_put_cell_name(into, &(struct cell_name){.name = bytes_str(p->cell)});
+}
+
 static void finish_if_complete(struct gathering *q)
 {
-    struct buf entries = {0};
+    struct buf entries = {0}, missing = {0};
     struct ops_presence all = {.code = code_of(q)};
     if (q->here || q->there)
         return;
     put_counts(q, &all);
+    put_missing(q, &missing);
     if (q->limit)
         all.next = put_entries(q, &entries);
     all.entries = buf_bytes(&entries);
+    all.missing = buf_bytes(&missing);
     ops_presence_gathered(q->g, q->ticket, &all); /* q has gone */
     buf_fini(&entries);
+    buf_fini(&missing);
 }
 
-static void take_part(struct gathering *q, uint32_t place, const struct ops_presence *answer)
+/* -> whether it is one */
+static bool take_part(struct gathering *q, uint32_t place, const struct ops_presence *answer)
 {
     struct part *p = place < q->n ? &q->parts[place] : NULL;
     if (!p || p->came)
-        return;
+        return false;
     p->came = true;
     p->answer = *answer;
     buf_append_bytes(&p->entries, answer->entries);
     buf_append_bytes(&p->hashes, answer->hashes);
+    return true;
 }
 
 static void told_here(void *ctx, const struct ops_presence *answer)
@@ -157,21 +172,48 @@ static void told_here(void *ctx, const struct ops_presence *answer)
     finish_if_complete(q);
 }
 
+/* -> whether it is an answer to what was asked */
+static bool take_answer(struct gathering *q, struct bytes body)
+{
+    struct call_presence m;
+    return wire_get_call_presence(body, &m) == 0 &&
+           take_part(q, m.cell, &(struct ops_presence){.code = m.status,
+                                                       .clients = m.clients,
+                                                       .users = m.users,
+                                                       .entries = m.entries,
+                                                       .hashes = m.hashes,
+                                                       .next = m.next});
+}
+
+static bool is_listed(struct bytes cells, const char *cell)
+{
+    struct cell_name one;
+    while (wire_next_cell_name(&cells, &one) > 0)
+        if (bytes_is(one.name, cell))
+            return true;
+    return false;
+}
+
+/* A cell that has never run was not asked: nobody is there. */
+static void take_unused(struct gathering *q, struct bytes missing)
+{
+    for (uint32_t i = 0; i < q->n; i++)
+        if (i != q->own && !q->parts[i].came)
+            q->parts[i].came = !is_listed(missing, q->parts[i].cell);
+}
+
 static void told_there(void *ctx, const struct ops_called *called)
 {
     struct gathering *q = ctx;
     struct bytes answers = called->answers;
     struct ctl_answer one;
-    struct call_presence m;
+    uint32_t n = 0;
     q->there = 0;
-    while (wire_next_ctl_answer(&answers, &one) > 0)
-        if (wire_get_call_presence(one.body, &m) == 0)
-            take_part(q, m.cell, &(struct ops_presence){.code = m.status,
-                                                        .clients = m.clients,
-                                                        .users = m.users,
-                                                        .entries = m.entries,
-                                                        .hashes = m.hashes,
-                                                        .next = m.next});
+    for (; wire_next_ctl_answer(&answers, &one) > 0; n++)
+        q->failed |= !take_answer(q, one.body);
+    q->failed |= n < called->asked && called->missing.n == 0;
+    if (!q->failed)
+        take_unused(q, called->missing);
     finish_if_complete(q);
 }
 
@@ -210,6 +252,8 @@ struct gathering *gathering_new(struct gateway *g, uint64_t ticket, struct bytes
     q->n = (uint32_t)t->n_cells;
     q->own = place_of(g, t);
     q->first = (uint32_t)(after >> PLACE_SHIFT);
+    for (uint32_t i = 0; i < q->n; i++)
+        snprintf(q->parts[i].cell, sizeof q->parts[i].cell, "%.*s", BYTES_FMT(t->cells[i]->name));
     q->limit = limit;
     struct call_ask_presence m = {.channel = channel,
                                   .cell = q->first,

@@ -1,7 +1,7 @@
 /* Who is in a channel of a tenant that several cells serve: each cell's worker knows its own, and the answers are put
  * together (decision 31). Its own cell's worker is asked directly, one gateway of each other cell by a call
- * ("presence": call_ask_presence, call_presence), all at once. A cell that does not answer makes it error 100: less than
- * everybody is told to nobody.
+ * ("presence": call_ask_presence, call_presence), all at once. A cell that does not answer makes it error 100, with its name
+ * (ops_presence::missing): less than everybody is told to nobody. One that has never run is not asked.
  *
  * Entries are those of the tenant's cells in the configuration's order; a position (ops_presence::next) says which cell a
  * page begins in, and where there. What the cells tell together is bounded, so that it fits into the supervisor's answer.

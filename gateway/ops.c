@@ -312,7 +312,7 @@ void ops_result_came(struct gateway *g, const struct ctl_result *m)
 {
     struct operation o;
     if (finish(g, m->request, CALL, &o))
-        o.done.called(o.ctx, &(struct ops_called){.asked = m->asked, .answers = m->answers});
+        o.done.called(o.ctx, &(struct ops_called){.asked = m->asked, .answers = m->answers, .missing = m->missing});
 }
 
 void ops_worker_lost(struct gateway *g, uint32_t slot)

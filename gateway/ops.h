@@ -41,6 +41,7 @@ struct ops_presence {
     struct bytes entries; /* list of presence_entry */
     struct bytes hashes;  /* of users, as in fan_presence */
     uint64_t next;        /* what `after` the page behind this one has; 0: there is none */
+    struct bytes missing; /* list of cell_name: that have not answered, where code is 100 and it is known */
 };
 struct ops_head {
     uint32_t code;
@@ -49,6 +50,7 @@ struct ops_head {
 struct ops_called {
     uint32_t asked;
     struct bytes answers; /* list of ctl_answer */
+    struct bytes missing; /* list of cell_name, as in ctl_result */
 };
 
 typedef void ops_published_fn(void *ctx, const struct ops_published *answer);

@@ -27,6 +27,7 @@ const char *config_source_name(enum config_source source)
 
 /* ---- adopting one */
 
+/* -> 1, 0 (it is the one that is served), -EAGAIN (this cell is new), -ENOENT, -EBADMSG */
 static int adopt(struct config *c, struct bytes json, enum config_source source)
 {
     struct config_facts facts;
@@ -39,6 +40,10 @@ static int adopt(struct config *c, struct bytes json, enum config_source source)
         return error;
     }
     buf_fini(&why);
+    if (facts.is_new) {
+        set_problem(c, "the cell's first start is being recorded", "");
+        return -EAGAIN;
+    }
     bool same = bytes_equal(json, buf_bytes(&c->json));
     c->source = source;
     c->facts = facts;
@@ -78,6 +83,8 @@ static void load_copy(struct config *c)
 
 /* ---- asking */
 
+static void ask(struct config *c);
+
 static void refused(struct config *c, const struct pg_result *r)
 {
     const char *state = pg_sqlstate(r);
@@ -86,6 +93,26 @@ static void refused(struct config *c, const struct pg_result *r)
     set_problem(c, missing ? "the schema is not migrated yet: cellcast-sequencer --migrate"
                            : "PostgreSQL refuses to tell the configuration",
                 pg_message(r));
+}
+
+static void on_started(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct config *c = ctx;
+    c->asking = false;
+    c->fetch = true;
+    if (status == PG_REFUSED)
+        refused(c, r);
+    else if (status == PG_OK)
+        ask(c);
+}
+
+static void record_start(struct config *c)
+{
+    log_info("cell_new", "cell=%s its first start is recorded", c->cell);
+    c->asking = true;
+    c->asked_ns = clock_mono_ns();
+    pg_add_text(c->params, bytes_str(c->cell));
+    pg_query(c->pg, "SELECT cellcast.cell_starts($1)", c->params, on_started, c);
 }
 
 static void on_config(void *ctx, enum pg_status status, const struct pg_result *r)
@@ -97,6 +124,8 @@ static void on_config(void *ctx, enum pg_status status, const struct pg_result *
     if (status != PG_OK || pg_rows(r) != 1)
         return;
     int adopted = adopt(c, pg_bytes(r, 0, 0), CONFIG_FROM_POSTGRES);
+    if (adopted == -EAGAIN)
+        record_start(c);
     if (adopted < 0)
         return;
     c->fetch = false;
@@ -158,6 +187,7 @@ void config_init(struct config *c, struct ev_loop *loop, const char *conninfo, c
     int n = asprintf(&c->path, "%s/config.json", run_dir);
     assert(n > 0);
     buf_append_str(&c->problem, "PostgreSQL is away: not connected yet");
+    c->params = pg_params_new();
     load_copy(c);
     c->pg = pg_new(loop, conninfo, "cellcast-supervisor", NULL, &pg_handlers, c);
     ev_timer_init(&c->poll, on_poll, CONFIG_POLL_S, CONFIG_POLL_S);
@@ -169,6 +199,7 @@ void config_fini(struct config *c)
 {
     ev_timer_stop(c->loop, &c->poll);
     pg_free(c->pg);
+    pg_params_free(c->params);
     free(c->path);
     buf_fini(&c->json);
     buf_fini(&c->problem);

@@ -26,12 +26,15 @@ struct config {
     struct config_facts facts;
     enum config_source source;
     struct buf problem;  /* why it is not the newest, or not there; empty: it is */
+    struct pg_params *params;
     bool asking;         /* a poll is under way */
     bool fetch;          /* connected anew: the version alone proves nothing, it may be another database */
     int64_t asked_ns;    /* monotonic */
 };
 
-/* changed: called from the loop whenever there is a configuration that is another one than before; and from inside
+/* A cell's first start is recorded before its configuration is handed on: until then it is "new", and other cells may do
+ * without its answers (decision 31).
+ * changed: called from the loop whenever there is a configuration that is another one than before; and from inside
  * config_init when there was a copy. */
 void config_init(struct config *c, struct ev_loop *loop, const char *conninfo, const char *run_dir,
                  const char *cell, void (*changed)(void *owner), void *owner);

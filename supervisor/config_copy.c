@@ -21,6 +21,11 @@ static bool text_is(struct bytes value, const char *s)
     return same;
 }
 
+static bool is_new(struct bytes cell)
+{
+    return json_type(json_member(cell, "new")) == JSON_TRUE;
+}
+
 static int read_cell(struct bytes cell, struct config_facts *ret, struct buf *ret_error)
 {
     struct buf topic;
@@ -32,6 +37,7 @@ static int read_cell(struct bytes cell, struct config_facts *ret, struct buf *re
     if (ok) {
         snprintf(ret->topic, sizeof ret->topic, "%s", topic.p);
         ret->partitions = (uint32_t)partitions;
+        ret->is_new = is_new(cell);
     } else {
         buf_printf(ret_error, "the cell's topic or partitions can't be used: %.*s",
                    BYTES_FMT(cell));
@@ -125,7 +131,7 @@ unsigned config_leaving(struct bytes json, const char *cell, struct buf *into)
     return n;
 }
 
-unsigned config_other_cells(struct bytes json, const char *cell, struct buf *into)
+unsigned config_other_cells(struct bytes json, const char *cell, bool new, struct buf *into)
 {
     struct json_iter it;
     struct bytes one;
@@ -136,7 +142,7 @@ unsigned config_other_cells(struct bytes json, const char *cell, struct buf *int
     {
         buf_clear(&name);
         if (json_type(one) != JSON_OBJECT || json_string(json_member(one, "name"), &name) < 0 ||
-            bytes_is(buf_bytes(&name), cell))
+            bytes_is(buf_bytes(&name), cell) || (new && !is_new(one)))
             continue;
         wire_put_cell_name(into, &(struct cell_name){.name = buf_bytes(&name)});
         n++;

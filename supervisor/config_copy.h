@@ -4,6 +4,8 @@
 
 #include "core/buf.h"
 
+#include <stdbool.h>
+
 #define CONFIG_MAX (7 << 20) /* bytes; it has to fit into a frame */
 #define TOPIC_MAX 249        /* bytes; Kafka's limit */
 
@@ -11,6 +13,7 @@ struct config_facts {
     uint64_t version;
     char topic[TOPIC_MAX + 1];
     uint32_t partitions; /* that channels are hashed over */
+    bool is_new;         /* nobody has recorded yet that this cell runs */
 };
 
 /* json: what cellcast.config() returned. -> 0, -ENOENT when it knows no such cell, -EBADMSG when it is no
@@ -22,8 +25,8 @@ int config_read(struct bytes json, const char *cell, struct config_facts *ret_fa
 uint32_t config_lanes(struct bytes json, struct buf *into);
 /* Appends the tenants that leave that cell, parted by spaces. json: config_read took it. -> how many */
 unsigned config_leaving(struct bytes json, const char *cell, struct buf *into);
-/* Appends the other cells, as a list of cell_name. json: config_read took it. -> how many */
-unsigned config_other_cells(struct bytes json, const char *cell, struct buf *into);
+/* Appends the other cells, as a list of cell_name; new: those of them that have never run. json: config_read took it. -> how many */
+unsigned config_other_cells(struct bytes json, const char *cell, bool new, struct buf *into);
 /* Written beside it and renamed, so that a crash leaves the old or the new one. -> 0, -errno */
 int config_save(const char *path, struct bytes json);
 /* Appends the file. -> 0, -ENOENT, -EFBIG, -errno */

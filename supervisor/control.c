@@ -18,8 +18,10 @@ struct call {
     void *owner;
     ev_timer late;
     uint32_t asked, missing;    /* gateways; and cells of which nothing is known */
+    uint32_t missing_here;      /* gateways of this cell */
     bool waits[SLOTS_MAX + 1];  /* for the gateway in that seat */
     struct buf cells;           /* list of cell_name: other cells that it waits for */
+    struct buf partial;         /* the same: those that have answered in part, or can't be asked */
     struct buf answers;         /* list of ctl_answer */
 };
 
@@ -29,18 +31,30 @@ static void call_free(struct call *call)
     ev_timer_stop(call->control->cell->loop, &call->late);
     buf_fini(&call->answers);
     buf_fini(&call->cells);
+    buf_fini(&call->partial);
     free(call);
 }
 
-static void send_result(struct child *asker, uint64_t request, uint32_t asked,
-                        struct bytes answers)
+static void send_result(struct child *asker, const struct ctl_result *m)
 {
-    struct ctl_result m = {.request = request, .asked = asked, .answers = answers};
-    struct buf body;
-    buf_init(&body);
-    wire_put_ctl_result(&body, &m);
+    struct buf body = {0};
+    wire_put_ctl_result(&body, m);
     child_send(asker, CTL_RESULT, buf_bytes(&body));
     buf_fini(&body);
+}
+
+static void tell_asker(struct call *call)
+{
+    struct buf missing = {0};
+    buf_append_bytes(&missing, buf_bytes(&call->partial));
+    buf_append_bytes(&missing, buf_bytes(&call->cells));
+    if (call->missing_here)
+        wire_put_cell_name(&missing, &(struct cell_name){.name = bytes_str(call->control->cell->options->cell)});
+    send_result(call->asker, &(struct ctl_result){.request = call->asker_request,
+                                                  .asked = call->asked,
+                                                  .answers = buf_bytes(&call->answers),
+                                                  .missing = buf_bytes(&missing)});
+    buf_fini(&missing);
 }
 
 static void finish(struct call *call)
@@ -48,7 +62,7 @@ static void finish(struct call *call)
     if (call->missing)
         call->control->metrics->calls_late_total++;
     if (call->asker)
-        send_result(call->asker, call->asker_request, call->asked, buf_bytes(&call->answers));
+        tell_asker(call);
     else
         call->done(call->owner, call->request, call->asked, buf_bytes(&call->answers));
     call_free(call);
@@ -92,6 +106,7 @@ static void ask_gateway(struct call *call, struct child *g, struct bytes body)
     call->waits[g->seat] = true;
     call->asked++;
     call->missing++;
+    call->missing_here++;
     child_send(g, CTL_CALL, body);
 }
 
@@ -123,10 +138,12 @@ static void ask_cells(struct call *call, const struct ctl_ask *m)
     struct cell_name cell;
     while (wire_next_cell_name(&cells, &cell) > 0) {
         question.to = cell.name;
+        bool sent = crossing_send_call(k->crossing, &question);
+        if (!sent && crossing_is_unused(k->crossing, cell.name))
+            continue;
+        wire_put_cell_name(sent ? &call->cells : &call->partial, &cell);
         call->asked++;
         call->missing++;
-        if (crossing_send_call(k->crossing, &question))
-            wire_put_cell_name(&call->cells, &cell);
     }
 }
 
@@ -175,7 +192,7 @@ int control_call(struct control *k, struct child *asker, struct bytes body)
     k->metrics->calls_total++;
     if (is_full(k)) {
         k->metrics->calls_refused_total++;
-        send_result(asker, m.request, k->cell->crews[ROLE_GATEWAY].wanted, bytes_of(NULL, 0));
+        send_result(asker, &(struct ctl_result){.request = m.request, .asked = k->cell->crews[ROLE_GATEWAY].wanted});
         return 0;
     }
     struct call *call = call_new(k, timeout_s(k));
@@ -197,6 +214,7 @@ static void no_longer_waits(struct call *call, unsigned seat)
         return;
     call->waits[seat] = false;
     call->missing--;
+    call->missing_here--;
 }
 
 static bool has_room(const struct call *call, struct bytes more)
@@ -247,21 +265,30 @@ static uint32_t count_answers(struct bytes answers)
 }
 
 /* The cell counted as one that is missing; now its gateways do. */
+static void take_answers(struct call *call, const struct seq_cross_result *m)
+{
+    uint32_t answered = count_answers(m->answers);
+    if (m->asked == 0 || answered != m->asked)
+        wire_put_cell_name(&call->partial, &(struct cell_name){.name = m->from});
+    if (m->asked == 0 || answered > m->asked)
+        return;
+    if (!has_room(call, m->answers)) {
+        struct ctl_answer full = {.request = call->asker_request, .body = BYTES(CTL_ANSWER_FULL)};
+        wire_put_ctl_answer(&call->answers, &full);
+        call->missing--;
+        return;
+    }
+    buf_append_bytes(&call->answers, m->answers);
+    call->asked += m->asked - 1;
+    call->missing += m->asked - answered - 1;
+}
+
 void control_crossed(struct control *k, const struct seq_cross_result *m)
 {
     struct call *call = map_find_u64(&k->calls, m->request - k->crossing_from, struct call, by_request, request);
     if (!call || !forget_cell(call, m->from))
         return; /* it came too late */
-    uint32_t answered = count_answers(m->answers);
-    if (!has_room(call, m->answers)) {
-        struct ctl_answer full = {.request = call->asker_request, .body = BYTES(CTL_ANSWER_FULL)};
-        wire_put_ctl_answer(&call->answers, &full);
-        call->missing--;
-    } else if (m->asked && answered <= m->asked) {
-        buf_append_bytes(&call->answers, m->answers);
-        call->asked += m->asked - 1;
-        call->missing += m->asked - answered - 1;
-    }
+    take_answers(call, m);
     if (is_complete(call))
         finish(call);
 }

@@ -51,6 +51,11 @@ bool crossing_send_call(struct crossing *x, struct seq_cross_call *m)
     return true;
 }
 
+bool crossing_is_unused(const struct crossing *x, struct bytes cell)
+{
+    return is_listed(buf_bytes(&x->unused), cell);
+}
+
 /* ---- being asked */
 
 static void send_answer(struct foreign *f, uint32_t asked, struct bytes answers)
@@ -99,14 +104,14 @@ static void call_came(struct cross_link *l, const struct seq_cross_call *m)
 
 /* ---- the links */
 
-/* Of the configuration's other cells. */
+/* Of the configuration's other cells that have ever run. */
 static void count_missing(struct crossing *x)
 {
     struct bytes others = buf_bytes(&x->others);
     struct cell_name cell;
     int64_t missing = 0;
     while (wire_next_cell_name(&others, &cell) > 0)
-        missing += !find_way(x, cell.name);
+        missing += !find_way(x, cell.name) && !crossing_is_unused(x, cell.name);
     x->metrics->cells_missing = missing;
 }
 
@@ -212,7 +217,9 @@ static void close_links(struct crossing *x)
 void crossing_configured(struct crossing *x, struct bytes config)
 {
     buf_clear(&x->others);
-    if (config_other_cells(config, x->cell->options->cell, &x->others) && x->n_links == 0)
+    buf_clear(&x->unused);
+    config_other_cells(config, x->cell->options->cell, true, &x->unused);
+    if (config_other_cells(config, x->cell->options->cell, false, &x->others) && x->n_links == 0)
         open_links(x);
     count_missing(x);
 }
@@ -232,4 +239,5 @@ void crossing_fini(struct crossing *x)
     while ((f = list_first(&x->answers, struct foreign, link)))
         foreign_free(f);
     buf_fini(&x->others);
+    buf_fini(&x->unused);
 }

@@ -32,6 +32,7 @@ struct crossing {
     struct cross_link links[SEQUENCERS_MAX];
     unsigned n_links;
     struct buf others;  /* list of cell_name: of the configuration */
+    struct buf unused;  /* those of them that have never run */
     struct list answers; /* struct foreign::link: questions of other cells that are being answered */
     ev_timer beat;
 };
@@ -41,5 +42,6 @@ void crossing_fini(struct crossing *x);
 void crossing_configured(struct crossing *x, struct bytes config); /* JSON that config_read took */
 /* m->from is set. -> false: nothing leads to that cell now */
 bool crossing_send_call(struct crossing *x, struct seq_cross_call *m);
+bool crossing_is_unused(const struct crossing *x, struct bytes cell); /* it has never run: nobody is there who could be meant */
 
 #endif

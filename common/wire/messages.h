@@ -352,7 +352,8 @@ enum ctl_type {
 #define CTL_RESULT_FIELDS(F)                                                                                 \
     F(u64, request, "")                                                                                      \
     F(u32, asked, "gateways that were asked; a cell that can't be asked, or does not answer, counts as one") \
-    F(str, answers, "list of ctl_answer; fewer than asked when one did not answer in 2 s")
+    F(str, answers, "list of ctl_answer; fewer than asked when one did not answer in 2 s")                   \
+    F(str, missing, "list of cell_name: those of which not every gateway that was asked has answered, the own one too")
 /* Bodies of the method "presence": between gateways, each asks its own cell's worker. */
 #define CALL_ASK_PRESENCE_FIELDS(F)                                                                          \
     F(str, channel, "")                                                                                      \

@@ -11,12 +11,12 @@ from checker import Observed, Published, check
 from sdk import Person, token
 from stack import BUILD, CONFIGURATION, KEY, Neighbour, Stack, wait_until
 
-TENANTS = {"acme": ["a"], "both": ["a", "b"], "stays": ["b"]}
+TENANTS = {"acme": ["a"], "both": ["a", "b"], "stays": ["b"], "ghost": ["a", "dead"]}
 SECRET = "acme-secret"  # of each of them
 
 
 def configuration():
-    """Cell `dead` has no supervisor."""
+    """Cell `dead` has never had a supervisor."""
     c = copy.deepcopy(CONFIGURATION)
     c["cells"] = [{"name": "a"}, {"name": "b"}, {"name": "dead"}]
     acme = c["tenants"].pop()

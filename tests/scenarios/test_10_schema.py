@@ -273,7 +273,7 @@ def test_apply_replaces_the_whole_configuration_in_one_step(db):
     assert one(db, "SELECT cellcast.config()") == {
         "version": version,
         "lanes": [],
-        "cells": [{"name": "a", "topic": "cellcast.a", "partitions": 4}],
+        "cells": [{"name": "a", "topic": "cellcast.a", "partitions": 4, "new": True}],
         "tenants": [
             {"name": "cellcast", "cells": ["a"], "joining": [], "leaving": [], "options": {}},
             {"name": "default", "cells": ["a"], "joining": [], "leaving": [], "options": {}},
@@ -322,6 +322,19 @@ def test_a_tenant_moves_when_the_new_cell_has_proved_itself_and_not_by_an_older_
     db.execute("SELECT cellcast.cell_left('b', 'acme')")
     assert where(db) == {"a": "live"}
     assert one(db, "SELECT cellcast.tenant_where('acme')")["moving_to"] is None
+
+
+def test_a_cell_is_new_until_its_supervisor_has_said_that_it_runs(db):
+    version = one(db, "SELECT cellcast.cell_add('fresh')")
+    def new():
+        return {cell["name"]: cell.get("new", False) for cell in one(db, "SELECT cellcast.config()")["cells"]}["fresh"]
+    assert new()
+    db.execute("SELECT cellcast.cell_starts('nobody')")
+    db.execute("SELECT cellcast.cell_starts('fresh')")
+    assert not new()
+    assert one(db, "SELECT cellcast.config_version()") == version + 1
+    db.execute("SELECT cellcast.cell_starts('fresh')")
+    assert one(db, "SELECT cellcast.config_version()") == version + 1
 
 
 def test_a_move_that_is_taken_back_leaves_everything_as_it_was(db):

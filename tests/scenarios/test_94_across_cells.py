@@ -183,11 +183,25 @@ async def test_a_cell_that_does_not_answer_is_said_to_be_missing(cells, connecte
             for method, params in (("disconnect", {"user": "u", "tenant": "both"}), ("presence_stats", {"channel": f"both/{channel}"})):
                 answer, detail = await ask(cells.a, method, **params)
                 assert answer["error"]["code"] == 100, (method, answer)
-                assert "cell" in detail
-            assert sorted({name[0] for name in nodes(cells.a, "both")}) == ["a"]  # info is for seeing who is missing
+                assert "cell b" in detail
+            answer, _ = await ask(cells.a, "info", key="both-key")  # is for seeing who is missing
+            assert {node["name"][0] for node in answer["result"]["nodes"]} == {"a"} and answer["result"]["missing"] == ["b"]
             assert (await ask(cells.a, "disconnect", user="u", tenant="acme"))[0] == {"result": {}}  # whose tenant it is not
             await asyncio.sleep(2)
     await asyncio.to_thread(wait_until, lambda: len(nodes(cells.a, "both")) == 4, 30, "it is back")
+
+
+async def test_a_cell_that_has_never_run_has_nobody_and_is_not_missed(cells, connected, channel):
+    one = await person(cells.a, "ghost", "ann")
+    heard = await one.subscribe(channel)
+    for cell in (cells.a, cells.b):
+        answer, _ = await ask(cell, "presence_stats", channel=f"ghost/{channel}")
+        assert answer["result"] == {"num_clients": 1, "num_users": 1}
+        answer, _ = await ask(cell, "info", key="ghost-key")
+        assert "missing" not in answer["result"]
+    assert (await ask(cells.b, "unsubscribe", user="ann", tenant="ghost", channel=channel))[0] == {"result": {}}
+    await asyncio.to_thread(wait_until, lambda: ("unsubscribed", 2000) in heard.events, 20, "unsubscribed")
+    await one.close()
 
 
 # ---- a neighbour's trouble

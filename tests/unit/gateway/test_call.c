@@ -385,7 +385,7 @@ END_TEST
 
 START_TEST(info_lists_those_that_answered)
 {
-    struct buf in = {0}, out = {0}, node = {0};
+    struct buf in = {0}, out = {0}, node = {0}, missing = {0};
     struct call_info info = {.uid = BYTES("u1"),
                              .name = BYTES("a-gateway-1"),
                              .version = BYTES("0.1"),
@@ -400,13 +400,19 @@ START_TEST(info_lists_those_that_answered)
         "{\"node\":{\"uid\":\"u1\",\"name\":\"a-gateway-1\",\"version\":\"0.1\",\"num_"
         "clients\":1,\"num_users\":2,\"num_subs\":3,\"num_channels\":4,\"uptime\":5}}");
     ck_assert_uint_eq(
-        call_merge_info(ANSWERS(node.p, "{\"error\":100}", "{\"node\":{}}"), &out), 0);
+        call_merge_info(ANSWERS(node.p, "{\"error\":100}", "{\"node\":{}}"), BYTES(""), &out), 0);
     ck_assert_bytes(
         buf_bytes(&out),
         "{\"nodes\":[{\"uid\":\"u1\",\"name\":\"a-gateway-1\",\"version\":\"0.1\",\"num_"
         "clients\":1,\"num_users\":2,\"num_subs\":3,\"num_channels\":4,\"uptime\":5},{}]}");
     buf_clear(&out);
-    ck_assert_uint_eq(call_merge_info(ANSWERS("{\"error\":100}"), &out), 100);
+    ck_assert_uint_eq(call_merge_info(ANSWERS("{\"error\":100}"), BYTES(""), &out), 100);
+    wire_put_cell_name(&missing, &(struct cell_name){.name = BYTES("b")});
+    wire_put_cell_name(&missing, &(struct cell_name){.name = BYTES("c")});
+    ck_assert_uint_eq(call_merge_info(ANSWERS("{\"node\":{}}"), buf_bytes(&missing), &out), 0);
+    ck_assert_bytes(buf_bytes(&out), "{\"nodes\":[{}],\"missing\":[\"b\",\"c\"]}");
+    buf_clear(&out);
+    buf_fini(&missing);
     ck_assert_uint_eq(out.n, 0);
     buf_fini(&out);
     buf_fini(&in);

@@ -17,6 +17,7 @@ static struct gateway g;
 static int answers;
 static struct ops_presence last;
 static struct buf clients; /* of last, one behind the other */
+static struct buf missing; /* the same */
 
 static void on_presence(void *ctx, const struct ops_presence *a)
 {
@@ -27,6 +28,11 @@ static void on_presence(void *ctx, const struct ops_presence *a)
     buf_clear(&clients);
     while (wire_next_presence_entry(&entries, &e) > 0)
         buf_append_bytes(&clients, e.client);
+    struct bytes cells = a->missing;
+    struct cell_name cell;
+    buf_clear(&missing);
+    while (wire_next_cell_name(&cells, &cell) > 0)
+        buf_append_bytes(&missing, cell.name);
 }
 
 static void start(const char *json)
@@ -42,6 +48,7 @@ static void stop(void)
 {
     edges_stop(&g);
     buf_fini(&clients);
+    buf_fini(&missing);
 }
 
 static void put_entries(struct buf *into, const char *names)
@@ -228,6 +235,61 @@ START_TEST(a_cell_that_does_not_answer_makes_it_100)
 }
 END_TEST
 
+static void cells_say_but(uint32_t asked, struct buf *list, const char *silent)
+{
+    struct buf cells = {0};
+    for (; *silent; silent++)
+        wire_put_cell_name(&cells, &(struct cell_name){.name = bytes_of(silent, 1)});
+    ops_result_came(&g, &(struct ctl_result){.request = edges.call.request,
+                                             .asked = asked,
+                                             .answers = buf_bytes(list),
+                                             .missing = buf_bytes(&cells)});
+    buf_fini(&cells);
+    buf_fini(list);
+}
+
+START_TEST(the_cell_that_has_not_answered_is_named)
+{
+    struct buf list = {0};
+    start(ALL);
+    ask(0, 10);
+    own_worker_says("pq", 0);
+    add_cell(&list, 1, "rs", 0);
+    cells_say_but(2, &list, "c");
+    ck_assert_uint_eq(last.code, 100);
+    ck_assert_bytes(buf_bytes(&missing), "c");
+    stop();
+}
+END_TEST
+
+START_TEST(a_cell_that_has_never_run_was_not_asked_and_has_nobody)
+{
+    struct buf list = {0};
+    start(ALL);
+    ask(0, 10);
+    own_worker_says("pq", 0);
+    add_cell(&list, 1, "rs", 0);
+    cells_say(1, &list);
+    ck_assert_uint_eq(last.code, 0);
+    ck_assert_uint_eq(last.clients, 4);
+    stop();
+}
+END_TEST
+
+START_TEST(what_is_no_answer_is_not_taken_for_nobody)
+{
+    struct buf list = {0};
+    start(ALL);
+    ask(0, 10);
+    own_worker_says("pq", 0);
+    wire_put_ctl_answer(&list, &(struct ctl_answer){.body = BYTES(CTL_ANSWER_FULL)});
+    add_cell(&list, 1, "rs", 0);
+    cells_say(2, &list);
+    ck_assert_uint_eq(last.code, 100);
+    stop();
+}
+END_TEST
+
 START_TEST(pages_go_from_cell_to_cell)
 {
     struct buf list = {0};
@@ -352,7 +414,8 @@ END_TEST
 
 UNIT_MAIN("gathering", one_cell_is_asked_as_ever, all_cells_are_asked_at_once_and_their_answers_put_together,
           a_user_in_two_cells_is_one, where_users_are_too_many_they_are_added_and_the_answer_says_so,
-          cells_share_what_is_asked_for_at_most, a_cell_that_does_not_answer_makes_it_100, pages_go_from_cell_to_cell,
+          cells_share_what_is_asked_for_at_most, a_cell_that_does_not_answer_makes_it_100, the_cell_that_has_not_answered_is_named,
+          a_cell_that_has_never_run_was_not_asked_and_has_nobody, what_is_no_answer_is_not_taken_for_nobody, pages_go_from_cell_to_cell,
           a_tenant_of_other_cells_alone_is_not_looked_for_here, who_no_longer_wants_to_know_is_not_told,
           without_a_supervisor_it_is_100, another_cell_is_told_what_the_own_worker_knows,
           a_question_about_somebody_elses_tenant_is_refused)

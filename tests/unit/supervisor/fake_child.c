@@ -210,10 +210,14 @@ static void show_result(const struct ctl_result *m)
 {
     struct bytes rest = m->answers;
     struct ctl_answer a;
+    struct cell_name missing;
     int fd = f.callers[m->request % CALLS_MAX];
     dprintf(fd, "asked %u", m->asked);
     while (wire_next_ctl_answer(&rest, &a) == 1)
         dprintf(fd, " %.*s", BYTES_FMT(a.body));
+    rest = m->missing;
+    while (wire_next_cell_name(&rest, &missing) == 1)
+        dprintf(fd, " missing %.*s", BYTES_FMT(missing.name));
     dprintf(fd, "\n");
     close(fd);
 }

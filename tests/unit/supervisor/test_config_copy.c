@@ -30,6 +30,26 @@ START_TEST(the_cells_topic_and_partitions_are_read)
 }
 END_TEST
 
+START_TEST(cells_that_have_never_run_are_known)
+{
+    static const char json[] = "{\"version\":7,\"cells\":[{\"name\":\"a\",\"topic\":\"a\",\"partitions\":1,\"new\":true},"
+                               "{\"name\":\"b\",\"topic\":\"b\",\"partitions\":1},"
+                               "{\"name\":\"c\",\"topic\":\"c\",\"partitions\":1,\"new\":true}]}";
+    struct buf cells = {0}, want = {0};
+    ck_assert_int_eq(read_it(json, "a"), 0);
+    ck_assert(facts.is_new);
+    ck_assert_int_eq(read_it(json, "b"), 0);
+    ck_assert(!facts.is_new);
+    ck_assert_uint_eq(config_other_cells(bytes_str(json), "a", false, &cells), 2);
+    buf_clear(&cells);
+    ck_assert_uint_eq(config_other_cells(bytes_str(json), "a", true, &cells), 1);
+    wire_put_cell_name(&want, &(struct cell_name){.name = BYTES("c")});
+    ck_assert(bytes_equal(buf_bytes(&cells), buf_bytes(&want)));
+    buf_fini(&cells);
+    buf_fini(&want);
+}
+END_TEST
+
 START_TEST(a_cell_that_is_not_there_is_said_with_the_way_out)
 {
     ck_assert_int_eq(read_it(GOOD, "c"), -ENOENT);
@@ -112,7 +132,7 @@ START_TEST(a_copy_is_saved_whole_or_not_at_all_and_for_the_owner_alone)
 }
 END_TEST
 
-UNIT_MAIN("supervisor/config_copy", the_cells_topic_and_partitions_are_read,
+UNIT_MAIN("supervisor/config_copy", cells_that_have_never_run_are_known, the_cells_topic_and_partitions_are_read,
           a_cell_that_is_not_there_is_said_with_the_way_out,
           what_is_no_configuration_is_refused_and_changes_nothing,
           a_copy_is_saved_whole_or_not_at_all_and_for_the_owner_alone,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define CELL(name) "{\"name\":\"" name "\",\"topic\":\"cellcast." name "\",\"partitions\":2}"
+#define NEW_CELL(name) "{\"name\":\"" name "\",\"topic\":\"cellcast." name "\",\"partitions\":2,\"new\":true}"
 #define TWO_CELLS                                                                                                       \
     "{\"version\":7,\"cells\":[" CELL("a") "," CELL("b") "],\"tenants\":[],\"namespaces\":[],\"api_keys\":[]}"
 
@@ -88,17 +89,22 @@ static void accept_it(void)
 }
 
 /* Both gateways are there, and the sequencer too. call_timeout: a flag. */
-static void start(const char *call_timeout)
+static void start_as(const char *config, const char *call_timeout)
 {
     char sequencer[64];
     if (r.pid)
         cell_run_end(&r); /* of a test that failed */
     snprintf(sequencer, sizeof sequencer, "--sequencer=127.0.0.1:%d", listen_here());
     cell_run_prepare(&r);
-    cell_run_configure(&r, TWO_CELLS);
+    cell_run_configure(&r, config);
     cell_run_start(&r, (const char *const[]){"--gateways=2", call_timeout, sequencer, NULL});
     accept_it();
     wait_until(&r, http(&r, "GET", "/ready") == 200);
+}
+
+static void start(const char *call_timeout)
+{
+    start_as(TWO_CELLS, call_timeout);
 }
 
 static void stop(void)
@@ -170,7 +176,25 @@ START_TEST(a_cell_that_nobody_reaches_is_missing_at_once)
     say_who_is_there("a");
     wait_until(&r, says(&r, "/metrics", "cells_missing{cell=\"a\",process=\"supervisor\"} 1"));
     hears(begin_call("call b"), "asked 3 ");
-    hears(begin_call("call one b"), "asked 1");
+    hears(begin_call("call one b"), "asked 1 missing b");
+    stop();
+}
+END_TEST
+
+START_TEST(a_cell_that_has_never_run_is_asked_only_when_it_is_there)
+{
+    start_as("{\"version\":7,\"cells\":[" CELL("a") "," NEW_CELL("b") "],\"tenants\":[],\"namespaces\":[],\"api_keys\":[]}",
+             "--call-timeout=60s");
+    say_who_is_there("a");
+    hears(begin_call("call one b"), "asked 0");
+    ck_assert(says(&r, "/metrics", "cells_missing{cell=\"a\",process=\"supervisor\"} 0"));
+    say_who_is_there("ab");
+    SAY(SEQ_CROSS_CALL, seq_cross_call, .to = BYTES("a"), .from = BYTES("b"), .patience_ms = 5000, .one = 1);
+    ck_assert_uint_eq(hear(), SEQ_CROSS_RESULT); /* so it knows that b is there */
+    int fd = begin_call("call one b");
+    struct seq_cross_call m = hear_call();
+    answer(m.request, 1, "from b");
+    hears(fd, "asked 1 from b");
     stop();
 }
 END_TEST
@@ -183,12 +207,12 @@ START_TEST(a_cell_that_does_not_answer_is_missing_in_time_and_what_comes_later_i
     int fd = begin_call("call one b");
     struct seq_cross_call m = hear_call();
     uint64_t request = m.request;
-    hears(fd, "asked 1");
+    hears(fd, "asked 1 missing b");
     answer(request, 1, "too late");
     fd = begin_call("call one b");
     m = hear_call();
     answer(m.request, 0, ""); /* it has nobody to ask */
-    hears(fd, "asked 1");
+    hears(fd, "asked 1 missing b");
     stop();
 }
 END_TEST
@@ -254,13 +278,13 @@ START_TEST(what_a_predecessor_asked_is_not_taken_for_an_answer)
         ck_assert_uint_ne(m.request, before);
         before = m.request;
         answer(m.request, 0, "");
-        hears(fd, "asked 1");
+        hears(fd, "asked 1 missing b");
         stop();
     }
 }
 END_TEST
 
-UNIT_MAIN("crossing", what_is_too_long_is_said_to_be, a_call_gets_the_answers_of_the_other_cell_too, a_cell_that_nobody_reaches_is_missing_at_once,
+UNIT_MAIN("crossing", a_cell_that_has_never_run_is_asked_only_when_it_is_there, what_is_too_long_is_said_to_be, a_call_gets_the_answers_of_the_other_cell_too, a_cell_that_nobody_reaches_is_missing_at_once,
           a_cell_that_does_not_answer_is_missing_in_time_and_what_comes_later_is_nobodys,
           another_cell_is_answered_by_every_gateway_or_by_one, who_says_nonsense_is_dialled_again,
           what_a_predecessor_asked_is_not_taken_for_an_answer)
