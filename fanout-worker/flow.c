@@ -17,6 +17,7 @@
  *  gateway ──▶ gateway_link ──▶ flow_subscribe ──▶ routes: a cursor
  *                           ──▶ read_range, read_head ──▶ ring, or history
  *                           ──▶ flow_presence_* ──▶ presence ──▶ on_told, on_counts ──▶ gateways
+ *  Kafka ──▶ source ──▶ flow_news ──▶ presence ──▶ on_abroad ──▶ abroad ──▶ Kafka: topics of the tenant's other cells
  *  routes, presence ──▶ on_wanted, on_told ──▶ occupancy ── telling ──▶ PostgreSQL: events of webhooks
  *
  *  end of the turn ──▶ flow_turn ──▶ routes: cursors, as far as each gateway takes
@@ -68,6 +69,16 @@ void flow_record(struct worker *w, enum record_kind kind, struct bytes channel,
         histogram_record(&w->metrics.hop_kafka_seconds,
                          (int64_t)(stamped.consumed_us - p->relayed_us));
     pub_unref(pub);
+}
+
+/* What was said before this worker took the partition is no news. */
+void flow_news(struct worker *w, struct bytes channel, const struct presence_news *m)
+{
+    const struct partition *p = routes_partition(&w->routes, channel);
+    if (!p || !p->owned || !p->caught_up)
+        return;
+    w->metrics.presence_news_heard_total++;
+    presence_hear(presence_now(w), channel, m);
 }
 
 /* Whether all is read up is told to the gateways, and to the supervisor, when it changes. */
@@ -212,6 +223,8 @@ static void tenant_came(void *owner, struct bytes tenant)
 int flow_config(struct worker *w, const struct ctl_config *m)
 {
     int error = hosted_take(&w->hosted, m->json, bytes_str(w->options.cell), tenant_came, w);
+    if (error == 0)
+        abroad_configure(&w->abroad, m->json);
     if (error == 0 && occupancy_configure(occupancy_now(w), m->json) > 0)
         tell_all(w);
     return error;
@@ -419,7 +432,14 @@ static void on_counts(void *owner, struct bytes channel, uint32_t clients, uint3
         &(struct fan_counts){.channel = channel, .clients = clients, .users = users});
 }
 
-const struct presence_ports flow_presence = {.told = on_told, .counts = on_counts};
+static void on_abroad(void *owner, struct bytes channel, const struct presence_news *m)
+{
+    struct worker *w = owner;
+    if (!is_client(channel))
+        abroad_send(&w->abroad, channel, &w->routes.lanes, m);
+}
+
+const struct presence_ports flow_presence = {.told = on_told, .counts = on_counts, .abroad = on_abroad};
 
 /* ---- the loop */
 

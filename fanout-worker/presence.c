@@ -41,7 +41,7 @@ static bool room_release(struct presence *p, struct room *room)
 /* ---- joins and leaves */
 
 /* -> whether it was told; else counts will be */
-static bool tell(struct presence *p, struct room *room, struct bytes info, bool joined)
+static bool push(struct presence *p, struct room *room, struct bytes info, bool joined)
 {
     if (pushes_take(&room->pushes, room->clients.count, p->now_ns)) {
         p->ports->told(p->owner, room->name, info, joined);
@@ -51,6 +51,22 @@ static bool tell(struct presence *p, struct room *room, struct bytes info, bool 
     if (!list_is_linked(&room->counts_link))
         list_append(&p->counting, &room->counts_link);
     return false;
+}
+
+static void tell_abroad(struct presence *p, const struct room *room, const struct presence_news *m)
+{
+    p->ports->abroad(p->owner, room->name, m);
+}
+
+/* The same, of a client of this cell. */
+static bool tell(struct presence *p, struct room *room, struct bytes client, struct bytes info, bool joined)
+{
+    bool told = push(p, room, info, joined);
+    room->missed_here |= !told;
+    if (told)
+        tell_abroad(p, room, &(struct presence_news){
+                                 .what = joined ? NEWS_JOINED : NEWS_LEFT, .client = client, .info = info});
+    return told;
 }
 
 static void entry_drop(struct presence *p, struct entry *e)
@@ -65,9 +81,27 @@ static bool entry_leaves(struct presence *p, struct entry *e)
 {
     struct room *room = e->room;
     if (!e->muted)
-        tell(p, room, e->announced, false);
+        tell(p, room, e->client, e->announced, false);
     entry_drop(p, e);
     return room_release(p, room);
+}
+
+static void tell_gone(struct presence *p, const struct entry *e)
+{
+    int64_t left_ns = e->gone_ns + e->room->linger_ns - p->now_ns;
+    if (e->visitor->user.n) /* else nobody knows whether he is back */
+        tell_abroad(p, e->room, &(struct presence_news){.what = NEWS_GONE,
+                                                        .client = e->client,
+                                                        .info = e->info,
+                                                        .user = e->visitor->user,
+                                                        .place = e->place,
+                                                        .announced = e->announced,
+                                                        .linger_ms = (uint32_t)(left_ns / NS_PER_MS)});
+}
+
+static void tell_taken(struct presence *p, const struct room *room, struct bytes client)
+{
+    tell_abroad(p, room, &(struct presence_news){.what = NEWS_TAKEN, .client = client});
 }
 
 /* Its gateway does not hold it any more, since then. */
@@ -86,6 +120,7 @@ static void entry_goes(struct presence *p, struct entry *e, int64_t since_ns)
     list_prepend(&e->visitor->entries, &e->user_link);
     if (!list_is_linked(&room->gone_link))
         list_append(&p->lingering, &room->gone_link);
+    tell_gone(p, e);
 }
 
 static bool is_away(const struct entry *e)
@@ -112,36 +147,77 @@ static bool is_unchanged(const struct entry *e, const struct lease *l,
            bytes_equal(e->visitor->user, what->user);
 }
 
-static struct entry *entry_becomes(struct presence *p, struct room *room, struct entry *old,
-                                   const struct fan_presence_set *what)
+/* Who comes where nobody of this cell was: he joins, unless he was gone from another cell. */
+static void entry_comes(struct presence *p, struct entry *e, const struct fan_presence_set *what, const struct vacancy *from)
 {
-    struct entry *e = entry_new(room, what, old);
+    if (from) {
+        p->followed++;
+        tell_taken(p, e->room, from->client);
+    } else {
+        e->muted = !what->tells || (!what->silent && !tell(p, e->room, what->client, what->info, true));
+    }
+}
+
+static void entry_ends(struct presence *p, struct entry *old)
+{
+    if (!old->lease)
+        tell_taken(p, old->room, old->client);
+    entry_drop(p, old);
+}
+
+/* Of whom it takes the place: an entry of this cell, or else a vacancy; or neither. */
+static struct entry *entry_becomes(struct presence *p, struct room *room, const struct fan_presence_set *what,
+                                   const struct place_names *names, struct entry *old, const struct vacancy *from)
+{
+    struct entry *e = entry_new(room, what, names, old);
     p->entries++;
     p->bytes += e->bytes;
     if (old)
-        entry_drop(p, old);
+        entry_ends(p, old);
     else
-        e->muted = !what->tells || (!what->silent && !tell(p, room, what->info, true));
+        entry_comes(p, e, what, from);
     return e;
+}
+
+static bool has_room(const struct presence *p, size_t more, size_t less)
+{
+    return p->bytes + p->vacancies.bytes + more - less <= p->bytes_max;
+}
+
+static void entry_holds(struct lease *l, struct entry *e)
+{
+    e->lease = l;
+    e->round = l->round;
+    list_remove(&e->held_link);
+    list_append(&l->entries, &e->held_link);
+}
+
+static bool names_of(const struct entry *old, const struct vacancy *from, struct place_names *ret)
+{
+    if (old)
+        *ret = (struct place_names){old->place, old->announced};
+    else if (from)
+        *ret = (struct place_names){from->place, from->announced};
+    return old || from;
 }
 
 int presence_set(struct presence *p, struct lease *l, const struct fan_presence_set *what)
 {
     struct room *room = room_find(p, what->channel);
     struct entry *old = room ? predecessor(p, room, what) : NULL;
-    size_t bytes = p->bytes + entry_bytes(what, old) - (old ? old->bytes : 0);
-    if (bytes > p->bytes_max)
-        return -ENOBUFS;
-    room = room_open(p, what->channel);
-    room->linger_ns = what->linger_ms * NS_PER_MS;
-    room->pushes.per_s = what->pushes;
-    bool unchanged = old && is_unchanged(old, l, what);
-    struct entry *e = unchanged ? old : entry_becomes(p, room, old, what);
-    e->lease = l;
-    e->round = l->round;
-    list_remove(&e->held_link);
-    list_append(&l->entries, &e->held_link);
-    return 0;
+    bool returns = !old && what->tells && !what->silent;
+    struct vacancy *from = returns ? vacancies_take(&p->vacancies, what, p->now_ns) : NULL;
+    struct place_names names, *known = names_of(old, from, &names) ? &names : NULL;
+    bool fits = has_room(p, entry_bytes(what, known), old ? old->bytes : 0);
+    if (fits) {
+        room = room_open(p, what->channel);
+        room->linger_ns = what->linger_ms * NS_PER_MS;
+        room->pushes.per_s = what->pushes;
+        bool unchanged = old && is_unchanged(old, l, what);
+        entry_holds(l, unchanged ? old : entry_becomes(p, room, what, known, old, from));
+    }
+    vacancy_free(from);
+    return fits ? 0 : -ENOBUFS;
 }
 
 void presence_clear(struct presence *p, struct lease *l, const struct fan_presence_clear *what)
@@ -156,6 +232,68 @@ void presence_clear(struct presence *p, struct lease *l, const struct fan_presen
         entry_goes(p, e, p->now_ns);
 }
 
+/* ---- other cells */
+
+/* Who listens without being a member has no room that bounds it. */
+static void hear_push(struct presence *p, struct bytes channel, struct bytes info, bool joined)
+{
+    struct room *room = room_find(p, channel);
+    if (room)
+        push(p, room, info, joined);
+    else
+        p->ports->told(p->owner, channel, info, joined);
+}
+
+static void hear_gone(struct presence *p, struct bytes channel, const struct presence_news *m)
+{
+    if (has_room(p, vacancy_bytes(channel, m), 0))
+        vacancies_add(&p->vacancies, channel, m, p->now_ns + m->linger_ms * NS_PER_MS);
+}
+
+/* He is back in another cell: his place is there now, and he has not left. */
+static void hear_taken(struct presence *p, struct bytes channel, struct bytes client)
+{
+    struct room *room = room_find(p, channel);
+    struct entry *e = room ? room_client(room, client) : NULL;
+    vacancies_forget(&p->vacancies, channel, client);
+    if (!e || e->lease)
+        return;
+    entry_drop(p, e);
+    room_release(p, room);
+}
+
+static void hear_missed(struct presence *p, struct bytes channel)
+{
+    struct room *room = room_find(p, channel);
+    if (!room)
+        return;
+    pushes_miss(&room->pushes);
+    if (!list_is_linked(&room->counts_link))
+        list_append(&p->counting, &room->counts_link);
+}
+
+void presence_hear(struct presence *p, struct bytes channel, const struct presence_news *m)
+{
+    switch ((enum presence_news_what)m->what) {
+    case NEWS_JOINED:
+        hear_push(p, channel, m->info, true);
+        break;
+    case NEWS_LEFT:
+        vacancies_forget(&p->vacancies, channel, m->client);
+        hear_push(p, channel, m->info, false);
+        break;
+    case NEWS_GONE:
+        hear_gone(p, channel, m);
+        break;
+    case NEWS_TAKEN:
+        hear_taken(p, channel, m->client);
+        break;
+    case NEWS_MISSED:
+        hear_missed(p, channel);
+        break;
+    }
+}
+
 /* ---- leases */
 
 void presence_init(struct presence *p, const struct presence_ports *ports, void *owner,
@@ -167,6 +305,7 @@ void presence_init(struct presence *p, const struct presence_ports *ports, void 
     list_init(&p->leases);
     list_init(&p->lingering);
     list_init(&p->counting);
+    vacancies_init(&p->vacancies);
 }
 
 static struct lease *lease_new(struct presence *p, struct bytes gateway)
@@ -284,6 +423,7 @@ void presence_fini(struct presence *p)
     list_for_each_safe (l, spare, &p->leases, link)
         lease_free(l);
     map_fini(&p->rooms);
+    vacancies_fini(&p->vacancies);
 }
 
 /* ---- time */
@@ -343,14 +483,22 @@ static void end_lingering(struct presence *p, size_t most)
     }
 }
 
+/* What other cells missed they have told their members; what we did they have to be told. */
+static void tell_count(struct presence *p, struct room *room)
+{
+    p->ports->counts(p->owner, room->name, (uint32_t)room->clients.count, (uint32_t)room->users.count);
+    if (room->missed_here)
+        tell_abroad(p, room, &(struct presence_news){.what = NEWS_MISSED});
+    room->missed_here = false;
+}
+
 static void tell_counts(struct presence *p)
 {
     struct room *room, *spare;
     list_for_each_safe (room, spare, &p->counting, counts_link) {
         enum pushes_counts due = pushes_counts(&room->pushes, room->clients.count, p->now_ns);
         if (due == PUSHES_COUNTS)
-            p->ports->counts(p->owner, room->name, (uint32_t)room->clients.count,
-                             (uint32_t)room->users.count);
+            tell_count(p, room);
         else if (due == PUSHES_ALL_TOLD)
             list_remove(&room->counts_link);
     }
@@ -359,6 +507,7 @@ static void tell_counts(struct presence *p)
 void presence_tick(struct presence *p)
 {
     end_lingering(p, end_leases(p, PRESENCE_SLICE));
+    vacancies_expire(&p->vacancies, p->now_ns, PRESENCE_SLICE);
     tell_counts(p);
 }
 

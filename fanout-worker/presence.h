@@ -10,14 +10,15 @@
  *
  * Who goes is gone for `linger_ms` first: still listed and counted, and silently followed by
  * a client of the same user that looks the same. Only then the leave is told. So what is
- * listed is at any time what joins and leaves add up to (decision 0018). Work that comes at
+ * listed is at any time what joins and leaves add up to (decision 0018). Other cells of the tenant
+ * are told, too, and who is gone there may come back here (vacancy.h). Work that comes at
  * once, a gateway's thousands, is done in slices, tick by tick. Bounded by bytes. */
 #ifndef FANOUT_PRESENCE_H
 #define FANOUT_PRESENCE_H
 
 #include "core/list.h"
 #include "core/map.h"
-#include "wire/messages.h"
+#include "vacancy.h"
 
 #define PRESENCE_YOUNG_NS 3000000000LL /* so long a partition's presence is incomplete */
 #define PRESENCE_ANSWER_MAX (1 << 20)  /* bytes of entries in a page, about, whatever is asked for */
@@ -27,6 +28,8 @@ struct presence_ports {
     void (*told)(void *owner, struct bytes channel, struct bytes info, bool joined);
     /* instead of joins and leaves that were too many */
     void (*counts)(void *owner, struct bytes channel, uint32_t clients, uint32_t users);
+    /* what other cells have to know */
+    void (*abroad)(void *owner, struct bytes channel, const struct presence_news *m);
 };
 
 struct presence {
@@ -43,6 +46,7 @@ struct presence {
     struct list leases;    /* struct lease::link */
     struct list lingering; /* struct room::gone_link */
     struct list counting;  /* struct room::counts_link */
+    struct vacancies vacancies; /* of other cells; their memory counts as that of entries */
 };
 
 struct lease {
@@ -72,6 +76,8 @@ void presence_synced(struct presence *p, struct lease *l, uint64_t generation);
 int presence_set(struct presence *p, struct lease *l, const struct fan_presence_set *what);
 void presence_clear(struct presence *p, struct lease *l,
                     const struct fan_presence_clear *what); /* unknown is fine */
+/* What another cell says. */
+void presence_hear(struct presence *p, struct bytes channel, const struct presence_news *m);
 void presence_tick(struct presence *p); /* what is due; every 50 ms or so */
 /* Drops the rooms of channels that are another worker's now, silently. */
 void presence_keep(struct presence *p, bool (*mine)(void *ctx, struct bytes channel),

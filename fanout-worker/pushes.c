@@ -23,6 +23,11 @@ bool pushes_take(struct pushes *p, size_t members, int64_t now_ns)
     return true;
 }
 
+void pushes_miss(struct pushes *p)
+{
+    p->missed = true;
+}
+
 enum pushes_counts pushes_counts(struct pushes *p, size_t members, int64_t now_ns)
 {
     if (now_ns < p->counts_ns)

@@ -17,6 +17,7 @@ struct pushes {
 
 /* One join or leave for that many members. -> whether it is pushed */
 bool pushes_take(struct pushes *p, size_t members, int64_t now_ns);
+void pushes_miss(struct pushes *p); /* one that was too many elsewhere */
 
 enum pushes_counts {
     PUSHES_LATER,    /* the last counts were just now */

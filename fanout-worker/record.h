@@ -13,5 +13,7 @@ bool channel_full_valid(struct bytes channel);
  * another WIRE_VERSION) */
 int record_decode(struct bytes key, struct bytes value, enum record_kind *ret_kind,
                   struct publication *ret_publication);
+/* The same of a RECORD_PRESENCE, which record_decode refuses. -> 0, or -EBADMSG */
+int record_news(struct bytes key, struct bytes value, struct presence_news *ret_news);
 
 #endif

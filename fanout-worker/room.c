@@ -100,36 +100,34 @@ struct entry *room_vacant(const struct room *room, const struct fan_presence_set
     return NULL;
 }
 
-static bool keeps_name(const struct fan_presence_set *what, const struct entry *from)
+static bool keeps_name(const struct fan_presence_set *what, const struct place_names *names)
 {
-    return !from ||
-           (bytes_equal(from->place, what->client) && bytes_equal(from->announced, what->info));
+    return !names || (bytes_equal(names->client, what->client) && bytes_equal(names->info, what->info));
 }
 
-size_t entry_bytes(const struct fan_presence_set *what, const struct entry *from)
+size_t entry_bytes(const struct fan_presence_set *what, const struct place_names *names)
 {
-    size_t announced = keeps_name(what, from) ? 0 : from->place.n + from->announced.n;
+    size_t announced = keeps_name(what, names) ? 0 : names->client.n + names->info.n;
     return sizeof(struct entry) + sizeof(struct visitor) + sizeof(struct seat) + what->user.n +
            what->client.n + what->info.n + announced;
 }
 
-static void take_names(struct entry *e, const struct fan_presence_set *what,
-                       const struct entry *from)
+static void take_names(struct entry *e, const struct fan_presence_set *what, const struct place_names *names)
 {
     char *at = put(put((char *)(e + 1), what->client, &e->client), what->info, &e->info);
     e->place = e->client;
     e->announced = e->info;
-    if (!keeps_name(what, from))
-        put(put(at, from->place, &e->place), from->announced, &e->announced);
+    if (!keeps_name(what, names))
+        put(put(at, names->client, &e->place), names->info, &e->announced);
 }
 
-struct entry *entry_new(struct room *room, const struct fan_presence_set *what,
+struct entry *entry_new(struct room *room, const struct fan_presence_set *what, const struct place_names *names,
                         const struct entry *from)
 {
-    size_t bytes = entry_bytes(what, from);
+    size_t bytes = entry_bytes(what, names);
     struct entry *e = calloc(1, bytes);
     assert(e);
-    take_names(e, what, from);
+    take_names(e, what, names);
     e->bytes = bytes;
     e->room = room;
     list_init(&e->held_link);

@@ -26,6 +26,7 @@ struct room {
     struct list gone;        /* struct entry::held_link, who went first first */
     struct roster roster;    /* struct entry */
     struct pushes pushes;
+    bool missed_here;  /* a join or leave of ours was not pushed since the last counts */
     int64_t linger_ns; /* as the gateway said last: join_leave_linger */
     struct bytes name;
 };
@@ -63,10 +64,15 @@ struct entry *room_client(const struct room *room, struct bytes client); /* or N
 struct entry *room_vacant(const struct room *room, const struct fan_presence_set *what,
                           bool (*away)(const struct entry *e));
 
-size_t entry_bytes(const struct fan_presence_set *what, const struct entry *from);
-/* A new one, or what becomes of `from` (or NULL): its place, seat and muteness; `from` has
+/* What a place was announced as, when that was not by this client. */
+struct place_names {
+    struct bytes client, info;
+};
+/* names: NULL: its own */
+size_t entry_bytes(const struct fan_presence_set *what, const struct place_names *names);
+/* A new one, or what becomes of `from` (or NULL): its seat and muteness, and with `names` its place; `from` has
  * neither any more and is to be freed. On no list of leases yet. */
-struct entry *entry_new(struct room *room, const struct fan_presence_set *what,
+struct entry *entry_new(struct room *room, const struct fan_presence_set *what, const struct place_names *names,
                         const struct entry *from);
 void entry_free(struct entry *e); /* leaves the room standing, even when it is empty */
 

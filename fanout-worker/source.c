@@ -21,9 +21,14 @@ static void on_record(void *owner, int32_t partition, int64_t offset, int64_t ti
     struct source *s = owner;
     enum record_kind kind;
     struct publication p;
+    struct presence_news news;
     s->worker->metrics.records_total++;
     if (record_decode(key, value, &kind, &p) == 0) {
         flow_record(s->worker, kind, key, &p);
+        return;
+    }
+    if (record_news(key, value, &news) == 0) {
+        flow_news(s->worker, key, &news);
         return;
     }
     if (s->worker->metrics.records_malformed_total++ % 1000 == 0)

@@ -60,6 +60,7 @@ void worker_count(struct worker *w)
     w->metrics.presence_entries = (int64_t)w->presence.entries;
     w->metrics.presence_followed_total = w->presence.followed;
     w->metrics.joins_missed_total = w->presence.missed;
+    w->metrics.presence_vacancies = (int64_t)w->presence.vacancies.by_client.count;
     telling_count(&w->telling);
     w->metrics.kafka_lag = source_lag(w->source);
     w->metrics.kafka_up = source_is_up(w->source);
@@ -120,6 +121,7 @@ static void start_parts(struct worker *w)
     routes_init(&w->routes, &flow_ports, w, &limits, &w->metrics);
     presence_init(&w->presence, &flow_presence, w, o->presence_grace * NS_PER_MS,
                   (size_t)o->presence_bytes);
+    abroad_init(&w->abroad, w->process.loop, o, &w->metrics);
     weights_init(&w->weights);
     telling_init(&w->telling, w->process.loop, o, &w->metrics);
     w->history = history_new(w->process.loop, o->postgres, name, (unsigned)o->queries_max,
@@ -171,6 +173,7 @@ void worker_fini(struct worker *w)
     history_free(w->history);
     weights_fini(&w->weights);
     presence_fini(&w->presence);
+    abroad_fini(&w->abroad);
     telling_fini(&w->telling);
     hosted_fini(&w->hosted);
     routes_fini(&w->routes);

@@ -4,6 +4,7 @@
 #ifndef FANOUT_WORKER_H
 #define FANOUT_WORKER_H
 
+#include "abroad.h"
 #include "control.h"
 #include "history.h"
 #include "hosted.h"
@@ -26,6 +27,7 @@ struct worker {
     struct routes routes;
     struct presence presence;
     struct hosted hosted;
+    struct abroad abroad;      /* other cells of its tenants */
     struct telling telling;    /* what webhooks are to tell */
     struct history *history;
     struct weights weights;    /* of tenants */

@@ -10,7 +10,7 @@
 
 #define WIRE_VERSION 1 /* of all tables; a peer with another one is refused in the hello */
 
-enum record_kind { RECORD_MESSAGE = 1, RECORD_STUB = 2, RECORD_EPHEMERAL = 3 };
+enum record_kind { RECORD_MESSAGE = 1, RECORD_STUB = 2, RECORD_EPHEMERAL = 3, RECORD_PRESENCE = 4 };
 enum data_format { FORMAT_JSON = 0, FORMAT_BINARY = 1 };
 #define FORMAT_DELTA 2 /* beside one of them: the publisher asks for deltas */
 #define FORMAT_REMOVAL 4 /* no publication: those before it are no history any more */
@@ -41,7 +41,24 @@ static inline bool format_is_binary(uint8_t format)
 #define RECORD_FIELDS(F)                                                                                     \
     F(u8, version, "WIRE_VERSION")                                                                           \
     F(u8, kind, "enum record_kind; a stub has empty data, tags, info: the worker reads the row")             \
-    F(str, publication, "one publication")
+    F(str, publication, "one publication; of RECORD_PRESENCE one presence_news")
+
+/* What a cell's worker tells the other cells of a tenant about a channel's members (decision 31). */
+enum presence_news_what {
+    NEWS_JOINED = 1,
+    NEWS_LEFT = 2,
+    NEWS_GONE = 3,   /* may come back, here or there, before he has left */
+    NEWS_TAKEN = 4,  /* is back under another client's name: neither joined nor left */
+    NEWS_MISSED = 5, /* joins and leaves were too many to be told */
+};
+#define PRESENCE_NEWS_FIELDS(F)                                                                              \
+    F(u8, what, "enum presence_news_what")                                                                   \
+    F(str, client, "joined, left, gone: the connection; taken: the one that was gone; else empty")           \
+    F(str, info, "joined, left: ClientInfo as it is told; gone: the connection's own")                       \
+    F(str, user, "gone")                                                                                     \
+    F(str, place, "gone: client whose join was told, which is the connection's own or an earlier one's")     \
+    F(str, announced, "gone: ClientInfo of that join")                                                       \
+    F(u32, linger_ms, "gone: he leaves then")
 
 /* ---- gateway <-> sequencer, TCP; the gateway connects */
 enum seq_type {
@@ -489,7 +506,8 @@ enum link_type {
     M(ctl_emulate, CTL_EMULATE_FIELDS)                                                                       \
     M(ctl_emulated, CTL_EMULATED_FIELDS)                                                                     \
     M(ctl_jwks, CTL_JWKS_FIELDS)                                                                             \
-    M(ctl_jwks_ask, CTL_JWKS_ASK_FIELDS)
+    M(ctl_jwks_ask, CTL_JWKS_ASK_FIELDS)                                                                     \
+    M(presence_news, PRESENCE_NEWS_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 

@@ -29,6 +29,7 @@ def main():
     claims = {
         "counting costs the same however many there are": large["count_ns"] <= 3 * small["count_ns"],
         "nobody who returns in time is told of": all(row["told_on_return"] == 0 for row in rows),
+        "nobody who comes over from another cell is told of": all(row["told_on_move"] == 0 for row in rows),
         "who does not return is not there in the end": all(row["left"] == row["members"] // 2 for row in rows),
         "a herd's joins are bounded by the rate": all(row["joins_pushed"] <= RATE for row in rows),
     }

@@ -1,5 +1,6 @@
 /* CPU of presence in one channel, for bench_presence.py: members come over one gateway, are counted and listed, the gateway
- * is killed, half of them return over another one, the others' leaves are told in the end.
+ * is killed, half of them return over another one, the others' leaves are told in the end. And what it costs when they are
+ * gone from another cell, and come over into this one.
  *
  *     presence_cost MEMBERS PUSHES-PER-S */
 #include "presence.h"
@@ -35,7 +36,11 @@ static void on_counts(void *owner, struct bytes channel, uint32_t clients, uint3
     counts++;
 }
 
-static const struct presence_ports ports = {.told = on_told, .counts = on_counts};
+static void on_abroad(void *owner, struct bytes channel, const struct presence_news *m)
+{
+}
+
+static const struct presence_ports ports = {.told = on_told, .counts = on_counts, .abroad = on_abroad};
 
 static void come(struct lease *l, const char *gateway, int i, uint32_t pushes)
 {
@@ -84,6 +89,41 @@ static double tick_all(int64_t *now_ns)
     return (double)worst;
 }
 
+static void be_gone_elsewhere(int i)
+{
+    char client[40], user[16], info[120];
+    snprintf(client, sizeof client, "cccccccc-0000-4000-8000-%012d", i);
+    snprintf(user, sizeof user, "user-%d", i);
+    snprintf(info, sizeof info, "{\"user\":\"%s\",\"client\":\"%s\"}", user, client);
+    presence_hear(&p, BYTES("default/news"),
+                  &(struct presence_news){.what = NEWS_GONE,
+                                          .client = bytes_str(client),
+                                          .info = bytes_str(info),
+                                          .user = bytes_str(user),
+                                          .place = bytes_str(client),
+                                          .announced = bytes_str(info),
+                                          .linger_ms = LINGER_MS});
+}
+
+/* From an empty worker on. -> how many of them joined */
+static unsigned long long move_over(int members, uint32_t pushes, double *ret_gone_ns, double *ret_over_ns)
+{
+    presence_init(&p, &ports, NULL, 5 * S, (size_t)1 << 32);
+    p.now_ns = 1000 * S;
+    struct lease *l = presence_hello(&p, BYTES("b-1"), 1);
+    told = 0;
+    int64_t start = cpu_ns();
+    for (int i = 0; i < members; i++)
+        be_gone_elsewhere(i);
+    *ret_gone_ns = (double)(cpu_ns() - start) / members;
+    start = cpu_ns();
+    for (int i = 0; i < members; i++)
+        come(l, "dddddddd", i, pushes);
+    *ret_over_ns = (double)(cpu_ns() - start) / members;
+    presence_fini(&p);
+    return told;
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 3)
@@ -108,12 +148,15 @@ int main(int argc, char **argv)
         come(b, "bbbbbbbb", i, pushes);
     double return_ns = (double)(cpu_ns() - start) / (members / 2);
     unsigned long long told_on_return = told;
-    double tick_ns = tick_all(&now_ns);
+    double tick_ns = tick_all(&now_ns), gone_ns, over_ns;
+    unsigned long long leaves = told, leaves_pushed = pushed;
+    size_t left = p.entries;
+    presence_fini(&p);
+    unsigned long long told_on_move = move_over(members, pushes, &gone_ns, &over_ns);
     printf("{\"members\":%d,\"join_ns\":%.0f,\"return_ns\":%.0f,\"count_ns\":%.0f,\"page_us\":%.1f,\"users_us\":%.1f,\"longest_tick_us\":%.0f,"
            "\"bytes\":%zu,\"joins\":%llu,\"joins_pushed\":%llu,\"told_on_return\":%llu,\"leaves\":%llu,\"leaves_pushed\":%llu,"
-           "\"left\":%zu}\n",
+           "\"left\":%zu,\"gone_elsewhere_ns\":%.0f,\"over_ns\":%.0f,\"told_on_move\":%llu}\n",
            members, join_ns, return_ns, count_ns, page_ns / 1000, users_ns / 1000, tick_ns / 1000, bytes / (size_t)members, joins, joins_pushed,
-           told_on_return, told, pushed, p.entries);
-    presence_fini(&p);
+           told_on_return, leaves, leaves_pushed, left, gone_ns, over_ns, told_on_move);
     return 0;
 }

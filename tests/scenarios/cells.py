@@ -9,7 +9,7 @@ import time
 from balancer import Balancer
 from checker import Observed, Published, check
 from sdk import Person, token
-from stack import BUILD, CONFIGURATION, KEY, Neighbour, Stack, wait_until
+from stack import BUILD, CONFIGURATION, KEY, OPEN, Neighbour, Stack, wait_until
 
 TENANTS = {"acme": ["a"], "both": ["a", "b"], "stays": ["b"], "ghost": ["a", "dead"]}
 SECRET = "acme-secret"  # of each of them
@@ -20,6 +20,7 @@ def configuration():
     c = copy.deepcopy(CONFIGURATION)
     c["cells"] = [{"name": "a"}, {"name": "b"}, {"name": "dead"}]
     acme = c["tenants"].pop()
+    acme["namespaces"].append({"name": "lounge", "options": dict(OPEN, join_leave_linger="60s")})
     c["tenants"] += [dict(acme, name=name, cells=cells) for name, cells in TENANTS.items()]
     c["api_keys"] = [{"key": KEY, "tenant": None}] + [{"key": f"{name}-key", "tenant": name} for name in TENANTS]
     return c

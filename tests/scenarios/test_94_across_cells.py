@@ -14,6 +14,7 @@ from cells import SECRET, Cells, nodes, publish
 from compare import generate
 from sdk import Person, Raw, token
 from stack import KEY, wait_until
+from test_77_returning import total
 
 MOST = 20  # times that a message of a quiet tenant may take, of what it takes alone: a machine that has much to do, not a cell that waits
 
@@ -107,6 +108,55 @@ async def test_channels_of_both_cells_come_in_pages(cells, connected, channel):
             seen.update(page["channels"])
         assert list(seen.items()) == [(name, {"num_clients": 1 + i % 2}) for i, name in enumerate(names)]
     for one in people:
+        await one.close()
+
+
+async def watchers(cells, channel):
+    """One in each cell -> what they hear of others"""
+    people = [await person(cell, "both", "watcher") for cell in (cells.a, cells.b)]
+    return people, [await one.subscribe(channel, join_leave=True) for one in people]
+
+
+async def hear(recorders, *events):
+    """Each of the others' joins and leaves, in this order and no more."""
+    def heard(recorder):
+        return [event for event in recorder.events if event[1] != "watcher"]
+    await asyncio.to_thread(wait_until, lambda: all(len(heard(r)) >= len(events) for r in recorders), 30, f"{events} are heard")
+    assert [heard(r) for r in recorders] == [list(events)] * len(recorders)
+
+
+async def test_joins_and_leaves_are_heard_in_both_cells(cells, connected, channel):
+    people, recorders = await watchers(cells, channel)
+    for cell, user in ((cells.a, "ann"), (cells.b, "bob")):
+        one = await person(cell, "both", user)
+        await one.subscribe(channel)
+        await hear(recorders, ("join", user))
+        await one.subs[channel].unsubscribe()
+        await hear(recorders, ("join", user), ("leave", user))
+        for recorder in recorders:
+            recorder.events.clear()
+        await one.close()
+    for one in people:
+        await one.close()
+
+
+async def test_who_goes_over_to_the_other_cell_has_neither_left_nor_joined(cells, connected, channel):
+    channel = f"lounge:{channel}"
+    people, recorders = await watchers(cells, channel)
+    ann = await person(cells.a, "both", "ann")
+    await ann.subscribe(channel)
+    await hear(recorders, ("join", "ann"))
+    await asyncio.to_thread(wait_until, lambda: total(cells.b, "worker_presence_vacancies") == 0, 30, "nobody else's place is free")
+    await ann.close()
+    await asyncio.to_thread(wait_until, lambda: total(cells.b, "worker_presence_vacancies") == 1, 30, "cell b has heard of it")
+    ann = await person(cells.b, "both", "ann")
+    await ann.subscribe(channel)
+    for cell in (cells.a, cells.b):
+        answer, _ = await ask(cell, "presence", channel=f"both/{channel}")
+        assert sorted(info["user"] for info in answer["result"]["presence"].values()) == ["ann", "watcher", "watcher"]
+    await ann.subs[channel].unsubscribe()
+    await hear(recorders, ("join", "ann"), ("leave", "ann"))
+    for one in (ann, *people):
         await one.close()
 
 

@@ -14,6 +14,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 1 + n)
         return 0;
     struct bytes key = bytes_of(data + 1, n), value = bytes_of(data + 1 + n, size - 1 - n);
+    struct presence_news news;
+    if (record_news(key, value, &news) == 0)
+        FUZZ_CHECK(channel_full_valid(key) && record_decode(key, value, &kind, &p) < 0);
     if (record_decode(key, value, &kind, &p) < 0)
         return 0;
     FUZZ_CHECK(channel_full_valid(key) && p.data.n <= DATA_MAX && p.seq < INT64_MAX);

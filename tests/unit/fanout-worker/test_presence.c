@@ -22,7 +22,11 @@ static void on_counts(void *owner, struct bytes channel, uint32_t clients, uint3
     buf_printf(&told, "=%u/%u ", clients, users);
 }
 
-static const struct presence_ports ports = {.told = on_told, .counts = on_counts};
+static void on_abroad(void *owner, struct bytes channel, const struct presence_news *m)
+{
+}
+
+static const struct presence_ports ports = {.told = on_told, .counts = on_counts, .abroad = on_abroad};
 
 static void begin_with(uint32_t linger_ms_, uint32_t pushes_)
 {

@@ -111,6 +111,30 @@ START_TEST(only_an_ephemeral_one_has_no_seq)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/record", takes_what_the_relay_writes, refuses_other_versions_and_kinds,
+static int decode_news(const char *channel, uint8_t as, uint8_t what, size_t cut, struct presence_news *ret)
+{
+    struct buf inner = {0}, value = {0};
+    wire_put_presence_news(&inner, &(struct presence_news){.what = what, .client = BYTES("c1"), .info = BYTES("{}")});
+    wire_put_record(&value, &(struct record){.version = WIRE_VERSION, .kind = as, .publication = buf_bytes(&inner)});
+    int error = record_news(bytes_str(channel), bytes_of(value.p, value.n - cut), ret);
+    buf_fini(&inner);
+    buf_fini(&value);
+    return error;
+}
+
+START_TEST(takes_what_another_cell_says_of_members)
+{
+    struct presence_news m;
+    ck_assert_int_eq(decode_news("t/x", RECORD_PRESENCE, NEWS_LEFT, 0, &m), 0);
+    ck_assert_uint_eq(m.what, NEWS_LEFT);
+    ck_assert_int_eq(decode_news("t/x", RECORD_MESSAGE, NEWS_LEFT, 0, &m), -EBADMSG);
+    ck_assert_int_eq(decode_news("x", RECORD_PRESENCE, NEWS_LEFT, 0, &m), -EBADMSG);
+    ck_assert_int_eq(decode_news("t/x", RECORD_PRESENCE, 0, 0, &m), -EBADMSG);
+    ck_assert_int_eq(decode_news("t/x", RECORD_PRESENCE, NEWS_MISSED + 1, 0, &m), -EBADMSG);
+    ck_assert_int_eq(decode_news("t/x", RECORD_PRESENCE, NEWS_LEFT, 1, &m), -EBADMSG);
+}
+END_TEST
+
+UNIT_MAIN("fanout-worker/record", takes_what_another_cell_says_of_members, takes_what_the_relay_writes, refuses_other_versions_and_kinds,
           refuses_every_value_that_is_cut_short, refuses_keys_that_are_no_channels,
           refuses_numbers_that_nobody_assigns, only_an_ephemeral_one_has_no_seq)
