@@ -129,8 +129,7 @@ static void put_all(struct gateway *g, struct call_channels *list)
 {
     struct channel *c;
     map_for_each(c, &g->channels, by_name)
-        if (c->n_subs)
-            call_channels_add(list, channel_full(c), c->n_subs);
+        call_channels_add(list, channel_full(c), c->n_subs);
 }
 
 static void list_channels(struct gateway *g, const struct call_question *q, struct buf *into)
