@@ -566,5 +566,5 @@ void presence_answer(struct presence *p, const struct fan_ask_presence *what,
     if (room)
         put_hashes(room, what, into);
     ret_answer->entries = bytes_of(into->p, entries);
-    ret_answer->hashes = bytes_of(into->p + entries, into->n - entries);
+    ret_answer->hashes = into->n > entries ? bytes_of(into->p + entries, into->n - entries) : (struct bytes){0};
 }
