@@ -265,7 +265,7 @@ static void send(struct sequencer *s, struct batch *b)
 }
 
 /* A batch costs PostgreSQL, the relay, Kafka, the workers and the gateways much the same whatever is in it (decision 34);
- * one that is a quarter full has paid for itself. */
+ * one that is a quarter full has paid for itself, and leaves no debt. */
 static bool keeps_pace(struct sequencer *s, int64_t now_ns)
 {
     struct flow *f = &s->flow;
@@ -289,7 +289,8 @@ void flow_turn(struct sequencer *s)
     struct batch *b;
     while (s->lead.phase == LEADING && s->flow.n_flying < most && keeps_pace(s, now_ns) &&
            (b = batch_fill(&s->inbox, s->flow.cap, (size_t)s->options->batch_bytes))) {
-        bucket_take(&s->flow.pace, (double)s->options->batch_rate, 1, now_ns);
+        if (bucket_has(&s->flow.pace, (double)s->options->batch_rate, 0, now_ns))
+            bucket_take(&s->flow.pace, (double)s->options->batch_rate, 1, now_ns);
         send(s, b);
     }
 }

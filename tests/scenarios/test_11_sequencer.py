@@ -118,6 +118,15 @@ def test_a_steady_stream_of_publishes_shares_batches(start, connect, db):
     check_log(db, [g])
 
 
+def test_batches_that_are_full_enough_leave_no_debt_to_those_who_come_alone(start, connect, db):
+    g = connect(start("--batch-rate=1", "--batch-max=8")).ready()
+    for n in range(800):
+        g.send(f"default/c{n % 7}", data=str(n))
+    g.settle()
+    assert g.publish("default/alone")["code"] == 0
+    check_log(db, [g])
+
+
 def test_an_sql_transaction_is_published_and_a_rolled_back_one_is_not(start, db):
     start().ready()
     with db.transaction(force_rollback=True):
