@@ -25,7 +25,7 @@ static void on_next(struct ev_loop *loop, ev_timer *w, int events)
 
 void flow_init(struct sequencer *s)
 {
-    s->flow = (struct flow){.cap = (size_t)s->options->batch_max};
+    s->flow = (struct flow){.cap = (size_t)s->options->batch_max, .cadence.rate = (double)s->options->batch_rate};
     list_init(&s->flow.flying);
     ev_timer_init(&s->flow.next, on_next, 0, 0);
 }
@@ -264,14 +264,12 @@ static void send(struct sequencer *s, struct batch *b)
     pg_query(s->writer, commit_sql, s->params, on_answer, b);
 }
 
-/* A batch costs PostgreSQL, the relay, Kafka, the workers and the gateways much the same whatever is in it (decision 34);
- * one that is a quarter full has paid for itself, and leaves no debt. */
-static bool keeps_pace(struct sequencer *s, int64_t now_ns)
+static bool may_begin(struct sequencer *s, int64_t now_ns)
 {
     struct flow *f = &s->flow;
-    if (s->inbox.ready == 0 || s->inbox.ready >= f->cap / 4)
-        return true;
-    int64_t wait_ns = bucket_wait(&f->pace, (double)s->options->batch_rate, now_ns);
+    if (s->inbox.ready == 0)
+        return false;
+    int64_t wait_ns = cadence_wait(&f->cadence, s->inbox.ready, f->cap / 4, now_ns);
     if (wait_ns > 0 && !ev_is_active(&f->next)) {
         ev_timer_set(&f->next, (double)wait_ns / NS_PER_S, 0);
         ev_timer_start(s->loop, &f->next);
@@ -287,10 +285,9 @@ void flow_turn(struct sequencer *s)
     bool searching = s->flow.cap < (size_t)s->options->batch_max;
     unsigned most = searching ? 1 : FLYING_MAX;
     struct batch *b;
-    while (s->lead.phase == LEADING && s->flow.n_flying < most && keeps_pace(s, now_ns) &&
+    while (s->lead.phase == LEADING && s->flow.n_flying < most && may_begin(s, now_ns) &&
            (b = batch_fill(&s->inbox, s->flow.cap, (size_t)s->options->batch_bytes))) {
-        if (bucket_has(&s->flow.pace, (double)s->options->batch_rate, 0, now_ns))
-            bucket_take(&s->flow.pace, (double)s->options->batch_rate, 1, now_ns);
+        cadence_begun(&s->flow.cadence, b->n, now_ns);
         send(s, b);
     }
 }

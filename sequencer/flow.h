@@ -8,7 +8,7 @@
 #ifndef SEQUENCER_FLOW_H
 #define SEQUENCER_FLOW_H
 
-#include "core/bucket.h"
+#include "cadence.h"
 #include "core/list.h"
 #include "message.h"
 
@@ -32,8 +32,8 @@ struct flow {
     unsigned n_flying;
     unsigned unanswered; /* of them, batches that PostgreSQL has not answered */
     size_t cap; /* messages in a batch; halved while one that spoils its batch is looked for */
-    struct bucket pace; /* of batches; --batch-rate */
-    ev_timer next;      /* wakes the loop for a batch that had to wait for its pace */
+    struct cadence cadence; /* --batch-rate */
+    ev_timer next;          /* wakes the loop for a batch that had to wait */
     int64_t sifted_ns; /* when what waits was last looked through */
 };
 
