@@ -83,7 +83,7 @@ def test_a_killed_gateway_costs_no_publication(stack, transport, channel):
     old = stack.pid("gateway-1")
     stack.kill("gateway-1")
     for n in range(2, 30):
-        stack.publish(channel, n)
+        assert "result" in stack.api("publish", {"channel": channel, "data": n}, gateway=2).json()
     person.wait(lambda e: e["event"] == "subscribed" and e.get("recovered"), 30)
     arrived(person, channel, 29)
     assert "error" not in person.call("publish", channel=channel, data=30)
