@@ -184,6 +184,14 @@ static bool has_room(const struct presence *p, size_t more, size_t less)
     return p->bytes + p->vacancies.bytes + more - less <= p->bytes_max;
 }
 
+/* Who is here goes before who may come. */
+static bool make_room(struct presence *p, size_t more, size_t less)
+{
+    if (!has_room(p, more, less))
+        vacancies_drop(&p->vacancies, p->bytes + p->vacancies.bytes + more - less - p->bytes_max);
+    return has_room(p, more, less);
+}
+
 static void entry_holds(struct lease *l, struct entry *e)
 {
     e->lease = l;
@@ -208,7 +216,7 @@ int presence_set(struct presence *p, struct lease *l, const struct fan_presence_
     bool returns = !old && what->tells && !what->silent;
     struct vacancy *from = returns ? vacancies_take(&p->vacancies, what, p->now_ns) : NULL;
     struct place_names names, *known = names_of(old, from, &names) ? &names : NULL;
-    bool fits = has_room(p, entry_bytes(what, known), old ? old->bytes : 0);
+    bool fits = make_room(p, entry_bytes(what, known), old ? old->bytes : 0);
     if (fits) {
         room = room_open(p, what->channel);
         room->linger_ns = what->linger_ms * NS_PER_MS;

@@ -46,7 +46,7 @@ struct presence {
     struct list leases;    /* struct lease::link */
     struct list lingering; /* struct room::gone_link */
     struct list counting;  /* struct room::counts_link */
-    struct vacancies vacancies; /* of other cells; their memory counts as that of entries */
+    struct vacancies vacancies; /* of other cells; their memory counts as that of entries, which go before them */
 };
 
 struct lease {

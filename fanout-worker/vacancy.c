@@ -138,7 +138,20 @@ void vacancies_forget(struct vacancies *v, struct bytes channel, struct bytes cl
 
 void vacancies_expire(struct vacancies *v, int64_t now_ns, size_t most)
 {
+    size_t n = v->by_client.count < most ? v->by_client.count : most;
+    while (n--) {
+        struct vacancy *one = list_first(&v->all, struct vacancy, link);
+        list_remove(&one->link);
+        list_append(&v->all, &one->link);
+        if (one->until_ns <= now_ns)
+            drop(v, one);
+    }
+}
+
+void vacancies_drop(struct vacancies *v, size_t bytes)
+{
     struct vacancy *one;
-    while (most-- && (one = list_first(&v->all, struct vacancy, link)) && one->until_ns <= now_ns)
+    size_t keep = v->bytes > bytes ? v->bytes - bytes : 0;
+    while (v->bytes > keep && (one = list_first(&v->all, struct vacancy, link)))
         drop(v, one);
 }

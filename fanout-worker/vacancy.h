@@ -3,7 +3,8 @@
  *
  *     gone there ──▶ vacancies_add ──▶ vacancies_take: he is back, here
  *                                  ──▶ vacancies_forget: he is back there, or has left
- *                                  ──▶ vacancies_expire: nobody said so */
+ *                                  ──▶ vacancies_expire: nobody said so
+ *                                  ──▶ vacancies_drop: memory is short */
 #ifndef FANOUT_VACANCY_H
 #define FANOUT_VACANCY_H
 
@@ -25,7 +26,7 @@ struct vacancy {
 
 struct vacancies {
     struct map by_look, by_client;
-    struct list all; /* struct vacancy::link, in the order of coming */
+    struct list all; /* struct vacancy::link; those that were looked at last last */
     size_t bytes;
     struct buf scratch;
 };
@@ -39,6 +40,8 @@ void vacancies_add(struct vacancies *v, struct bytes channel, const struct prese
 struct vacancy *vacancies_take(struct vacancies *v, const struct fan_presence_set *who, int64_t now_ns);
 void vacancy_free(struct vacancy *one); /* NULL is fine */
 void vacancies_forget(struct vacancies *v, struct bytes channel, struct bytes client); /* unknown is fine */
+/* Looks at that many at most, of all in turn: they last for as long as their namespaces say. */
 void vacancies_expire(struct vacancies *v, int64_t now_ns, size_t most);
+void vacancies_drop(struct vacancies *v, size_t bytes); /* some, of so much memory together, or all */
 
 #endif

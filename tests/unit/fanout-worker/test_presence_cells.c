@@ -14,7 +14,7 @@ static struct cell {
     struct buf told; /* "+info ", "-info " and "=clients/users ", as they come */
 } a, b;
 static bool kafka_away;
-static uint32_t pushes;
+static uint32_t pushes, linger_ms;
 
 static void on_told(void *owner, struct bytes channel, struct bytes info, bool joined)
 {
@@ -48,6 +48,7 @@ static void begin(void)
 {
     kafka_away = false;
     pushes = 0;
+    linger_ms = LINGER_MS;
     begin_cell(&a, "a-1");
     begin_cell(&b, "b-1");
 }
@@ -73,7 +74,7 @@ static void come(struct cell *c, const char *client, const char *user)
                                     .user = bytes_str(user),
                                     .info = bytes_str(client),
                                     .tells = 1,
-                                    .linger_ms = LINGER_MS,
+                                    .linger_ms = linger_ms,
                                     .pushes = pushes};
     ck_assert_int_eq(presence_set(&c->presence, c->lease, &what), 0);
 }
@@ -255,8 +256,49 @@ START_TEST(vacancies_count_as_memory_and_those_beyond_are_not_kept)
 }
 END_TEST
 
+START_TEST(a_vacancy_of_an_hour_keeps_no_others)
+{
+    begin();
+    linger_ms = 3600000;
+    come(&a, "c1", "ann");
+    go(&a, "c1");
+    tick(NOW);
+    linger_ms = LINGER_MS; /* as in another namespace */
+    come(&a, "c2", "bob");
+    go(&a, "c2");
+    b.presence.now_ns = NOW + 16 * S;
+    presence_tick(&b.presence);
+    ck_assert_uint_eq(b.presence.vacancies.by_client.count, 1);
+    b.presence.now_ns = NOW + 3600 * S;
+    presence_tick(&b.presence);
+    ck_assert_uint_eq(b.presence.vacancies.by_client.count, 0);
+    end();
+}
+END_TEST
+
+START_TEST(who_is_here_is_kept_before_who_may_come)
+{
+    begin();
+    b.presence.bytes_max = 2000;
+    for (int i = 0; i < 20; i++) {
+        char client[8];
+        snprintf(client, sizeof client, "c%d", i);
+        come(&a, client, client);
+        go(&a, client);
+    }
+    size_t before = b.presence.vacancies.by_client.count;
+    come(&b, "d1", "dan");
+    come(&b, "d2", "eve");
+    ck_listed(&b, "d1d2");
+    ck_assert_uint_lt(b.presence.vacancies.by_client.count, before);
+    ck_assert_uint_gt(b.presence.vacancies.by_client.count, 0);
+    end();
+}
+END_TEST
+
 UNIT_MAIN("fanout-worker/presence_cells", joins_and_leaves_are_told_in_both_cells,
           who_comes_back_in_another_cell_has_neither_left_nor_joined, who_has_gone_for_good_leaves_in_both_cells_once,
           a_place_that_was_taken_at_home_is_free_nowhere, a_vacancy_is_for_the_same_user_and_for_a_while,
           what_is_heard_is_bounded_by_the_channels_own_rate_and_what_is_missed_is_counted,
-          what_kafka_does_not_take_is_told_at_home, vacancies_count_as_memory_and_those_beyond_are_not_kept)
+          what_kafka_does_not_take_is_told_at_home, vacancies_count_as_memory_and_those_beyond_are_not_kept,
+          a_vacancy_of_an_hour_keeps_no_others, who_is_here_is_kept_before_who_may_come)
