@@ -58,7 +58,15 @@ static void tell_abroad(struct presence *p, const struct room *room, const struc
     p->ports->abroad(p->owner, room->name, m);
 }
 
-/* The same, of a client of this cell. */
+/* Where nobody is left nobody is to be told counts any more; but other cells' members what they missed. */
+static bool room_lost_one(struct presence *p, struct room *room)
+{
+    if (room->clients.count == 0 && room->missed_here)
+        tell_abroad(p, room, &(struct presence_news){.what = NEWS_MISSED});
+    return room_release(p, room);
+}
+
+/* Pushes one of a client of this cell, and tells other cells. */
 static bool tell(struct presence *p, struct room *room, struct bytes client, struct bytes info, bool joined)
 {
     bool told = push(p, room, info, joined);
@@ -83,7 +91,7 @@ static bool entry_leaves(struct presence *p, struct entry *e)
     if (!e->muted)
         tell(p, room, e->client, e->announced, false);
     entry_drop(p, e);
-    return room_release(p, room);
+    return room_lost_one(p, room);
 }
 
 static void tell_gone(struct presence *p, const struct entry *e)
@@ -267,7 +275,7 @@ static void hear_taken(struct presence *p, struct bytes channel, struct bytes cl
     if (!e || e->lease)
         return;
     entry_drop(p, e);
-    room_release(p, room);
+    room_lost_one(p, room);
 }
 
 static void hear_missed(struct presence *p, struct bytes channel)

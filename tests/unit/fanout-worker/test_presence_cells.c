@@ -296,9 +296,30 @@ START_TEST(who_is_here_is_kept_before_who_may_come)
 }
 END_TEST
 
+START_TEST(what_the_last_ones_missed_is_said_when_nobody_is_left)
+{
+    begin();
+    pushes = 2;
+    come(&b, "c9", "bob");
+    come(&a, "c1", "ann");
+    tick(NOW + 2 * S);
+    come(&a, "c2", "cid");
+    tick(NOW + 4 * S);
+    ck_told(&b, "+c9 +c1 +c2 ");
+    presence_clear(&a.presence, a.lease,
+                   &(struct fan_presence_clear){.channel = BYTES("t/x"), .client = BYTES("c1"), .left = 1});
+    presence_clear(&a.presence, a.lease, /* too many */
+                   &(struct fan_presence_clear){.channel = BYTES("t/x"), .client = BYTES("c2"), .left = 1});
+    tick(NOW + 6 * S);
+    ck_told(&b, "-c1 =1/1 ");
+    end();
+}
+END_TEST
+
 UNIT_MAIN("fanout-worker/presence_cells", joins_and_leaves_are_told_in_both_cells,
           who_comes_back_in_another_cell_has_neither_left_nor_joined, who_has_gone_for_good_leaves_in_both_cells_once,
           a_place_that_was_taken_at_home_is_free_nowhere, a_vacancy_is_for_the_same_user_and_for_a_while,
           what_is_heard_is_bounded_by_the_channels_own_rate_and_what_is_missed_is_counted,
           what_kafka_does_not_take_is_told_at_home, vacancies_count_as_memory_and_those_beyond_are_not_kept,
-          a_vacancy_of_an_hour_keeps_no_others, who_is_here_is_kept_before_who_may_come)
+          a_vacancy_of_an_hour_keeps_no_others, who_is_here_is_kept_before_who_may_come,
+          what_the_last_ones_missed_is_said_when_nobody_is_left)
