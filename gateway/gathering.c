@@ -172,11 +172,11 @@ static void told_here(void *ctx, const struct ops_presence *answer)
     finish_if_complete(q);
 }
 
-/* -> whether it is an answer to what was asked */
+/* -> whether it is an answer to what was asked; a cell whose configuration is another one may count places otherwise */
 static bool take_answer(struct gathering *q, struct bytes body)
 {
     struct call_presence m;
-    return wire_get_call_presence(body, &m) == 0 &&
+    return wire_get_call_presence(body, &m) == 0 && m.cell != q->own &&
            take_part(q, m.cell, &(struct ops_presence){.code = m.status,
                                                        .clients = m.clients,
                                                        .users = m.users,

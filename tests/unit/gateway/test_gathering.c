@@ -290,6 +290,21 @@ START_TEST(what_is_no_answer_is_not_taken_for_nobody)
 }
 END_TEST
 
+/* Its configuration is another one, for a moment. */
+START_TEST(what_a_cell_says_in_the_own_ones_place_is_not_taken_for_it)
+{
+    struct buf list = {0};
+    start(IN("\"a\",\"b\""));
+    ask(0, 10);
+    add_cell(&list, 0, "1", 0);
+    cells_say(1, &list);
+    own_worker_says("23", 0);
+    ck_assert_int_eq(answers, 1);
+    ck_assert_uint_eq(last.code, 100);
+    stop();
+}
+END_TEST
+
 START_TEST(pages_go_from_cell_to_cell)
 {
     struct buf list = {0};
@@ -415,7 +430,8 @@ END_TEST
 UNIT_MAIN("gathering", one_cell_is_asked_as_ever, all_cells_are_asked_at_once_and_their_answers_put_together,
           a_user_in_two_cells_is_one, where_users_are_too_many_they_are_added_and_the_answer_says_so,
           cells_share_what_is_asked_for_at_most, a_cell_that_does_not_answer_makes_it_100, the_cell_that_has_not_answered_is_named,
-          a_cell_that_has_never_run_was_not_asked_and_has_nobody, what_is_no_answer_is_not_taken_for_nobody, pages_go_from_cell_to_cell,
+          a_cell_that_has_never_run_was_not_asked_and_has_nobody, what_is_no_answer_is_not_taken_for_nobody,
+          what_a_cell_says_in_the_own_ones_place_is_not_taken_for_it, pages_go_from_cell_to_cell,
           a_tenant_of_other_cells_alone_is_not_looked_for_here, who_no_longer_wants_to_know_is_not_told,
           without_a_supervisor_it_is_100, another_cell_is_told_what_the_own_worker_knows,
           a_question_about_somebody_elses_tenant_is_refused)
