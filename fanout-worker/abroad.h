@@ -1,4 +1,4 @@
-/* What a worker says of a channel's members to the other cells that serve the tenant (presence_news; decision 31): a record in
+/* What a worker says of a channel's members to the other cells that serve the tenant (presence_news; decision 32): a record in
  * their topics, in the channel's partition, which their workers read as they read what is ephemeral. Tried once, and lost
  * while Kafka is away. Nothing is dialled before the configuration has a tenant that this cell shares with another.
  *

@@ -1,5 +1,5 @@
 /* Places in channels that are free in other cells for a moment: their clients are gone there and may come back here, as the
- * same user who looks the same (decisions 0018, 0031). Nobody of them is listed or counted here. Pure.
+ * same user who looks the same (decisions 0018, 0032). Nobody of them is listed or counted here. Pure.
  *
  *     gone there ──▶ vacancies_add ──▶ vacancies_take: he is back, here
  *                                  ──▶ vacancies_forget: he is back there, or has left

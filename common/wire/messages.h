@@ -43,7 +43,7 @@ static inline bool format_is_binary(uint8_t format)
     F(u8, kind, "enum record_kind; a stub has empty data, tags, info: the worker reads the row")             \
     F(str, publication, "one publication; of RECORD_PRESENCE one presence_news")
 
-/* What a cell's worker tells the other cells of a tenant about a channel's members (decision 31). */
+/* What a cell's worker tells the other cells of a tenant about a channel's members (decision 32). */
 enum presence_news_what {
     NEWS_JOINED = 1,
     NEWS_LEFT = 2,
