@@ -244,11 +244,14 @@ def test_a_role_that_may_ask_for_the_configuration_needs_no_right_to_its_tables(
     with db.transaction(force_rollback=True):
         db.execute("CREATE ROLE asker NOLOGIN")
         db.execute("GRANT USAGE ON SCHEMA cellcast TO asker")
-        db.execute("GRANT EXECUTE ON FUNCTION cellcast.config(), cellcast.weights(), cellcast.cell_confirms(text, bigint) TO asker")
+        db.execute("GRANT EXECUTE ON FUNCTION cellcast.config(), cellcast.weights(), cellcast.cell_confirms(text, bigint), "
+                   "cellcast.cell_starts(text) TO asker")
         db.execute("SET LOCAL ROLE asker")
         assert one(db, "SELECT cellcast.config()")["lanes"] == []
         assert db.execute("SELECT * FROM cellcast.weights()").fetchall() == []
         db.execute("SELECT cellcast.cell_confirms('a', 1)")
+        db.execute("SELECT cellcast.cell_starts('a')")
+        assert not any(cell["name"] == "a" and "new" in cell for cell in one(db, "SELECT cellcast.config()")["cells"])
         assert sqlstate(db, "SELECT * FROM cellcast.tenant") == "42501"
 
 
