@@ -8,10 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TOPIC_MAX 249 /* bytes; Kafka's limit */
-
 struct elsewhere {
-    char topic[TOPIC_MAX + 1];
+    char topic[CELL_TOPIC_MAX + 1];
     uint32_t partitions; /* that channels are hashed over */
 };
 
@@ -25,19 +23,11 @@ struct shared {
 
 /* ---- the configuration */
 
-static bool text_is(struct bytes value, struct bytes want)
-{
-    struct buf text = {0};
-    bool same = json_string(value, &text) == 0 && bytes_equal(buf_bytes(&text), want);
-    buf_fini(&text);
-    return same;
-}
-
 static bool read_cell(struct bytes cell, struct elsewhere *ret)
 {
     struct buf topic = {0};
     uint64_t partitions;
-    bool ok = json_string(json_member(cell, "topic"), &topic) == 0 && topic.n > 0 && topic.n <= TOPIC_MAX &&
+    bool ok = json_string(json_member(cell, "topic"), &topic) == 0 && topic.n > 0 && topic.n <= CELL_TOPIC_MAX &&
               json_u64(json_member(cell, "partitions"), &partitions) && partitions >= 1 && partitions <= INT32_MAX;
     if (ok) {
         snprintf(ret->topic, sizeof ret->topic, "%s", topic.p);
@@ -53,7 +43,7 @@ static bool find_cell(struct bytes cells, struct bytes name, struct elsewhere *r
     struct bytes one;
     json_array_each(&it, cells, &one)
     {
-        if (json_type(one) == JSON_OBJECT && text_is(json_member(one, "name"), name))
+        if (json_type(one) == JSON_OBJECT && json_string_is(json_member(one, "name"), name))
             return json_type(json_member(one, "new")) != JSON_TRUE && read_cell(one, ret);
     }
     return false;

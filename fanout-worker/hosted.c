@@ -11,16 +11,11 @@ static bool is_among(struct bytes array, struct bytes name)
 {
     struct json_iter it;
     struct bytes one;
-    struct buf text = {0};
     bool found = false;
     if (json_type(array) != JSON_ARRAY)
         return false;
     json_array_each(&it, array, &one)
-    {
-        buf_clear(&text);
-        found |= json_string(one, &text) == 0 && bytes_equal(buf_bytes(&text), name);
-    }
-    buf_fini(&text);
+        found |= json_string_is(one, name);
     return found;
 }
 

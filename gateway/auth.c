@@ -350,24 +350,15 @@ static enum auth_answer find_checker(const struct asker *a, const struct token *
     }
 }
 
-static bool text_is(struct bytes value, struct bytes wanted)
-{
-    struct buf text;
-    buf_init(&text);
-    bool same = json_type(value) == JSON_STRING && json_string(value, &text) == 0 && bytes_equal(buf_bytes(&text), wanted);
-    buf_fini(&text);
-    return same;
-}
-
 /* A text, or an array of texts of which one has to be it (RFC 7519 4.1.3). */
 static bool is_among(struct bytes value, struct bytes wanted)
 {
     struct json_iter it;
     struct bytes one;
     if (json_type(value) != JSON_ARRAY)
-        return text_is(value, wanted);
+        return json_string_is(value, wanted);
     json_array_each (&it, value, &one)
-        if (text_is(one, wanted))
+        if (json_string_is(one, wanted))
             return true;
     return false;
 }
@@ -376,7 +367,7 @@ static bool is_among(struct bytes value, struct bytes wanted)
 static bool is_addressed(const struct tenant_options *o, const struct claims *c)
 {
     return (o->token_audience.n == 0 || is_among(c->audience, o->token_audience)) &&
-           (o->token_issuer.n == 0 || text_is(c->issuer, o->token_issuer));
+           (o->token_issuer.n == 0 || json_string_is(c->issuer, o->token_issuer));
 }
 
 static enum auth_answer judge_bearer(const struct asker *a, const struct config_tenant *tenant,

@@ -5,6 +5,7 @@
 #include "gateway.h"
 
 #include "core/random.h"
+#include "wire/cell_names.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -185,21 +186,12 @@ static bool take_answer(struct gathering *q, struct bytes body)
                                                        .next = m.next});
 }
 
-static bool is_listed(struct bytes cells, const char *cell)
-{
-    struct cell_name one;
-    while (wire_next_cell_name(&cells, &one) > 0)
-        if (bytes_is(one.name, cell))
-            return true;
-    return false;
-}
-
 /* A cell that has never run was not asked: nobody is there. */
 static void take_unused(struct gathering *q, struct bytes missing)
 {
     for (uint32_t i = 0; i < q->n; i++)
         if (i != q->own && !q->parts[i].came)
-            q->parts[i].came = !is_listed(missing, q->parts[i].cell);
+            q->parts[i].came = !cell_names_have(missing, bytes_str(q->parts[i].cell));
 }
 
 static void told_there(void *ctx, const struct ops_called *called)

@@ -20,16 +20,12 @@
 
 static bool is_text(struct bytes object, const char *name, const char *wanted)
 {
-    struct buf text = {0};
-    bool same = json_string(json_member(object, name), &text) == 0 && bytes_is(buf_bytes(&text), wanted);
-    buf_fini(&text);
-    return same;
+    return json_string_is(json_member(object, name), bytes_str(wanted));
 }
 
 static bool is_there(struct bytes object, const char *name)
 {
-    enum json_type type = json_type(json_member(object, name));
-    return type != JSON_NONE && type != JSON_NULL;
+    return !json_is_absent(json_member(object, name));
 }
 
 static bool read_bytes(struct bytes object, const char *name, struct buf *into)

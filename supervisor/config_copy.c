@@ -12,15 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static bool text_is(struct bytes value, const char *s)
-{
-    struct buf text;
-    buf_init(&text);
-    bool same = json_string(value, &text) == 0 && bytes_is(buf_bytes(&text), s);
-    buf_fini(&text);
-    return same;
-}
-
 static bool is_new(struct bytes cell)
 {
     return json_type(json_member(cell, "new")) == JSON_TRUE;
@@ -32,7 +23,7 @@ static int read_cell(struct bytes cell, struct config_facts *ret, struct buf *re
     uint64_t partitions;
     buf_init(&topic);
     bool ok = json_string(json_member(cell, "topic"), &topic) == 0 && topic.n > 0 &&
-              topic.n <= TOPIC_MAX && json_u64(json_member(cell, "partitions"), &partitions) &&
+              topic.n <= CELL_TOPIC_MAX && json_u64(json_member(cell, "partitions"), &partitions) &&
               partitions >= 1 && partitions <= PARTITIONS_MAX;
     if (ok) {
         snprintf(ret->topic, sizeof ret->topic, "%s", topic.p);
@@ -60,7 +51,7 @@ int config_read(struct bytes json, const char *cell, struct config_facts *ret_fa
     }
     json_array_each(&it, json_member(json, "cells"), &one)
     {
-        if (json_type(one) != JSON_OBJECT || !text_is(json_member(one, "name"), cell))
+        if (json_type(one) != JSON_OBJECT || !json_string_is(json_member(one, "name"), bytes_str(cell)))
             continue;
         int error = read_cell(one, &facts, ret_error);
         if (error == 0)
@@ -108,7 +99,7 @@ static bool leaves(struct bytes tenant, const char *cell)
         return false;
     json_array_each(&it, leaving, &one)
     {
-        if (text_is(one, cell))
+        if (json_string_is(one, bytes_str(cell)))
             return true;
     }
     return false;

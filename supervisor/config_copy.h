@@ -3,15 +3,15 @@
 #define SUPERVISOR_CONFIG_COPY_H
 
 #include "core/buf.h"
+#include "wire/channel.h"
 
 #include <stdbool.h>
 
 #define CONFIG_MAX (7 << 20) /* bytes; it has to fit into a frame */
-#define TOPIC_MAX 249        /* bytes; Kafka's limit */
 
 struct config_facts {
     uint64_t version;
-    char topic[TOPIC_MAX + 1];
+    char topic[CELL_TOPIC_MAX + 1];
     uint32_t partitions; /* that channels are hashed over */
     bool is_new;         /* nobody has recorded yet that this cell runs */
 };

@@ -3,6 +3,7 @@
 #include "config_copy.h"
 #include "core/clock.h"
 #include "run/log.h"
+#include "wire/cell_names.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -22,21 +23,12 @@ struct foreign {
     char from[TENANT_MAX + 1];
 };
 
-static bool is_listed(struct bytes cells, struct bytes name)
-{
-    struct cell_name cell;
-    while (wire_next_cell_name(&cells, &cell) > 0)
-        if (bytes_equal(cell.name, name))
-            return true;
-    return false;
-}
-
 /* ---- asking */
 
 static struct cross_link *find_way(struct crossing *x, struct bytes cell)
 {
     for (struct cross_link *l = x->links; l < x->links + x->n_links; l++)
-        if (is_listed(buf_bytes(&l->cells), cell) && link_pending(dial_link(l->dial)) < CROSSING_PENDING_MAX)
+        if (cell_names_have(buf_bytes(&l->cells), cell) && link_pending(dial_link(l->dial)) < CROSSING_PENDING_MAX)
             return l;
     return NULL;
 }
@@ -53,7 +45,7 @@ bool crossing_send_call(struct crossing *x, struct seq_cross_call *m)
 
 bool crossing_is_unused(const struct crossing *x, struct bytes cell)
 {
-    return is_listed(buf_bytes(&x->unused), cell);
+    return cell_names_have(buf_bytes(&x->unused), cell);
 }
 
 /* ---- being asked */

@@ -17,7 +17,6 @@
 #include <string.h>
 
 #define NAMESPACE_MAX 64 /* bytes */
-#define TOPIC_MAX_BYTES 249
 #define PARTITIONS_MOST 4096
 
 enum option_kind { KIND_BOOL, KIND_INT, KIND_DURATION, KIND_TEXT, KIND_TEXTS };
@@ -412,9 +411,9 @@ static void check_cell(struct check *c, json_t *cells, size_t i)
     const char *topic = json_object_get(cell, "topic") ? text_of(c, at, cell, "topic") : "x";
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-    if (topic && (!*topic || strlen(topic) > TOPIC_MAX_BYTES || topic[strspn(topic, allowed)]))
+    if (topic && (!*topic || strlen(topic) > CELL_TOPIC_MAX || topic[strspn(topic, allowed)]))
         check_fault(c, at, "topic \"%s\": [a-zA-Z0-9._-], 1 to %d characters, is wanted", topic,
-              TOPIC_MAX_BYTES);
+              CELL_TOPIC_MAX);
 }
 
 static void check_namespace(struct check *c, const char *tenant_place, json_t *tenant, json_t *namespaces, size_t i)

@@ -50,7 +50,7 @@ struct supervisor {
     int64_t started_ns; /* monotonic */
     bool ready;         /* as last said */
     bool watch_said;    /* that a silent child is spared, once until it is over */
-    char topic[TOPIC_MAX + 1]; /* that the workers were started with */
+    char topic[CELL_TOPIC_MAX + 1]; /* that the workers were started with */
 };
 
 /* self: argv[0]. The options are filled. -> 0, or -errno with the reason in ret_error */

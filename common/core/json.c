@@ -412,6 +412,14 @@ int json_string(struct bytes value, struct buf *into)
     return 0;
 }
 
+bool json_string_is(struct bytes value, struct bytes text)
+{
+    struct buf decoded = {0};
+    bool same = json_string(value, &decoded) == 0 && bytes_equal(buf_bytes(&decoded), text);
+    buf_fini(&decoded);
+    return same;
+}
+
 bool json_u64(struct bytes value, uint64_t *ret_value)
 {
     return bytes_u64(json_trim(value), ret_value);

@@ -10,6 +10,7 @@
 #define TENANT_MAX 32    /* bytes; [a-z0-9-] */
 #define AFTER_MAX 8      /* references that one publication may name */
 #define DATA_MAX 65536   /* bytes of payload */
+#define CELL_TOPIC_MAX 249 /* bytes of the name of a cell's topic; Kafka's limit */
 
 struct channel_place {
     uint8_t shard;           /* < SHARDS: first byte of MD5(full name), low 6 bits */

@@ -10,7 +10,6 @@
 #include "wire/lanes.h"
 
 #define CELL_NAME_MAX 63   /* bytes */
-#define CELL_TOPIC_MAX 249 /* bytes; Kafka's limit */
 #define CELL_PARTITIONS_MAX 10000
 
 struct cell {

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(error.n > 0 && facts.partitions == 77);
     } else {
         FUZZ_CHECK(error.n == 0 && facts.partitions >= 1 && facts.partitions <= PARTITIONS_MAX);
-        FUZZ_CHECK(facts.topic[0] && strlen(facts.topic) <= TOPIC_MAX);
+        FUZZ_CHECK(facts.topic[0] && strlen(facts.topic) <= CELL_TOPIC_MAX);
     }
     buf_fini(&error);
     return 0;

@@ -217,6 +217,16 @@ START_TEST(any_bytes_become_a_string_that_passes_the_check)
 }
 END_TEST
 
+START_TEST(a_string_is_a_text_by_what_it_says)
+{
+    ck_assert(json_string_is(BYTES("\"a\\u0062\""), BYTES("ab")));
+    ck_assert(json_string_is(BYTES("\"\""), BYTES("")));
+    ck_assert(!json_string_is(BYTES("\"ab\""), BYTES("a")));
+    ck_assert(!json_string_is(BYTES("12"), BYTES("12")));
+    ck_assert(!json_string_is(bytes_of(NULL, 0), BYTES("")));
+}
+END_TEST
+
 START_TEST(raw_line_breaks_between_tokens_become_spaces_and_nothing_else_changes)
 {
     struct buf out;
@@ -234,6 +244,6 @@ UNIT_MAIN("core/json", what_rfc_8259_allows_is_accepted, what_it_does_not_allow_
           the_last_of_equal_members_wins_and_escaped_keys_count,
           arrays_and_objects_are_walked_in_order, strings_are_decoded_with_their_escapes,
           a_lone_surrogate_or_a_nul_is_no_text_and_leaves_nothing_behind,
-          whole_numbers_are_read_exactly_or_not_at_all,
+          whole_numbers_are_read_exactly_or_not_at_all, a_string_is_a_text_by_what_it_says,
           any_bytes_become_a_string_that_passes_the_check,
           raw_line_breaks_between_tokens_become_spaces_and_nothing_else_changes)
