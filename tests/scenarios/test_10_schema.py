@@ -169,6 +169,7 @@ def test_a_publish_that_is_rolled_back_leaves_nothing(db):
 
 
 BIG = "x" * 65536
+DEEP_OBJECT = '{"a":[{}, ' * 64 + "[]" + "]}" * 64
 WRONG = {
     "a space in the name": ("ZC107", "SELECT cellcast.publish('a b', '1')"),
     "an empty name": ("ZC107", "SELECT cellcast.publish('acme/', '1')"),
@@ -177,6 +178,8 @@ WRONG = {
     "no data": ("ZC107", "SELECT cellcast.publish('news', NULL)"),
     "no JSON": ("22P02", "SELECT cellcast.publish('news', '{')"),
     "too much data": ("ZC107", f"SELECT cellcast.publish('news', '\"{BIG}\"')"),
+    "data that is nested too deep": ("ZC107", f"SELECT cellcast.publish('news', '{'[' * 129 + ']' * 129}')"),
+    "objects nested too deep, with a tag": ("ZC107", f"SELECT cellcast.publish('news', '{DEEP_OBJECT}', '{{\"a\":\"b\"}}')"),
     "an ephemeral namespace": ("ZC108", "SELECT cellcast.publish('typing:a', '1')"),
     "a namespace that is not there": ("ZC102", "SELECT cellcast.publish('nope:news', '1')"),
     "another tenant's namespace": ("ZC102", "SELECT cellcast.publish('acme/chat:news', '1')"),
@@ -203,6 +206,17 @@ def test_publish_refuses(db, what):
     state, sql = WRONG[what]
     assert sqlstate(db, sql) == state
     assert one(db, "SELECT count(*) FROM cellcast.outbox") == 0
+
+
+@pytest.mark.parametrize("data", [
+    "[" * 128 + "]" * 128,
+    '{"[{": "]}\\\\", "\\"[": ' * 64 + '["[\\"{", {}]' + "}" * 64,
+    "[" + "[{}], " * 200 + '"' + "[" * 200 + '"]',
+])
+def test_as_deep_as_the_sequencer_takes_it_and_brackets_in_strings_are_none(db, data):
+    db.execute("SELECT cellcast.publish('news', %s)", [data])
+    db.execute("SELECT cellcast.publish('news', %s, '{\"a\":\"b\"}')", [data])
+    assert one(db, "SELECT count(*) FROM cellcast.outbox") == 2
 
 
 def test_a_namespace_of_objects_takes_objects(db):
