@@ -692,10 +692,16 @@ def drop(db, retention="7 days"):
     return db.execute("SELECT dropped, held FROM cellcast.drop_partitions(%s)", [retention]).fetchone()
 
 
+def log_goes_on(db):
+    """Up to now, by its newest id."""
+    db.execute("UPDATE cellcast.shard SET last_id = cellcast.id_floor(clock_timestamp()) WHERE shard = 1")
+
+
 def test_a_partition_goes_when_it_is_old_and_every_cells_relay_is_past_it(db, writer):
     shard = hashlib.md5(b"default/news").digest()[0] & 63
     old = writer.id(shard, MS_2024 + 1000)
     writer.commit(id=old)
+    log_goes_on(db)
     name = "message_20240101"
     assert drop(db) == (0, 1) and name in partitions(db)  # cell a has not had it
     db.execute("INSERT INTO cellcast.relay_progress VALUES ('b', %s, %s)", [shard, old])
@@ -705,6 +711,16 @@ def test_a_partition_goes_when_it_is_old_and_every_cells_relay_is_past_it(db, wr
     db.execute("UPDATE cellcast.relay_progress SET id = %s WHERE cell = 'a'", [old])
     assert drop(db) == (1, 0) and name not in partitions(db)
     assert one(db, "SELECT seq FROM cellcast.channel_head") == 1  # heads outlive it
+
+
+def test_a_clock_that_is_far_ahead_of_the_newest_id_drops_nothing(db, writer):
+    shard = hashlib.md5(b"default/news").digest()[0] & 63
+    old = writer.id(shard, MS_2024 + 1000)
+    writer.commit(id=old)
+    db.execute("INSERT INTO cellcast.relay_progress SELECT c, %s, %s FROM unnest(array['a', 'b']) c", [shard, old])
+    assert drop(db) == (0, 0) and "message_20240101" in partitions(db)
+    log_goes_on(db)
+    assert drop(db) == (1, 0)
 
 
 def test_a_young_partition_stays_whatever_the_relays_say(db, writer):
