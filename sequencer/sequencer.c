@@ -110,6 +110,19 @@ bool sequencer_can_read(const struct sequencer *s)
            strcmp(s->reader_identity, s->leader.identity) == 0;
 }
 
+static void on_highest(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    if (status == PG_OK)
+        id_clock_saw(&s->clock, (uint64_t)pg_i64(r, 0, 0));
+}
+
+/* Of the shards of others, too. */
+static void ask_highest(struct sequencer *s)
+{
+    pg_query(s->reader, "SELECT max(last_id) FROM cellcast.shard", NULL, on_highest, s);
+}
+
 /* A reader left behind on a former primary would say of committed messages that they are not
  * there. */
 void sequencer_check_reader(struct sequencer *s)
@@ -118,6 +131,7 @@ void sequencer_check_reader(struct sequencer *s)
         return;
     if (sequencer_can_read(s)) {
         outbox_wake(s);
+        ask_highest(s);
         upkeep_soon(s);
         return;
     }
@@ -149,13 +163,6 @@ static void on_pong(void *ctx, enum pg_status status, const struct pg_result *r)
     sequencer_clock(s, pg_i64(r, 0, 0), s->ping_ns);
 }
 
-static void on_highest(void *ctx, enum pg_status status, const struct pg_result *r)
-{
-    struct sequencer *s = ctx;
-    if (status == PG_OK)
-        id_clock_saw(&s->clock, (uint64_t)pg_i64(r, 0, 0));
-}
-
 static int64_t weight_of(void *ctx, struct bytes tenant)
 {
     return weights_of(ctx, tenant);
@@ -173,7 +180,7 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
     if (pg_is_up(s->reader) && !s->reader_identity[0] && pg_in_flight(s->reader) == 0)
         ask_identity(s);
     if (s->lead.phase == LEADING && sequencer_can_read(s))
-        pg_query(s->reader, "SELECT max(last_id) FROM cellcast.shard", NULL, on_highest, s);
+        ask_highest(s);
     if (s->lead.phase != LEADING && s->lead.phase != LEAVING &&
         now_ns - s->lead.lost_ns > s->options->outage_grace * NS_PER_MS)
         flow_sift(s);

@@ -200,6 +200,18 @@ def test_an_id_that_nobody_was_given_is_refused_and_drags_no_id_ahead(start, con
     assert s.metric("id_drift_seconds") < 60
 
 
+def test_ids_that_are_far_ahead_of_the_clock_are_believed_from_the_takeover_on(start, connect, db):
+    """A clock that was wrong has been put back, and sequencers start anew: who was shown such an id publishes as before."""
+    for hours in (1, 2, 3):
+        shown = one(db, "UPDATE cellcast.shard SET last_id = cellcast.id_floor(clock_timestamp() + %s * interval '1 hour') WHERE shard = 7 "
+                        "RETURNING last_id", hours)  # fmt: skip
+        s = start()
+        g = connect(s).ready()
+        r = g.publish("default/news", shown=shown)
+        assert r["code"] == 0 and r["id"] > shown
+        s.close()
+
+
 @pytest.mark.parametrize("after", ["default/q@2", "default/nobody@1", "default/q@1 default/q@9"])
 def test_what_answers_a_publication_that_is_not_there_is_refused(start, connect, after):
     g = connect(start()).ready()
