@@ -175,6 +175,7 @@ static void committed(struct sequencer *s, struct batch *b)
     while ((m = list_first(&b->messages, struct message, place))) {
         m->head->durable_seq = m->seq;
         m->head->durable_id = m->id;
+        id_clock_gave(&s->clock, m->id);
         histogram_record(&s->metrics.publish_seconds, (now_ns - m->arrived_ns) / NS_PER_US);
         struct outcome o = {.epoch = s->leader.epoch, .seq = m->seq, .id = m->id};
         flow_finish(s, m, &o);

@@ -2,7 +2,8 @@
 
 #include "wire/id.h"
 
-#define JUMP_MS 1000 /* less is the way of clocks that are kept right */
+#define JUMP_MS 1000  /* less is the way of clocks that are kept right */
+#define NEWER_MS 2000 /* that others have gone on for: their rows are read each second, on a busy machine later */
 
 void id_clock_init(struct id_clock *c, int64_t step_ms)
 {
@@ -68,10 +69,16 @@ void id_clock_saw(struct id_clock *c, uint64_t highest)
     c->highest = highest;
 }
 
+void id_clock_gave(struct id_clock *c, uint64_t id)
+{
+    if (id > c->given)
+        c->given = id;
+}
+
 bool id_clock_believes(const struct id_clock *c, uint64_t shown, int64_t mono_ms)
 {
     uint64_t ms = id_ms(shown);
-    if (!c->known || ms <= id_clock_now(c, mono_ms) + (uint64_t)c->step_ms)
+    if (!c->known || ms <= id_clock_now(c, mono_ms) + (uint64_t)c->step_ms || shown <= c->given)
         return true;
-    return c->highest && ms <= id_ms(c->highest) + JUMP_MS;
+    return c->highest && ms <= id_ms(c->highest) + NEWER_MS;
 }

@@ -19,6 +19,7 @@ struct id_clock {
     int64_t read_ms;      /* monotonic, of the newest reading */
     uint64_t jumps;       /* readings more than a second off the one before */
     uint64_t highest;     /* id of the newest message of any shard, as last read; 0: never */
+    uint64_t given;       /* highest id of the process's own messages, and of the shards that it took over */
     bool known;
 };
 
@@ -35,8 +36,10 @@ uint64_t id_clock_now(const struct id_clock *c, int64_t mono_ms);
 int64_t id_clock_held_back(const struct id_clock *c);
 /* The newest id of all shards, read from their rows. */
 void id_clock_saw(struct id_clock *c, uint64_t highest);
+/* A message of a shard that the process leads has this id. */
+void id_clock_gave(struct id_clock *c, uint64_t id);
 /* Whether a publisher can have been shown this id: it is at most step_ms ahead of the clock, or not
- * above what has been given out, with a second for what is newer than that reading. */
+ * above what has been given out, with two seconds for what others gave since they were read. */
 bool id_clock_believes(const struct id_clock *c, uint64_t shown, int64_t mono_ms);
 
 #endif

@@ -100,8 +100,7 @@ static void shard_taken(struct sequencer *s, const struct pg_result *r, int row)
     };
     l->led |= 1ULL << n;
     s->lead.given &= ~(1ULL << n);
-    if (l->shards[n].last_id > s->clock.highest)
-        id_clock_saw(&s->clock, l->shards[n].last_id);
+    id_clock_gave(&s->clock, l->shards[n].last_id);
 }
 
 static void server_seen(struct sequencer *s, const struct pg_result *r)

@@ -112,6 +112,20 @@ START_TEST(an_id_that_nobody_can_have_been_shown_is_not_believed)
     id_clock_saw(&c, id_floor(NOW + DAY)); /* a shard is ahead: then its ids are shown to people */
     ck_assert(id_clock_believes(&c, id_floor(NOW + DAY) | 7, 0));
     ck_assert(!id_clock_believes(&c, id_floor(NOW + DAY + HOUR), 0));
+    ck_assert(id_clock_believes(&c, id_floor(NOW + DAY + 1500), 0)); /* read once a second, and late */
+}
+END_TEST
+
+/* What came of believing one does not let the next one go further. */
+START_TEST(what_the_process_gave_itself_is_believed_and_nothing_above_it)
+{
+    struct id_clock c = clock_of(NOW, 0);
+    uint64_t id = id_floor(NOW + DAY) | 7;
+    ck_assert(!id_clock_believes(&c, id, 0));
+    id_clock_gave(&c, id);
+    id_clock_gave(&c, id_floor(NOW + HOUR));
+    ck_assert(id_clock_believes(&c, id, 0));
+    ck_assert(!id_clock_believes(&c, id + 1, 0));
 }
 END_TEST
 
@@ -155,4 +169,5 @@ UNIT_MAIN("sequencer/id_clock", goes_on_by_itself_between_two_readings, follows_
           a_clock_that_was_behind_and_is_put_right_is_caught_up_with, another_server_is_believed_anew,
           an_answer_that_took_long_says_little,
           an_id_that_nobody_can_have_been_shown_is_not_believed,
+          what_the_process_gave_itself_is_believed_and_nothing_above_it,
           ids_are_unique_ascending_and_above_all_that_was_shown_whatever_the_clocks_do)
