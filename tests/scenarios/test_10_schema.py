@@ -688,6 +688,16 @@ def test_partitions_are_made_ahead_once(db):
     assert len(partitions(db)) > len(before)
 
 
+def test_a_partition_that_two_want_is_made_by_one_and_found_by_the_other(db, conninfo):
+    with psycopg.connect(conninfo) as other, ThreadPoolExecutor(1) as pool:
+        assert other.execute("SELECT cellcast.add_partition(3000)").fetchone()[0] is True
+        second = pool.submit(one, db, "SELECT cellcast.add_partition(3000)")
+        with pytest.raises(TimeoutError):
+            second.result(0.3)
+        other.commit()
+        assert second.result(10) is False
+
+
 def drop(db, retention="7 days"):
     return db.execute("SELECT dropped, held FROM cellcast.drop_partitions(%s)", [retention]).fetchone()
 
