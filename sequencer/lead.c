@@ -114,20 +114,24 @@ static void server_seen(struct sequencer *s, const struct pg_result *r)
 
 /* Somebody else led shards of ours in between. What we hold of gateways may have been committed
  * there, and what still lies in our sockets, too: gateways send all of it again over fresh
- * links. */
-static bool was_disturbed(uint64_t led_before, uint64_t asked, const struct pg_result *r)
+ * links. A takeover raises the term by one. Raised by more, one of our own had its answer lost, and
+ * the row does not tell any more who led before that one. */
+static bool was_disturbed(const struct leader *before, uint64_t asked, const struct pg_result *r)
 {
     uint64_t undisturbed = 0;
-    for (int i = 0; i < pg_rows(r); i++)
-        if (pg_bool(r, i, 5))
-            undisturbed |= 1ULL << ((unsigned)pg_i64(r, i, 0) & (SHARDS - 1));
-    return (led_before & asked & ~undisturbed) != 0;
+    for (int i = 0; i < pg_rows(r); i++) {
+        unsigned n = (unsigned)pg_i64(r, i, 0) & (SHARDS - 1);
+        if (pg_bool(r, i, 5) && pg_i64(r, i, 2) == before->shards[n].term + 1)
+            undisturbed |= 1ULL << n;
+    }
+    return (before->led & asked & ~undisturbed) != 0;
 }
 
 static void taken(struct sequencer *s, const struct pg_result *r)
 {
     struct leader *l = &s->leader;
     uint64_t before = l->led;
+    bool disturbed = was_disturbed(l, s->lead.asked, r);
     l->led &= ~s->lead.asked;
     for (int i = 0; i < pg_rows(r); i++)
         shard_taken(s, r, i);
@@ -135,7 +139,7 @@ static void taken(struct sequencer *s, const struct pg_result *r)
         server_seen(s, r);
     heads_forget_shards(&s->inbox.heads, l->led & ~before); /* of an earlier time here */
     s->lead.force = false;
-    if (was_disturbed(before, s->lead.asked, r)) {
+    if (disturbed) {
         s->metrics.fenced_total++;
         log_warn("fenced",
                  "led=%016" PRIx64 " now=%016" PRIx64

@@ -177,6 +177,27 @@ def test_a_leader_that_was_cut_off_in_the_middle_of_a_batch_comes_back_as_a_stan
     check_log(db)
 
 
+def test_a_takeover_whose_answer_was_lost_does_not_hide_who_led_before_it(pair, connect, proxy, db, conninfo):
+    first, second = pair("--outage-grace=60s")
+    old = connect(first).ready()
+    assert old.publish("default/news", data="0")["seq"] == 1
+    holder = one(db, "SELECT DISTINCT holder FROM cellcast.shard")
+    proxy.cut(refusing=True)
+    first.wait(lambda: phase(first) == "away")
+    old.shards = ALL  # it would not send now; one that had not heard of it yet would
+    counter = old.send("default/news", data="1")
+    new = connect(second, origin=old.origin).ready()
+    assert new.again(counter, "default/news", data="1")["seq"] == 2
+    second.kill()
+    with psycopg.connect(conninfo, autocommit=True) as lost:  # as the first one's own connection, which breaks before the answer is there
+        lost.execute("SELECT count(*) FROM cellcast.take_over(array(SELECT shard FROM cellcast.shard), %s, '{}', false)", [holder])
+    proxy.refusing = False
+    result = old.result(counter)
+    assert (result["seq"], result["repeated"]) == (2, True)
+    assert rows(db, "SELECT seq FROM cellcast.message WHERE channel = 'default/news' ORDER BY seq") == [(1,), (2,)]
+    check_log(db)
+
+
 def test_a_standby_that_was_stopped_itself_takes_nobody_for_dead(pair, connect):
     first, second = pair()
     for _ in range(2):
