@@ -3,7 +3,7 @@
 #include "wire/id.h"
 
 #define JUMP_MS 1000  /* less is the way of clocks that are kept right */
-#define NEWER_MS 2000 /* that others have gone on for: their rows are read each second, on a busy machine later */
+#define NEWER_MS 2000 /* that others went on for: they are read each second, or later */
 
 void id_clock_init(struct id_clock *c, int64_t step_ms)
 {

@@ -19,7 +19,7 @@ struct id_clock {
     int64_t read_ms;      /* monotonic, of the newest reading */
     uint64_t jumps;       /* readings more than a second off the one before */
     uint64_t highest;     /* id of the newest message of any shard, as last read; 0: never */
-    uint64_t given;       /* highest id of the process's own messages, and of the shards that it took over */
+    uint64_t given;       /* highest id of its own messages and of the shards that it took */
     bool known;
 };
 

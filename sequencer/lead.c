@@ -114,9 +114,10 @@ static void server_seen(struct sequencer *s, const struct pg_result *r)
 
 /* Somebody else led shards of ours in between. What we hold of gateways may have been committed
  * there, and what still lies in our sockets, too: gateways send all of it again over fresh
- * links. A takeover raises the term by one. Raised by more, one of our own had its answer lost, and
- * the row does not tell any more who led before that one. */
-static bool was_disturbed(const struct leader *before, uint64_t asked, const struct pg_result *r)
+ * links. A takeover raises the term by one. Raised by more, one of our own had its answer lost,
+ * and the row does not tell any more who led before that one. */
+static bool was_disturbed(const struct leader *before, uint64_t asked,
+                          const struct pg_result *r)
 {
     uint64_t undisturbed = 0;
     for (int i = 0; i < pg_rows(r); i++) {
