@@ -7,21 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool is_among(struct bytes array, struct bytes name)
-{
-    struct json_iter it;
-    struct bytes one;
-    bool found = false;
-    if (json_type(array) != JSON_ARRAY)
-        return false;
-    json_array_each(&it, array, &one)
-        found |= json_string_is(one, name);
-    return found;
-}
-
 static bool serves(struct bytes tenant, struct bytes cell)
 {
-    return is_among(json_member(tenant, "cells"), cell) && !is_among(json_member(tenant, "joining"), cell);
+    return json_array_has(json_member(tenant, "cells"), cell) && !json_array_has(json_member(tenant, "joining"), cell);
 }
 
 static bool was_here(const struct hosted *h, const char *spaced)

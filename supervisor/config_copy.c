@@ -41,26 +41,21 @@ int config_read(struct bytes json, const char *cell, struct config_facts *ret_fa
                 struct buf *ret_error)
 {
     struct config_facts facts = {0};
-    struct json_iter it;
-    struct bytes one;
     if (json.n > CONFIG_MAX || json_check(json, JSON_DEPTH_MAX, NULL) < 0 ||
         json_type(json) != JSON_OBJECT || !json_u64(json_member(json, "version"), &facts.version) ||
         json_type(json_member(json, "cells")) != JSON_ARRAY) {
         buf_append_str(ret_error, "it is no configuration");
         return -EBADMSG;
     }
-    json_array_each(&it, json_member(json, "cells"), &one)
-    {
-        if (json_type(one) != JSON_OBJECT || !json_string_is(json_member(one, "name"), bytes_str(cell)))
-            continue;
-        int error = read_cell(one, &facts, ret_error);
-        if (error == 0)
-            *ret_facts = facts;
-        return error;
+    struct bytes one = json_array_named(json_member(json, "cells"), bytes_str(cell));
+    if (one.n == 0) {
+        buf_printf(ret_error, "cell %s is not configured: `cellcastctl apply` a file that has it", cell);
+        return -ENOENT;
     }
-    buf_printf(ret_error, "cell %s is not configured: `cellcastctl apply` a file that has it",
-               cell);
-    return -ENOENT;
+    int error = read_cell(one, &facts, ret_error);
+    if (error == 0)
+        *ret_facts = facts;
+    return error;
 }
 
 static bool read_lane(struct bytes one, struct buf *channel, uint64_t *ret_lane)
@@ -93,16 +88,7 @@ uint32_t config_lanes(struct bytes json, struct buf *into)
 
 static bool leaves(struct bytes tenant, const char *cell)
 {
-    struct json_iter it;
-    struct bytes one, leaving = json_type(tenant) == JSON_OBJECT ? json_member(tenant, "leaving") : bytes_of(NULL, 0);
-    if (json_type(leaving) != JSON_ARRAY)
-        return false;
-    json_array_each(&it, leaving, &one)
-    {
-        if (json_string_is(one, bytes_str(cell)))
-            return true;
-    }
-    return false;
+    return json_type(tenant) == JSON_OBJECT && json_array_has(json_member(tenant, "leaving"), bytes_str(cell));
 }
 
 unsigned config_leaving(struct bytes json, const char *cell, struct buf *into)

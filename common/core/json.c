@@ -420,6 +420,26 @@ bool json_string_is(struct bytes value, struct bytes text)
     return same;
 }
 
+bool json_array_has(struct bytes value, struct bytes text)
+{
+    struct json_iter it;
+    struct bytes one;
+    json_array_each (&it, value, &one)
+        if (json_string_is(one, text))
+            return true;
+    return false;
+}
+
+struct bytes json_array_named(struct bytes value, struct bytes name)
+{
+    struct json_iter it;
+    struct bytes one;
+    json_array_each (&it, value, &one)
+        if (json_type(one) == JSON_OBJECT && json_string_is(json_member(one, "name"), name))
+            return one;
+    return bytes_of(NULL, 0);
+}
+
 bool json_u64(struct bytes value, uint64_t *ret_value)
 {
     return bytes_u64(json_trim(value), ret_value);

@@ -43,6 +43,9 @@ struct bytes json_member(struct bytes object, const char *name);
  * (libjansson exports a json_string of its own: under this label neither is ever linked in place of the other.) */
 int json_string(struct bytes value, struct buf *into) __asm__("core_json_string");
 bool json_string_is(struct bytes value, struct bytes text); /* a string of that text, decoded */
+bool json_array_has(struct bytes value, struct bytes text); /* an array, one of whose items is such a string */
+/* Its first object whose member "name" is such a string. -> an empty slice: there is none, or the value is no array */
+struct bytes json_array_named(struct bytes value, struct bytes name);
 /* A whole number in [0, UINT64_MAX] / [INT64_MIN, INT64_MAX]; "7.0" and "1e3" are not. -> false if it is not. */
 bool json_u64(struct bytes value, uint64_t *ret_value);
 bool json_i64(struct bytes value, int64_t *ret_value);

@@ -227,6 +227,21 @@ START_TEST(a_string_is_a_text_by_what_it_says)
 }
 END_TEST
 
+START_TEST(an_array_is_searched_for_a_text_and_for_what_bears_a_name)
+{
+    struct bytes cells = BYTES("[7, {\"name\": 1}, {\"name\": \"\\u0061\", \"n\": 1}, {\"name\": \"a\", \"n\": 2}, {}]");
+    ck_assert(json_array_has(BYTES("[1, \"b\", \"\\u0061\"]"), BYTES("a")));
+    ck_assert(!json_array_has(BYTES("[1, [\"a\"], {\"a\": \"a\"}]"), BYTES("a")));
+    ck_assert(!json_array_has(BYTES("\"a\""), BYTES("a")));
+    ck_assert(!json_array_has(BYTES("{\"a\": \"a\"}"), BYTES("a")));
+    ck_assert(!json_array_has(bytes_of(NULL, 0), BYTES("")));
+    ck_assert_bytes(json_array_named(cells, BYTES("a")), "{\"name\": \"\\u0061\", \"n\": 1}");
+    ck_assert_uint_eq(json_array_named(cells, BYTES("b")).n, 0);
+    ck_assert_uint_eq(json_array_named(BYTES("{\"name\": \"a\"}"), BYTES("a")).n, 0);
+    ck_assert_uint_eq(json_array_named(bytes_of(NULL, 0), BYTES("a")).n, 0);
+}
+END_TEST
+
 START_TEST(raw_line_breaks_between_tokens_become_spaces_and_nothing_else_changes)
 {
     struct buf out;
@@ -245,5 +260,6 @@ UNIT_MAIN("core/json", what_rfc_8259_allows_is_accepted, what_it_does_not_allow_
           arrays_and_objects_are_walked_in_order, strings_are_decoded_with_their_escapes,
           a_lone_surrogate_or_a_nul_is_no_text_and_leaves_nothing_behind,
           whole_numbers_are_read_exactly_or_not_at_all, a_string_is_a_text_by_what_it_says,
+          an_array_is_searched_for_a_text_and_for_what_bears_a_name,
           any_bytes_become_a_string_that_passes_the_check,
           raw_line_breaks_between_tokens_become_spaces_and_nothing_else_changes)
