@@ -141,45 +141,6 @@ START_TEST(replies_to_one_that_does_not_read_are_bounded)
 }
 END_TEST
 
-START_TEST(what_is_parked_is_bounded)
-{
-    start();
-    const struct config *config = g.config;
-    g.config = NULL; /* nobody is admitted */
-    edges_say(s, "{\"id\":1,\"connect\":{}}");
-    char text[1100] = "{\"id\":2,\"rpc\":{\"method\":\"";
-    memset(text + strlen(text), 'x', 1000);
-    strcat(text, "\"}}");
-    for (int i = 0; i < 1000 && !s->close_code; i++)
-        edges_say(s, text);
-    ck_assert_uint_eq(s->close_code, 3013);
-    g.config = config;
-    edges_stop(&g);
-}
-END_TEST
-
-START_TEST(commands_behind_a_subscribe_see_its_effect)
-{
-    open_it();
-    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}\n{\"id\":3,\"publish\":{\"channel\":\"a\",\"data\":1}}\n"
-                 "{\"id\":4,\"subscribe\":{\"channel\":\"b\"}}");
-    ck_assert_int_eq(edges.publishes, 0);
-    ck_assert(s->paused);
-    edges_say(s, "{\"id\":5,\"unsubscribe\":{\"channel\":\"zzz\"}}"); /* behind what is held: waits, too */
-    ck_assert_uint_eq(s->written.n, 0);
-    edges_subscribed(&g, "default/a", 1, 7);
-    ck_assert_int_eq(edges.publishes, 1);
-    edges_subscribed(&g, "default/b", 1, 0);
-    ck_assert(!s->paused);
-    char *text = edges_take(s), *at = text;
-    ck_assert_ptr_nonnull(at = strstr(at, "{\"id\":2,\"subscribe\""));
-    ck_assert_ptr_nonnull(strstr(at, "{\"id\":5,\"unsubscribe\":{}}"));
-    ck_assert_ptr_nonnull(strstr(at, "{\"id\":4,\"subscribe\""));
-    free(text);
-    edges_stop(&g);
-}
-END_TEST
-
 START_TEST(leaving_clears_presence_and_forgets_what_was_asked)
 {
     open_it();
@@ -266,7 +227,7 @@ UNIT_MAIN("connection", pings_at_its_interval_the_first_time_in_its_second_half,
           a_missing_pong_ends_it_and_a_late_one_for_a_real_ping_does_not,
           a_slow_reader_that_takes_bytes_is_not_ended_by_a_missing_pong, one_that_never_connects_is_stale_and_one_that_does_is_not,
           a_client_that_does_not_close_after_a_disconnect_is_cut, what_was_said_before_a_disconnect_is_written_first,
-          replies_to_one_that_does_not_read_are_bounded, what_is_parked_is_bounded, commands_behind_a_subscribe_see_its_effect,
+          replies_to_one_that_does_not_read_are_bounded,
           leaving_clears_presence_and_forgets_what_was_asked, without_a_lifetime_a_connection_stays,
           a_lifetime_is_drawn_around_its_length_and_ends_with_a_code_that_lets_it_come_back,
           at_the_end_of_its_lifetime_one_with_a_command_in_flight_is_spared_until_it_is_answered)

@@ -1,0 +1,60 @@
+/* connection_hear.c */
+#include "connection.h"
+
+#include "fake_edges.h"
+#include "ws.h"
+#include "unit.h"
+
+static struct gateway_options options;
+static struct gateway g;
+static struct ws_socket *s;
+
+static void start(void)
+{
+    gateway_options_default(&options);
+    edges_start(&g, &options);
+    s = edges_connect(&g);
+}
+
+START_TEST(what_is_parked_is_bounded)
+{
+    start();
+    const struct config *config = g.config;
+    g.config = NULL; /* nobody is admitted */
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    char text[1100] = "{\"id\":2,\"rpc\":{\"method\":\"";
+    memset(text + strlen(text), 'x', 1000);
+    strcat(text, "\"}}");
+    for (int i = 0; i < 1000 && !s->close_code; i++)
+        edges_say(s, text);
+    ck_assert_uint_eq(s->close_code, 3013);
+    g.config = config;
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(commands_behind_a_subscribe_see_its_effect)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    free(edges_take(s));
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}\n{\"id\":3,\"publish\":{\"channel\":\"a\",\"data\":1}}\n"
+                 "{\"id\":4,\"subscribe\":{\"channel\":\"b\"}}");
+    ck_assert_int_eq(edges.publishes, 0);
+    ck_assert(s->paused);
+    edges_say(s, "{\"id\":5,\"unsubscribe\":{\"channel\":\"zzz\"}}"); /* behind what is held: waits, too */
+    ck_assert_uint_eq(s->written.n, 0);
+    edges_subscribed(&g, "default/a", 1, 7);
+    ck_assert_int_eq(edges.publishes, 1);
+    edges_subscribed(&g, "default/b", 1, 0);
+    ck_assert(!s->paused);
+    char *text = edges_take(s), *at = text;
+    ck_assert_ptr_nonnull(at = strstr(at, "{\"id\":2,\"subscribe\""));
+    ck_assert_ptr_nonnull(strstr(at, "{\"id\":5,\"unsubscribe\":{}}"));
+    ck_assert_ptr_nonnull(strstr(at, "{\"id\":4,\"subscribe\""));
+    free(text);
+    edges_stop(&g);
+}
+END_TEST
+
+UNIT_MAIN("connection_hear", what_is_parked_is_bounded, commands_behind_a_subscribe_see_its_effect)
