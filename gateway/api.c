@@ -3,6 +3,7 @@
 #include "api_call.h"
 #include "core/json.h"
 #include "error.h"
+#include "gateway.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -132,7 +133,7 @@ static uint32_t add_commands(struct api_call *call, struct bytes params)
         return 107;
     json_array_each (&it, commands, &item)
         n++;
-    if (n > API_COMMANDS_MAX)
+    if (n > (size_t)call->gateway->options->api_commands_max)
         return 107;
     call->batch = true;
     call->window = json_type(parallel) == JSON_TRUE ? API_WINDOW : 1;
@@ -213,8 +214,8 @@ struct api_call *api_handle(struct gateway *g, const struct api_request *r, api_
     struct api_call *call = call_new(g, r, key, done, ctx);
     if (call_fill(call, method)) {
         api_call_free(call);
-        return answer_text(done, ctx, 400, "commands: an array of at most %d\n",
-                           API_COMMANDS_MAX);
+        return answer_text(done, ctx, 400, "commands: an array of at most %lld (--api-commands-max)\n",
+                           (long long)g->options->api_commands_max);
     }
     return api_call_drive(call) ? NULL : call;
 }

@@ -36,7 +36,7 @@
  *
  *   connections: {"user":"u","limit":100,"cursor":"…"} → {"connections":{"CLIENT":{"app_name","app_version","transport",
  *     "protocol","user","state":{"channels":{"news":{}}}}},"next":"…"}; without a user everybody's; for keys of all
- *     tenants "tenant" besides; at most 1,000 a page (107)
+ *     tenants "tenant" besides; at most --api-page-max a page (107)
  *
  *   history_remove
  *     takes a place (offset) among the publications: who recovers from below it does not; history off: 108
@@ -54,8 +54,6 @@
 #include "ops.h"
 
 #define API_BODY_MAX (1 << 20) /* bytes of a request's body */
-#define API_CHANNELS_MAX 10000 /* of one broadcast; more: 107 */
-#define API_COMMANDS_MAX 1000  /* of one batch; more: 107 */
 #define API_WINDOW 64          /* operations of one request in flight at once */
 #define API_TAGS_MAX 16384     /* bytes of tags; more: 107 */
 #define API_KEY_MAX 255        /* bytes of an idempotency key; more: 107 */

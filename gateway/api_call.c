@@ -1,6 +1,7 @@
 #include "api_call.h"
 
 #include "api_params.h"
+#include "gateway.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -39,9 +40,10 @@ static void op_start(struct api_op *op)
         api_op_finish(op, 104);
     else if (!op->method->start)
         api_op_finish(op, op->method->refused);
-    else if (op->call->bytes > API_ANSWER_MAX)
+    else if (op->call->bytes > (size_t)op->call->gateway->options->api_answer_max) {
+        api_op_detail(op, "the results are above --api-answer-max");
         api_op_finish(op, 106);
-    else {
+    } else {
         api_fields_find(op);
         op->method->start(op);
     }

@@ -14,8 +14,6 @@
 #include "api.h"
 #include "history.h"
 
-#define API_ANSWER_MAX (16 << 20) /* bytes of results; commands behind it answer 106 */
-
 /* The members of a command that some method reads; one walk over the JSON finds them all. */
 /* clang-format off */
 #define API_FIELDS(F)                                                                          \

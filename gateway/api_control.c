@@ -1,7 +1,9 @@
 #include "api_params.h"
 #include "call.h"
+#include "gateway.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #define PAGE_DEFAULT 100 /* connections or channels of a page whose length is not said */
@@ -24,8 +26,9 @@ static bool read_page(struct api_op *op, struct call_question *q)
     uint64_t limit = PAGE_DEFAULT;
     if (!api_text(op, API_cursor, &q->cursor) || !api_u64(op, API_limit, &limit))
         return false;
-    if (limit == 0 || limit > CALL_PAGE_MAX) {
-        api_op_detail(op, "limit: 1 to %d of a page", CALL_PAGE_MAX);
+    uint64_t most = (uint64_t)op->call->gateway->options->api_page_max;
+    if (limit == 0 || limit > most) {
+        api_op_detail(op, "limit: 1 to %" PRIu64 " of a page (--api-page-max)", most);
         api_op_finish(op, 107);
         return false;
     }
@@ -52,7 +55,7 @@ static void channels_arrived(void *ctx, const struct ops_called *answer)
     struct api_op *op = ctx;
     uint32_t limit = op->work ? *(const uint32_t *)op->work : 0;
     uint32_t code = call_merge_channels(op->call->config, op->call->tenant, answer->asked, answer->answers, limit, &op->result);
-    finish(op, code, answer, "more than 1 MiB of a gateway's or 4 MiB of all channels: ask for pages (limit)");
+    finish(op, code, answer, "channels are above --call-answer-max or --call-answers-max: ask for pages (limit)");
 }
 
 static void info_arrived(void *ctx, const struct ops_called *answer)
@@ -90,7 +93,7 @@ static void connections_arrived(void *ctx, const struct ops_called *answer)
     struct api_op *op = ctx;
     uint32_t limit = *(const uint32_t *)op->work;
     uint32_t code = call_merge_connections(answer->asked, answer->answers, limit, &op->result);
-    finish(op, code, answer, "more than 4 MiB of connections: a smaller limit helps");
+    finish(op, code, answer, "connections are above --call-answers-max: a smaller limit helps");
 }
 
 void api_connections_start(struct api_op *op)

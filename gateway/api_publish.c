@@ -2,10 +2,12 @@
 #include "permission.h"
 #include "base64.h"
 #include "error.h"
+#include "gateway.h"
 #include "permission.h"
 #include "core/json.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 /* Where one publication goes, and what became of it. */
@@ -303,8 +305,10 @@ void api_broadcast_start(struct api_op *op)
         return;
     json_array_each (&it, channels, &item)
         n++;
-    if (n == 0 || n > API_CHANNELS_MAX) {
-        refuse(op, 107, "channels: 1 to 10000 of them");
+    int64_t most = op->call->gateway->options->api_channels_max;
+    if (n == 0 || n > (size_t)most) {
+        api_op_detail(op, "channels: 1 to %" PRId64 " of them (--api-channels-max)", most);
+        api_op_finish(op, 107);
         return;
     }
     struct publishing *p = publishing_new(op, n);

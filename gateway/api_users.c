@@ -1,6 +1,11 @@
 #include "api_params.h"
 #include "call.h"
+#include "gateway.h"
 #include "core/json.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
 
 static void counted(void *ctx, const struct ops_called *answer)
 {
@@ -51,16 +56,22 @@ static bool read_who(struct api_op *op, struct call_question *q,
 
 static bool read_whitelist(struct api_op *op, struct call_question *q)
 {
+    int64_t most = op->call->gateway->options->api_whitelist_max;
     struct bytes list = {0}, item;
     struct json_iter it;
+    size_t n = 0;
     if (!api_array(op, API_whitelist, &list))
         return false;
+    json_array_each (&it, list, &item)
+        n++;
+    if (n > (size_t)most) {
+        api_op_detail(op, "whitelist: at most %" PRId64 " clients (--api-whitelist-max)", most);
+        api_op_finish(op, 107);
+        return false;
+    }
+    q->whitelist = op->work = calloc(n + 1, sizeof *q->whitelist);
+    assert(q->whitelist);
     json_array_each (&it, list, &item) {
-        if (q->n_whitelist == CALL_WHITELIST_MAX) {
-            api_op_detail(op, "whitelist: at most %d clients", CALL_WHITELIST_MAX);
-            api_op_finish(op, 107);
-            return false;
-        }
         if (!api_item(op, item, &q->whitelist[q->n_whitelist++])) {
             api_op_malformed(op, "whitelist");
             return false;

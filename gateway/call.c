@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "glob.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -112,11 +113,17 @@ static int read_whitelist(struct call_question *q, struct bytes array)
 {
     struct json_iter it;
     struct bytes item;
-    if (!json_is_absent(array) && json_type(array) != JSON_ARRAY)
+    size_t n = 0;
+    if (json_is_absent(array))
+        return 0;
+    if (json_type(array) != JSON_ARRAY)
         return -EBADMSG;
+    json_array_each (&it, array, &item)
+        n++;
+    q->whitelist = calloc(n + 1, sizeof *q->whitelist);
+    assert(q->whitelist);
     json_array_each (&it, array, &item) {
-        if (q->n_whitelist == CALL_WHITELIST_MAX || json_type(item) != JSON_STRING ||
-            read_text(q, item, &q->whitelist[q->n_whitelist]) < 0)
+        if (json_type(item) != JSON_STRING || read_text(q, item, &q->whitelist[q->n_whitelist]) < 0)
             return -EBADMSG;
         q->n_whitelist++;
     }
@@ -159,13 +166,13 @@ static int read_fields(struct call_question *q, struct bytes body)
 
 static int read_body(struct call_question *q, struct bytes body)
 {
-    uint64_t code = DISCONNECT_FORCE, expire_at = 0, limit = CALL_PAGE_MAX;
+    uint64_t code = DISCONNECT_FORCE, expire_at = 0, limit = CALL_PAGE_MOST;
     if (json_check(body, JSON_DEPTH_MAX, NULL) < 0 || json_type(body) != JSON_OBJECT)
         return -EBADMSG;
     buf_reserve(&q->memory, body.n);
     if (read_number(body, "code", 4999, &code) < 0 || code < 3000 ||
         read_number(body, "expire_at", INT64_MAX, &expire_at) < 0 ||
-        read_number(body, "limit", CALL_PAGE_MAX, &limit) < 0)
+        read_number(body, "limit", CALL_PAGE_MOST, &limit) < 0)
         return -EBADMSG;
     q->code = (uint32_t)code;
     q->expire_at = (int64_t)expire_at;
@@ -205,6 +212,7 @@ int call_decode(struct call_question *q, const struct config *config, struct byt
 
 void call_fini(struct call_question *q)
 {
+    free(q->whitelist);
     buf_fini(&q->memory);
 }
 
@@ -316,10 +324,9 @@ void call_page_end(struct call_page *p)
 
 /* ---- channels */
 
-void call_channels_begin(struct call_channels *l, const struct call_question *q,
-                         struct buf *into)
+void call_channels_begin(struct call_channels *l, const struct call_question *q, size_t most, struct buf *into)
 {
-    *l = (struct call_channels){.q = q, .into = into, .start = into->n};
+    *l = (struct call_channels){.q = q, .into = into, .start = into->n, .most = most};
     buf_append_str(into, "{\"channels\":{");
 }
 
@@ -349,7 +356,7 @@ void call_channels_add(struct call_channels *l, struct bytes full, uint64_t num_
     buf_append_str(l->into, ":{\"num_clients\":");
     buf_append_u64(l->into, num_clients);
     buf_append_char(l->into, '}');
-    l->full = !l->q->paged && l->into->n - l->start > CALL_ANSWER_MAX;
+    l->full = !l->q->paged && l->into->n - l->start > l->most;
 }
 
 void call_channels_end(struct call_channels *l)

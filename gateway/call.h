@@ -33,7 +33,7 @@
  *                  {"connections":{"CLIENT":{…},…},"more":true}
  *     channels     {"pattern":"news*"}, for a page {"pattern":"news*","cursor":"default/news","limit":100}
  *                  {"channels":{"default/news":{"num_clients":3}}}, or {"full":true} when that
- *                  would pass CALL_ANSWER_MAX; of a page "more":true behind the channels
+ *                  would pass --call-answer-max; of a page "more":true behind the channels
  *     info         {}
  *                  {"node":{"uid":"…","name":"…","version":"…","num_clients":0,"num_users":0,
  *                  "num_subs":0,"num_channels":0,"uptime":0}}
@@ -49,9 +49,7 @@
 #include "config.h"
 #include "want.h"
 
-#define CALL_ANSWER_MAX (1 << 20) /* bytes of an answer; well below LINK_FRAME_MAX */
-#define CALL_WHITELIST_MAX 128    /* clients */
-#define CALL_PAGE_MAX 1000        /* connections or channels of one page */
+#define CALL_PAGE_MOST 100000     /* connections or channels of one page, whatever --api-page-max says */
 #define CALL_PAGE_BYTES (1 << 16) /* of one gateway's part of it, about: 4 MiB of answers (supervisor/control.h) are 60 gateways' */
 
 enum call_kind {
@@ -83,7 +81,7 @@ struct call_question {
     uint32_t limit;                    /* of connections or channels in a page */
     bool paged;                        /* of the receiving side: limit was said */
     struct want want;                  /* of the receiving side: the four, channel and expire_at */
-    struct bytes whitelist[CALL_WHITELIST_MAX];
+    struct bytes *whitelist; /* clients; of the receiving side: freed by call_fini */
     size_t n_whitelist;
     struct buf memory;
 };
@@ -138,11 +136,11 @@ void call_page_end(struct call_page *p);
 struct call_channels {
     const struct call_question *q;
     struct buf *into;
-    size_t start, n;
-    bool full; /* the answer passed CALL_ANSWER_MAX; a page took what it may */
+    size_t start, n, most;
+    bool full; /* the answer passed `most` bytes; a page took what it may */
 };
-void call_channels_begin(struct call_channels *l, const struct call_question *q,
-                         struct buf *into);
+/* most: --call-answer-max */
+void call_channels_begin(struct call_channels *l, const struct call_question *q, size_t most, struct buf *into);
 /* Whether the channel is of the asker's, matches the pattern (as the asker spells it) and is behind the cursor. */
 bool call_channels_lists(const struct call_question *q, struct bytes full);
 /* Adds it if it is listed. */

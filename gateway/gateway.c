@@ -46,7 +46,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     departure_init(&g->departure, g);
     admission_init(&g->admission, options, now_ns);
     token_cache_init(&g->tokens, &g->metrics);
-    jwks_init(&g->jwks);
+    jwks_init(&g->jwks, (int)options->jwks_keys_max);
     g->ops = ops_new(g);
     if (options->compression)
         g->deflate = deflate_new((int)options->compression_level);

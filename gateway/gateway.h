@@ -57,6 +57,7 @@ struct gateway {
     uint32_t n_sockets, sockets_max; /* of clients, HTTP too */
     struct strangers strangers; /* those of them that have not said who they are */
     struct lag lag;           /* of the loop */
+    struct episode headers_cut; /* told once (proxied.h) */
     struct list pages;        /* struct page::by_age, oldest first */
     uint32_t n_pages;
     struct list page_waiters; /* struct sub_extras::page_link of cursors that wait for a place among the pages */

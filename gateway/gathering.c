@@ -251,7 +251,7 @@ struct gathering *gathering_new(struct gateway *g, uint64_t ticket, struct bytes
                                   .cell = q->first,
                                   .after = after & (position(1, 0) - 1),
                                   .limit = limit,
-                                  .bytes = GATHERED_ENTRIES_MAX / q->n,
+                                  .bytes = (uint32_t)g->options->presence_answer_max / q->n,
                                   .users = q->n > 1 ? (uint32_t)g->options->presence_users_max / q->n : 0,
                                   .seed = random_u64()};
     ask_all(q, t, &m);

@@ -4,7 +4,8 @@
  * (ops_presence::missing): less than everybody is told to nobody. One that has never run is not asked.
  *
  * Entries are those of the tenant's cells in the configuration's order; a position (ops_presence::next) says which cell a
- * page begins in, and where there. What the cells tell together is bounded, so that it fits into the supervisor's answer.
+ * page begins in, and where there. What the cells tell together is bounded (--presence-answer-max), so that it
+ * fits into the supervisor's answer.
  *
  * A user in two cells is one: cells tell the hashes of their users, by a seed that is drawn for the question. Where they
  * are more than --presence-users-max the cells' numbers are added, and the answer says so (ops_presence::users_added). */
@@ -14,7 +15,6 @@
 #include "ops.h"
 
 #define GATHERING_METHOD "presence"
-#define GATHERED_ENTRIES_MAX (3 << 20) /* bytes of entries of all cells, about; with hashes below ANSWERS_MAX (supervisor/control.h) */
 
 struct gathering;
 

@@ -1,5 +1,7 @@
 #include "history.h"
 
+#include "gateway.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
@@ -95,7 +97,7 @@ static bool take_page(struct history *h, struct bytes page)
             continue;
         }
         wire_put_publication(&h->found, &p);
-        if (--h->wanted == 0 || h->found.n > HISTORY_BYTES_MAX)
+        if (--h->wanted == 0 || h->found.n > (size_t)h->gateway->options->api_history_bytes)
             return false;
     }
     return more == 0;
@@ -132,9 +134,10 @@ static void head_arrived(void *ctx, const struct ops_range *answer)
     ask(h, h->wanted, page_arrived);
 }
 
-static uint32_t page_size(int64_t limit)
+static uint32_t page_size(const struct gateway *g, int64_t limit)
 {
-    return limit < 0 || limit > HISTORY_PAGE_MAX ? HISTORY_PAGE_MAX : (uint32_t)limit;
+    int64_t most = g->options->history_messages;
+    return (uint32_t)(limit < 0 || limit > most ? most : limit);
 }
 
 struct history *history_read(struct gateway *g, const struct config_channel *channel,
@@ -147,7 +150,7 @@ struct history *history_read(struct gateway *g, const struct config_channel *cha
     h->done = done;
     h->ctx = ctx;
     h->reverse = q->reverse;
-    h->wanted = page_size(q->limit);
+    h->wanted = page_size(g, q->limit);
     h->visible = (uint32_t)o->history_limit;
     h->since = q->has_since ? q->since_seq : 0;
     if (q->has_since)

@@ -11,13 +11,9 @@
 #include "config.h"
 #include "ops.h"
 
-#define HISTORY_PAGE_MAX 300        /* publications of one answer; protocol.md 3 */
-#define HISTORY_BYTES_MAX (4 << 20) /* of one answer: what comes behind it takes another call  \
-                                     */
-
 struct history_query {
     int64_t limit;  /* as the caller said; 0: only the position; below 0 or above
-                       HISTORY_PAGE_MAX: HISTORY_PAGE_MAX */
+                       --history-messages: as many as that */
     bool has_since; /* forward: seq above since_seq; reverse: below it */
     uint64_t since_seq;
     struct bytes since_epoch; /* as text; empty: whichever is current; another one: 112 */

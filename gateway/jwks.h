@@ -14,12 +14,13 @@
 
 struct jwks {
     struct map sets; /* struct jwks_set::by_url */
+    int keys_max;    /* of a set: --jwks-keys-max */
 };
 
-void jwks_init(struct jwks *j);
+void jwks_init(struct jwks *j, int keys_max);
 void jwks_fini(struct jwks *j);
 
-/* Replaces the set of that URL; keys that are of no use, and those after the 64th, are left out and named in ret_why; nothing is
+/* Replaces the set of that URL; keys that are of no use, and those beyond keys_max, are left out and named in ret_why; nothing is
  * read again when it is the same. -> how many it has; or -EBADMSG with the reason: the old one stays */
 int jwks_take(struct jwks *j, const struct ctl_jwks *m, struct buf *ret_why);
 

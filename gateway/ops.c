@@ -167,11 +167,12 @@ uint64_t ops_publish(struct gateway *g, const struct ops_publish *what, ops_publ
         fail_soon(o, over);
         return o->ticket;
     }
+    const char *too_many = what->ephemeral ? "too many wait: --ephemeral-max, --ephemeral-bytes" : "too many wait: --publishes-max, --publishes-bytes";
     int error = what->ephemeral ? kafka_link_publish(g->kafka, o->ticket, what) : seq_publish(g->seq, o->ticket, what);
     if (error == 0)
         return o->ticket;
     *(what->ephemeral ? &g->metrics.ephemeral_refused_total : &g->metrics.publishes_refused_total) += 1;
-    o->why = error == -ENOBUFS ? "too many publishes wait" : "the broker does not answer; nothing was published";
+    o->why = error == -ENOBUFS ? too_many : "the broker does not answer; nothing was published";
     fail_soon(o, error == -ENOBUFS ? 111 : error == -EMSGSIZE ? 107 : 100);
     return o->ticket;
 }
@@ -200,7 +201,7 @@ uint64_t ops_presence_here(struct gateway *g, struct fan_ask_presence *what, ops
 
 uint64_t ops_presence(struct gateway *g, struct bytes channel, uint64_t after, uint32_t limit, ops_presence_fn *done, void *ctx)
 {
-    struct fan_ask_presence here = {.channel = channel, .after = after, .limit = limit, .bytes = UINT32_MAX};
+    struct fan_ask_presence here = {.channel = channel, .after = after, .limit = limit, .bytes = (uint32_t)g->options->presence_answer_max};
     if (!gathering_is_needed(g, channel))
         return ops_presence_here(g, &here, done, ctx);
     struct operation *o = begin(g, PRESENCE, ctx, 0); /* its questions have deadlines of their own */

@@ -1,8 +1,10 @@
 #include "proxied.h"
 
 #include "config.h"
+#include "gateway.h"
 
 #include "core/json.h"
+#include "run/log.h"
 #include "wire/proxy_option.h"
 
 #include <assert.h>
@@ -81,18 +83,28 @@ static void put(struct connection *c, struct bytes name, struct bytes value)
     buf_append_char(headers, 0);
 }
 
-static size_t used(const struct connection *c)
+static bool has_room(const struct connection *c, struct bytes name, struct bytes value)
 {
-    return look(c) ? look(c)->headers.n : 0;
+    size_t used = look(c) ? look(c)->headers.n : 0;
+    return used + name.n + value.n <= (size_t)c->gateway->options->proxy_headers_max;
+}
+
+static void tell(struct gateway *g, struct bytes name)
+{
+    if (episode_happens(&g->headers_cut, g->now_ns))
+        log_warn("header_cut", "name=%.*s --proxy-headers-max=%lld applications are not told it", BYTES_FMT(name),
+                 (long long)g->options->proxy_headers_max);
 }
 
 void proxied_header(struct connection *c, struct bytes name, struct bytes value)
 {
-    if (proxy_header_name_is_good(name) && proxy_header_value_is_good(value) &&
-        used(c) + name.n + value.n <= PROXIED_HEADERS_MAX)
+    bool good = proxy_header_name_is_good(name) && proxy_header_value_is_good(value), fits = has_room(c, name, value);
+    if (good && fits)
         put(c, name, value);
     else
         get(c)->cut = true;
+    if (!fits)
+        tell(c->gateway, name);
 }
 
 static bool put_emulated(struct connection *c, struct bytes key, struct bytes value, struct texts names)
@@ -100,7 +112,7 @@ static bool put_emulated(struct connection *c, struct bytes key, struct bytes va
     struct buf name = {0}, text = {0};
     bool good = json_string(key, &name) == 0 && json_string(value, &text) == 0;
     if (good && is_among(buf_bytes(&name), names) && !has(c, buf_bytes(&name)) && !(look(c) && look(c)->cut)) {
-        good = proxy_header_value_is_good(buf_bytes(&text)) && used(c) + name.n + text.n <= PROXIED_HEADERS_MAX;
+        good = proxy_header_value_is_good(buf_bytes(&text)) && has_room(c, buf_bytes(&name), buf_bytes(&text));
         if (good)
             put(c, buf_bytes(&name), buf_bytes(&text));
     }

@@ -1,12 +1,10 @@
 /* What a tenant's application is told of one connection with every event, besides what all connections have: headers of
  * its request (proxy_http_headers), and its meta. Few connections have any: it hangs from their extras, and its size is
- * bounded by what a request, and a connect, may bring. */
+ * bounded: --proxy-headers-max, names too. */
 #ifndef GATEWAY_PROXIED_H
 #define GATEWAY_PROXIED_H
 
 #include "connection.h"
-
-#define PROXIED_HEADERS_MAX 8192 /* bytes of a connection's headers, names too */
 
 struct proxied {
     struct buf headers; /* "name: value\0" each, in lower case */

@@ -13,7 +13,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define HEADERS_MAX 64 /* of one request */
 #define TIMEOUT_MIN 100 /* ms */
 #define TIMEOUT_MAX 30000
 #define CONCURRENCY_MAX 1000
@@ -139,47 +138,45 @@ static void on_response(void *owner, const struct http_response *r)
 
 /* ---- asking */
 
-struct headers {
-    const char *lines[HEADERS_MAX + 1];
-    size_t n;
-};
-
-static void put_header(struct headers *h, const char *line)
+/* lines: list of const char * */
+static void put_header(struct buf *lines, const char *line)
 {
-    if (line && h->n < HEADERS_MAX)
-        h->lines[h->n++] = line;
+    buf_append(lines, &line, sizeof line);
 }
 
 /* What is configured goes last, where a server that takes the last of two finds it; nobody may bring its name himself. */
-static void put_headers(const struct connection *c, const struct config_tenant *t, struct headers *h)
+static void put_headers(const struct connection *c, const struct config_tenant *t, struct buf *lines)
 {
     size_t at = 0;
     const char *line;
-    put_header(h, "Content-Type: application/json");
+    put_header(lines, "Content-Type: application/json");
     while ((line = proxied_next_header(c, t->options.proxy_http_headers, &at)))
-        put_header(h, line);
+        put_header(lines, line);
     for (size_t i = 0; i < t->options.proxy_static_http_headers.n; i++)
-        put_header(h, t->options.proxy_static_http_headers.items[i].p);
+        put_header(lines, t->options.proxy_static_http_headers.items[i].p);
+    put_header(lines, NULL);
 }
 
 static int send_request(struct proxy_call *p, const struct connection *c, const struct config_tenant *t, struct bytes body)
 {
     struct gateway *g = p->gateway;
-    struct headers headers = {0};
+    struct buf headers = {0};
     struct buf destination = {0};
     put_headers(c, t, &headers);
     buf_printf(&destination, "%.*s %s", BYTES_FMT(p->name), proxy_event_name(p->event));
     struct http_request r = {.method = "POST",
                              .url = endpoint_of(t, p->event).p,
-                             .headers = headers.lines,
+                             .headers = (const char *const *)headers.p,
                              .body = body,
                              .body_max = (size_t)g->options->proxy_answer_max,
+                             .too_long = "the answer is above --proxy-answer-max",
                              .timeout_ms = timeout_of(t, p->event),
                              .wait_ms = p->event == PROXY_CONNECT ? g->options->connect_wait : 0,
                              .destination = buf_bytes(&destination),
                              .concurrency = (uint32_t)within(t->options.proxy_concurrency, 1, CONCURRENCY_MAX),
                              .queue = (uint32_t)within(t->options.proxy_queue, 0, UINT32_MAX)};
     int error = proxy_send(g, &r, on_response, p, &p->transfer);
+    buf_fini(&headers);
     buf_fini(&destination);
     return error;
 }
@@ -189,7 +186,7 @@ static void not_sent(struct proxy_call *p, int error)
     struct gateway *g = p->gateway;
     bool full = error == -EAGAIN;
     *(full ? &g->metrics.proxy_refused_total : &g->metrics.proxy_errors_total) += 1;
-    tell(p, full ? "too many wait" : "the URL or a header is none", 0);
+    tell(p, full ? "too many wait: proxy_queue, --proxy-requests-max" : "the URL or a header is none", 0);
     p->code = full ? 111 : 100;
     wheel_set(&g->wheel, &p->due, g->now_ns);
 }

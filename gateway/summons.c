@@ -135,7 +135,7 @@ static void put_all(struct gateway *g, struct call_channels *list)
 static void list_channels(struct gateway *g, const struct call_question *q, struct buf *into)
 {
     struct call_channels list;
-    call_channels_begin(&list, q, into);
+    call_channels_begin(&list, q, (size_t)g->options->call_answer_max, into);
     if (q->paged)
         put_page(g, q, &list);
     else

@@ -1,5 +1,7 @@
 #include "tables.h"
 
+#include "call.h"
+
 #include <assert.h>
 
 const struct option_spec gateway_option_specs[] = {

@@ -309,7 +309,8 @@ struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers)
     w->g = g;
     w->handlers = *handlers;
     lws_set_log_level(LLL_ERR | LLL_WARN, say);
-    if (ws_context_init(&w->context, g->loop, g->tls, g->deflate ? ws_deflate_extensions : NULL, on_event) == 0)
+    if (ws_context_init(&w->context, g->loop, g->tls, g->deflate ? ws_deflate_extensions : NULL, (size_t)g->options->headers_max,
+                        on_event) == 0)
         return w;
     log_error("libwebsockets_failed", "is libwebsockets-evlib-ev installed");
     free(w);

@@ -9,7 +9,6 @@
 #define NOTSENT_LOWAT 32768
 #define RX_BYTES 512      /* per connection, allocated by libwebsockets */
 #define SERVE_BYTES 8192  /* per process: reading, and the answer to an upgrade */
-#define HEADERS_MAX 16384 /* bytes of a request's headers */
 #define KEEPALIVE_S 60
 
 /* SSL_CTX of the vhost, before anything is accepted; everything else is the gateway's. */
@@ -32,7 +31,7 @@ static struct lws_vhost *vhost_new(struct ws_context *c, struct lws_context_crea
 }
 
 int ws_context_init(struct ws_context *c, struct ev_loop *loop, struct tls *tls, const struct lws_extension *extensions,
-                    lws_callback_function *callback)
+                    size_t headers_max, lws_callback_function *callback)
 {
     static const char *const names[] = {WS_PROTOCOL_JSON, WS_PROTOCOL_PROTOBUF}; /* who offers none gets the first */
     static const lws_retry_bo_t no_validity_checks; /* zeroed: no timer per connection */
@@ -54,7 +53,7 @@ int ws_context_init(struct ws_context *c, struct ev_loop *loop, struct tls *tls,
         .uid = (uid_t)-1,
         .count_threads = 1,
         .pt_serv_buf_size = SERVE_BYTES,
-        .max_http_header_data = HEADERS_MAX,
+        .max_http_header_data2 = (unsigned)headers_max,
         .keepalive_timeout = KEEPALIVE_S,
         .retry_and_idle_policy = &no_validity_checks,
         .alpn = "http/1.1",

@@ -19,7 +19,7 @@ struct ws_context {
 
 /* tls, extensions: NULL, none. callback: of all connections. -> 0, or -EIO; libwebsockets has said why in its log. c stays where it is until fini. */
 int ws_context_init(struct ws_context *c, struct ev_loop *loop, struct tls *tls, const struct lws_extension *extensions,
-                    lws_callback_function *callback);
+                    size_t headers_max, lws_callback_function *callback);
 void ws_context_fini(struct ws_context *c); /* cuts what is still open: the callback is called */
 /* Takes the descriptor of an accepted client. -> NULL when it could not, and the descriptor is closed */
 struct lws *ws_context_adopt(struct ws_context *c, int fd, bool secure);

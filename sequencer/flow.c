@@ -96,7 +96,7 @@ void flow_publish(struct sequencer *s, uint64_t origin, const struct seq_publish
         return;
     }
     if (!p->retry && !inbox_has_room(&s->inbox, p->channel)) {
-        refuse(s, origin, p->counter, 111, "the tenant's waiting room is full");
+        refuse(s, origin, p->counter, 111, "the tenant's waiting room is full (--waiting-messages, --waiting-bytes)");
         return;
     }
     uint32_t over = p->retry ? 0 : over_quota(s, p, now_ns, &why);

@@ -219,7 +219,7 @@ static void no_longer_waits(struct call *call, unsigned seat)
 
 static bool has_room(const struct call *call, struct bytes more)
 {
-    return call->answers.n + more.n <= ANSWERS_MAX;
+    return call->answers.n + more.n <= (size_t)call->control->cell->options->call_answers_max;
 }
 
 int control_answer(struct control *k, struct child *gateway, struct bytes body)

@@ -1,6 +1,6 @@
 /* Calls that concern many gateways (an API request about clients, wherever they are): what one gateway asks, every gateway of
  * the cell answers, itself too, and where it says so those of other cells (crossing.h, decision 31). The asker gets all
- * answers at once, or after --call-timeout those that have come. A cell that can't be asked counts as a gateway that has
+ * answers at once, or after --call-timeout those that have come; what goes beyond --call-answers-max is CTL_ANSWER_FULL. A cell that can't be asked counts as a gateway that has
  * not answered, at once; unless it has never run, when there is nobody to ask. */
 #ifndef SUPERVISOR_CONTROL_H
 #define SUPERVISOR_CONTROL_H
@@ -8,8 +8,6 @@
 #include "cell.h"
 #include "core/map.h"
 #include "metrics.h"
-
-#define ANSWERS_MAX (4 << 20) /* bytes of all answers to one call; what goes beyond is CTL_ANSWER_FULL */
 
 struct crossing;
 

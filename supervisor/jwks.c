@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define TIMEOUT_MS 5000
 #define AGAIN_NS (30 * NS_PER_S) /* after a failure, or the interval, whichever is less */
 #define CONNECTIONS_KEPT 16
 #define DEPTH_MAX (JSON_DEPTH_MAX - 2) /* of a set: in the copy it lies two levels deep */
@@ -209,8 +208,8 @@ static void on_response(void *owner, const struct http_response *r)
 
 static struct http_client *client(struct jwks *j)
 {
-    struct http_client_options how = {.transfers_max = JWKS_URLS_MAX,
-                                      .running_max = JWKS_URLS_MAX,
+    struct http_client_options how = {.transfers_max = (uint32_t)j->options->jwks_urls_max,
+                                      .running_max = (uint32_t)j->options->jwks_urls_max,
                                       .connections_idle = CONNECTIONS_KEPT,
                                       .ca_file = j->options->jwks_ca_file};
     if (!j->http)
@@ -224,8 +223,9 @@ static void fetch(struct jwks_source *s, int64_t now_ns)
     struct http_request r = {.method = "GET",
                              .url = s->url,
                              .headers = headers,
-                             .body_max = JWKS_BODY_MAX,
-                             .timeout_ms = TIMEOUT_MS,
+                             .body_max = (size_t)s->jwks->options->jwks_bytes,
+                             .too_long = "the set is above --jwks-bytes",
+                             .timeout_ms = s->jwks->options->jwks_timeout,
                              .concurrency = 1};
     s->asked_ns = now_ns;
     s->due_ns = now_ns + AGAIN_NS;
@@ -262,29 +262,40 @@ int jwks_asked(struct jwks *j, struct bytes body, int64_t now_ns)
 
 /* ---- the configuration */
 
-static void want(struct jwks *j, struct bytes tenant)
+static void want(struct jwks *j, struct bytes tenant, unsigned *ret_left_out)
 {
     struct buf url = {0};
     struct bytes option = json_member(json_member(tenant, "options"), "token_jwks_public_endpoint");
     if (json_string(option, &url) == 0 && url.n) {
         struct jwks_source *s = find(j, buf_bytes(&url));
-        if (!s && j->n_sources < JWKS_URLS_MAX)
+        if (!s && j->n_sources < (unsigned)j->options->jwks_urls_max)
             s = add(j, buf_bytes(&url));
         if (s)
             s->wanted = true;
+        *ret_left_out += !s;
     }
     buf_fini(&url);
 }
 
+static void tell_left_out(struct jwks *j, unsigned n)
+{
+    if (n && n != j->n_left_out)
+        log_error("jwks_left_out", "urls=%u --jwks-urls-max=%lld tokens that need them are answered with error 100", n,
+                  (long long)j->options->jwks_urls_max);
+    j->n_left_out = n;
+}
+
 void jwks_configured(struct jwks *j, struct bytes config)
 {
+    unsigned left_out = 0;
     struct jwks_source *s, *spare;
     struct json_iter it;
     struct bytes tenant;
     list_for_each(s, &j->sources, all)
         s->wanted = false;
     json_array_each(&it, json_member(config, "tenants"), &tenant)
-        want(j, tenant);
+        want(j, tenant, &left_out);
+    tell_left_out(j, left_out);
     list_for_each_safe(s, spare, &j->sources, all)
     {
         if (!s->wanted)

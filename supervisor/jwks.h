@@ -16,9 +16,7 @@
 #include <ev.h>
 
 #define JWKS_PAUSE_NS (5 * NS_PER_S)
-#define JWKS_BODY_MAX (128 << 10)     /* bytes of a set */
 #define JWKS_SETS_MAX (6 << 20)       /* bytes of all: the copy is read up to CONFIG_MAX. One that is too much fails */
-#define JWKS_URLS_MAX 1000
 
 struct http_client;
 
@@ -29,6 +27,7 @@ struct jwks {
     struct http_client *http; /* NULL until there is something to ask */
     struct list sources;      /* struct jwks_source::all */
     unsigned n_sources;
+    unsigned n_left_out;      /* by --jwks-urls-max */
     char *path;               /* of the copy */
     /* A set is there, or another one: body is that of a ctl_jwks. */
     void (*changed)(void *owner, struct bytes body);

@@ -20,7 +20,6 @@
  *                         └─ else ─▶ webhook_failed: they stay, but for those that are too many or too old; it rests a while */
 
 #define TRIM_NS (10 * NS_PER_S) /* between two looks at how much waits for an endpoint that takes some */
-#define ANSWER_MAX 65536        /* bytes of an endpoint's answer, which nobody reads */
 #define HEADERS 8
 #define HEADER_MAX 128
 
@@ -210,7 +209,8 @@ static void post(struct webhooks *w, struct endpoint *ep, struct bytes body)
                                    .url = ep->url.p,
                                    .headers = headers,
                                    .body = body,
-                                   .body_max = ANSWER_MAX,
+                                   .body_max = (size_t)w->options.answer_max,
+                                   .too_long = "the answer is above --answer-max",
                                    .timeout_ms = w->options.timeout,
                                    .destination = ep->tenant,
                                    .concurrency = 1};

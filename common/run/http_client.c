@@ -35,6 +35,7 @@ struct http_transfer {
     uint32_t concurrency;
     int64_t timeout_ms;
     size_t body_max;
+    const char *too_long;
     char *url, *method;
     struct curl_slist *headers;
     struct buf body;
@@ -244,7 +245,8 @@ static void finish_all(struct http_client *c)
         struct http_transfer *t = NULL;
         CURLcode code = m->data.result; /* m does not outlive the transfer */
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
-        finish(t, error_of(t, code), t->too_big ? "the answer is too long" : curl_easy_strerror(code));
+        int error = error_of(t, code);
+        finish(t, error, error == -EMSGSIZE ? t->too_long : curl_easy_strerror(code));
     }
 }
 
@@ -375,6 +377,7 @@ static struct http_transfer *transfer_new(struct http_client *c, const struct ht
     t->concurrency = r->concurrency;
     t->timeout_ms = r->timeout_ms;
     t->body_max = r->body_max;
+    t->too_long = r->too_long;
     t->started_ns = clock_mono_ns();
     t->url = strdup(r->url);
     t->method = strdup(r->method);

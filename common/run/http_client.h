@@ -30,6 +30,7 @@ struct http_request {
     const char *const *headers; /* "Name: value", NULL at their end; NULL: none */
     struct bytes body;
     size_t body_max;            /* bytes of the answer's */
+    const char *too_long;       /* what is said of one that is above: a text that stays, with the name of the option */
     int64_t timeout_ms;         /* from its start to its answer */
     int64_t wait_ms;            /* longest wait in the queue before; 0: as timeout_ms */
     struct bytes destination;   /* any text; empty: the URL */

@@ -37,7 +37,7 @@ int main(void)
     struct ev_loop *loop = ev_default_loop(0);
     ev_io input;
     lws_set_log_level(LLL_ERR, NULL);
-    if (ws_context_init(&c, loop, NULL, NULL, on_event) < 0 ||
+    if (ws_context_init(&c, loop, NULL, NULL, 16384, on_event) < 0 ||
         listener_new(loop, "127.0.0.1:0", 1024, on_accepted, &c, &listener, &error) < 0)
         return 1;
     printf("%d\n", listener_port(listener));

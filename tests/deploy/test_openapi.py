@@ -18,8 +18,10 @@ def source(name):
 
 
 def constant(name):
-    """Value of a #define, such as (1 << 20) or another's name plus one."""
-    text = "\n".join(source(path) for path in ("gateway/api.h", "gateway/call.h", "gateway/config.h", "gateway/history.h", "common/wire/channel.h"))
+    """Value of a #define, such as (1 << 20) or another's name plus one; of an option of the gateway its default."""
+    if name.startswith("--"):
+        return int(re.search(rf'^OPT\("{name[2:]}", INT, \w+, "(\d+)"', source("gateway/options.def"), re.M)[1])
+    text = "\n".join(source(path) for path in ("gateway/api.h", "gateway/call.h", "gateway/config.h", "common/wire/channel.h"))
     value = re.search(rf"#define {name} +\(?([^)/\\]*)", text)[1].strip()
     known = re.sub(r"[A-Z][A-Z_]+", lambda other: str(constant(other[0])), value)
     return eval(known, {})
@@ -77,11 +79,11 @@ BOUNDS = {
     "pattern": (SCHEMAS["ChannelsRequest"]["properties"]["pattern"]["maxLength"], "CONFIG_FULL_MAX"),
     "idempotency_key": (SCHEMAS["IdempotencyKey"]["maxLength"], "API_KEY_MAX"),
     "after": (SCHEMAS["After"]["maxItems"], "AFTER_MAX"),
-    "channels": (SCHEMAS["BroadcastRequest"]["properties"]["channels"]["maxItems"], "API_CHANNELS_MAX"),
-    "commands": (SCHEMAS["BatchRequest"]["properties"]["commands"]["maxItems"], "API_COMMANDS_MAX"),
-    "whitelist": (SCHEMAS["DisconnectRequest"]["properties"]["whitelist"]["maxItems"], "CALL_WHITELIST_MAX"),
-    "connections": (SCHEMAS["ConnectionsRequest"]["properties"]["limit"]["maximum"], "CALL_PAGE_MAX"),
-    "publications": (SCHEMAS["HistoryResult"]["properties"]["publications"]["maxItems"], "HISTORY_PAGE_MAX"),
+    "channels": (SCHEMAS["BroadcastRequest"]["properties"]["channels"]["maxItems"], "--api-channels-max"),
+    "commands": (SCHEMAS["BatchRequest"]["properties"]["commands"]["maxItems"], "--api-commands-max"),
+    "whitelist": (SCHEMAS["DisconnectRequest"]["properties"]["whitelist"]["maxItems"], "--api-whitelist-max"),
+    "connections": (SCHEMAS["ConnectionsRequest"]["properties"]["limit"]["maximum"], "--api-page-max"),
+    "publications": (SCHEMAS["HistoryResult"]["properties"]["publications"]["maxItems"], "--history-messages"),
     "b64data": (SCHEMAS["Base64Data"]["maxLength"] // 4 * 3 - 2, "DATA_MAX"),
     "tags": (int(re.search(r"\d{4,}", SCHEMAS["Tags"]["description"])[0]), "API_TAGS_MAX"),
     "data": (int(re.search(r"\d{4,}", SCHEMAS["Data"]["description"])[0]), "DATA_MAX"),

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct jwks jwks;
     struct buf why = {0};
     const struct jwk *k;
-    jwks_init(&jwks);
+    jwks_init(&jwks, 64);
     struct ctl_jwks m = {.url = BYTES("u"), .fetched_ms = 1000, .json = bytes_of(data, size)};
     int n = jwks_take(&jwks, &m, &why);
     FUZZ_CHECK(n >= 0 || why.n > 0);

@@ -1,12 +1,20 @@
 #include "fake_ops.h"
 
+#include "gateway.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
 struct fake_op fake_ops[FAKE_MAX];
 size_t fake_n;
-static char nobody;
-struct gateway *const fake_gateway = (struct gateway *)&nobody;
+struct gateway_options fake_options;
+static struct gateway nobody = {.options = &fake_options};
+struct gateway *const fake_gateway = &nobody;
+
+__attribute__((constructor)) static void set_defaults(void)
+{
+    gateway_options_default(&fake_options);
+}
 
 void fake_reset(void)
 {

@@ -6,6 +6,7 @@
 
 #include "core/buf.h"
 #include "ops.h"
+#include "tables.h"
 
 #define FAKE_MAX 4096
 
@@ -26,7 +27,8 @@ struct fake_op {
 
 extern struct fake_op fake_ops[FAKE_MAX];
 extern size_t fake_n;                      /* operations begun since fake_reset */
-extern struct gateway *const fake_gateway; /* never looked into */
+extern struct gateway *const fake_gateway; /* nothing of it is looked into but its options */
+extern struct gateway_options fake_options; /* the defaults, unless a test sets them before it asks */
 
 void fake_reset(void);
 size_t fake_waiting(void); /* neither answered nor cancelled */

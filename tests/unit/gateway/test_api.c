@@ -248,8 +248,8 @@ START_TEST(bad_batches_are_refused_as_a_whole_or_command_by_command)
         {"{}", 200, "{\"replies\":[]}"},
         {"{\"commands\":null}", 200, "{\"replies\":[]}"},
         {"{\"commands\":[]}", 200, "{\"replies\":[]}"},
-        {"{\"commands\":{}}", 400, "commands: an array of at most 1000\n"},
-        {"{\"commands\":5}", 400, "commands: an array of at most 1000\n"},
+        {"{\"commands\":{}}", 400, "commands: an array of at most 1000 (--api-commands-max)\n"},
+        {"{\"commands\":5}", 400, "commands: an array of at most 1000 (--api-commands-max)\n"},
         {"{\"commands\":[5]}", 200,
          "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}"},
         {"{\"commands\":[{}]}", 200,
@@ -271,12 +271,29 @@ START_TEST(bad_batches_are_refused_as_a_whole_or_command_by_command)
     }
     struct buf body = {0};
     buf_append_str(&body, "{\"commands\":[");
-    for (int i = 0; i <= API_COMMANDS_MAX; i++)
+    for (int i = 0; i <= 1000; i++)
         buf_append_str(&body, i ? ",{}" : "{}");
     buf_append_str(&body, "]}");
     api_post("K", "/api/batch", body.p);
-    ck_assert_int_eq(api.status, 400);
+    API_ANSWERED(400, "commands: an array of at most 1000 (--api-commands-max)\n");
+    fake_options.api_commands_max = 1001;
+    api_post("K", "/api/batch", body.p);
+    fake_options.api_commands_max = 1000;
+    ck_assert_int_eq(api.status, 200);
     buf_fini(&body);
+    api_end();
+}
+END_TEST
+
+START_TEST(commands_behind_results_that_are_too_much_are_refused)
+{
+    fake_options.api_answer_max = 10;
+    api_post("K", "/api/batch", "{\"commands\":[{\"presence_stats\":{\"channel\":\"a\"}},{\"presence_stats\":{\"channel\":\"a\"}}]}");
+    fake_presence(0, 0, 3, 2, BYTES(""));
+    fake_options.api_answer_max = 16 << 20;
+    API_ANSWERED(200, "{\"replies\":[{\"presence_stats\":{\"num_clients\":3,\"num_users\":2}},"
+                      "{\"error\":{\"code\":106,\"message\":\"limit exceeded\"}}]}");
+    ck_assert_str_eq(api.detail, "the results are above --api-answer-max");
     api_end();
 }
 END_TEST
@@ -324,5 +341,6 @@ UNIT_MAIN("gateway/api", only_post_is_taken, unknown_paths_are_404,
           the_legacy_form_names_the_method_in_its_body, in_transport_mode_an_error_is_a_status, each_code_has_its_status_in_transport_mode,
           a_batch_runs_one_after_the_other, a_parallel_batch_runs_at_once_and_answers_in_order,
           bad_batches_are_refused_as_a_whole_or_command_by_command,
+          commands_behind_results_that_are_too_much_are_refused,
           who_has_gone_is_told_nothing_and_leaves_nothing_behind,
           without_a_configuration_nobody_is_let_in)

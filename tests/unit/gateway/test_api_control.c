@@ -110,6 +110,22 @@ START_TEST(connections_come_in_pages)
 }
 END_TEST
 
+START_TEST(a_page_has_a_bound)
+{
+    api_post("K", "/api/connections", "{\"limit\":1001}");
+    API_ERROR(107, "bad request");
+    ck_assert_str_eq(api.detail, "limit: 1 to 1000 of a page (--api-page-max)");
+    fake_options.api_page_max = 1001;
+    api_post("K", "/api/connections", "{\"limit\":1001}");
+    fake_options.api_page_max = 1000;
+    check_asked("connections", "", "{\"limit\":1001}");
+    CALLED(1, "{\"full\":true}");
+    API_ERROR(106, "limit exceeded");
+    ck_assert_str_eq(api.detail, "connections are above --call-answers-max: a smaller limit helps");
+    api_end();
+}
+END_TEST
+
 START_TEST(a_gateway_that_did_not_answer_is_an_error)
 {
     static const char *const paths[] = {"/api/disconnect", "/api/unsubscribe"};
@@ -178,6 +194,13 @@ START_TEST(a_whitelist_has_a_bound)
     buf_append_str(&body, "]}");
     api_post("K", "/api/disconnect", body.p);
     API_ERROR(107, "bad request");
+    ck_assert_str_eq(api.detail, "whitelist: at most 128 clients (--api-whitelist-max)");
+    fake_options.api_whitelist_max = 129;
+    api_post("K", "/api/disconnect", body.p);
+    fake_options.api_whitelist_max = 128;
+    ck_assert_uint_eq(fake_n, 1);
+    CALLED(1, "{\"count\":1}");
+    API_ANSWERED(200, "{\"result\":{}}");
     buf_fini(&body);
     api_end();
 }
@@ -199,7 +222,7 @@ START_TEST(channels_are_put_together)
     api_post("K", "/api/channels", "{}");
     CALLED(1, "{\"full\":true}");
     API_ERROR(106, "limit exceeded");
-    ck_assert_ptr_nonnull(strstr(api.detail, "4 MiB"));
+    ck_assert_ptr_nonnull(strstr(api.detail, "--call-answer-max or --call-answers-max"));
     api_post("A", "/api/channels", "{\"pattern\":\"n*\",\"cursor\":\"acme/a\",\"limit\":1}");
     check_asked("channels", "acme", "{\"pattern\":\"n*\",\"cursor\":\"acme/a\",\"limit\":1}");
     CALLED(1, "{\"channels\":{\"acme/n\":{\"num_clients\":1}},\"more\":true}");
@@ -241,5 +264,5 @@ END_TEST
 UNIT_MAIN("gateway/api_control", a_session_is_a_filter_like_the_others, a_subscribe_takes_what_a_subscription_is_given,
           a_refresh_gives_another_end_or_ends, connections_come_in_pages, a_disconnect_goes_to_every_gateway,
           an_unsubscribe_names_the_channel_in_full, a_gateway_that_did_not_answer_is_an_error,
-          nobody_in_particular_is_refused, a_whitelist_has_a_bound, channels_are_put_together,
+          a_page_has_a_bound, nobody_in_particular_is_refused, a_whitelist_has_a_bound, channels_are_put_together,
           info_shows_the_nodes_that_answered)

@@ -341,11 +341,17 @@ START_TEST(a_broadcast_of_nothing_or_too_much_is_refused)
     }
     struct buf body = {0};
     buf_append_str(&body, "{\"data\":1,\"channels\":[");
-    for (int i = 0; i <= API_CHANNELS_MAX; i++)
+    for (int i = 0; i <= 3; i++)
         buf_append_str(&body, i ? ",\"a\"" : "\"a\"");
     buf_append_str(&body, "]}");
+    fake_options.api_channels_max = 3;
     api_post("K", "/api/broadcast", body.p);
     API_ERROR(107, "bad request");
+    ck_assert_str_eq(api.detail, "channels: 1 to 3 of them (--api-channels-max)");
+    fake_options.api_channels_max = 4;
+    api_post("K", "/api/broadcast", body.p);
+    fake_options.api_channels_max = 10000;
+    ck_assert_uint_gt(fake_n, 0);
     buf_fini(&body);
     api_end();
 }

@@ -53,7 +53,7 @@ START_TEST(history_backwards)
     api_post("K", "/api/history", "{\"channel\":\"news\",\"limit\":-1,\"reverse\":true}");
     fake_range(0, 0, 3, 42, BYTES(""));
     ck_assert(fake_ops[1].reverse);
-    ck_assert_uint_eq(fake_ops[1].limit, HISTORY_PAGE_MAX);
+    ck_assert_uint_eq(fake_ops[1].limit, 300);
     fake_range(1, 0, 3, 42, BYTES(""));
     API_ANSWERED(200, "{\"result\":{\"publications\":[],\"epoch\":\"3\",\"offset\":42}}");
     api_end();
@@ -128,7 +128,7 @@ START_TEST(presence_that_is_too_long_comes_in_pages)
     api_post("K", "/api/presence", "{\"channel\":\"news\"}");
     fake_presence_page(0, buf_bytes(&list), 7);
     API_ERROR(130,
-              "more clients than presence_limit, or than an answer holds: ask presence_stats, or for pages by cellcast.presence");
+              "more clients than presence_limit, or above --presence-answer-max: ask presence_stats, or for pages by cellcast.presence");
     api_post("K", "/api/presence", "{\"channel\":\"news\",\"limit\":1}");
     ck_assert_uint_eq(fake_ops[0].limit, 1);
     fake_presence_page(0, buf_bytes(&list), 7);

@@ -407,6 +407,22 @@ START_TEST(a_long_token_is_not_read)
 }
 END_TEST
 
+START_TEST(a_tokens_header_may_carry_certificates)
+{
+    setup();
+    struct auth a;
+    static char chain[8000];
+    auth_init(&a);
+    memset(chain, 'A', sizeof chain - 1);
+    char *token = sign_with("{\"sub\":\"u\"}", "secret", R_JWA_ALG_HS256, "x5c", chain);
+    ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a), AUTH_OK);
+    ck_assert_bytes(a.user, "u");
+    free(token);
+    auth_fini(&a);
+    teardown();
+}
+END_TEST
+
 START_TEST(a_refresh_is_for_the_same_user_of_the_same_tenant)
 {
     setup();
@@ -642,7 +658,7 @@ UNIT_MAIN("gateway/auth", a_signed_token_says_who_its_bearer_is,
           claims_of_a_wrong_type_make_it_invalid, info_comes_raw_or_as_base64,
           a_connection_token_grants_subscriptions_and_subs_wins_over_channels,
           subscriptions_that_are_badly_made_make_the_token_invalid, audience_and_issuer_are_looked_at_where_the_tenant_names_them, without_a_token_the_tenant_decides,
-          a_long_token_is_not_read, a_refresh_is_for_the_same_user_of_the_same_tenant,
+          a_long_token_is_not_read, a_tokens_header_may_carry_certificates, a_refresh_is_for_the_same_user_of_the_same_tenant,
           a_subscription_token_is_for_one_channel_and_one_user,
           a_signature_is_checked_once, a_remembered_token_opens_nothing_more, a_wrong_signature_is_not_remembered,
           a_changed_key_revokes_at_once_what_is_remembered, each_answer_has_the_protocols_consequence,

@@ -209,7 +209,7 @@ START_TEST(cells_share_what_is_asked_for_at_most)
     ask(0, 10);
     ck_assert_int_eq(wire_get_call_ask_presence(buf_bytes(&edges.call.body), &m), 0);
     ck_assert_uint_eq(m.users, options.presence_users_max / 3);
-    ck_assert_uint_eq(m.bytes, GATHERED_ENTRIES_MAX / 3);
+    ck_assert_uint_eq(m.bytes, options.presence_answer_max / 3);
     ck_assert_uint_eq(edges.presence_users, m.users);
     ck_assert_uint_eq(edges.presence_bytes, m.bytes);
     ck_assert_uint_eq(edges.presence_seed, m.seed);

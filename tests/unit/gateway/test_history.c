@@ -104,6 +104,24 @@ START_TEST(a_removal_is_not_shown_and_costs_none_of_the_limit)
 }
 END_TEST
 
+START_TEST(an_answer_has_a_bound_whatever_the_limit_says)
+{
+    fake_options.history_messages = 2;
+    begin((struct history_query){.limit = 300, .reverse = true});
+    answer(0, 3, 50, 0, 0);
+    ASKED(1, 0, 2, true);
+    answer(1, 3, 50, 50, 49);
+    ck_assert_str_eq(got.seqs, "50 49 ");
+    fake_options.history_messages = 300;
+    fake_options.api_history_bytes = 1;
+    begin((struct history_query){.limit = 300, .reverse = true});
+    answer(0, 3, 50, 0, 0);
+    answer(1, 3, 50, 50, 41);
+    fake_options.api_history_bytes = 4 << 20;
+    ck_assert_str_eq(got.seqs, "50 ");
+}
+END_TEST
+
 START_TEST(forward_begins_at_the_oldest_that_the_limit_shows)
 {
     begin((struct history_query){.limit = 3});
@@ -120,7 +138,7 @@ START_TEST(forward_begins_at_the_oldest_that_the_limit_shows)
     /* since below it shows what is there */
     begin((struct history_query){.limit = -1, .has_since = true, .since_seq = 2});
     answer(0, 3, 50, 0, 0);
-    ASKED(1, 40, HISTORY_PAGE_MAX, false);
+    ASKED(1, 40, 300, false);
     answer(1, 3, 50, 41, 50);
     ck_assert_str_eq(got.seqs, "41 42 43 44 45 46 47 48 49 50 ");
     /* since at the head, or above: nothing to read */
@@ -263,6 +281,7 @@ START_TEST(a_cancelled_call_asks_and_tells_nothing_more)
 END_TEST
 
 UNIT_MAIN("gateway/history", without_a_limit_only_the_position_is_told, a_removal_is_not_shown_and_costs_none_of_the_limit,
+          an_answer_has_a_bound_whatever_the_limit_says,
           forward_begins_at_the_oldest_that_the_limit_shows,
           reverse_begins_at_the_head_and_ends_at_the_oldest_shown, a_page_cut_short_is_read_on,
           what_is_older_than_the_ttl_is_not_shown,

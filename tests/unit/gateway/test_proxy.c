@@ -227,7 +227,7 @@ END_TEST
 START_TEST(what_a_client_says_is_not_taken_for_what_its_request_had)
 {
     static const char connect[] = "{\"id\":1,\"connect\":{\"headers\":{\"x-trace\":\"mine\"}}}";
-    static char much[PROXIED_HEADERS_MAX - 20];
+    static char much[8192 - 20]; /* --proxy-headers-max */
     start();
     proxied_header(s->connection, BYTES("x-trace"), BYTES(""));
     edges_say(s, connect);

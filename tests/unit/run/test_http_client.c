@@ -241,9 +241,11 @@ START_TEST(an_answer_that_is_too_long_is_an_error)
         snprintf(url, sizeof url, "http://127.0.0.1:%d%s", listener_port(server.listener), paths[i]);
         r.url = url;
         r.body_max = 31;
+        r.too_long = "above --x";
         ck_assert_int_eq(http_client_send(client, &r, done, &s, &s.transfer), 0);
         ck_assert(loop_until(loop, s.answers == 1));
         ck_assert_int_eq(s.error, -EMSGSIZE);
+        ck_assert_str_eq(s.why, "above --x");
         r.body_max = 32;
         ck_assert_int_eq(http_client_send(client, &r, done, &s, &s.transfer), 0);
         ck_assert(loop_until(loop, s.answers == 2));

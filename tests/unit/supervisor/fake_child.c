@@ -2,7 +2,7 @@
  * test: speaks ctl_*, takes connections, passes canaries to its fellows over datagram sockets in RUNDIR, and misbehaves
  * as the file RUNDIR/do-NAME says, which it reads every 20 ms:
  *     unready  silent  garbage  version  stubborn (ignores ctl_drain)  blind (sees no canary)  mute (answers no call)
- *     lagging (its loop is late, it says)
+ *     lagging (its loop is late, it says)  verbose (its answers are 3 MiB, of which a client is shown the beginning)
  *     stillborn (ends at once)  late (never ready): these two only of a process that starts while the file says so
  * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, with "call b" of
  * cell b, too, with "call one b" of one there alone; one that says
@@ -199,9 +199,9 @@ static void on_accept(struct ev_loop *loop, ev_io *w, int events)
 
 static void answer(const struct ctl_call *m)
 {
-    char text[64];
-    snprintf(text, sizeof text, "%s:%.*s", f.name, BYTES_FMT(m->method));
-    struct ctl_answer a = {.request = m->request, .body = bytes_str(text)};
+    static char text[3 << 20];
+    int n = snprintf(text, sizeof text, "%s:%.*s", f.name, BYTES_FMT(m->method));
+    struct ctl_answer a = {.request = m->request, .body = bytes_of(text, doing("verbose") ? sizeof text : (size_t)n)};
     if (!doing("mute"))
         LINK_SEND(f.ctl, CTL_ANSWER, ctl_answer, &a);
 }
@@ -214,7 +214,7 @@ static void show_result(const struct ctl_result *m)
     int fd = f.callers[m->request % CALLS_MAX];
     dprintf(fd, "asked %u", m->asked);
     while (wire_next_ctl_answer(&rest, &a) == 1)
-        dprintf(fd, " %.*s", BYTES_FMT(a.body));
+        dprintf(fd, " %.*s", (int)strnlen(a.body.p, a.body.n), a.body.p);
     rest = m->missing;
     while (wire_next_cell_name(&rest, &missing) == 1)
         dprintf(fd, " missing %.*s", BYTES_FMT(missing.name));

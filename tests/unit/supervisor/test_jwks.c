@@ -43,7 +43,8 @@ static void start(const char *set)
     snprintf(folder, sizeof folder, "/tmp/cellcast-jwks-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(url, sizeof url, "http://127.0.0.1:%d/set", listener_port(server.listener));
-    options = (struct supervisor_options){.run_dir = folder, .jwks_interval = 60000, .jwks_ca_file = ""};
+    options = (struct supervisor_options){.run_dir = folder, .jwks_interval = 60000, .jwks_timeout = 5000, .jwks_bytes = 128 << 10,
+                                          .jwks_urls_max = 1000, .jwks_ca_file = ""};
     metrics = (struct supervisor_metrics){0};
     told = 0;
     jwks_init(&jwks, loop, &options, &metrics, changed, NULL);
@@ -150,6 +151,37 @@ START_TEST(a_set_of_one_tenant_does_not_spoil_the_copy_of_all)
 }
 END_TEST
 
+START_TEST(a_set_that_is_too_long_leaves_the_old_one)
+{
+    start(SET);
+    options.jwks_bytes = (int64_t)strlen(SET);
+    configure(true);
+    ck_assert(loop_until(loop, told == 1));
+    options.jwks_bytes--;
+    jwks_tick(&jwks, clock_mono_ns() + 600 * NS_PER_S);
+    ck_assert(loop_until(loop, metrics.jwks_failed_total == 1));
+    ck_assert_uint_eq(sets(), 1);
+    stop();
+}
+END_TEST
+
+START_TEST(urls_beyond_the_bound_are_left_out)
+{
+    static const char two[] = "{\"tenants\":[{\"options\":{\"token_jwks_public_endpoint\":\"http://127.0.0.1:1/a\"}},"
+                              "{\"options\":{\"token_jwks_public_endpoint\":\"http://127.0.0.1:1/b\"}}]}";
+    start(SET);
+    options.jwks_urls_max = 1;
+    jwks_configured(&jwks, bytes_str(two));
+    ck_assert_uint_eq(jwks.n_sources, 1);
+    ck_assert_uint_eq(jwks.n_left_out, 1);
+    options.jwks_urls_max = 2;
+    jwks_configured(&jwks, bytes_str(two));
+    ck_assert_uint_eq(jwks.n_sources, 2);
+    ck_assert_uint_eq(jwks.n_left_out, 0);
+    stop();
+}
+END_TEST
+
 START_TEST(all_sets_together_are_no_more_than_the_copy_can_hold)
 {
     static const char other[] = "http://127.0.0.1:1/";
@@ -203,4 +235,5 @@ START_TEST(nobody_who_is_not_configured_is_asked)
 END_TEST
 
 UNIT_MAIN("supervisor/jwks", a_set_is_fetched_told_and_kept_over_a_restart, what_is_no_set_leaves_the_old_one_and_is_counted,
-          a_set_of_one_tenant_does_not_spoil_the_copy_of_all, all_sets_together_are_no_more_than_the_copy_can_hold, who_misses_a_key_makes_it_look_again_but_not_at_once, nobody_who_is_not_configured_is_asked)
+          a_set_of_one_tenant_does_not_spoil_the_copy_of_all, a_set_that_is_too_long_leaves_the_old_one, urls_beyond_the_bound_are_left_out,
+          all_sets_together_are_no_more_than_the_copy_can_hold, who_misses_a_key_makes_it_look_again_but_not_at_once, nobody_who_is_not_configured_is_asked)

@@ -194,6 +194,30 @@ START_TEST(a_call_reaches_every_gateway_and_its_answers_the_asker)
 }
 END_TEST
 
+static void start_verbose(const char *most)
+{
+    setup();
+    START("--gateways=2", most);
+    wait_until(&r, is_up("gateway-1") && is_up("gateway-2"));
+    order(&r, "gateway-1", "verbose");
+    order(&r, "gateway-2", "verbose");
+    usleep(100000);
+}
+
+START_TEST(answers_are_as_much_as_the_option_says)
+{
+    char text[256];
+    start_verbose("--call-answers-max=4M");
+    dial_in(&r, "call", text, sizeof text);
+    ck_assert_msg(strstr(text, " gateway-") && strstr(text, " {\"full\":true}"), "%s", text);
+    teardown();
+    start_verbose("--call-answers-max=7M");
+    dial_in(&r, "call", text, sizeof text);
+    ck_assert_msg(strstr(text, " gateway-1:info") && strstr(text, " gateway-2:info"), "%s", text);
+    teardown();
+}
+END_TEST
+
 START_TEST(top_asks_every_gateway_and_keeps_their_answers_until_the_next_question)
 {
     setup();
@@ -457,7 +481,7 @@ UNIT_MAIN("supervisor/supervisor",
           connections_wait_in_the_kernel_until_a_gateway_is_ready,
           more_connections_than_a_gateway_can_hold_wait_for_the_next_one,
           a_call_reaches_every_gateway_and_its_answers_the_asker,
-          top_asks_every_gateway_and_keeps_their_answers_until_the_next_question,
+          answers_are_as_much_as_the_option_says, top_asks_every_gateway_and_keeps_their_answers_until_the_next_question,
           ready_names_the_gateway_that_sees_no_canaries,
           sigterm_drains_gateways_then_workers_and_exits_with_0,
           one_that_does_not_leave_is_killed_after_its_time, a_second_signal_ends_everything_at_once,

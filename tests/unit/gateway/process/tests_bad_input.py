@@ -2,6 +2,8 @@
 connection goes on as if nothing had been, or a disconnect. Rows are commands, not bytes, and hold for every encoding; what only
 JSON can get wrong is by itself below."""
 
+import asyncio
+
 from client import Client, Refused, http
 from fake_cluster import CONFIG, OPEN
 from harness import connect, eq, refused, test, token
@@ -252,6 +254,16 @@ async def says_which_limit_it_was_before_the_upgrade(c):
     except Refused as e:
         assert e.status == 503 and "--connections-max" in str(e), e
     assert clients
+
+
+@test("--headers-max=40k")
+async def takes_as_long_headers_as_it_is_told(c):
+    eq((await http(c.port, "GET", "/health", Cookie="x" * 30000))[0], 200)
+    try:
+        await http(c.port, "GET", "/health", Cookie="x" * 50000)
+        raise AssertionError("was answered")
+    except (asyncio.IncompleteReadError, ConnectionError):
+        pass
 
 
 # ---- what is not offered
