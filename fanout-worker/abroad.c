@@ -9,6 +9,8 @@
 #include <stdlib.h>
 
 struct elsewhere {
+    struct buf name;
+    uint64_t start;      /* of it, as it said last; 0: it has said nothing yet */
     char topic[CELL_TOPIC_MAX + 1];
     uint32_t partitions; /* that channels are hashed over */
 };
@@ -39,14 +41,8 @@ static bool read_cell(struct bytes cell, struct elsewhere *ret)
 
 static bool find_cell(struct bytes cells, struct bytes name, struct elsewhere *ret)
 {
-    struct json_iter it;
-    struct bytes one;
-    json_array_each(&it, cells, &one)
-    {
-        if (json_type(one) == JSON_OBJECT && json_string_is(json_member(one, "name"), name))
-            return json_type(json_member(one, "new")) != JSON_TRUE && read_cell(one, ret);
-    }
-    return false;
+    struct bytes one = json_array_named(cells, name);
+    return one.n && json_type(json_member(one, "new")) != JSON_TRUE && read_cell(one, ret);
 }
 
 static struct shared *shared_new(struct bytes name, size_t most)
@@ -55,6 +51,13 @@ static struct shared *shared_new(struct bytes name, size_t most)
     assert(s);
     s->name = bytes_of(memcpy(s->cells + most, name.p, name.n), name.n);
     return s;
+}
+
+static void shared_free(struct shared *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        buf_fini(&s->cells[i].name);
+    free(s);
 }
 
 static size_t count_items(struct bytes array)
@@ -81,8 +84,8 @@ static bool find_cells(const struct abroad *a, struct shared *s, struct bytes na
             continue;
         if (bytes_is(buf_bytes(&name), a->options->cell))
             here = true;
-        else
-            s->n += find_cell(cells, buf_bytes(&name), &s->cells[s->n]);
+        else if (find_cell(cells, buf_bytes(&name), &s->cells[s->n]))
+            buf_append_bytes(&s->cells[s->n++].name, buf_bytes(&name));
     }
     buf_fini(&name);
     return here;
@@ -98,19 +101,49 @@ static void read_tenant(struct abroad *a, struct bytes tenant, struct bytes cell
         if (find_cells(a, s, names, cells) && s->n)
             map_insert(&a->tenants, &s->by_name, hash_bytes(s->name));
         else
-            free(s);
+            shared_free(s);
     }
     buf_fini(&name);
 }
 
-static void forget_tenants(struct abroad *a)
+static void forget(struct map *tenants)
 {
     struct shared *s;
-    map_for_each(s, &a->tenants, by_name)
+    map_for_each(s, tenants, by_name)
     {
-        map_remove(&a->tenants, &s->by_name);
-        free(s);
+        map_remove(tenants, &s->by_name);
+        shared_free(s);
     }
+    map_fini(tenants);
+}
+
+static struct shared *find_tenant(const struct map *tenants, struct bytes name)
+{
+    return map_find_bytes(tenants, name, struct shared, by_name, name);
+}
+
+static struct elsewhere *find_elsewhere(struct shared *s, struct bytes cell)
+{
+    for (size_t i = 0; s && i < s->n; i++)
+        if (bytes_equal(buf_bytes(&s->cells[i].name), cell))
+            return &s->cells[i];
+    return NULL;
+}
+
+/* What is known of cells is carried over. A tenant that has left a cell has said so of each client; a cell that is no more has not. */
+static void compare(struct abroad *a, const struct shared *before, struct bytes cells)
+{
+    struct shared *now = find_tenant(&a->tenants, before->name);
+    bool gone = false;
+    for (size_t i = 0; i < before->n; i++) {
+        struct bytes cell = buf_bytes(&before->cells[i].name);
+        struct elsewhere *same = find_elsewhere(now, cell);
+        if (same)
+            same->start = before->cells[i].start;
+        gone |= json_array_named(cells, cell).n == 0;
+    }
+    if (gone)
+        a->unsaid(a->owner, before->name);
 }
 
 /* ---- Kafka */
@@ -151,11 +184,14 @@ void abroad_configure(struct abroad *a, struct bytes json)
 {
     struct json_iter it;
     struct bytes one, cells = json_member(json, "cells");
-    forget_tenants(a);
-    if (json_type(cells) != JSON_ARRAY)
-        return;
+    struct map before = a->tenants;
+    const struct shared *s;
+    map_init(&a->tenants);
     json_array_each(&it, json_member(json, "tenants"), &one)
         read_tenant(a, one, cells);
+    map_for_each(s, &before, by_name)
+        compare(a, s, cells);
+    forget(&before);
     if (a->tenants.count && !a->producer)
         connect_now(a);
     if (a->producer)
@@ -175,7 +211,10 @@ static bool send_to(struct abroad *a, const struct elsewhere *cell, struct bytes
 static void encode(struct abroad *a, const struct presence_news *m)
 {
     struct buf body = {0};
-    wire_put_presence_news(&body, m);
+    struct presence_news said = *m;
+    said.cell = bytes_str(a->options->cell);
+    said.cell_start = (uint64_t)a->options->cell_start;
+    wire_put_presence_news(&body, &said);
     buf_clear(&a->record);
     wire_put_record(&a->record, &(struct record){WIRE_VERSION, RECORD_PRESENCE, buf_bytes(&body)});
     buf_fini(&body);
@@ -186,7 +225,7 @@ void abroad_send(struct abroad *a, struct bytes channel, const struct lanes *lan
     struct bytes tenant, name;
     if (a->tenants.count == 0 || !channel_split(channel, &tenant, &name))
         return;
-    const struct shared *s = map_find_bytes(&a->tenants, tenant, struct shared, by_name, name);
+    const struct shared *s = find_tenant(&a->tenants, tenant);
     if (!s)
         return;
     uint32_t lane = lanes_of(lanes, channel);
@@ -198,18 +237,31 @@ void abroad_send(struct abroad *a, struct bytes channel, const struct lanes *lan
     }
 }
 
+void abroad_heard(struct abroad *a, struct bytes channel, const struct presence_news *m)
+{
+    struct bytes tenant, name;
+    struct shared *s = channel_split(channel, &tenant, &name) ? find_tenant(&a->tenants, tenant) : NULL;
+    struct elsewhere *cell = find_elsewhere(s, m->cell);
+    if (!cell || m->cell_start <= cell->start)
+        return;
+    bool again = cell->start > 0;
+    cell->start = m->cell_start;
+    if (again)
+        a->unsaid(a->owner, s->name);
+}
+
 /* ---- life */
 
-void abroad_init(struct abroad *a, struct ev_loop *loop, const struct worker_options *options, struct worker_metrics *metrics)
+void abroad_init(struct abroad *a, struct ev_loop *loop, const struct worker_options *options, struct worker_metrics *metrics,
+                 void (*unsaid)(void *owner, struct bytes tenant), void *owner)
 {
-    *a = (struct abroad){.loop = loop, .options = options, .metrics = metrics};
+    *a = (struct abroad){.loop = loop, .options = options, .metrics = metrics, .unsaid = unsaid, .owner = owner};
     map_init(&a->tenants);
 }
 
 void abroad_fini(struct abroad *a)
 {
     kafka_producer_free(a->producer);
-    forget_tenants(a);
-    map_fini(&a->tenants);
+    forget(&a->tenants);
     buf_fini(&a->record);
 }

@@ -71,6 +71,15 @@ void flow_record(struct worker *w, enum record_kind kind, struct bytes channel,
     pub_unref(pub);
 }
 
+/* Members in another cell may be gone, nobody knows which: those of this one may ask. */
+void flow_unsaid(void *owner, struct bytes tenant)
+{
+    struct worker *w = owner;
+    log_info("members_unsaid", "tenant=%.*s a cell of it was started anew, or is no more: clients here are told that lists of members "
+             "may be wrong", BYTES_FMT(tenant));
+    presence_doubt(presence_now(w), tenant);
+}
+
 /* What was said before this worker took the partition is no news. */
 void flow_news(struct worker *w, struct bytes channel, const struct presence_news *m)
 {
@@ -78,6 +87,7 @@ void flow_news(struct worker *w, struct bytes channel, const struct presence_new
     if (!p || !p->owned || !p->caught_up)
         return;
     w->metrics.presence_news_heard_total++;
+    abroad_heard(&w->abroad, channel, m);
     presence_hear(presence_now(w), channel, m);
 }
 

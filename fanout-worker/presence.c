@@ -2,12 +2,13 @@
 
 #include "core/clock.h"
 #include "room.h"
+#include "wire/channel.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#define ROOMS_PER_TICK 500 /* that are looked at for those who have lingered long enough */
+#define ROOMS_PER_TICK 500 /* that are looked at for those who have lingered long enough; that are told counts */
 
 /* ---- rooms */
 
@@ -40,6 +41,12 @@ static bool room_release(struct presence *p, struct room *room)
 
 /* ---- joins and leaves */
 
+static void await_counts(struct presence *p, struct room *room)
+{
+    if (!list_is_linked(&room->counts_link))
+        list_append(&p->counting, &room->counts_link);
+}
+
 /* -> whether it was told; else counts will be */
 static bool push(struct presence *p, struct room *room, struct bytes info, bool joined)
 {
@@ -48,8 +55,7 @@ static bool push(struct presence *p, struct room *room, struct bytes info, bool 
         return true;
     }
     p->missed++;
-    if (!list_is_linked(&room->counts_link))
-        list_append(&p->counting, &room->counts_link);
+    await_counts(p, room);
     return false;
 }
 
@@ -278,14 +284,26 @@ static void hear_taken(struct presence *p, struct bytes channel, struct bytes cl
     room_lost_one(p, room);
 }
 
+static void room_missed(struct presence *p, struct room *room)
+{
+    pushes_miss(&room->pushes);
+    await_counts(p, room);
+}
+
 static void hear_missed(struct presence *p, struct bytes channel)
 {
     struct room *room = room_find(p, channel);
-    if (!room)
-        return;
-    pushes_miss(&room->pushes);
-    if (!list_is_linked(&room->counts_link))
-        list_append(&p->counting, &room->counts_link);
+    if (room)
+        room_missed(p, room);
+}
+
+void presence_doubt(struct presence *p, struct bytes tenant)
+{
+    struct room *room;
+    struct bytes its, name;
+    map_for_each (room, &p->rooms, by_name)
+        if (channel_split(room->name, &its, &name) && bytes_equal(its, tenant))
+            room_missed(p, room);
 }
 
 void presence_hear(struct presence *p, struct bytes channel, const struct presence_news *m)
@@ -511,9 +529,12 @@ static void tell_count(struct presence *p, struct room *room)
 static void tell_counts(struct presence *p)
 {
     struct room *room, *spare;
+    unsigned told = 0;
     list_for_each_safe (room, spare, &p->counting, counts_link) {
+        if (told == ROOMS_PER_TICK)
+            return;
         enum pushes_counts due = pushes_counts(&room->pushes, room->clients.count, p->now_ns);
-        if (due == PUSHES_COUNTS)
+        if (due == PUSHES_COUNTS && ++told)
             tell_count(p, room);
         else if (due == PUSHES_ALL_TOLD)
             list_remove(&room->counts_link);

@@ -21,7 +21,7 @@
 #include "vacancy.h"
 
 #define PRESENCE_YOUNG_NS 3000000000LL /* so long a partition's presence is incomplete */
-#define PRESENCE_ANSWER_MAX (1 << 20)  /* bytes of entries in a page, about, whatever is asked for */
+#define PRESENCE_ANSWER_MAX (3 << 20)  /* bytes of entries in a page, about, whatever is asked for */
 #define PRESENCE_SLICE 500             /* entries that a tick ends at most */
 
 struct presence_ports {
@@ -78,6 +78,9 @@ void presence_clear(struct presence *p, struct lease *l,
                     const struct fan_presence_clear *what); /* unknown is fine */
 /* What another cell says. */
 void presence_hear(struct presence *p, struct bytes channel, const struct presence_news *m);
+/* Another cell may have lost members of the tenant without a word: those here are told counts, as of what was too much to be
+ * told, so that they know that their lists are not whole. */
+void presence_doubt(struct presence *p, struct bytes tenant);
 void presence_tick(struct presence *p); /* what is due; every 50 ms or so */
 /* Drops the rooms of channels that are another worker's now, silently. */
 void presence_keep(struct presence *p, bool (*mine)(void *ctx, struct bytes channel),

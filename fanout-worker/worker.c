@@ -121,7 +121,7 @@ static void start_parts(struct worker *w)
     routes_init(&w->routes, &flow_ports, w, &limits, &w->metrics);
     presence_init(&w->presence, &flow_presence, w, o->presence_grace * NS_PER_MS,
                   (size_t)o->presence_bytes);
-    abroad_init(&w->abroad, w->process.loop, o, &w->metrics);
+    abroad_init(&w->abroad, w->process.loop, o, &w->metrics, flow_unsaid, w);
     weights_init(&w->weights);
     telling_init(&w->telling, w->process.loop, o, &w->metrics);
     w->history = history_new(w->process.loop, o->postgres, name, (unsigned)o->queries_max,

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,7 +83,7 @@ void command_socket(const struct supervisor_options *o, unsigned slot, bool seco
 }
 
 struct command *command_new(const struct supervisor_options *o, const char *bin_path,
-                            const struct child *child, const char *topic, char *const *base_env)
+                            const struct child *child, const char *topic, uint64_t cell_start, char *const *base_env)
 {
     enum child_role role = child->role;
     unsigned slot = child->slot;
@@ -110,6 +111,7 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
     }
     add_flag(c, "--kafka=%s", o->kafka);
     add_flag(c, "--topic=%s", topic);
+    add_flag(c, "--cell-start=%" PRIu64, cell_start);
     command_socket(o, slot, child->second, socket, sizeof socket);
     add_flag(c, "--socket=%s", socket);
     add_given(c, o->worker_option);

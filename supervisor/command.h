@@ -18,11 +18,11 @@ struct command {
 void command_socket(const struct supervisor_options *o, unsigned slot, bool second, char *ret_path,
                     size_t size);
 
-/* topic: of the cell. base_env: the supervisor's environment. What of it names an option of the supervisor itself is
+/* topic: of the cell. cell_start: of the supervisor, ms since 1970. base_env: the supervisor's environment. What of it names an option of the supervisor itself is
  * left out: --listen and --admin of the supervisor are not the child's. The conninfo goes into the environment, since
  * anybody may read a command line, and it may hold a password. */
 struct command *command_new(const struct supervisor_options *o, const char *bin_path,
-                            const struct child *child, const char *topic, char *const *base_env);
+                            const struct child *child, const char *topic, uint64_t cell_start, char *const *base_env);
 void command_free(struct command *c);
 
 /* Path of a role's program: in bin_dir, else beside `self` (path of our own binary), else where a meson build tree has

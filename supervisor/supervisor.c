@@ -22,7 +22,7 @@ static struct command *on_command(void *owner, const struct child *c)
 {
     struct supervisor *s = owner;
     struct command *command =
-        command_new(&s->options, s->programs[c->role], c, s->topic, environ);
+        command_new(&s->options, s->programs[c->role], c, s->topic, s->started_ms, environ);
     if (c->role == ROLE_GATEWAY)
         command->inherits = (struct inherits){slot_port_open(&s->cell.ports, c->slot), s->tokens_fd};
     return command;
@@ -338,6 +338,7 @@ int supervisor_init(struct supervisor *s, const char *self, struct buf *ret_erro
 {
     s->lock_fd = s->tokens_fd = -1;
     s->started_ns = clock_mono_ns();
+    s->started_ms = (uint64_t)(clock_real_ns() / NS_PER_MS);
     process_init(&s->process, false, on_stop, on_hup, s);
     cell_init(&s->cell, s->process.loop, &s->options, &child_handlers, s);
     roll_init(&s->roll, &s->cell);

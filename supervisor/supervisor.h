@@ -48,6 +48,7 @@ struct supervisor {
     struct admin *admin;
     ev_timer tick;      /* 1 s */
     int64_t started_ns; /* monotonic */
+    uint64_t started_ms; /* since 1970 */
     bool ready;         /* as last said */
     bool watch_said;    /* that a silent child is spared, once until it is over */
     char topic[CELL_TOPIC_MAX + 1]; /* that the workers were started with */

@@ -58,7 +58,9 @@ enum presence_news_what {
     F(str, user, "gone")                                                                                     \
     F(str, place, "gone: client whose join was told, which is the connection's own or an earlier one's")     \
     F(str, announced, "gone: ClientInfo of that join")                                                       \
-    F(u32, linger_ms, "gone: he leaves then")
+    F(u32, linger_ms, "gone: he leaves then")                                                                \
+    F(str, cell, "whose worker says it")                                                                     \
+    F(u64, cell_start, "of that cell, ms since 1970; 0: not known")
 
 /* ---- gateway <-> sequencer, TCP; the gateway connects */
 enum seq_type {

@@ -12,7 +12,7 @@ import pytest
 
 from cells import SECRET, Cells, nodes, publish
 from compare import generate
-from sdk import Person, Raw, token
+from sdk import JsPerson, Person, Raw, token
 from stack import KEY, wait_until
 from test_77_returning import total
 
@@ -252,6 +252,32 @@ async def test_a_cell_that_has_never_run_has_nobody_and_is_not_missed(cells, con
     assert (await ask(cells.b, "unsubscribe", user="ann", tenant="ghost", channel=channel))[0] == {"result": {}}
     await asyncio.to_thread(wait_until, lambda: ("unsubscribed", 2000) in heard.events, 20, "unsubscribed")
     await one.close()
+
+
+def test_members_elsewhere_hear_that_a_cell_was_killed(cells, connected, channel):
+    watcher, bob = JsPerson(), JsPerson()
+
+    def joins():
+        return [e for e in watcher.events if e["event"] == "join" and e["info"]["user"] == "bob"]
+
+    try:
+        for one, cell, user in ((watcher, cells.a, "watcher"), (bob, cells.b, "bob")):
+            one.send(op="connect", url=f"ws://127.0.0.1:{cell.slot_base + 1}/t/both/connection/websocket",
+                     options={"token": token(SECRET, sub=user)})
+            one.send(op="subscribe", channel=channel, options={"joinLeave": True})
+            one.wait_event("subscribed")
+        wait_until(lambda: len(joins()) == 1, 30, "bob has joined")
+        killed = cells.b.pid("cell")
+        cells.b.kill("cell")
+        cells.b.wait_back("cell", killed, 60)
+        cells.b.wait_ready()
+        wait_until(lambda: len(joins()) == 2, 60, "bob has joined under another name")
+        watcher.wait(lambda e: e["event"] == "message" and e["data"]["presence"]["channel"] == channel, 60)
+        there = watcher.call("presence", channel=channel)["result"]["clients"]  # which it takes as a hint to ask
+        assert sorted(info["user"] for info in there.values()) == ["bob", "watcher"]
+    finally:
+        for one in (watcher, bob):
+            one.process.kill()
 
 
 # ---- a neighbour's trouble

@@ -18,20 +18,28 @@ static struct worker_metrics metrics;
 static struct abroad a;
 static struct ev_loop *loop;
 static struct lanes lanes;
+static struct buf unsaid; /* tenants, one behind the other */
+
+static void on_unsaid(void *owner, struct bytes tenant)
+{
+    ck_assert_ptr_eq(owner, &unsaid);
+    buf_printf(&unsaid, "%.*s ", BYTES_FMT(tenant));
+}
 
 static void start(void)
 {
     mock_init(&m);
     rd_kafka_mock_topic_create(m.cluster, OTHER, 2, 1);
-    options = (struct worker_options){.cell = "a", .slot = 1, .kafka = m.brokers, .presence_news_max = 3};
+    options = (struct worker_options){.cell = "a", .slot = 1, .kafka = m.brokers, .presence_news_max = 3, .cell_start = 7};
     metrics = (struct worker_metrics){0};
     loop = ev_default_loop(0);
     lanes_init(&lanes);
-    abroad_init(&a, loop, &options, &metrics);
+    abroad_init(&a, loop, &options, &metrics, on_unsaid, &unsaid);
 }
 
 static void stop(void)
 {
+    buf_fini(&unsaid);
     abroad_fini(&a);
     lanes_fini(&lanes);
     mock_fini(&m);
@@ -57,6 +65,8 @@ static void on_record(void *owner, int32_t partition, int64_t offset, int64_t ti
     ck_assert_int_eq(record_news(key, value, &news), 0);
     ck_assert_uint_eq(news.what, NEWS_JOINED);
     ck_assert_bytes(news.client, "c1");
+    ck_assert_bytes(news.cell, "a");
+    ck_assert_uint_eq(news.cell_start, 7);
     *(bool *)owner = true;
 }
 
@@ -130,6 +140,50 @@ START_TEST(what_is_too_much_is_lost_and_counted)
 }
 END_TEST
 
+static void hear(const char *channel, const char *cell, uint64_t start)
+{
+    abroad_heard(&a, bytes_str(channel), &(struct presence_news){.what = NEWS_LEFT, .cell = bytes_str(cell), .cell_start = start});
+}
+
+START_TEST(a_cell_that_was_started_anew_has_left_something_unsaid)
+{
+    start();
+    abroad_configure(&a, BYTES(CONFIG));
+    hear("both/x", "b", 0); /* one that does not know */
+    hear("both/x", "b", 100);
+    hear("both/y", "b", 100);
+    hear("both/x", "c", 100);
+    hear("there/x", "b", 200);
+    ck_assert_uint_eq(unsaid.n, 0);
+    abroad_configure(&a, BYTES(CONFIG)); /* what it said is remembered */
+    hear("both/y", "b", 200);
+    ck_assert_bytes(buf_bytes(&unsaid), "both ");
+    hear("both/x", "b", 100); /* late, of another partition */
+    hear("both/x", "b", 200);
+    ck_assert_bytes(buf_bytes(&unsaid), "both ");
+    stop();
+}
+END_TEST
+
+START_TEST(a_cell_that_is_no_more_has_left_something_unsaid_and_one_that_a_tenant_left_has_not)
+{
+    static const char alone[] = "{\"cells\":[{\"name\":\"a\",\"topic\":\"" TOPIC "\",\"partitions\":4}],"
+                                "\"tenants\":[{\"name\":\"both\",\"cells\":[\"a\"]},{\"name\":\"here\",\"cells\":[\"a\"]}]}";
+    static const char left[] = "{\"cells\":[{\"name\":\"a\",\"topic\":\"" TOPIC "\",\"partitions\":4},{\"name\":\"b\",\"topic\":\"" OTHER
+                               "\",\"partitions\":2}],\"tenants\":[{\"name\":\"both\",\"cells\":[\"a\"]}]}";
+    start();
+    abroad_configure(&a, BYTES(CONFIG));
+    abroad_configure(&a, bytes_str(left));
+    ck_assert_uint_eq(unsaid.n, 0);
+    abroad_configure(&a, BYTES(CONFIG));
+    abroad_configure(&a, bytes_str(alone));
+    ck_assert_bytes(buf_bytes(&unsaid), "both ");
+    abroad_configure(&a, bytes_str(alone));
+    ck_assert_bytes(buf_bytes(&unsaid), "both ");
+    stop();
+}
+END_TEST
+
 START_TEST(a_cell_that_is_not_there_or_has_never_run_shares_nothing)
 {
     static const char *const strange[] = {"{}", "{\"cells\":[],\"tenants\":[{\"name\":\"both\",\"cells\":[\"a\",\"b\"]}]}",
@@ -146,4 +200,6 @@ START_TEST(a_cell_that_is_not_there_or_has_never_run_shares_nothing)
 END_TEST
 
 UNIT_MAIN("fanout-worker/abroad", other_cells_of_the_tenant_are_told, tenants_of_one_cell_cost_nothing,
-          what_is_too_much_is_lost_and_counted, a_cell_that_is_not_there_or_has_never_run_shares_nothing)
+          what_is_too_much_is_lost_and_counted, a_cell_that_was_started_anew_has_left_something_unsaid,
+          a_cell_that_is_no_more_has_left_something_unsaid_and_one_that_a_tenant_left_has_not,
+          a_cell_that_is_not_there_or_has_never_run_shares_nothing)

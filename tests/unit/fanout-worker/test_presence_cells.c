@@ -316,7 +316,29 @@ START_TEST(what_the_last_ones_missed_is_said_when_nobody_is_left)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/presence_cells", joins_and_leaves_are_told_in_both_cells,
+START_TEST(who_may_have_gone_without_a_word_makes_members_look_again)
+{
+    begin();
+    come(&a, "c1", "ann");
+    come(&b, "c2", "bob");
+    tick(NOW + 2 * S);
+    ck_told(&a, "+c1 +c2 ");
+    presence_doubt(&a.presence, BYTES("other"));
+    tick(NOW + 3 * S);
+    ck_told(&a, "");
+    presence_doubt(&a.presence, BYTES("t"));
+    presence_doubt(&a.presence, BYTES("t"));
+    tick(NOW + 4 * S);
+    ck_told(&a, "=1/1 ");
+    tick(NOW + 60 * S);
+    ck_told(&a, "");
+    ck_told(&b, "+c1 +c2 "); /* not of this cell's doubt */
+    end();
+}
+END_TEST
+
+UNIT_MAIN("fanout-worker/presence_cells", who_may_have_gone_without_a_word_makes_members_look_again,
+          joins_and_leaves_are_told_in_both_cells,
           who_comes_back_in_another_cell_has_neither_left_nor_joined, who_has_gone_for_good_leaves_in_both_cells_once,
           a_place_that_was_taken_at_home_is_free_nowhere, a_vacancy_is_for_the_same_user_and_for_a_while,
           what_is_heard_is_bounded_by_the_channels_own_rate_and_what_is_missed_is_counted,

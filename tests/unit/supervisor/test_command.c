@@ -32,7 +32,7 @@ static bool has_word(char **words, const char *wanted)
 
 static struct command *command_of(const struct supervisor_options *o, enum child_role role, unsigned slot, char *const *env)
 {
-    return command_new(o, "/bin/x", &(struct child){.role = role, .slot = slot}, "cellcast.a", env);
+    return command_new(o, "/bin/x", &(struct child){.role = role, .slot = slot}, "cellcast.a", 1700000000000, env);
 }
 
 static struct command *command(enum child_role role, unsigned slot, char *const *env)
@@ -90,7 +90,7 @@ START_TEST(a_worker_gets_the_topic_and_the_conninfo_where_nobody_can_read_it)
 {
     struct command *c = command(ROLE_WORKER, 2, (char *[]){NULL});
     const char *const want[] = {"cellcast-fanout-worker", "--cell=a", "--slot=2", "--run-dir=/run/here",
-                                "--log-level=debug", "--kafka=k:9092", "--topic=cellcast.a",
+                                "--log-level=debug", "--kafka=k:9092", "--topic=cellcast.a", "--cell-start=1700000000000",
                                 "--socket=/run/here/worker-2.sock", NULL};
     const char *const env[] = {"CELLCAST_POSTGRES=host=db password=secret", NULL};
     ck_words(c->argv, want);
