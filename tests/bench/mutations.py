@@ -200,9 +200,14 @@ MUTATIONS = [
     },
     {
         "name": "a cell that nobody reaches is not missed",
-        "edits": [("supervisor/control.c", "        call->asked++;\n        call->missing++;\n        if (crossing_send_call(k->crossing, &question))\n",
-                   "        if (crossing_send_call(k->crossing, &question) && ++call->asked && ++call->missing)\n")],
+        "edits": [("supervisor/control.c", "&call->partial, &cell);\n        call->asked++;\n        call->missing++;\n",
+                   "&call->partial, &cell);\n        call->asked += sent;\n        call->missing += sent;\n")],
         "unit": "supervisor/crossing",
+    },
+    {
+        "name": "a cell that was started anew is taken for what it was",
+        "edits": [("fanout-worker/abroad.c", "    bool again = cell->start > 0;\n", "    bool again = false;\n")],
+        "unit": "fanout-worker/abroad",
     },
     {
         "name": "what a cell that does not read is told has no bound",

@@ -11,7 +11,7 @@ from stack import wait_until
 
 
 class Receiver:
-    """mode: "take"; "refuse": 500; "hang": no answer while it lasts. Events are kept once each, by their id, in order of arrival."""
+    """mode: "take"; "refuse": 500; "chatter": takes, and answers more than anybody wants; "hang": no answer while it lasts. Events are kept once each, by their id, in order of arrival."""
 
     def __init__(self, secret="webhook-secret"):
         self.secret, self.mode = secret, "take"
@@ -26,8 +26,10 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 status = receiver.take(dict(self.headers), body)
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                answer = b"x" * 100_000 if receiver.mode == "chatter" else b""
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *_):
                 pass

@@ -119,6 +119,8 @@ async def test_an_endpoint_that_fails_loses_nothing_and_holds_up_nobody(hooks, c
     await in_thread(wait_until, lambda: int(hooks.status("hook")[1]) >= 10, 20, "five channels and five clients wait")
     _, _, _, _, failures, _, _, status, code = await in_thread(hooks.status, "hook")
     assert int(failures) >= 3 and (status, code) == ("status", "500")
+    hooks.hook.mode = "chatter"
+    await in_thread(wait_until, lambda: hooks.status("hook")[-1] == "--answer-max", 20, "an answer that is too long is a refusal")
     hooks.hook.mode = "hang"
     await theirs.close()
     await in_thread(hooks.other.wait, [CONNECTED, DISCONNECTED], client=their_client)
