@@ -78,6 +78,7 @@ async def test_a_channel_and_a_client_of_the_sdk_come_and_go(hooks, stack, chann
     await in_thread(hooks.hook.wait, [OCCUPIED], channel=channel)
     second = await Person(stack.ws(2, "hook")).connect()
     await second.subscribe(channel)
+    await in_thread(wait_until, lambda: any(e["name"] == CONNECTED for e in list(hooks.hook.events)), 20, "a client has connected")
     connected = [e for e in hooks.hook.events if e["name"] == CONNECTED]
     await person.close()
     await second.close()
