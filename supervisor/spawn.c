@@ -58,6 +58,7 @@ static void become(const char *path, char *const argv[], char *const env[], int 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(127); /* it died before that line */
+    setsid();
     reset_signals();
     struct place all[] = {{ctl, CTL_FD}, {accept, ACCEPT_FD}, {more->listen, LISTEN_FD}, {more->tokens, TOKENS_FD}};
     put(path, all, sizeof all / sizeof *all);

@@ -1,6 +1,8 @@
 /* fork and exec of a child with its inherited sockets: CTL_FD a stream, ACCEPT_FD (gateways) a SOCK_SEQPACKET,
  * LISTEN_FD and TOKENS_FD (gateways) what `more` says. All other descriptors are closed, standard input is /dev/null, and
- * it dies by SIGKILL with the supervisor. */
+ * it dies by SIGKILL with the supervisor. It is a session of its own: a terminal's ^C is the supervisor's alone, which then
+ * ends its children in order, and where the kernel weighs sessions against each other (autogroups) a gateway that has much
+ * to do takes its own share of a core, not the workers' and the other gateways'. */
 #ifndef SUPERVISOR_SPAWN_H
 #define SUPERVISOR_SPAWN_H
 

@@ -308,6 +308,18 @@ START_TEST(children_end_with_a_supervisor_that_is_killed)
 }
 END_TEST
 
+START_TEST(each_child_is_a_session_of_its_own)
+{
+    setup();
+    START("--gateways=2");
+    wait_until(&r, is_ready());
+    const char *const all[] = {"gateway-1", "gateway-2", "worker-1"};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        ck_assert_int_eq(getsid(pid_of(&r, all[i])), pid_of(&r, all[i]));
+    teardown();
+}
+END_TEST
+
 START_TEST(sighup_replaces_one_after_the_other_and_nobody_is_refused)
 {
     char who[64];
@@ -486,6 +498,7 @@ UNIT_MAIN("supervisor/supervisor",
           sigterm_drains_gateways_then_workers_and_exits_with_0,
           one_that_does_not_leave_is_killed_after_its_time, a_second_signal_ends_everything_at_once,
           children_end_with_a_supervisor_that_is_killed,
+          each_child_is_a_session_of_its_own,
           sighup_replaces_one_after_the_other_and_nobody_is_refused,
           the_only_gateway_serves_until_the_next_one_is_ready,
           a_rolling_restart_stops_at_a_new_process_that_is_not_well_and_nothing_has_changed,
