@@ -269,6 +269,15 @@ static void record_hops(struct supervisor_metrics *m, const struct publication *
     record(&m->canary_whole_seconds, published_us, seen_us);
 }
 
+/* It came the whole way. */
+static void arrived(struct canary *c, uint32_t partition, const struct child *gateway, uint64_t n, int64_t now_ns)
+{
+    unsigned worker = c->cell->plan.owners[partition] - 1, slot = gateway->slot - 1;
+    c->seen_ns[worker][slot] = now_ns;
+    if (n > c->proof.above)
+        c->proof.seen[worker][slot / 64] |= 1ull << slot % 64;
+}
+
 int canary_seen(struct canary *c, struct child *gateway, struct bytes body, int64_t now_ns)
 {
     struct ctl_canary_seen m;
@@ -279,10 +288,8 @@ int canary_seen(struct canary *c, struct child *gateway, struct bytes body, int6
     const struct plan *plan = &c->cell->plan;
     if (plan->generation == 0 || !is_ours(c, p.data, &n, &published_us))
         return 0;
-    uint32_t partition = channel_place(m.channel).partition_hash % plan->hashed;
-    c->seen_ns[plan->owners[partition] - 1][gateway->slot - 1] = now_ns;
-    if (n > c->proof.above)
-        c->proof.seen[plan->owners[partition] - 1][(gateway->slot - 1) / 64] |= 1ull << (gateway->slot - 1) % 64;
+    if (p.relayed_us)
+        arrived(c, channel_place(m.channel).partition_hash % plan->hashed, gateway, n, now_ns);
     c->metrics->canaries_seen_total++;
     record_hops(c->metrics, &p, published_us, m.seen_us);
     return 0;

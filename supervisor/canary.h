@@ -1,6 +1,7 @@
 /* Health is a message that arrived: once a second per worker a message goes the whole path, published by one gateway
  * after another over the shards in turn, and is seen by every gateway. Its stamps fill a histogram per hop, and the
- * cell is ready while every (worker, gateway) pair has seen one within --canary-patience.
+ * cell is ready while every (worker, gateway) pair has seen one within --canary-patience. One without the relay's stamp does
+ * not count: a worker's sweep read it from PostgreSQL, since it did not come through Kafka.
  *
  * Payload: {"run":"<hex>","n":17,"sent_us":…}; run is drawn at start, so that another supervisor's canaries, which are
  * in the same channels, are not taken for ours. While a pair waits, PostgreSQL is asked once a second how far the

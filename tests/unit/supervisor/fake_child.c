@@ -3,6 +3,7 @@
  * as the file RUNDIR/do-NAME says, which it reads every 20 ms:
  *     unready  silent  garbage  version  stubborn (ignores ctl_drain)  blind (sees no canary)  mute (answers no call)
  *     lagging (its loop is late, it says)  verbose (its answers are 3 MiB, of which a client is shown the beginning)
+ *     swept (the canaries that it publishes pass Kafka by)
  *     stillborn (ends at once)  late (never ready): these two only of a process that starts while the file says so
  * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, with "call b" of
  * cell b, too, with "call one b" of one there alone; one that says
@@ -98,6 +99,8 @@ static void publish(const struct ctl_canary *m)
     uint64_t now = clock_real_us();
     struct publication p = {.epoch = 1, .seq = 1, .id = 1, .data = m->data, .committed_us = now - 400,
                             .relayed_us = now - 300, .consumed_us = now - 200, .sent_us = now - 100};
+    if (doing("swept"))
+        p.relayed_us = p.consumed_us = 0;
     struct buf publication, seen;
     buf_init(&publication);
     buf_init(&seen);

@@ -252,6 +252,20 @@ START_TEST(ready_names_the_gateway_that_sees_no_canaries)
 }
 END_TEST
 
+START_TEST(canaries_that_kafka_does_not_bring_do_not_make_it_ready)
+{
+    setup();
+    START("--gateways=1", "--canary-patience=1s");
+    wait_until(&r, is_ready());
+    order(&r, "gateway-1", "swept");
+    wait_until(&r, says(&r, "/ready", "canary of worker-1 does not reach any gateway"));
+    ck_assert_int_eq(http(&r, "GET", "/ready"), 503);
+    order(&r, "gateway-1", "");
+    wait_until(&r, is_ready());
+    teardown();
+}
+END_TEST
+
 START_TEST(sigterm_drains_gateways_then_workers_and_exits_with_0)
 {
     setup();
@@ -494,7 +508,7 @@ UNIT_MAIN("supervisor/supervisor",
           more_connections_than_a_gateway_can_hold_wait_for_the_next_one,
           a_call_reaches_every_gateway_and_its_answers_the_asker,
           answers_are_as_much_as_the_option_says, top_asks_every_gateway_and_keeps_their_answers_until_the_next_question,
-          ready_names_the_gateway_that_sees_no_canaries,
+          ready_names_the_gateway_that_sees_no_canaries, canaries_that_kafka_does_not_bring_do_not_make_it_ready,
           sigterm_drains_gateways_then_workers_and_exits_with_0,
           one_that_does_not_leave_is_killed_after_its_time, a_second_signal_ends_everything_at_once,
           children_end_with_a_supervisor_that_is_killed,
