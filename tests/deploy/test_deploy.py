@@ -59,7 +59,7 @@ def test_scripts_are_well_formed():
 
 def test_every_flag_of_the_deployment_exists():
     text = (REPO / "deploy/local").read_text() + (REPO / "deploy/docker-compose.yml").read_text()
-    programs = {"cellcast-sequencer": "sequencer", "cellcast-relay": "sequencer/relay", "cellcast-supervisor": "supervisor",
+    programs = {"cellcast-sequencer": "sequencer", "cellcast-relay": "sequencer/relay", "cellcast-supervisor": "supervisor", "cellcastctl": "supervisor",
                 "cellcast-webhooks": "webhooks"}
     helps = "".join(run(BUILD / folder / name, "--help").stdout for name, folder in programs.items())
     for flag in set(re.findall(r"(?<=\s)--[a-z-]+(?==)", text)) - {"--cells"}:  # of deploy/local itself
