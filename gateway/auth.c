@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #define NUMBER_MAX 32   /* characters of a number that is a date */
+_Static_assert(AUTH_TOKEN_MAX == 32 * 1024, "token_split says so");
 
 /* A token taken apart. Nothing in it is true before its signature was checked with the key of
  * the tenant it names. */
@@ -110,25 +111,28 @@ static struct bytes next_part(struct bytes *rest)
     return part;
 }
 
-static int token_split(struct token *t, struct bytes text)
+/* -> NULL, or what is wrong with its form */
+static const char *token_split(struct token *t, struct bytes text)
 {
     struct bytes rest = text, header, payload;
     struct buf decoded;
     if (text.n > AUTH_TOKEN_MAX)
-        return -EBADMSG;
+        return "it is longer than 32 KiB";
     header = next_part(&rest);
     payload = next_part(&rest);
     t->signature = rest;
     t->text = text;
     t->signed_part = bytes_of(text.p, header.n + 1 + payload.n);
     if (rest.n == 0)
-        return -EBADMSG;
+        return "it is not header.payload.signature";
     buf_init(&decoded);
     t->alg = decode_object(header, &decoded) == 0 ? read_alg(buf_bytes(&decoded)) : NULL;
     struct bytes kid = t->alg ? json_member(buf_bytes(&decoded), "kid") : bytes_of(NULL, 0);
     bool named = json_is_absent(kid) || json_string(kid, &t->kid) == 0;
     buf_fini(&decoded);
-    return t->alg && named ? decode_object(payload, &t->payload) : -EBADMSG;
+    if (!t->alg || !named)
+        return "its header names none of HS256, RS256, ES256 (or 384, 512) and EdDSA, or has crit, b64, zip, or a kid that is no string";
+    return decode_object(payload, &t->payload) < 0 ? "its payload is no JSON object" : NULL;
 }
 
 /* What its signature is checked with: the tenant's own keys, or one of its JWK set. */
@@ -192,7 +196,8 @@ static int read_text(struct claims *c, struct bytes payload, const char *name, b
     return 0;
 }
 
-static int read_claims(struct claims *c, struct bytes payload)
+/* -> NULL, or what is wrong with them */
+static const char *read_claims(struct claims *c, struct bytes payload)
 {
     buf_reserve(&c->texts, payload.n); /* a decoded text is never longer, so that slices stay */
     c->audience = json_member(payload, "aud");
@@ -209,12 +214,12 @@ static int read_claims(struct claims *c, struct bytes payload)
         read_text(c, payload, "tenant", &c->has_tenant, &c->tenant) < 0 ||
         read_text(c, payload, "channel", &c->has_channel, &c->channel) < 0 ||
         read_text(c, payload, "client", &c->has_client, &c->client) < 0)
-        return -EBADMSG;
+        return "sub, tenant, channel and client have to be strings";
     if (read_date(payload, "exp", &c->has_exp, &c->exp) < 0 ||
         read_date(payload, "expire_at", &c->has_expire_at, &c->expire_at) < 0 ||
         read_date(payload, "nbf", &c->has_nbf, &c->nbf) < 0)
-        return -EBADMSG;
-    return 0;
+        return "exp, expire_at and nbf have to be numbers, seconds since 1970";
+    return NULL;
 }
 
 static enum auth_answer judge_dates(const struct claims *c, int64_t now)
@@ -308,25 +313,36 @@ struct asker {
     const struct config_channel *channel; /* subscription tokens; else NULL */
     const struct bytes *user;             /* who it has to be for; NULL: anybody */
     struct bytes client;
+    const char **why; /* struct auth::why */
 };
+
+static enum auth_answer refuse(const struct asker *a, enum auth_answer answer, const char *why)
+{
+    *a->why = why;
+    return answer;
+}
 
 static const struct config_tenant *asked_tenant(const struct asker *a)
 {
     return config_tenant(a->config, a->tenant.n ? a->tenant : BYTES(CONFIG_DEFAULT_TENANT));
 }
 
-/* A signature that any gateway of the cell has found right is not checked again. */
+/* A signature that any gateway of the cell has found right is not checked again. false: *a->why says why. */
 static bool is_signed(const struct asker *a, const struct token *t, const struct claims *c,
                       const struct checker *by, int64_t now)
 {
     struct bytes print = checker_print(by, t->alg);
-    if (print.n == 0)
+    if (print.n == 0) {
+        *a->why = "the tenant has no key for the algorithm that its header names";
         return false;
+    }
     struct token_name name = token_name(a->cache, print, t->text);
     if (token_cache_has(a->cache, &name, now))
         return true;
-    if (!token_is_signed(t, by))
+    if (!token_is_signed(t, by)) {
+        *a->why = "its signature is not by the tenant's key";
         return false;
+    }
     token_cache_put(a->cache, &name, c->has_exp ? c->exp : 0, now);
     return true;
 }
@@ -367,36 +383,43 @@ static enum auth_answer judge_bearer(const struct asker *a, const struct config_
 {
     struct config_channel named;
     if (c->has_channel != (a->channel != NULL))
-        return AUTH_WRONG_KIND;
+        return refuse(a, AUTH_WRONG_KIND, a->channel ? "it has no claim channel: it is for a connection, not for a subscription"
+                                                     : "it has the claim channel: it is for a subscription, not for a connection");
     if (c->has_tenant && !bytes_equal(c->tenant, tenant->name))
-        return AUTH_MISMATCH;
+        return refuse(a, AUTH_MISMATCH, "its claim tenant is not the connection's tenant");
     if (a->user && !bytes_equal(*a->user, c->user))
-        return AUTH_MISMATCH;
+        return refuse(a, AUTH_MISMATCH, "its claim sub is not the connection's user");
     if (!a->channel)
         return AUTH_OK;
     if (config_resolve(a->config, tenant, c->channel, &named) ||
         !bytes_equal(named.full, a->channel->full))
-        return AUTH_MISMATCH;
-    return c->has_client && c->client.n && !bytes_equal(c->client, a->client) ? AUTH_MISMATCH
-                                                                              : AUTH_OK;
+        return refuse(a, AUTH_MISMATCH, "its claim channel is another channel");
+    if (c->has_client && c->client.n && !bytes_equal(c->client, a->client))
+        return refuse(a, AUTH_MISMATCH, "its claim client is another client");
+    return AUTH_OK;
 }
 
 static enum auth_answer judge(const struct asker *a, const struct token *t, int64_t now,
                               struct claims *c, struct auth *ret)
 {
-    if (read_claims(c, buf_bytes(&t->payload)) < 0)
-        return AUTH_INVALID;
+    const char *why = read_claims(c, buf_bytes(&t->payload));
+    if (why)
+        return refuse(a, AUTH_INVALID, why);
     /* The claim only says whose key to check with; a fixed tenant's key is checked whatever it
      * says. */
     bool follow = c->has_tenant && !a->tenant_is_fixed;
     const struct config_tenant *tenant =
         follow ? config_tenant(a->config, c->tenant) : asked_tenant(a);
     struct checker by = {0};
-    enum auth_answer answer = tenant ? find_checker(a, t, tenant, now, &by) : AUTH_INVALID;
+    if (!tenant)
+        return refuse(a, AUTH_INVALID, "its tenant is not registered");
+    enum auth_answer answer = find_checker(a, t, tenant, now, &by);
     if (answer != AUTH_OK)
         return answer;
-    if (!is_signed(a, t, c, &by, now) || !is_addressed(&tenant->options, c))
+    if (!is_signed(a, t, c, &by, now))
         return AUTH_INVALID;
+    if (!is_addressed(&tenant->options, c))
+        return refuse(a, AUTH_INVALID, "its aud or iss is not token_audience or token_issuer");
     answer = judge_dates(c, now);
     if (answer == AUTH_OK)
         answer = judge_bearer(a, tenant, c);
@@ -404,7 +427,9 @@ static enum auth_answer judge(const struct asker *a, const struct token *t, int6
         return answer;
     if (!tenant->here)
         return AUTH_ELSEWHERE;
-    return fill(ret, tenant->name, c) < 0 ? AUTH_INVALID : AUTH_OK;
+    if (fill(ret, tenant->name, c) < 0)
+        return refuse(a, AUTH_INVALID, "its info, data, channels, subs or override is badly made");
+    return AUTH_OK;
 }
 
 static enum auth_answer check(const struct asker *a, struct bytes text, int64_t now,
@@ -412,9 +437,8 @@ static enum auth_answer check(const struct asker *a, struct bytes text, int64_t 
 {
     struct token token = {0};
     struct claims claims = {0};
-    enum auth_answer answer = AUTH_INVALID;
-    if (token_split(&token, text) == 0)
-        answer = judge(a, &token, now, &claims, ret);
+    const char *why = token_split(&token, text);
+    enum auth_answer answer = why ? refuse(a, AUTH_INVALID, why) : judge(a, &token, now, &claims, ret);
     buf_fini(&token.kid);
     buf_fini(&token.payload);
     buf_fini(&claims.texts);
@@ -426,7 +450,7 @@ static enum auth_answer enter_without_token(const struct asker *a, struct auth *
     const struct config_tenant *tenant = asked_tenant(a);
     const struct claims nobody = {0};
     if (!tenant || !tenant->options.allow_anonymous_connect_without_token)
-        return AUTH_NO_CREDENTIALS;
+        return refuse(a, AUTH_NO_CREDENTIALS, "there is none, and the tenant has not allow_anonymous_connect_without_token");
     if (!tenant->here)
         return AUTH_ELSEWHERE;
     fill(ret, tenant->name, &nobody);
@@ -436,7 +460,7 @@ static enum auth_answer enter_without_token(const struct asker *a, struct auth *
 enum auth_answer auth_connect(const struct config *config, struct token_cache *cache, struct bytes path_tenant,
                               struct bytes token, int64_t now, struct auth *ret)
 {
-    struct asker a = {.config = config, .cache = cache, .tenant = path_tenant};
+    struct asker a = {.config = config, .cache = cache, .tenant = path_tenant, .why = &ret->why};
     return token.n ? check(&a, token, now, ret) : enter_without_token(&a, ret);
 }
 
@@ -445,8 +469,8 @@ enum auth_answer auth_refresh(const struct config *config, struct token_cache *c
                               struct auth *ret)
 {
     struct asker a = {
-        .config = config, .cache = cache, .tenant = tenant, .tenant_is_fixed = true, .user = &user};
-    return token.n ? check(&a, token, now, ret) : AUTH_NO_CREDENTIALS;
+        .config = config, .cache = cache, .tenant = tenant, .tenant_is_fixed = true, .user = &user, .why = &ret->why};
+    return token.n ? check(&a, token, now, ret) : refuse(&a, AUTH_NO_CREDENTIALS, "there is none");
 }
 
 enum auth_answer auth_subscribe(const struct config *config, struct token_cache *cache,
@@ -459,6 +483,7 @@ enum auth_answer auth_subscribe(const struct config *config, struct token_cache 
                       .tenant_is_fixed = true,
                       .channel = channel,
                       .user = &user,
-                      .client = client};
-    return token.n ? check(&a, token, now, ret) : AUTH_NO_CREDENTIALS;
+                      .client = client,
+                      .why = &ret->why};
+    return token.n ? check(&a, token, now, ret) : refuse(&a, AUTH_NO_CREDENTIALS, "there is none");
 }

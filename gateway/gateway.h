@@ -18,6 +18,7 @@
 #include "stranger.h"
 #include "tables.h"
 #include "token_cache.h"
+#include "token_refusal.h"
 #include "trim.h"
 #include "users.h"
 #include "wheel.h"
@@ -81,6 +82,7 @@ struct gateway {
     struct budgets budgets;   /* what each tenant may use */
     struct users users;       /* of tenants with a limit for each */
     struct token_cache tokens;
+    struct token_refusals token_refusals; /* what the log was told of them */
     struct jwks jwks;         /* public keys of tenants' tokens */
     struct drain *drain;      /* NULL until it begins */
     struct departure departure;

@@ -289,6 +289,41 @@ START_TEST(claims_of_a_wrong_type_make_it_invalid)
 }
 END_TEST
 
+START_TEST(what_is_refused_says_why)
+{
+    setup();
+    static const struct {
+        const char *path, *payload, *key, *why;
+    } cases[] = {
+        {"", "{\"sub\":42}", "secret", "sub, tenant, channel and client have to be strings"},
+        {"", "{\"exp\":\"1700000100\"}", "secret", "exp, expire_at and nbf have to be numbers, seconds since 1970"},
+        {"", "[]", "secret", "its payload is no JSON object"},
+        {"", "{\"sub\":\"u\"}", "another", "its signature is not by the tenant's key"},
+        {"", "{\"sub\":\"u\",\"tenant\":\"nobody\"}", "secret", "its tenant is not registered"},
+        {"open", "{\"sub\":\"u\"}", "secret", "the tenant has no key for the algorithm that its header names"},
+        {"picky", "{\"sub\":\"u\",\"iss\":\"us\"}", "picky-secret", "its aud or iss is not token_audience or token_issuer"},
+        {"", "{\"channel\":\"news\"}", "secret", "it has the claim channel: it is for a subscription, not for a connection"},
+        {"", "{\"b64info\":\"!!\"}", "secret", "its info, data, channels, subs or override is badly made"},
+        {"", "{\"sub\":\"u\",\"exp\":5}", "secret", NULL}, /* error 109 says it */
+        {"", "{\"sub\":\"u\"}", "secret", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct auth a;
+        auth_init(&a);
+        connect_signed(cases[i].path, cases[i].payload, cases[i].key, &a);
+        ck_assert_msg(cases[i].why ? a.why && strcmp(a.why, cases[i].why) == 0 : !a.why, "case %zu: %s", i, a.why ? a.why : "");
+        auth_fini(&a);
+    }
+    struct auth a;
+    auth_init(&a);
+    auth_connect(config, &cache, BYTES(""), BYTES("no token"), NOW, &a);
+    ck_assert_str_eq(a.why, "it is not header.payload.signature");
+    auth_connect(config, &cache, BYTES(""), BYTES(""), NOW, &a);
+    ck_assert_str_eq(a.why, "there is none, and the tenant has not allow_anonymous_connect_without_token");
+    teardown();
+}
+END_TEST
+
 START_TEST(info_comes_raw_or_as_base64)
 {
     setup();
@@ -655,7 +690,7 @@ UNIT_MAIN("gateway/auth", a_signed_token_says_who_its_bearer_is,
           three_hmac_algorithms_and_no_other, headers_that_change_the_meaning_are_refused,
           a_token_that_was_touched_is_worth_nothing,
           a_token_opens_the_tenant_of_its_key_and_no_other, dates_are_judged_at_the_time_given,
-          claims_of_a_wrong_type_make_it_invalid, info_comes_raw_or_as_base64,
+          claims_of_a_wrong_type_make_it_invalid, what_is_refused_says_why, info_comes_raw_or_as_base64,
           a_connection_token_grants_subscriptions_and_subs_wins_over_channels,
           subscriptions_that_are_badly_made_make_the_token_invalid, audience_and_issuer_are_looked_at_where_the_tenant_names_them, without_a_token_the_tenant_decides,
           a_long_token_is_not_read, a_tokens_header_may_carry_certificates, a_refresh_is_for_the_same_user_of_the_same_tenant,
