@@ -123,17 +123,25 @@ bool api_json(struct api_op *op, enum api_field field, enum api_field b64_field,
     return true;
 }
 
+uint32_t api_resolve(struct api_op *op, const struct config_tenant *asker, struct bytes spelling, struct config_channel *ret)
+{
+    uint32_t code = config_resolve(op->call->config, asker, spelling, ret);
+    if (code == 107)
+        api_op_detail(op, "channel: 1 to %d printable ASCII characters without space", CHANNEL_MAX);
+    else if (code == 103)
+        api_op_detail(op, "channel: it is another tenant's than the key's");
+    else if (code == 102)
+        api_op_detail(op, "channel: its tenant has no such namespace (what stands before the first colon)");
+    return code;
+}
+
 bool api_channel(struct api_op *op, struct config_channel *ret)
 {
     struct bytes spelling = {0};
     if (!api_text(op, API_channel, &spelling))
         return false;
-    uint32_t code = config_resolve(op->call->config, op->call->tenant, spelling, ret);
-    if (code == 0)
-        return true;
-    if (code == 107)
-        api_op_detail(op, "channel: 1 to %d printable ASCII characters without space",
-                      CHANNEL_MAX);
-    api_op_finish(op, code);
-    return false;
+    uint32_t code = api_resolve(op, op->call->tenant, spelling, ret);
+    if (code)
+        api_op_finish(op, code);
+    return code == 0;
 }

@@ -23,5 +23,7 @@ bool api_item(struct api_op *op, struct bytes item, struct bytes *ret);
 /* Field `channel`, resolved for the key's tenant. -> false: the op is finished (malformed, or
  * 102, 103, 107) */
 bool api_channel(struct api_op *op, struct config_channel *ret);
+/* config_resolve, with the detail of what it answers */
+uint32_t api_resolve(struct api_op *op, const struct config_tenant *asker, struct bytes spelling, struct config_channel *ret);
 
 #endif

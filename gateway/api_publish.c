@@ -144,8 +144,7 @@ static uint32_t resolve_after(struct api_op *op, const struct config_channel *ch
 static uint32_t check_target(struct publishing *p, struct target *t,
                              struct config_channel *channel, struct buf *after)
 {
-    uint32_t code =
-        config_resolve(p->op->call->config, p->op->call->tenant, t->spelling, channel);
+    uint32_t code = api_resolve(p->op, p->op->call->tenant, t->spelling, channel);
     if (code)
         return code;
     if (bytes_is(channel->tenant->name, CONFIG_RESERVED_TENANT))

@@ -118,7 +118,7 @@ void api_disconnect_start(struct api_op *op)
 static bool read_channel(struct api_op *op, struct bytes spelling, const struct config_tenant *asker,
                          struct config_channel *ret)
 {
-    uint32_t code = config_resolve(op->call->config, asker, spelling, ret);
+    uint32_t code = api_resolve(op, asker, spelling, ret);
     if (code)
         api_op_finish(op, code);
     return code == 0;

@@ -56,7 +56,7 @@ static int run(const struct ctl_options *o, char *const *words)
             continue;
         if (count(words + 1) >= verbs[i].least && count(words + 1) <= verbs[i].most)
             return verbs[i].run(o, words + 1);
-        ctl_say("%s %s", verbs[i].name, verbs[i].words);
+        ctl_say("usage: %s%s%s", verbs[i].name, verbs[i].words[0] ? " " : "", verbs[i].words);
         return CTL_USAGE;
     }
     return unknown(words[0]);

@@ -84,22 +84,28 @@ static int more_first(const void *a, const void *b)
     return (x->value < y->value) - (x->value > y->value);
 }
 
-static size_t sort(json_t *rows, const char *by, struct line **ret_lines)
+static double number(const json_t *row, const char *name)
+{
+    return json_number_value(json_object_get(row, name));
+}
+
+/* Nobody listens and nothing is delivered: canaries', for the most part. */
+static bool is_idle(const json_t *row)
+{
+    return number(row, "listeners") == 0 && number(row, "behind") == 0 && number(row, "deliveries") < 0.05;
+}
+
+static size_t sort(json_t *rows, const char *by, bool idle_too, struct line **ret_lines)
 {
     struct line *lines = calloc(json_object_size(rows) + 1, sizeof *lines);
     const char *name;
     json_t *row;
     size_t n = 0;
-    json_object_foreach(rows, name, row)
+    json_object_foreach(rows, name, row) if (idle_too || !is_idle(row))
         lines[n++] = (struct line){.row = row, .value = json_number_value(json_object_get(row, by))};
     qsort(lines, n, sizeof *lines, more_first);
     *ret_lines = lines;
     return n;
-}
-
-static double number(const json_t *row, const char *name)
-{
-    return json_number_value(json_object_get(row, name));
 }
 
 #define TENANT_HEADS "  BUSY% SLOWED CONNECTIONS PUBLISHES/s REFUSED/s   LATE"
@@ -124,7 +130,7 @@ static void print_row(const json_t *row)
 static void print(const char *what, json_t *rows, const struct ctl_options *o)
 {
     struct line *lines;
-    size_t n = sort(rows, o->by, &lines);
+    size_t n = sort(rows, o->by, strcmp(what, "channels") != 0, &lines);
     const char *listeners = strcmp(what, "connections") == 0 ? "CHANNELS" : "LISTENERS";
     bool tenants = strcmp(what, "tenants") == 0;
     printf("%13s %13s %10s %7s%s  %s\n", "DELIVERIES/s", "BYTES/s", listeners, "BEHIND", tenants ? TENANT_HEADS : "",

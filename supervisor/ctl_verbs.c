@@ -65,7 +65,7 @@ int ctl_ask_postgres(const struct ctl_options *o, const char *sql, const char *p
     buf_init(&error);
     int failed = pg_ask(o->postgres, "cellcastctl", sql, param, into, &error);
     if (failed < 0)
-        ctl_say("%s", without_context(&error));
+        ctl_say("%s%s", without_context(&error), failed == -ENOTCONN ? " (--postgres says where the database is)" : "");
     buf_fini(&error);
     return failed < 0 ? -1 : 0;
 }

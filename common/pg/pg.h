@@ -73,7 +73,7 @@ const char *pg_message(const struct pg_result *r);  /* one line */
  * says so itself). -> 0, or -EIO with the reason in ret_error */
 int pg_run_script(const char *conninfo, const char *name, const char *sql, struct buf *ret_error);
 /* Blocking: one statement with one text parameter or NULL; first column of the first row appended to `into`.
- * -> 0, -ENOENT when no row, -EIO with the reason in ret_error */
+ * -> 0, -ENOENT when no row, -ENOTCONN or -EIO with the reason in ret_error */
 int pg_ask(const char *conninfo, const char *name, const char *sql, const char *param, struct buf *into,
            struct buf *ret_error);
 

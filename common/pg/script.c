@@ -78,7 +78,7 @@ int pg_ask(const char *conninfo, const char *name, const char *sql, const char *
 {
     PGconn *conn = open_blocking(conninfo, name, ret_error);
     if (!conn)
-        return -EIO;
+        return -ENOTCONN;
     PGresult *res = PQexecParams(conn, sql, param ? 1 : 0, NULL, &param, NULL, NULL, 0);
     int answer = 0;
     if (PQresultStatus(res) != PGRES_TUPLES_OK) {

@@ -84,6 +84,7 @@ async def test_an_operator_sees_what_costs_most_and_who_is_behind(stack, channel
     deliveries, size, listeners, behind, name = first.split()
     assert (behind, name) == ("1", f"default/{channel}")
     assert float(deliveries) > 0 and float(size) > 0 and listeners in "12"  # the SDK may not have left yet
+    assert "canary" not in top(stack, "channels")  # nobody listens to those
     head, first = top(stack, "tenants", "--by=behind").splitlines()[:2]
     assert head.split()[4:6] == ["BUSY%", "SLOWED"] and head.split()[-1] == "NAME"
     assert (first.split()[3], first.split()[-1]) == ("1", "default")

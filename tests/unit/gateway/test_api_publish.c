@@ -128,6 +128,7 @@ START_TEST(history_is_removed_by_what_is_no_publication)
     API_ERROR(107, "bad request");
     api_post("K", "/api/history_remove", "{\"channel\":\"nope:a\"}");
     API_ERROR(102, "unknown channel");
+    ck_assert_str_eq(api.detail, "channel: its tenant has no such namespace (what stands before the first colon)");
     api_post("A", "/api/history_remove", "{\"channel\":\"default/a\"}");
     API_ERROR(103, "permission denied");
     api_end();

@@ -523,7 +523,7 @@ START_TEST(scripts_say_where_they_failed)
         -ENOENT);
     buf_clear(&error);
     ck_assert_int_eq(pg_ask("host=127.0.0.1 port=1", "test", "SELECT 1", NULL, &value, &error),
-                     -EIO);
+                     -ENOTCONN);
     ck_assert_uint_gt(error.n, 0);
     ck_assert_ptr_null(strchr(error.p, '\n'));
     buf_fini(&error);
