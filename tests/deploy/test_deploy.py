@@ -75,8 +75,11 @@ def test_links_of_the_documents_lead_somewhere(page):
             assert (folder / target).exists(), f"{page}: {target}"
 
 
-def test_the_local_configuration_is_json():
-    assert json.loads((REPO / "deploy/local.json").read_text())["tenants"][0]["name"] == "default"
+def test_the_local_configuration_has_the_channels_that_the_readme_publishes_to():
+    tenant = json.loads((REPO / "deploy/local.json").read_text())["tenants"][0]
+    channels = re.findall(r"cellcast\.publish\('([^']+)'", (REPO / "README.md").read_text())
+    assert tenant["name"] == "default" and len(channels) == 2
+    assert {c.partition(":")[0] if ":" in c else "" for c in channels} <= {n["name"] for n in tenant["namespaces"]}
 
 
 def test_short_turns_run_the_command_and_hand_on_how_it_ended():
