@@ -313,12 +313,12 @@ struct asker {
     const struct config_channel *channel; /* subscription tokens; else NULL */
     const struct bytes *user;             /* who it has to be for; NULL: anybody */
     struct bytes client;
-    const char **why; /* struct auth::why */
+    struct auth_refusal *refusal;
 };
 
 static enum auth_answer refuse(const struct asker *a, enum auth_answer answer, const char *why)
 {
-    *a->why = why;
+    a->refusal->why = why;
     return answer;
 }
 
@@ -327,20 +327,20 @@ static const struct config_tenant *asked_tenant(const struct asker *a)
     return config_tenant(a->config, a->tenant.n ? a->tenant : BYTES(CONFIG_DEFAULT_TENANT));
 }
 
-/* A signature that any gateway of the cell has found right is not checked again. false: *a->why says why. */
+/* A signature that any gateway of the cell has found right is not checked again. false: a->refusal says why. */
 static bool is_signed(const struct asker *a, const struct token *t, const struct claims *c,
                       const struct checker *by, int64_t now)
 {
     struct bytes print = checker_print(by, t->alg);
     if (print.n == 0) {
-        *a->why = "the tenant has no key for the algorithm that its header names";
+        a->refusal->why = "the tenant has no key for the algorithm that its header names";
         return false;
     }
     struct token_name name = token_name(a->cache, print, t->text);
     if (token_cache_has(a->cache, &name, now))
         return true;
     if (!token_is_signed(t, by)) {
-        *a->why = "its signature is not by the tenant's key";
+        a->refusal->why = "its signature is not by the tenant's key";
         return false;
     }
     token_cache_put(a->cache, &name, c->has_exp ? c->exp : 0, now);
@@ -413,6 +413,7 @@ static enum auth_answer judge(const struct asker *a, const struct token *t, int6
     struct checker by = {0};
     if (!tenant)
         return refuse(a, AUTH_INVALID, "its tenant is not registered");
+    a->refusal->tenant = tenant->name;
     enum auth_answer answer = find_checker(a, t, tenant, now, &by);
     if (answer != AUTH_OK)
         return answer;
@@ -449,6 +450,7 @@ static enum auth_answer enter_without_token(const struct asker *a, struct auth *
 {
     const struct config_tenant *tenant = asked_tenant(a);
     const struct claims nobody = {0};
+    a->refusal->tenant = tenant ? tenant->name : bytes_of(NULL, 0);
     if (!tenant || !tenant->options.allow_anonymous_connect_without_token)
         return refuse(a, AUTH_NO_CREDENTIALS, "there is none, and the tenant has not allow_anonymous_connect_without_token");
     if (!tenant->here)
@@ -460,7 +462,7 @@ static enum auth_answer enter_without_token(const struct asker *a, struct auth *
 enum auth_answer auth_connect(const struct config *config, struct token_cache *cache, struct bytes path_tenant,
                               struct bytes token, int64_t now, struct auth *ret)
 {
-    struct asker a = {.config = config, .cache = cache, .tenant = path_tenant, .why = &ret->why};
+    struct asker a = {.config = config, .cache = cache, .tenant = path_tenant, .refusal = &ret->refusal};
     return token.n ? check(&a, token, now, ret) : enter_without_token(&a, ret);
 }
 
@@ -469,7 +471,7 @@ enum auth_answer auth_refresh(const struct config *config, struct token_cache *c
                               struct auth *ret)
 {
     struct asker a = {
-        .config = config, .cache = cache, .tenant = tenant, .tenant_is_fixed = true, .user = &user, .why = &ret->why};
+        .config = config, .cache = cache, .tenant = tenant, .tenant_is_fixed = true, .user = &user, .refusal = &ret->refusal};
     return token.n ? check(&a, token, now, ret) : refuse(&a, AUTH_NO_CREDENTIALS, "there is none");
 }
 
@@ -484,6 +486,6 @@ enum auth_answer auth_subscribe(const struct config *config, struct token_cache 
                       .channel = channel,
                       .user = &user,
                       .client = client,
-                      .why = &ret->why};
+                      .refusal = &ret->refusal};
     return token.n ? check(&a, token, now, ret) : refuse(&a, AUTH_NO_CREDENTIALS, "there is none");
 }

@@ -40,6 +40,12 @@ struct auth_verdict {
 };
 struct auth_verdict auth_verdict(enum auth_use use, enum auth_answer answer);
 
+/* What was wrong with a token that is no good. */
+struct auth_refusal {
+    const char *why;     /* a constant; NULL: nothing, or the answer says it all */
+    struct bytes tenant; /* whose token it would be, of the configuration; empty: of none that is registered */
+};
+
 /* Who a good token (or none, or the connect proxy) says its bearer is, and what that one is given. Owns its texts. */
 struct auth {
     struct buf memory;
@@ -49,7 +55,7 @@ struct auth {
     struct bytes data;   /* for the client: one line of JSON, or empty */
     struct bytes meta;   /* for the tenant's application alone (proxied.h): one line of JSON, or empty */
     int64_t expire_at;   /* s since 1970; 0: never */
-    const char *why;     /* a constant: what was wrong with the token, when it was no good; NULL: the answer says it all */
+    struct auth_refusal refusal;
     struct wants wants;  /* of a connection: its server-side subscriptions */
     struct overrides overrides; /* of a subscription */
 };
@@ -68,7 +74,7 @@ int auth_read_said(struct auth *ret, const struct auth_said *said);
 
 /* For connect. path_tenant: TENANT of /t/TENANT/…, or empty. now: s since 1970. token empty:
  * anonymous, if the tenant has allow_anonymous_connect_without_token. On anything but AUTH_OK
- * `ret` has its `why`, and is untouched otherwise.
+ * `ret` has its `refusal`, and is untouched otherwise.
  * -> AUTH_OK, EXPIRED, OVER, INVALID, WRONG_KIND, NO_CREDENTIALS, ELSEWHERE, UNKNOWN_KEY */
 enum auth_answer auth_connect(const struct config *config, struct token_cache *cache, struct bytes path_tenant,
                               struct bytes token, int64_t now, struct auth *ret);

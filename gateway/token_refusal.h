@@ -9,7 +9,7 @@
 
 #define TOKEN_REFUSAL_PAUSE_NS NS_PER_S
 
-struct connection;
+struct gateway;
 
 struct token_refusals {
     int64_t told_ns; /* 0: never */
@@ -19,7 +19,7 @@ struct token_refusals {
 /* -> whether the log is told of one that happens now; ret_untold: how many it was not told of */
 bool token_refusals_tell(struct token_refusals *r, int64_t now_ns, uint64_t *ret_untold);
 
-/* why: struct auth::why; NULL: nothing is refused, or the code says it all. */
-void token_refused(struct connection *c, enum auth_use use, struct auth_verdict verdict, const char *why);
+/* Where there was a refusal; else nothing is done. */
+void token_refused(struct gateway *g, enum auth_use use, struct auth_verdict verdict, const struct auth_refusal *refusal);
 
 #endif

@@ -311,15 +311,15 @@ START_TEST(what_is_refused_says_why)
         struct auth a;
         auth_init(&a);
         connect_signed(cases[i].path, cases[i].payload, cases[i].key, &a);
-        ck_assert_msg(cases[i].why ? a.why && strcmp(a.why, cases[i].why) == 0 : !a.why, "case %zu: %s", i, a.why ? a.why : "");
+        ck_assert_msg(cases[i].why ? a.refusal.why && strcmp(a.refusal.why, cases[i].why) == 0 : !a.refusal.why, "case %zu: %s", i, a.refusal.why ? a.refusal.why : "");
         auth_fini(&a);
     }
     struct auth a;
     auth_init(&a);
     auth_connect(config, &cache, BYTES(""), BYTES("no token"), NOW, &a);
-    ck_assert_str_eq(a.why, "it is not header.payload.signature");
+    ck_assert_str_eq(a.refusal.why, "it is not header.payload.signature");
     auth_connect(config, &cache, BYTES(""), BYTES(""), NOW, &a);
-    ck_assert_str_eq(a.why, "there is none, and the tenant has not allow_anonymous_connect_without_token");
+    ck_assert_str_eq(a.refusal.why, "there is none, and the tenant has not allow_anonymous_connect_without_token");
     teardown();
 }
 END_TEST
