@@ -1,5 +1,4 @@
 #include "api_params.h"
-#include "permission.h"
 #include "base64.h"
 #include "error.h"
 #include "gateway.h"
