@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#define RESEND_MS 60000 /* no gateway waits longer for an answer */
 
 static const char commit_sql[] = "SELECT "
                                  "cellcast.commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,"
@@ -307,6 +306,30 @@ static void enter_all(struct sequencer *s, struct list *all)
     }
 }
 
+/* No gateway waits for its answer any more, and what told whether it was committed may have been swept. */
+static bool is_given_up(const struct sequencer *s, const struct message *m, int64_t now_ns)
+{
+    return m->unsure && now_ns - m->arrived_ns >= s->options->unsure_max * NS_PER_MS;
+}
+
+static void forget(struct sequencer *s, struct message *m)
+{
+    s->metrics.forgotten_total++;
+    message_free(m);
+}
+
+static void forget_given_up(struct sequencer *s, struct list *all)
+{
+    int64_t now_ns = clock_mono_ns();
+    struct message *m, *spare;
+    list_for_each_safe (m, spare, all, place) {
+        if (!message_is_from_gateway(m) || !is_given_up(s, m, now_ns))
+            continue;
+        list_remove(&m->place);
+        forget(s, m);
+    }
+}
+
 void flow_recover(struct sequencer *s, bool sure)
 {
     struct list all;
@@ -327,6 +350,7 @@ void flow_recover(struct sequencer *s, bool sure)
     if (!sure || s->lead.fault != FAULT_DATA)
         heads_forget(&s->inbox.heads);
     lookups_forget(s);
+    forget_given_up(s, &all);
     enter_all(s, &all);
     outbox_wake(s);
 }
@@ -343,7 +367,7 @@ static int fate(struct sequencer *s, const struct message *m, int64_t now_ns)
     if (!m->unsure)
         return 100;
     bool may_lead = s->lead.phase != STANDING_BY && s->lead.phase != LEADING;
-    return may_lead && now_ns - m->arrived_ns < RESEND_MS * NS_PER_MS ? 0 : -1;
+    return may_lead && !is_given_up(s, m, now_ns) ? 0 : -1;
 }
 
 void flow_sift(struct sequencer *s)
@@ -361,14 +385,13 @@ void flow_sift(struct sequencer *s)
         list_remove(&m->place);
         if (code == 0) {
             list_append(&stay, &m->place);
-            continue;
-        }
-        if (code > 0)
+        } else if (code < 0) {
+            forget(s, m);
+        } else {
             refuse(s, m->origin, m->counter, (uint32_t)code,
                    "PostgreSQL is away, or the shard is not led here");
-        else
-            s->metrics.forgotten_total++;
-        message_free(m);
+            message_free(m);
+        }
     }
     enter_all(s, &stay);
     outbox_wake(s);
@@ -384,8 +407,7 @@ void flow_forget(struct sequencer *s)
     inbox_empty(&s->inbox, &all);
     while ((m = list_first(&all, struct message, place))) {
         list_remove(&m->place);
-        message_free(m);
-        s->metrics.forgotten_total++;
+        forget(s, m);
     }
     gateways_drop(s->gateways);
 }

@@ -183,6 +183,24 @@ def test_a_leader_that_was_cut_off_in_the_middle_of_a_batch_comes_back_as_a_stan
     check_log(db)
 
 
+def test_what_can_be_looked_for_no_more_is_not_committed_again(conninfo, proxy, connect, db, opened, tmp_path):
+    one_alone = Sequencer(proxy.conninfo, tmp_path / "alone.log", "--unsure-max=1s", port=free_port(), name="alone")
+    opened.append(one_alone)
+    gateway = connect(one_alone).ready()
+    assert gateway.publish("default/news", data="0")["seq"] == 1
+    held = proxy.hold("answer")
+    counter = gateway.send("default/news", data="1")
+    assert held.reached.wait(10)
+    gateway.unanswered.pop(counter)  # it has told its client that the outcome is unknown
+    db.execute("DELETE FROM cellcast.receipt")  # as the sweep does after 3 minutes, for which it may have been stopped
+    time.sleep(1.2)
+    proxy.cut(refusing=False)
+    held.released.set()
+    one_alone.wait(lambda: one_alone.metric("forgotten_total") == 1)
+    assert gateway.publish("default/news", data="2")["seq"] == 3
+    check_log(db)
+
+
 def test_a_takeover_whose_answer_was_lost_does_not_hide_who_led_before_it(pair, connect, proxy, db, conninfo):
     first, second = pair("--outage-grace=60s")
     old = connect(first).ready()
