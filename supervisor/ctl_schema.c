@@ -90,6 +90,16 @@ static const struct known *find(const char *name, const struct known *known, siz
     return NULL;
 }
 
+/* -> where an option that stands elsewhere belongs, or NULL: it is none */
+static const char *home_of(const char *place, const char *name)
+{
+    bool of_tenant = find(name, tenant_options, COUNT(tenant_options));
+    bool of_namespace = find(name, namespace_options, COUNT(namespace_options));
+    if (of_tenant && of_namespace)
+        of_tenant = !strstr(place, "namespaces");
+    return of_tenant ? "the tenant's \"options\"" : of_namespace ? "a namespace's \"options\"" : NULL;
+}
+
 static void unknown(struct check *c, const char *place, const char *name, const struct known *known,
                     size_t n)
 {
@@ -119,8 +129,14 @@ static void check_members(struct check *c, const char *place, json_t *object,
 {
     const char *name;
     json_t *value;
-    json_object_foreach(object, name, value) if (!find(name, known, n))
-        unknown(c, place, name, known, n);
+    json_object_foreach(object, name, value)
+    {
+        const char *home = find(name, known, n) ? NULL : home_of(place, name);
+        if (home)
+            check_fault(c, place, "unknown member \"%s\"; it belongs into %s", name, home);
+        else if (!find(name, known, n))
+            unknown(c, place, name, known, n);
+    }
 }
 
 /* A member that is an array; absent is empty. */

@@ -53,6 +53,21 @@ START_TEST(a_wrong_name_of_an_option_brings_the_nearest_one)
 }
 END_TEST
 
+START_TEST(an_option_in_the_wrong_place_is_told_the_right_one)
+{
+    ck_fault(FILE_OF(CELL, TENANT(",\"token_hmac_secret_key\":\"x\""), ""),
+             "tenants[0]: unknown member \"token_hmac_secret_key\"; it belongs into the tenant's \"options\"");
+    ck_fault(FILE_OF(CELL, TENANT(",\"publish_rate\":5"), ""),
+             "tenants[0]: unknown member \"publish_rate\"; it belongs into the tenant's \"options\"");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"presence\":true}"), ""),
+             "tenants[0].options: unknown member \"presence\"; it belongs into a namespace's \"options\"");
+    ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"n\",\"presence\":true}]"), ""),
+             "tenants[0].namespaces[0]: unknown member \"presence\"; it belongs into a namespace's \"options\"");
+    ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"n\",\"publish_rate\":5}]"), ""),
+             "tenants[0].namespaces[0]: unknown member \"publish_rate\"; it belongs into a namespace's \"options\"");
+}
+END_TEST
+
 START_TEST(a_value_of_the_wrong_kind_is_told_what_is_wanted)
 {
     ck_fault(FILE_OF(CELL, NAMESPACE("\"presence\":\"yes\""), ""),
@@ -283,7 +298,8 @@ START_TEST(what_a_proxy_can_not_go_by_is_told)
 END_TEST
 
 UNIT_MAIN("supervisor/ctl_schema", a_file_that_is_right_passes_with_its_keys_hashed,
-          a_wrong_name_of_an_option_brings_the_nearest_one, a_value_of_the_wrong_kind_is_told_what_is_wanted,
+          a_wrong_name_of_an_option_brings_the_nearest_one,
+          an_option_in_the_wrong_place_is_told_the_right_one, a_value_of_the_wrong_kind_is_told_what_is_wanted,
           names_are_checked_for_form_repeats_and_what_they_point_to, keys_are_checked_for_tenant_repeats_and_form,
           what_is_no_json_is_told_where, a_public_key_that_no_gateway_could_use_is_refused,
           a_policy_for_slow_readers_that_breaks_a_promise_is_refused, a_cache_that_nobody_could_recover_from_is_refused, deltas_are_of_the_one_kind_that_there_is, what_an_ephemeral_namespace_cannot_keep_is_refused,
