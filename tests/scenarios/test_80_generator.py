@@ -59,6 +59,12 @@ def test_a_message_that_a_server_leaves_out_is_missing():
     assert report["missing"] == report["deliveries"]["holes"] > 0
 
 
+def test_messages_that_came_between_two_looks_share_a_read():
+    shared = {collect: Floor(1).run(connections=4, messages=300, rate=1000, processes=1, collect=collect)["deliveries"]["shared_reads"]
+              for collect in ("0", "10ms")}
+    assert 4 * 300 // 2 < shared["10ms"] and shared["0"] < shared["10ms"] // 2, shared
+
+
 def test_a_client_that_never_connected_misses_everything():
     report = generate(server="127.0.0.1:1", connections=5, messages=3, subscribe_timeout="200ms", linger="200ms")
     assert "not_all_subscribed" in report["failures"] and report["missing"] == 15 == report["expected"]

@@ -179,6 +179,7 @@ void swarm_run(const struct bench_options *options, const struct dialect *dialec
     start_timer(s, &s->look, on_look, LOOK_S);
     ev_now_update(s->loop);
     s->started = ev_now(s->loop);
+    ev_set_io_collect_interval(s->loop, (double)options->collect / 1000);
     ev_run(s->loop, 0);
     for (size_t i = 0; i < s->n; i++)
         connection_fini(&s->connections[i]);
