@@ -12,7 +12,6 @@
 #include <assert.h>
 #include <inttypes.h>
 
-
 static const char commit_sql[] = "SELECT "
                                  "cellcast.commit_batch($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,"
                                  "$13,$14,$15,$16,$17,$18,$19,$20,$21,$22,$23)";

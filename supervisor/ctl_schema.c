@@ -133,7 +133,7 @@ static void check_members(struct check *c, const char *place, json_t *object,
     {
         const char *home = find(name, known, n) ? NULL : home_of(place, name);
         if (home)
-            check_fault(c, place, "unknown member \"%s\"; it belongs into %s", name, home);
+            check_fault(c, place, "unknown member \"%s\"; it belongs in %s", name, home);
         else if (!find(name, known, n))
             unknown(c, place, name, known, n);
     }

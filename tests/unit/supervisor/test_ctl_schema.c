@@ -56,15 +56,15 @@ END_TEST
 START_TEST(an_option_in_the_wrong_place_is_told_the_right_one)
 {
     ck_fault(FILE_OF(CELL, TENANT(",\"token_hmac_secret_key\":\"x\""), ""),
-             "tenants[0]: unknown member \"token_hmac_secret_key\"; it belongs into the tenant's \"options\"");
+             "tenants[0]: unknown member \"token_hmac_secret_key\"; it belongs in the tenant's \"options\"");
     ck_fault(FILE_OF(CELL, TENANT(",\"publish_rate\":5"), ""),
-             "tenants[0]: unknown member \"publish_rate\"; it belongs into the tenant's \"options\"");
+             "tenants[0]: unknown member \"publish_rate\"; it belongs in the tenant's \"options\"");
     ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"presence\":true}"), ""),
-             "tenants[0].options: unknown member \"presence\"; it belongs into a namespace's \"options\"");
+             "tenants[0].options: unknown member \"presence\"; it belongs in a namespace's \"options\"");
     ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"n\",\"presence\":true}]"), ""),
-             "tenants[0].namespaces[0]: unknown member \"presence\"; it belongs into a namespace's \"options\"");
+             "tenants[0].namespaces[0]: unknown member \"presence\"; it belongs in a namespace's \"options\"");
     ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"n\",\"publish_rate\":5}]"), ""),
-             "tenants[0].namespaces[0]: unknown member \"publish_rate\"; it belongs into a namespace's \"options\"");
+             "tenants[0].namespaces[0]: unknown member \"publish_rate\"; it belongs in a namespace's \"options\"");
 }
 END_TEST
 
