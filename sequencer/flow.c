@@ -293,18 +293,6 @@ void flow_turn(struct sequencer *s)
 
 /* ---- back */
 
-static void enter_all(struct sequencer *s, struct list *all)
-{
-    struct message *m;
-    while ((m = list_first(all, struct message, place))) {
-        list_remove(&m->place);
-        if (message_is_from_gateway(m))
-            inbox_enter(&s->inbox, m);
-        else
-            message_free(m); /* its row tells whether it is still to be done */
-    }
-}
-
 /* No gateway waits for its answer any more, and what told whether it was committed may have been swept. */
 static bool is_given_up(const struct sequencer *s, const struct message *m, int64_t now_ns)
 {
@@ -317,15 +305,18 @@ static void forget(struct sequencer *s, struct message *m)
     message_free(m);
 }
 
-static void forget_given_up(struct sequencer *s, struct list *all)
+static void enter_all(struct sequencer *s, struct list *all)
 {
     int64_t now_ns = clock_mono_ns();
-    struct message *m, *spare;
-    list_for_each_safe (m, spare, all, place) {
-        if (!message_is_from_gateway(m) || !is_given_up(s, m, now_ns))
-            continue;
+    struct message *m;
+    while ((m = list_first(all, struct message, place))) {
         list_remove(&m->place);
-        forget(s, m);
+        if (!message_is_from_gateway(m))
+            message_free(m); /* its row tells whether it is still to be done */
+        else if (is_given_up(s, m, now_ns))
+            forget(s, m);
+        else
+            inbox_enter(&s->inbox, m);
     }
 }
 
@@ -349,7 +340,6 @@ void flow_recover(struct sequencer *s, bool sure)
     if (!sure || s->lead.fault != FAULT_DATA)
         heads_forget(&s->inbox.heads);
     lookups_forget(s);
-    forget_given_up(s, &all);
     enter_all(s, &all);
     outbox_wake(s);
 }
@@ -366,7 +356,7 @@ static int fate(struct sequencer *s, const struct message *m, int64_t now_ns)
     if (!m->unsure)
         return 100;
     bool may_lead = s->lead.phase != STANDING_BY && s->lead.phase != LEADING;
-    return may_lead && !is_given_up(s, m, now_ns) ? 0 : -1;
+    return may_lead ? 0 : -1;
 }
 
 void flow_sift(struct sequencer *s)
