@@ -208,7 +208,7 @@ static size_t count(const struct list *list)
     return n;
 }
 
-void gateways_accept(void *owner, int fd, const char *peer)
+void gateways_accept(void *owner, int fd, const struct address *peer)
 {
     struct worker *w = owner;
     if (count(&w->gateways) >= (size_t)w->options.gateways_max) {

@@ -8,6 +8,7 @@
 #include "presence.h"
 #include "run/link.h"
 
+struct address;
 struct worker;
 
 struct gateway_link {
@@ -25,8 +26,7 @@ struct gateway_link {
     char name[128];   /* for logs */
 };
 
-void gateways_accept(void *owner, int fd,
-                     const char *peer); /* a listener_accepted; owner: struct worker */
+void gateways_accept(void *owner, int fd, const struct address *peer); /* a listener_accepted; owner: struct worker */
 void gateways_close(struct worker *w);
 void gateways_welcome(struct worker *w); /* to all: generation or caught_up changed */
 void gateways_tick(struct worker *w,

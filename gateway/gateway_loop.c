@@ -188,7 +188,7 @@ static void stop_loop(struct gateway_loop *l, struct ev_loop *loop)
 
 /* ---- start and end */
 
-static void on_accepted(void *owner, int fd, const char *peer)
+static void on_accepted(void *owner, int fd, const struct address *peer)
 {
     struct gateway *g = owner;
     ws_adopt(g->ws, fd, false);

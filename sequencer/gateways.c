@@ -328,11 +328,13 @@ static void on_down(void *owner, struct link *l, int error)
 
 static const struct link_handlers link_handlers = {on_frame, on_drained, on_down};
 
-static void on_accepted(void *owner, int fd, const char *peer)
+static void on_accepted(void *owner, int fd, const struct address *peer)
 {
     struct gateways *all = owner;
+    char from[64];
+    address_text(peer, from, sizeof from);
     if (all->n >= (size_t)all->sequencer->options->connections_max) {
-        log_warn("gateway_refused", "peer=%s why=\"--connections-max %zu\"", peer, all->n);
+        log_warn("gateway_refused", "peer=%s why=\"--connections-max %zu\"", from, all->n);
         close(fd);
         return;
     }
@@ -341,7 +343,7 @@ static void on_accepted(void *owner, int fd, const char *peer)
     g->gateways = all;
     g->wire = link_new(all->sequencer->loop, fd, &link_handlers, g);
     g->accepted_ns = g->resumed_ns = clock_mono_ns();
-    keep_name(g, bytes_str(peer)); /* until its hello */
+    keep_name(g, bytes_str(from)); /* until its hello */
     handshake_accept(&g->handshake, all->sequencer->options->secret_file);
     seat_init(&g->seat);
     list_init(&g->link);

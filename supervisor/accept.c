@@ -169,11 +169,11 @@ static void on_again(struct ev_loop *loop, ev_timer *w, int events)
     push(a);
 }
 
-static void on_accepted(void *owner, int fd, const char *peer)
+static void on_accepted(void *owner, int fd, const struct address *peer)
 {
     struct acceptor *a = owner;
     a->metrics->accepted_total++;
-    arrivals_add(&a->arrivals, fd);
+    arrivals_add(&a->arrivals, fd, peer);
     push(a);
 }
 

@@ -248,17 +248,12 @@ static void make_room(struct arrivals *all)
         cut_silent(longest, "there are too many");
 }
 
-void arrivals_add(struct arrivals *all, int fd)
+void arrivals_add(struct arrivals *all, int fd, const struct address *peer)
 {
-    struct address peer = {.n = sizeof peer.storage};
-    if (getpeername(fd, &peer.any, &peer.n) < 0) {
-        close(fd); /* it has gone already */
-        return;
-    }
     make_room(all);
     struct arrival *a = calloc(1, sizeof *a);
     assert(a);
-    *a = (struct arrival){.all = all, .fd = fd, .source = source_of(&peer), .accepted_us = clock_real_us(), .since_ns = clock_mono_ns()};
+    *a = (struct arrival){.all = all, .fd = fd, .source = source_of(peer), .accepted_us = clock_real_us(), .since_ns = clock_mono_ns()};
     list_init(&a->link);
     ev_io_init(&a->readable, on_readable, fd, EV_READ);
     ev_init(&a->timer, on_timer);

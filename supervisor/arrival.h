@@ -55,7 +55,7 @@ int arrivals_init(struct arrivals *all, struct ev_loop *loop, const struct super
 void arrivals_fini(struct arrivals *all);
 void arrivals_cut(struct arrivals *all); /* everybody */
 bool arrivals_full(const struct arrivals *all); /* and nobody has been silent for long enough to be cut for another one */
-void arrivals_add(struct arrivals *all, int fd); /* takes fd */
+void arrivals_add(struct arrivals *all, int fd, const struct address *peer); /* takes fd */
 struct arrival *arrivals_first(const struct arrivals *all); /* of those that are READY; NULL: none */
 /* It has closed its end, and what it sent is so old (LEFT_AFTER_MS) that it waits for no answer: an SDK gave up in the queue. */
 bool arrival_has_left(const struct arrival *a);

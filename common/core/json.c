@@ -316,7 +316,7 @@ bool json_key_is(struct bytes key, const char *name)
     size_t n = strlen(name);
     if (key.n == n + 2 && memcmp(key.p + 1, name, n) == 0)
         return true;
-    if (key.n <= n + 2)
+    if (key.n <= n + 2 || !memchr(key.p, '\\', key.n)) /* only an escape makes it longer than it says */
         return false;
     struct buf text;
     buf_init(&text);

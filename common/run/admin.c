@@ -204,7 +204,7 @@ static const struct lws_protocols protocols[] = {
     {0},
 };
 
-static void on_accepted(void *owner, int fd, const char *peer)
+static void on_accepted(void *owner, int fd, const struct address *peer)
 {
     struct admin *a = owner;
     int one = 1;

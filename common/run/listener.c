@@ -54,7 +54,6 @@ static void on_incoming(struct ev_loop *loop, ev_io *w, int events)
     struct listener *l = w->data;
     for (int i = 0; i < TURN_ACCEPTS && !l->paused; i++) {
         struct address from = {.n = sizeof from.storage};
-        char peer[64];
         int fd = accept4(l->fd, &from.any, &from.n, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd < 0 &&
             (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) {
@@ -66,8 +65,7 @@ static void on_incoming(struct ev_loop *loop, ev_io *w, int events)
         if (fd < 0)
             continue; /* that one connection was lost before it was taken */
         l->short_of = false;
-        address_text(&from, peer, sizeof peer);
-        l->accepted(l->owner, fd, peer);
+        l->accepted(l->owner, fd, &from);
     }
 }
 

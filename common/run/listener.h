@@ -2,14 +2,14 @@
 #ifndef RUN_LISTENER_H
 #define RUN_LISTENER_H
 
-#include "core/buf.h"
+#include "run/address.h"
 
 #include <ev.h>
 
 struct listener;
 
-/* fd is the callee's. peer: text of the remote address, "" for Unix. */
-typedef void listener_accepted(void *owner, int fd, const char *peer);
+/* fd is the callee's. peer: the remote address. */
+typedef void listener_accepted(void *owner, int fd, const struct address *peer);
 
 /* A Unix socket file left behind by a dead process is replaced; one that answers is -EADDRINUSE.
  * -> 0, or -errno with the reason in ret_error */

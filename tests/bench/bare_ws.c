@@ -17,7 +17,7 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     return lws_write(wsi, frame + LWS_PRE, n, LWS_WRITE_TEXT) < 0 ? -1 : 0;
 }
 
-static void on_accepted(void *owner, int fd, const char *peer)
+static void on_accepted(void *owner, int fd, const struct address *peer)
 {
     ws_context_adopt(owner, fd, false);
 }

@@ -52,7 +52,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!w)
         begin();
     FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
-    gateways_accept(w, pair[0], "");
+    gateways_accept(w, pair[0], NULL);
     wire_put_fan_hello(
         &hello,
         &(struct fan_hello){.version = WIRE_VERSION, .gateway = BYTES("g"), .origin = 1});

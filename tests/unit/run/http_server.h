@@ -102,7 +102,7 @@ static inline void peer_ready(struct ev_loop *loop, ev_io *w, int events)
     peer_request(p);
 }
 
-static inline void server_accepted(void *owner, int fd, const char *name)
+static inline void server_accepted(void *owner, int fd, const struct address *from)
 {
     struct server *s = owner;
     struct peer *p = &s->peers[s->accepted++];

@@ -60,7 +60,7 @@ static void on_down(void *owner, struct dial *d, int error)
 
 static const struct dial_handlers handlers = {on_up, on_frame, NULL, on_down};
 
-static void on_accepted(void *owner, int fd, const char *text)
+static void on_accepted(void *owner, int fd, const struct address *from)
 {
     ck_assert_uint_lt(n_peer_fds, 64);
     peer_fds[n_peer_fds++] = fd;

@@ -53,7 +53,7 @@ static void their_end(void *owner, struct link *l, int error)
 
 static const struct link_handlers their_doors = {their_frame, NULL, their_end};
 
-static void on_accepted(void *owner, int fd, const char *text)
+static void on_accepted(void *owner, int fd, const struct address *from)
 {
     link_free(theirs.link);
     theirs.link = link_new(loop, fd, &their_doors, NULL);

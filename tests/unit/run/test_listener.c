@@ -19,10 +19,10 @@ static struct buf why;
 static unsigned accepted;
 static char last_peer[64], path[64];
 
-static void on_accepted(void *owner, int fd, const char *peer)
+static void on_accepted(void *owner, int fd, const struct address *peer)
 {
     accepted++;
-    snprintf(last_peer, sizeof last_peer, "%s", peer);
+    address_text(peer, last_peer, sizeof last_peer);
     ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);
     ck_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
     close(fd);
