@@ -14,18 +14,19 @@ import time
 
 import jwt
 
+from apart import LOOPBACK
 from stack import BUILD, KEY, Stack, free_ports
 
 BENCH = BUILD / "tests/bench/generator/cellcast-bench"
 FLOOR = BUILD / "tests/bench/generator/cellcast-floor"
 
 
-def generate(beside=None, **flags):
+def generate(beside=None, place=LOOPBACK, **flags):
     """Runs the generator -> its report. Flags are its own, with underscores. beside() runs from when everybody is subscribed,
-    in a thread that is waited for. It stands for other machines, so it is in a session of its own: the kernel parts a core between
+    in a thread that is waited for. place: where it runs. It stands for other machines, so it is in a session of its own: the kernel parts a core between
     sessions first (autogroup)."""
     words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
-    with subprocess.Popen([BENCH, *words], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+    with subprocess.Popen([*place.command, BENCH, *words], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:
             lines = [process.stdout.readline() or "{}"]
             thread = threading.Thread(target=beside) if beside else None
@@ -59,8 +60,8 @@ class Cellcast:
 
     name = "cellcast"
 
-    def __init__(self, gateways):
-        self.stack, self.runs = Stack(gateways=gateways, kafka_profile="perf"), 0
+    def __init__(self, gateways, place=LOOPBACK):
+        self.stack, self.runs, self.place = Stack(gateways=gateways, kafka_profile="perf", host=place.host), 0, place
 
     def start(self):
         self.stack.start()
@@ -76,8 +77,8 @@ class Cellcast:
 
     def run(self, **flags):
         self.runs += 1
-        return generate(server=f"127.0.0.1:{self.stack.port}", api=self.stack.http(), api_key=KEY, channel=f"quiet:run{self.runs}-",
-                        cpu=f"server={self.pids('gateway')},worker={self.pids('worker')}", **flags)
+        return generate(place=self.place, server=f"{self.place.host}:{self.stack.port}", api=self.stack.http(), api_key=KEY,
+                        channel=f"quiet:run{self.runs}-", cpu=f"server={self.pids('gateway')},worker={self.pids('worker')}", **flags)
 
 
 class Floor:
@@ -85,8 +86,8 @@ class Floor:
 
     name = "floor"
 
-    def __init__(self, processes):
-        self.processes, self.port = processes, free_ports(100) + 99
+    def __init__(self, processes, place=LOOPBACK):
+        self.processes, self.place, self.port = processes, place, free_ports(100) + 99
 
     def start(self):
         pass
@@ -95,13 +96,14 @@ class Floor:
         pass
 
     def run(self, connections, messages, rate, per="1s", payload=200, skip=-1, **flags):
-        words = dict(listen=f"127.0.0.1:{self.port}", processes=self.processes, connections=connections, messages=messages, rate=rate,
+        address = f"{self.place.host}:{self.port}"
+        words = dict(listen=address, processes=self.processes, connections=connections, messages=messages, rate=rate,
                      per=per, payload=payload, skip=skip, channel="quiet:run1-0")
         floor = subprocess.Popen([FLOOR, *(f"--{name}={value}" for name, value in words.items())], stdout=subprocess.PIPE,
                                  start_new_session=True)
         try:
             time.sleep(0.3)
-            return generate(dialect="floor", server=f"127.0.0.1:{self.port}", channel="quiet:run1-", cpu=f"server={floor.pid}",
+            return generate(place=self.place, dialect="floor", server=address, channel="quiet:run1-", cpu=f"server={floor.pid}",
                             connections=connections, messages=messages, rate=rate, per=per, payload=payload, **flags)
         finally:
             os.killpg(floor.pid, signal.SIGTERM)

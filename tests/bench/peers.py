@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from apart import LOOPBACK
 from compare import generate
 from stack import BUILD, KEY, free_ports, wait_until
 
@@ -20,19 +21,19 @@ class Peer:
     name, offset = "", 0  # offset: of the port, so that none is another's
     flags = {}
 
-    def __init__(self, program):
-        self.program, self.port, self.process, self.runs = program, free_ports(100) + self.offset, None, 0
+    def __init__(self, program, place=LOOPBACK):
+        self.program, self.port, self.process, self.runs, self.place = program, free_ports(100) + self.offset, None, 0, place
         self.home = tempfile.TemporaryDirectory(prefix=f"cellcast-{self.name}-")
 
     @classmethod
-    def if_there(cls):
+    def if_there(cls, *how):
         """-> [] or [it]"""
         done = subprocess.run([PEERS / "build", cls.name, BUILD / "peers" / cls.name], stdout=subprocess.PIPE, text=True)
         if done.returncode == 3:
             print(f"runs go on without {cls.name}", file=sys.stderr)
             return []
         done.check_returncode()
-        return [cls(done.stdout.strip())]
+        return [cls(done.stdout.strip(), *how)]
 
     def command(self):
         raise NotImplementedError
@@ -42,7 +43,7 @@ class Peer:
         wait_until(self.answers, 20, f"{self.name} answers", 0.1)
 
     def answers(self):
-        socket.create_connection(("127.0.0.1", self.port), 1).close()
+        socket.create_connection((self.place.host, self.port), 1).close()
         return True
 
     def stop(self):
@@ -61,11 +62,11 @@ class Peer:
         return path
 
     def api(self):
-        return f"http://127.0.0.1:{self.port}/api"
+        return f"http://{self.place.host}:{self.port}/api"
 
     def run(self, **flags):
         self.runs += 1
-        return generate(server=f"127.0.0.1:{self.port}", api=self.api(), api_key=KEY, channel=f"quiet:run{self.runs}-",
+        return generate(place=self.place, server=f"{self.place.host}:{self.port}", api=self.api(), api_key=KEY, channel=f"quiet:run{self.runs}-",
                         cpu=f"server={self.process.pid}", **self.flags, **flags)
 
 
@@ -75,7 +76,7 @@ class Centrifuge(Peer):
     name, offset = "centrifuge", 98
 
     def command(self):
-        return [self.program, f"--listen=127.0.0.1:{self.port}", f"--api-key={KEY}"]
+        return [self.program, f"--listen={self.place.host}:{self.port}", f"--api-key={KEY}"]
 
 
 class SocketIo(Peer):

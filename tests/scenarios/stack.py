@@ -103,9 +103,9 @@ def wait_until(check, seconds=20, what="condition", every=0.05):
 
 
 class Stack:
-    def __init__(self, gateways=3, workers=2, cell="a", kafka_profile="test", sequencers=1, ports=40):
-        """ports: 11 and as many as there will ever be gateways."""
-        self.sequencers = sequencers
+    def __init__(self, gateways=3, workers=2, cell="a", kafka_profile="test", sequencers=1, ports=40, host="127.0.0.1"):
+        """ports: 11 and as many as there will ever be gateways; host: where clients find the cell."""
+        self.sequencers, self.host = sequencers, host
         self.kafka_profile = kafka_profile
         self.gateways, self.workers, self.cell = gateways, workers, cell
         # PostgreSQL refuses to run as root and then runs as another user, who must reach its folder.
@@ -207,7 +207,7 @@ class Stack:
 
     def start_cell(self, *more):
         self.keep("cell", BUILD / "supervisor/cellcast-supervisor", f"--cell={self.cell}", f"--gateways={self.gateways}",
-                  f"--workers={self.workers}", f"--listen=127.0.0.1:{self.port}", f"--admin=127.0.0.1:{self.admin_port}",
+                  f"--workers={self.workers}", f"--listen={self.host}:{self.port}", f"--admin=127.0.0.1:{self.admin_port}",
                   f"--slot-port-base={self.slot_base}", f"--run-dir={self.run}", f"--postgres={self.pg}",
                   f"--kafka={self.kafka}", f"--sequencer={self.sequencer_addresses()}", *self.secret_flag(), *more)
 
@@ -275,10 +275,10 @@ class Stack:
         """URL of the cell's public port, or of one gateway's own."""
         port = self.port if gateway is None else self.slot_base + gateway
         path = "/connection/websocket" if tenant is None else f"/t/{tenant}/connection/websocket"
-        return f"ws://127.0.0.1:{port}{path}"
+        return f"ws://{self.host if gateway is None else '127.0.0.1'}:{port}{path}"
 
     def http(self, path="/api", gateway=None):
-        return f"http://127.0.0.1:{self.port if gateway is None else self.slot_base + gateway}{path}"
+        return f"http://{self.host}:{self.port}{path}" if gateway is None else f"http://127.0.0.1:{self.slot_base + gateway}{path}"
 
     def api(self, method, body, key=KEY, gateway=None, **how):
         return requests.post(self.http(f"/api/{method}", gateway), data=body if isinstance(body, (str, bytes)) else json.dumps(body),

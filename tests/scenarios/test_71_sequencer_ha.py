@@ -183,7 +183,8 @@ def test_a_leader_that_was_cut_off_in_the_middle_of_a_batch_comes_back_as_a_stan
     check_log(db)
 
 
-def test_what_can_be_looked_for_no_more_is_not_committed_again(conninfo, proxy, connect, db, opened, tmp_path):
+@pytest.mark.parametrize("away", (False, True), ids=("its link breaks late", "PostgreSQL comes back late"))
+def test_what_can_be_looked_for_no_more_is_not_committed_again(conninfo, proxy, connect, db, opened, tmp_path, away):
     one_alone = Sequencer(proxy.conninfo, tmp_path / "alone.log", "--unsure-max=1s", port=free_port(), name="alone")
     opened.append(one_alone)
     gateway = connect(one_alone).ready()
@@ -193,9 +194,15 @@ def test_what_can_be_looked_for_no_more_is_not_committed_again(conninfo, proxy, 
     assert held.reached.wait(10)
     gateway.unanswered.pop(counter)  # it has told its client that the outcome is unknown
     db.execute("DELETE FROM cellcast.receipt")  # as the sweep does after 3 minutes, for which it may have been stopped
+    if away:
+        proxy.cut(refusing=True)
+        one_alone.wait(lambda: phase(one_alone) == "away")
+        assert one_alone.metric("forgotten_total") == 0
     time.sleep(1.2)
-    proxy.cut(refusing=False)
+    if not away:
+        proxy.cut(refusing=False)
     held.released.set()
+    proxy.refusing = False
     one_alone.wait(lambda: one_alone.metric("forgotten_total") == 1)
     assert gateway.publish("default/news", data="2")["seq"] == 3
     check_log(db)
