@@ -22,9 +22,9 @@ FLOOR = BUILD / "tests/bench/generator/cellcast-floor"
 
 
 def generate(beside=None, place=LOOPBACK, **flags):
-    """Runs the generator -> its report. Flags are its own, with underscores. beside() runs from when everybody is subscribed,
-    in a thread that is waited for. place: where it runs. It stands for other machines, so it is in a session of its own: the kernel parts a core between
-    sessions first (autogroup)."""
+    """Runs the generator, at its place -> its report. Flags are its own, with underscores. beside() runs from when everybody is
+    subscribed, in a thread that is waited for. It stands for other machines, so it is in a session of its own: the kernel parts a core
+    between sessions first (autogroup)."""
     words = [f"--{name.replace('_', '-')}={value}" for name, value in flags.items()]
     with subprocess.Popen([*place.command, BENCH, *words], stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         try:

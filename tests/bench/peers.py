@@ -1,5 +1,5 @@
 """Other servers that cellcast-bench compares with, each with its own dialect; one that this machine cannot have is left out, and
-that is said. All on 127.0.0.1, in memory, as their documents configure them."""
+that is said. All on 127.0.0.1 (the engine where its clients want it), in memory, as their documents configure them."""
 
 import resource
 import socket
