@@ -77,7 +77,7 @@ class Cellcast:
 
     def run(self, **flags):
         self.runs += 1
-        return generate(place=self.place, server=f"{self.place.host}:{self.stack.port}", api=self.stack.http(), api_key=KEY,
+        return generate(place=self.place, server=self.stack.address(), api=self.stack.http(), api_key=KEY,
                         channel=f"quiet:run{self.runs}-", cpu=f"server={self.pids('gateway')},worker={self.pids('worker')}", **flags)
 
 

@@ -271,14 +271,16 @@ class Stack:
 
     # -- using
 
+    def address(self, gateway=None):
+        """Of the cell's public port, or of one gateway's own, which is this machine's alone."""
+        return f"{self.host}:{self.port}" if gateway is None else f"127.0.0.1:{self.slot_base + gateway}"
+
     def ws(self, gateway=None, tenant=None):
-        """URL of the cell's public port, or of one gateway's own."""
-        port = self.port if gateway is None else self.slot_base + gateway
         path = "/connection/websocket" if tenant is None else f"/t/{tenant}/connection/websocket"
-        return f"ws://{self.host if gateway is None else '127.0.0.1'}:{port}{path}"
+        return f"ws://{self.address(gateway)}{path}"
 
     def http(self, path="/api", gateway=None):
-        return f"http://{self.host}:{self.port}{path}" if gateway is None else f"http://127.0.0.1:{self.slot_base + gateway}{path}"
+        return f"http://{self.address(gateway)}{path}"
 
     def api(self, method, body, key=KEY, gateway=None, **how):
         return requests.post(self.http(f"/api/{method}", gateway), data=body if isinstance(body, (str, bytes)) else json.dumps(body),
