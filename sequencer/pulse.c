@@ -29,7 +29,7 @@ bool pulse_is_lost(const struct pulse *p, int64_t now_ns)
 bool pulse_is_steady(const struct pulse *p, int64_t now_ns)
 {
     return p->steady_ns && now_ns - p->felt_ns <= p->silence_ns / 2 &&
-           now_ns - p->steady_ns >= p->silence_ns / 3;
+           p->felt_ns - p->steady_ns >= p->silence_ns / 3;
 }
 
 static void on_answer(void *ctx, enum pg_status status, const struct pg_result *r)

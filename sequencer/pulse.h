@@ -39,7 +39,8 @@ void pulse_feel(struct pulse *p, int64_t now_ns);
 /* Connected, and no answer for silence_ns. */
 bool pulse_is_lost(const struct pulse *p, int64_t now_ns);
 /* Answers have kept coming for a third of silence_ns, and still do: after a stall, whoever was in
- * it has had time to notice its end. */
+ * it has had time to notice its end. The time between answers counts, not since the first: between
+ * two stalls one process may get an answer and the other none. */
 bool pulse_is_steady(const struct pulse *p, int64_t now_ns);
 
 #endif

@@ -60,6 +60,21 @@ START_TEST(whoever_was_in_the_same_stall_is_lost_only_when_nobody_is_steady)
 }
 END_TEST
 
+START_TEST(a_single_answer_between_two_stalls_is_not_steady)
+{
+    int64_t last = START + 20 * BEAT, gap = last + 20 * BEAT;
+    struct pulse p = answered_until(last);
+    unanswered_until(&p, gap);
+    for (int i = 0; i < 16; i++)
+        pulse_feel(&p, gap);
+    for (int64_t at = gap; at <= gap + 20 * BEAT; at += BEAT) {
+        pulse_turn(&p, at);
+        ck_assert(!pulse_is_steady(&p, at));
+    }
+    ck_assert(pulse_is_lost(&p, gap + 20 * BEAT));
+}
+END_TEST
+
 START_TEST(after_a_pause_of_its_own_it_waits_anew)
 {
     int64_t last = START + 20 * BEAT, woken = last + 100 * BEAT;
@@ -82,5 +97,5 @@ END_TEST
 UNIT_MAIN("sequencer/pulse", is_steady_after_a_third_of_the_silence_in_answers,
           is_lost_after_a_silence_and_steady_for_half_of_it_at_most,
           whoever_was_in_the_same_stall_is_lost_only_when_nobody_is_steady,
-          after_a_pause_of_its_own_it_waits_anew,
+          a_single_answer_between_two_stalls_is_not_steady, after_a_pause_of_its_own_it_waits_anew,
           without_a_connection_it_says_nothing)
