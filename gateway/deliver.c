@@ -304,8 +304,10 @@ bool deliver_turn(struct gateway *g)
 {
     batch_release(g);
     budgets_release(g);
-    if (!fairflush_begin(g))
+    if (!fairflush_begin(g)) {
+        giveway_slice(&g->giveway, false, g->now_ns);
         return false;
+    }
     int64_t start = clock_mono_ns(), length = g->options->flush_slice_us * NS_PER_US;
     struct slice slice = {.g = g, .until_ns = start + length, .spent_ns = start};
     serve_all(&slice);
@@ -315,5 +317,6 @@ bool deliver_turn(struct gateway *g)
     if (!left)
         ephemeral_passed(g);
     g->metrics.flush_cut_total += left;
+    giveway_slice(&g->giveway, left, slice.spent_ns);
     return left;
 }

@@ -41,6 +41,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->summoned);
     strangers_init(&g->strangers);
     lag_init(&g->lag, now_ns);
+    giveway_init(&g->giveway, (int)options->bulk_nice, &g->metrics.gave_way_total);
     budgets_init(&g->budgets, now_ns);
     users_init(&g->users);
     departure_init(&g->departure, g);

@@ -11,6 +11,7 @@
 #include "departure.h"
 #include "emulation.h"
 #include "fairflush.h"
+#include "giveway.h"
 #include "jwks.h"
 #include "lag.h"
 #include "ops.h"
@@ -58,6 +59,7 @@ struct gateway {
     uint32_t n_sockets, sockets_max; /* of clients, HTTP too */
     struct strangers strangers; /* those of them that have not said who they are */
     struct lag lag;           /* of the loop */
+    struct giveway giveway;   /* to other processes */
     struct episode headers_cut; /* told once (proxied.h) */
     struct list pages;        /* struct page::by_age, oldest first */
     uint32_t n_pages;

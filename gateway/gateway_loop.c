@@ -120,6 +120,7 @@ static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
         go_on(l, loop);
     else
         ev_idle_stop(loop, &l->again);
+    giveway_turn(&l->g->giveway);
     wake_for_batch(l, loop);
     int64_t now_ns = clock_mono_ns();
     batch_worked(&l->g->batch, now_ns);
@@ -251,6 +252,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     g->capacity = capacity_of(g->options);
     shorten_the_table(g->capacity, g->options);
     g->sockets_max = g->capacity + OTHER_FILES / 2; /* one that is full still answers whether it is well */
+    giveway_open(&g->giveway);
     start_loop(l, loop);
     g->fan = fan_links_new(g);
     g->seq = seq_links_new(g, g->options->sequencer);
@@ -287,6 +289,7 @@ void gateway_stop(struct gateway *g)
     kafka_link_free(g->kafka);
     fan_links_free(g->fan);
     stop_loop(g->turns, g->loop);
+    giveway_fini(&g->giveway);
     free(g->turns);
 }
 

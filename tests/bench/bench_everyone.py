@@ -10,7 +10,8 @@ LAST_MOST, QUIET_RATIO, QUIET_MORE_MS = 1.3, 2, 20  # issue 5
 
 
 class WithQuiet(Cellcast):
-    """Before each run the quiet tenant alone, then during it as long as its messages come."""
+    """Before each run the quiet tenant alone, then during it as long as its messages come: hundreds of each, for a tenth of the time is
+    flood, and the p99 of 140 messages is made by two."""
 
     def __init__(self, o):
         super().__init__(o.gateways)
@@ -41,23 +42,24 @@ class FloorWithQuiet(Floor):
         return super().run(beside=lambda: self.cellcast.quiet(self.during, "floor"), **flags)
 
 
-def p99_ms(reports):
-    return round(median(reports, lambda r: r["latency_us"]["kernel"]["p99"]) / 1000, 2)
+def p99_ms(report):
+    return round(report["latency_us"]["kernel"]["p99"] / 1000, 2)
 
 
 def main():
-    o = options("everyone", connections=50000, gateways=5, messages=6, rounds=2, payload=200, quiet=100, warm=30)
+    o = options("everyone", connections=50000, gateways=5, messages=18, rounds=3, payload=200, quiet=100, warm=30)
     cellcast = WithQuiet(o)
     floor = FloorWithQuiet(cellcast)
     runs = alternate([cellcast, floor], o.rounds, connections=o.connections, rate=1, per="3s", messages=o.messages,
                      payload=o.payload, processes=o.gateways, connect_rate=4000, subscribe_timeout="60s")
     last = ratio(runs, "cellcast", "floor", lambda run: run["last_subscriber_kernel"]["p50"])
-    alone, during, beside_floor = p99_ms(cellcast.alone), p99_ms(cellcast.during), p99_ms(floor.during)
+    alone, during, beside_floor = (median(reports, p99_ms) for reports in (cellcast.alone, cellcast.during, floor.during))
     quiets = cellcast.alone + cellcast.during + floor.during
     holds = (well(runs) and all(r["ok"] for r in quiets) and last <= LAST_MOST and during <= QUIET_RATIO * alone
              and during - alone <= QUIET_MORE_MS)
     print(json.dumps({"bench": "everyone", "options": vars(o), "last_subscriber_vs_floor": last, "quiet_p99_ms_alone": alone,
                       "quiet_p99_ms_during": during, "quiet_p99_ms_beside_floor": beside_floor,
+                      "quiet_p99_ms": [[p99_ms(r) for r in reports] for reports in (cellcast.alone, cellcast.during, floor.during)],
                       "quiet_failures": [r["failures"] for r in quiets], "runs": runs,
                       "claim": f"last_subscriber_vs_floor <= {LAST_MOST}, quiet_p99_ms_during within {QUIET_RATIO} x and "
                       f"{QUIET_MORE_MS} ms of quiet_p99_ms_alone", "holds": holds}))

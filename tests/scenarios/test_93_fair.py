@@ -1,9 +1,12 @@
 """Tenants take turns: one that takes much of a gateway's time is led into the slow turn and out of it, and weights come with the
-configuration. What it does for a quiet tenant is `tests/bench/run neighbour`."""
+configuration; a gateway that has much to write gives way to other processes. What it does for a quiet tenant is `tests/bench/run
+neighbour` and `everyone`."""
 
 import copy
 import json
+import re
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -11,14 +14,14 @@ from bench_slow import Client, Readers
 from idle import close_all, open_many, subscribe_all
 from stack import BUILD, CONFIGURATION, wait_until
 
-LISTENERS, BATCH, EVERY_S = 100, 10, 0.05
+LISTENERS, BATCH, EVERY_S = 300, 10, 0.05
 
 
 @pytest.fixture(scope="module")
 def cell(stack):
-    """A hundredth of a loop's time is much here."""
+    """A hundredth of a loop's time is much here, and writing to all listeners takes many slices."""
     stack.end("cell")
-    stack.start_cell("--gateway-option=noisy-share=1")
+    stack.start_cell("--gateway-option=noisy-share=1", "--gateway-option=flush-slice-us=50")
     stack.wait_ready()
     yield stack
     stack.end("cell")
@@ -74,3 +77,14 @@ def test_a_new_weight_is_taken_while_running(cell, audience):
     finally:
         cell.configure(CONFIGURATION)
     wait_until(lambda: of_default(cell, "weight") == 100, 30, "the old weight is taken", 0.5)
+
+
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel has no autogroups")
+def test_a_gateway_that_has_much_to_write_gives_way_until_it_is_written(cell, audience):
+    gave_way = lambda: int(re.search(r'gave_way_total{[^}]*"gateway-1"} (\d+)', cell.metrics())[1])
+    weight = lambda: Path(f"/proc/{cell.pid('gateway-1')}/autogroup").read_text().split()[-1]
+    before = gave_way()
+    for n in range(10):
+        cell.publish(audience, n)
+    wait_until(lambda: gave_way() > before, 10, "it gives way", 0.1)
+    wait_until(lambda: weight() == "0", 10, "it takes its place again", 0.1)

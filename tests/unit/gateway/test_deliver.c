@@ -160,7 +160,19 @@ START_TEST(many_subscribers_all_hear_all_whatever_the_slices)
 }
 END_TEST
 
+START_TEST(bulk_is_over_when_those_whom_it_was_for_have_gone)
+{
+    start();
+    struct ws_socket *reader = edges_reader_of_all(&g, "x");
+    g.giveway.cuts = GIVEWAY_CUTS;
+    edges_leave(reader);
+    ck_assert(!deliver_turn(&g));
+    ck_assert_uint_eq(g.giveway.cuts, 0);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("deliver", one_publication_is_one_write_to_each_subscriber, a_write_gathers_all_channels_and_is_bounded,
           a_publication_larger_than_a_write_goes_alone, a_full_socket_gets_nothing_until_it_is_writable_and_then_everything,
           a_flooded_channel_does_not_starve_the_others_of_a_connection, remembers_the_highest_id_that_was_shown,
-          many_subscribers_all_hear_all_whatever_the_slices)
+          many_subscribers_all_hear_all_whatever_the_slices, bulk_is_over_when_those_whom_it_was_for_have_gone)
