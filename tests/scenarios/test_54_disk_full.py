@@ -1,6 +1,8 @@
-"""The disk is full: nothing more is confirmed, nothing that was is lost, and once there is room all goes on by itself."""
+"""The disk is full: what can't be kept is not confirmed, nothing that was is lost, and once there is room, and who ended for want of
+it is started again, all goes on."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 
@@ -35,6 +37,9 @@ class Disk:
 
     def close(self):
         subprocess.run(["umount", "--lazy", self.folder], check=True)
+        with contextlib.suppress(OSError):  # unless something is kept in there
+            self.folder.rmdir()
+            self.folder.parent.rmdir()
 
 
 def can_mount():
