@@ -47,13 +47,12 @@ static void begin(struct giveway *w, int64_t now_ns)
 void giveway_slice(struct giveway *w, bool cut, int64_t now_ns)
 {
     w->cuts = cut ? w->cuts + 1 : 0;
-    w->is_over = w->cuts < GIVEWAY_CUTS;
-    if (!w->is_over && !w->gives)
+    if (w->cuts >= GIVEWAY_CUTS && !w->gives)
         begin(w, now_ns);
 }
 
 void giveway_turn(struct giveway *w)
 {
-    if (w->gives && w->is_over && w->fd >= 0 && weigh(w, 0))
+    if (w->gives && w->cuts < GIVEWAY_CUTS && w->fd >= 0 && weigh(w, 0))
         w->gives = false;
 }

@@ -18,7 +18,7 @@ struct giveway {
     int fd;   /* where the nice value is written to (no seeking there); -1: nowhere */
     int nice; /* while it gives way; 0: it never does */
     unsigned cuts;
-    bool gives, is_over; /* it has to go back, and the kernel has not taken it yet */
+    bool gives; /* also while the kernel has yet to take it back */
     int64_t began_ns;    /* 0: never */
     uint64_t *times;     /* counts how often it began */
 };

@@ -9,7 +9,7 @@ import subprocess
 import psycopg
 import pytest
 
-from stack import Stack
+from stack import Stack, wait_until
 from test_50_kill import Load, is_alive
 
 MEGABYTE = 1 << 20
@@ -62,14 +62,6 @@ def tight(request):
         disk.close()
 
 
-async def until(condition, seconds=30):
-    for _ in range(seconds * 10):
-        if await asyncio.to_thread(condition):
-            return True
-        await asyncio.sleep(0.1)
-    return False
-
-
 def goes_through(stack, channel):
     try:
         return "offset" in stack.publish(channel, "?")
@@ -96,7 +88,7 @@ async def test_postgresql_has_no_room(tight, channel, what):
     await asyncio.sleep(1)
     disk.fill()
     await asyncio.to_thread(write_until_full, stack, what)
-    assert await until(lambda: not goes_through(stack, channel)), "publishes are confirmed by a database without room"
+    await asyncio.to_thread(wait_until, lambda: not goes_through(stack, channel), 30, "a database without room confirms nothing")
     await asyncio.sleep(3)
     assert not await asyncio.to_thread(goes_through, stack, channel)
     disk.free()
@@ -115,7 +107,7 @@ async def test_the_broker_has_no_room(tight, channel):
     await load.start()
     await asyncio.sleep(1)
     disk.fill()
-    assert await until(lambda: not is_alive(broker), 60), "the broker did not mind"
+    await asyncio.to_thread(wait_until, lambda: not is_alive(broker), 60, "a broker without room ends")
     assert await asyncio.to_thread(goes_through, stack, channel)
     disk.free()
     await asyncio.to_thread(stack.start_kafka)
