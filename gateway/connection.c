@@ -23,6 +23,9 @@
 
 #define SPARED_NS (250 * NS_PER_MS) /* at the end of its lifetime, while commands are in flight */
 #define UNANSWERED_NS (250 * NS_PER_MS) /* a subscription that ends before its reply ends behind it */
+#define PING_YIELDS_NS (2 * NS_PER_S) /* while messages wait to be written for no longer */
+#define PING_LATER_NS NS_PER_S
+#define ACK_SLACK_MS 1000 /* of the kernel's ticks, and of a loop that comes late to look */
 #define SPARED_MAX 40              /* so often: longer than any command takes */
 
 static void on_deadline(struct wheel_timer *t);
@@ -312,16 +315,34 @@ static void waited_too_long(struct connection *c)
     entrance_fail(c, 111);
 }
 
+/* Messages go first, for a while: SDKs grant a ping ten seconds more than its interval. */
+static bool ping_gives_way(const struct gateway *g)
+{
+    return g->behind_ns && g->now_ns - g->behind_ns < PING_YIELDS_NS;
+}
+
 static void ping(struct connection *c)
 {
     struct gateway *g = c->gateway;
-    struct ws_progress progress = ws_progress(c->socket);
-    c->acked = progress.acked;
+    if (ping_gives_way(g)) {
+        c->next_ns = g->now_ns + PING_LATER_NS;
+        return;
+    }
     c->pings++;
     c->next_ns = g->now_ns + g->options->ping_interval * NS_PER_MS;
-    if (c->end_ns == 0)
+    if (c->end_ns == 0) {
+        c->acked = 0;
         c->end_ns = g->now_ns + g->options->pong_timeout * NS_PER_MS;
+    }
     connection_reply(c, &(struct reply){.kind = REPLY_PING});
+}
+
+/* Since the pong's time began. */
+static bool took_something(const struct connection *c, const struct ws_progress *progress)
+{
+    if (c->acked)
+        return progress->acked > c->acked;
+    return progress->silent_ms < c->gateway->options->pong_timeout + ACK_SLACK_MS;
 }
 
 /* A reader that is slow but takes bytes has not come to the ping yet; of one that is paused the answer is not read. For a
@@ -334,7 +355,7 @@ static void no_pong(struct connection *c)
         c->end_ns = 0;
         return;
     }
-    if (!c->paused && (!progress.waiting || progress.acked == c->acked)) {
+    if (!c->paused && (!progress.waiting || !took_something(c, &progress))) {
         connection_disconnect(c, DISCONNECT_NO_PONG, NULL);
         return;
     }

@@ -84,7 +84,7 @@ struct connection {
     int64_t next_ns; /* waiting: refused; open: the next ping */
     int64_t expires_ns, subs_expire_ns;
     int64_t leaves_ns; /* the end of its lifetime */
-    uint64_t acked; /* bytes the client's kernel had taken when the pong's time began */
+    uint64_t acked; /* bytes the client's kernel had taken when the pong was missed first; 0: it was not yet */
     struct connection_extras *extras; /* or NULL */
 };
 

@@ -300,12 +300,22 @@ static void serve_all(struct slice *slice)
     }
 }
 
+/* Who gives way while a narrow slow turn goes on would lag for that, and narrow it more. */
+static void slice_ends(struct gateway *g, bool left, int64_t now_ns)
+{
+    if (!left)
+        g->behind_ns = 0;
+    else if (g->behind_ns == 0)
+        g->behind_ns = g->now_ns;
+    giveway_slice(&g->giveway, left && !fairflush_is_narrow(g), now_ns);
+}
+
 bool deliver_turn(struct gateway *g)
 {
     batch_release(g);
     budgets_release(g);
     if (!fairflush_begin(g)) {
-        giveway_slice(&g->giveway, false, g->now_ns);
+        slice_ends(g, false, g->now_ns);
         return false;
     }
     int64_t start = clock_mono_ns(), length = g->options->flush_slice_us * NS_PER_US;
@@ -317,6 +327,6 @@ bool deliver_turn(struct gateway *g)
     if (!left)
         ephemeral_passed(g);
     g->metrics.flush_cut_total += left;
-    giveway_slice(&g->giveway, left, slice.spent_ns);
+    slice_ends(g, left, slice.spent_ns);
     return left;
 }

@@ -12,6 +12,7 @@
 #define SLOW_MOST 100000 /* pieces of work in a second: more than a core does */
 #define SLOW_WINDOW_NS (300 * NS_PER_MS)
 #define SLOW_BURST_NS (5 * NS_PER_MS)
+#define NARROW_AFTER_NS (2 * NS_PER_S)
 
 int32_t fairflush_quantum(const struct gateway *g)
 {
@@ -34,12 +35,15 @@ void fairflush_init(struct gateway *g)
     f->judged_ns = g->now_ns;
 }
 
-static void join(struct fairflush *f, struct tenant *t)
+static void join(struct gateway *g, struct tenant *t)
 {
+    struct fairflush *f = &g->flush;
     if (!t->noise.noisy) {
         drr_join(&f->tenants, &t->turn);
         return;
     }
+    if (drr_is_empty(&f->slow))
+        f->slow_since_ns = g->now_ns;
     drr_join(&f->slow, &t->turn);
     if (!f->parked)
         drr_join(&f->tenants, &f->slow_turn);
@@ -48,14 +52,14 @@ static void join(struct fairflush *f, struct tenant *t)
 void fairflush_channel(struct channel *c)
 {
     drr_join(&c->tenant->dirty, &c->dirty);
-    join(&c->gateway->flush, c->tenant);
+    join(c->gateway, c->tenant);
 }
 
 void fairflush_connection(struct connection *c)
 {
     if (!list_is_linked(&c->talking))
         list_append(&c->tenant->talking, &c->talking);
-    join(&c->gateway->flush, c->tenant);
+    join(c->gateway, c->tenant);
 }
 
 static bool has_work(const struct tenant *t)
@@ -81,13 +85,19 @@ int32_t fairflush_next_ms(const struct gateway *g)
     return g->flush.parked ? (int32_t)((wait_ns + NS_PER_MS - 1) / NS_PER_MS) : -1;
 }
 
+/* A flood that comes to its end is as much work in a narrow turn as in a wide one, and only later. */
+bool fairflush_is_narrow(const struct gateway *g)
+{
+    return !drr_is_empty(&g->flush.slow) && g->now_ns - g->flush.slow_since_ns >= NARROW_AFTER_NS;
+}
+
 /* What goes is taken from the width when it is paid for; only that somebody had to wait is told here. */
 static struct drr_flow *next_slow(struct gateway *g)
 {
     struct fairflush *f = &g->flush;
     if (drr_is_empty(&f->slow))
         return NULL;
-    f->parked = aimd_wait(&f->width, g->now_ns) && !aimd_take(&f->width, g->now_ns);
+    f->parked = fairflush_is_narrow(g) && aimd_wait(&f->width, g->now_ns) && !aimd_take(&f->width, g->now_ns);
     return f->parked ? NULL : drr_next(&f->slow);
 }
 
@@ -130,7 +140,7 @@ static void change_turns(struct gateway *g, struct tenant *t)
     if (!drr_is_waiting(&t->turn))
         return;
     drr_leave(&t->turn);
-    join(&g->flush, t);
+    join(g, t);
 }
 
 /* Who has more weight may take more. */

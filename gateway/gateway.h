@@ -49,6 +49,7 @@ struct gateway {
     struct map sessions;      /* struct session::by_id */
     struct emulations emulations;
     struct fairflush flush;   /* who has to be written to, in turn */
+    int64_t behind_ns;        /* since when each slice of delivery has left something to be written; 0: the last left nothing */
     struct batch batch;       /* channels whose news waits for more */
     struct list passing;      /* struct channel_extras::passing: rings with ephemeral frames */
     struct list connections;  /* struct connection::all */

@@ -205,6 +205,7 @@ struct ws_progress ws_progress(const struct ws_socket *s)
     socklen_t n = sizeof info;
     getsockopt(lws_get_socket_fd(s->wsi), IPPROTO_TCP, TCP_INFO, &info, &n);
     return (struct ws_progress){.acked = info.tcpi_bytes_acked,
+                                .silent_ms = info.tcpi_last_ack_recv,
                                 .waiting = info.tcpi_unacked || info.tcpi_notsent_bytes || lws_partial_buffered(s->wsi)};
 }
 

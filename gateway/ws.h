@@ -74,6 +74,7 @@ void ws_cut(struct ws_socket *s); /* at once, unsent bytes are dropped */
 
 struct ws_progress {
     uint64_t acked; /* bytes that the client's kernel has taken since the start */
+    int64_t silent_ms; /* since it said so last, as the kernel's ticks count */
     bool waiting;   /* others have not been taken yet */
 };
 struct ws_progress ws_progress(const struct ws_socket *s);

@@ -1,4 +1,4 @@
-"""one channel of 50,000 subscribers (--connections 100000), a message every 3 s: its last subscriber, and a quiet tenant meanwhile"""
+"""one channel of 100,000 subscribers (--connections), a message every 3 s: its last subscriber, and a quiet tenant meanwhile"""
 
 import json
 import sys
@@ -10,7 +10,7 @@ LAST_MOST, QUIET_RATIO, QUIET_MORE_MS = 1.3, 2, 20  # issue 5
 
 
 class WithQuiet(Cellcast):
-    """Before each run the quiet tenant alone, then during it as long as its messages come: hundreds of each, for a tenth of the time is
+    """Before each run the quiet tenant alone, then during it as long as its messages come: hundreds of each, for a part of the time is
     flood, and the p99 of 140 messages is made by two."""
 
     def __init__(self, o):
@@ -22,7 +22,7 @@ class WithQuiet(Cellcast):
         self.warm_up(self.o.warm)
 
     def quiet(self, reports, name):
-        """Ends before the last message of the flood does: 50,000 sockets that close at once are another matter (storm)."""
+        """Ends before the last message of the flood does: 100,000 sockets that close at once are another matter (storm)."""
         reports.append(quiet_tenant(f"127.0.0.1:{self.stack.port}", self.stack.http(), self.o.quiet, 3 * (self.o.messages - 1) - 1,
                                     f"{name}{self.runs}"))
 
@@ -47,7 +47,7 @@ def p99_ms(report):
 
 
 def main():
-    o = options("everyone", connections=50000, gateways=5, messages=18, rounds=3, payload=200, quiet=100, warm=30)
+    o = options("everyone", connections=100000, gateways=6, messages=18, rounds=3, payload=200, quiet=100, warm=30)
     cellcast = WithQuiet(o)
     floor = FloorWithQuiet(cellcast)
     runs = alternate([cellcast, floor], o.rounds, connections=o.connections, rate=1, per="3s", messages=o.messages,

@@ -66,7 +66,7 @@ void ws_cut(struct ws_socket *s)
 
 struct ws_progress ws_progress(const struct ws_socket *s)
 {
-    return (struct ws_progress){.acked = s->acked, .waiting = s->waiting};
+    return (struct ws_progress){.acked = s->acked, .silent_ms = s->silent_ms, .waiting = s->waiting};
 }
 
 void ws_one_way(struct ws_socket *s)

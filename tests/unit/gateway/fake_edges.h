@@ -18,6 +18,7 @@ struct ws_socket {
     char close_reason[128];
     bool cut, paused;
     uint64_t acked;
+    int64_t silent_ms;
     bool waiting;
     /* of a request */
     int status; /* 0: no answer yet */

@@ -85,6 +85,50 @@ START_TEST(a_slow_reader_that_takes_bytes_is_not_ended_by_a_missing_pong)
 }
 END_TEST
 
+START_TEST(a_client_whose_kernel_is_silent_since_the_ping_is_ended_at_once_and_one_that_only_answers_the_second_time)
+{
+    open_it();
+    edges_pass(&g, 25100);
+    s->waiting = true;
+    s->acked = 100;
+    s->silent_ms = 9100;
+    edges_pass(&g, 8100);
+    ck_assert_uint_eq(s->close_code, 3012);
+    edges_stop(&g);
+    open_it(); /* it has no room: its kernel says so again and again */
+    edges_pass(&g, 25100);
+    s->waiting = true;
+    s->acked = 100;
+    s->silent_ms = 200;
+    edges_pass(&g, 8100);
+    ck_assert_uint_eq(s->close_code, 0);
+    edges_pass(&g, 8100);
+    ck_assert_uint_eq(s->close_code, 3012);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_ping_waits_for_messages_but_not_for_long)
+{
+    open_it();
+    for (int i = 0; i < 270; i++) {
+        g.behind_ns = g.now_ns + 100 * NS_PER_MS - 1900 * NS_PER_MS;
+        edges_pass(&g, 100);
+    }
+    ck_assert_int_eq(pings(), 0);
+    edges_pass(&g, 1100);
+    ck_assert_int_eq(pings(), 1);
+    edges_stop(&g);
+    open_it();
+    for (int i = 0; i < 251; i++) {
+        g.behind_ns = g.now_ns + 100 * NS_PER_MS - 2000 * NS_PER_MS;
+        edges_pass(&g, 100);
+    }
+    ck_assert_int_eq(pings(), 1);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(one_that_never_connects_is_stale_and_one_that_does_is_not)
 {
     start();
@@ -225,7 +269,9 @@ END_TEST
 
 UNIT_MAIN("connection", pings_at_its_interval_the_first_time_in_its_second_half,
           a_missing_pong_ends_it_and_a_late_one_for_a_real_ping_does_not,
-          a_slow_reader_that_takes_bytes_is_not_ended_by_a_missing_pong, one_that_never_connects_is_stale_and_one_that_does_is_not,
+          a_slow_reader_that_takes_bytes_is_not_ended_by_a_missing_pong,
+          a_client_whose_kernel_is_silent_since_the_ping_is_ended_at_once_and_one_that_only_answers_the_second_time,
+          a_ping_waits_for_messages_but_not_for_long, one_that_never_connects_is_stale_and_one_that_does_is_not,
           a_client_that_does_not_close_after_a_disconnect_is_cut, what_was_said_before_a_disconnect_is_written_first,
           replies_to_one_that_does_not_read_are_bounded,
           leaving_clears_presence_and_forgets_what_was_asked, without_a_lifetime_a_connection_stays,

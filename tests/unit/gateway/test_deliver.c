@@ -1,7 +1,12 @@
 #include "deliver.h"
 
 #include "fake_edges.h"
+#include "hub.h"
+#include "sub.h"
+#include "tenant.h"
 #include "unit.h"
+
+#include "core/clock.h"
 
 #include <stdio.h>
 
@@ -160,6 +165,55 @@ START_TEST(many_subscribers_all_hear_all_whatever_the_slices)
 }
 END_TEST
 
+/* 200 subscribers of x have a message to come, and a slice is eight writes. */
+static void make_bulk(void)
+{
+    struct ws_socket *readers[200];
+    for (int i = 0; i < 200; i++) {
+        readers[i] = edges_reader_of_all(&g, "x");
+        readers[i]->connection->blocked = true;
+    }
+    edges_publish(&g, "default/x", 1, 1, "1");
+    for (int i = 0; i < 200; i++)
+        readers[i]->connection->blocked = false;
+    hub_dirty(readers[0]->connection->subs[0]->channel);
+    options.flush_slice_us = 0;
+}
+
+START_TEST(it_is_behind_from_the_first_cut_slice_to_the_first_that_leaves_nothing)
+{
+    start();
+    make_bulk();
+    ck_assert_int_eq(g.behind_ns, 0);
+    int64_t began_ns = g.now_ns;
+    for (int i = 1; deliver_turn(&g); i++) {
+        ck_assert_int_eq(g.behind_ns, began_ns);
+        ck_assert_uint_eq(g.giveway.cuts, i);
+        g.now_ns += NS_PER_MS;
+    }
+    ck_assert_int_gt(g.now_ns, began_ns);
+    ck_assert_int_eq(g.behind_ns, 0);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(it_gives_way_until_the_slow_turn_is_narrow)
+{
+    start();
+    make_bulk();
+    struct tenant *t = tenant_find(&g, BYTES("default"));
+    drr_leave(&t->turn);
+    t->noise.noisy = true;
+    fairflush_channel(list_first(&g.connections, struct connection, all)->subs[0]->channel);
+    ck_assert(deliver_turn(&g));
+    ck_assert_uint_eq(g.giveway.cuts, 1);
+    g.now_ns += 2 * NS_PER_S;
+    ck_assert(deliver_turn(&g));
+    ck_assert_uint_eq(g.giveway.cuts, 0);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(bulk_is_over_when_those_whom_it_was_for_have_gone)
 {
     start();
@@ -175,4 +229,6 @@ END_TEST
 UNIT_MAIN("deliver", one_publication_is_one_write_to_each_subscriber, a_write_gathers_all_channels_and_is_bounded,
           a_publication_larger_than_a_write_goes_alone, a_full_socket_gets_nothing_until_it_is_writable_and_then_everything,
           a_flooded_channel_does_not_starve_the_others_of_a_connection, remembers_the_highest_id_that_was_shown,
-          many_subscribers_all_hear_all_whatever_the_slices, bulk_is_over_when_those_whom_it_was_for_have_gone)
+          many_subscribers_all_hear_all_whatever_the_slices,
+          it_is_behind_from_the_first_cut_slice_to_the_first_that_leaves_nothing, it_gives_way_until_the_slow_turn_is_narrow,
+          bulk_is_over_when_those_whom_it_was_for_have_gone)

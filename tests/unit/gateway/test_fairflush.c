@@ -154,11 +154,11 @@ START_TEST(who_is_alone_in_the_slow_turn_waits_for_nobody)
 }
 END_TEST
 
-/* -> pieces of work that the slow turn did in a second, while the loop lags by so much */
-static int slow_second(int64_t lag_ns)
+/* -> pieces of work that the slow turn did meanwhile, the loop lagging by so much */
+static int slow_for(int64_t ns, int64_t lag_ns)
 {
     int n = 0;
-    for (int64_t end_ns = g.now_ns + NS_PER_S; g.now_ns < end_ns; g.now_ns += 100000) {
+    for (int64_t end_ns = g.now_ns + ns; g.now_ns < end_ns; g.now_ns += 100000) {
         g.lag = (struct lag){.worst_ns = lag_ns, .at_ns = g.now_ns};
         struct tenant *t = fairflush_begin(&g) ? fairflush_next(&g) : NULL;
         if (t)
@@ -166,6 +166,11 @@ static int slow_second(int64_t lag_ns)
         n += t != NULL;
     }
     return n;
+}
+
+static int slow_second(int64_t lag_ns)
+{
+    return slow_for(NS_PER_S, lag_ns);
 }
 
 START_TEST(the_slow_turn_is_as_wide_as_the_lag_allows)
@@ -185,11 +190,31 @@ START_TEST(the_slow_turn_is_as_wide_as_the_lag_allows)
 }
 END_TEST
 
+START_TEST(a_flood_that_comes_to_its_end_finds_the_slow_turn_wide)
+{
+    start();
+    struct channel *c = flood("acme", 0);
+    make_noisy("acme");
+    for (int floods = 0; floods < 10; floods++) { /* each of a second and a half */
+        int n = slow_second(20 * NS_PER_MS) + slow_for(NS_PER_S / 2, 20 * NS_PER_MS);
+        ck_assert_int_eq(n, 15000);
+        drr_leave(&c->dirty);
+        ck_assert_ptr_null(fairflush_next(&g));
+        fairflush_channel(c);
+    }
+    slow_second(20 * NS_PER_MS);
+    slow_second(20 * NS_PER_MS);
+    ck_assert_int_le(slow_second(20 * NS_PER_MS), FAIRFLUSH_SLOW + 5);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(a_parked_slow_turn_holds_nobody_up_and_the_loop_may_wait_for_it)
 {
     start();
     flood("acme", 0);
     make_noisy("acme");
+    g.now_ns += 2 * NS_PER_S; /* without an end: it may be narrow */
     while (fairflush_begin(&g) && fairflush_next(&g))
         fairflush_pay(&g, tenant("acme"), FAIRFLUSH_WRITES * FAIRFLUSH_WRITE);
     ck_assert(g.flush.parked);
@@ -231,6 +256,7 @@ START_TEST(who_waits_for_a_narrow_slow_turn_has_not_calmed_down)
     start();
     flood("acme", 0);
     make_noisy("acme");
+    g.now_ns += NS_PER_S;
     for (int window = 0; window < 20; window++) {
         g.now_ns += NS_PER_S;
         while (fairflush_begin(&g) && fairflush_next(&g))
@@ -289,6 +315,7 @@ END_TEST
 UNIT_MAIN("fairflush", a_tenant_has_its_turn_however_many_channels_another_one_floods, a_tenants_channels_take_turns,
           a_tenant_of_three_times_the_weight_has_three_times_as_much, a_new_configuration_weighs_anew,
           noisy_ones_together_have_a_quarter_of_one_turn, who_is_alone_in_the_slow_turn_waits_for_nobody, the_slow_turn_is_as_wide_as_the_lag_allows,
+          a_flood_that_comes_to_its_end_finds_the_slow_turn_wide,
           a_parked_slow_turn_holds_nobody_up_and_the_loop_may_wait_for_it, who_calms_down_comes_back,
           who_waits_for_a_narrow_slow_turn_has_not_calmed_down,
           who_leaves_while_it_waits_is_gone, what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_names,
