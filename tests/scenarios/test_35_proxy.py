@@ -11,6 +11,7 @@ import pytest
 from centrifuge import ReplyError
 
 from application import Application
+from prometheus import value
 from sdk import JsPerson, Person, Raw, token
 from stack import CONFIGURATION, OPEN, wait_until
 
@@ -56,7 +57,7 @@ def forgetful(shop):
 
 
 def metric(stack, name):
-    return sum(float(v) for v in re.findall(rf"^cellcast_gateway_{name}{{.*}} (\S+)$", stack.metrics(), re.M))
+    return value(stack.metrics(), f"cellcast_gateway_{name}")
 
 
 async def ann(stack, gateway=None):

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 import pytest
 
+from prometheus import value
 from sdk import JsPerson, Raw
 from signing import Key
 from stack import CONFIGURATION, OPEN, wait_until
@@ -75,7 +76,7 @@ def taken(stack):
 
 
 def metric(stack, name):
-    return sum(float(v) for v in re.findall(rf"^cellcast_supervisor_{name}{{.*}} (\S+)$", stack.metrics(), re.M))
+    return value(stack.metrics(), f"cellcast_supervisor_{name}")
 
 
 async def connect(stack, token):

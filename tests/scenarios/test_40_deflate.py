@@ -10,6 +10,7 @@ import pytest
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame
 
+from prometheus import value
 from sdk import JsPerson, Raw
 from stack import Stack, wait_until
 
@@ -58,7 +59,7 @@ def test_where_it_is_off_nothing_is_agreed(stack):
 
 
 def counter(stack, name):
-    return sum(float(v) for v in re.findall(rf"^cellcast_gateway_{name}{{.*}} (\S+)$", stack.metrics(), re.M))
+    return value(stack.metrics(), f"cellcast_gateway_{name}")
 
 
 async def reader(stack, channel, **how):
