@@ -1,8 +1,8 @@
 /* A gateway that has much to write at once gives way to what messages come from: fair shares of a core would make each step of a
  * publish as many times longer as there are gateways and clients on that core (decision 0020). It weighs less in Linux's autogroups,
  * which share the cores between sessions, from the eighth slice of delivery in a row that left something to be written, until one
- * leaves nothing or the slow turn is narrow (fairflush.h). Only where it is a session of its own, as the supervisor's children are. Containers and service managers have
- * groups with weights of their own, and there this does nothing.
+ * leaves nothing or the slow turn is narrow (fairflush.h). Only where it is a session of its own, as the supervisor's children are.
+ * Containers and service managers have groups with weights of their own, and there this does nothing.
  *
  * The kernel lets who has no CAP_SYS_ADMIN change a weight ten times a second, all processes together. Times are the loop's. */
 #ifndef GATEWAY_GIVEWAY_H
