@@ -94,11 +94,34 @@ static void on_connect(struct connection *c, struct bytes result)
         subscribe_to_all(c);
 }
 
+/* What a reply to a subscribe says, read in one walk: with what was missed in it, it is long. */
+struct subscribed {
+    bool recovered;
+    struct bytes epoch, offset, publications;
+};
+
+static struct subscribed read_subscribed(struct bytes result)
+{
+    struct subscribed r = {0};
+    struct json_iter it;
+    struct bytes key, value;
+    json_object_each (&it, result, &key, &value) {
+        if (json_key_is(key, "recovered"))
+            r.recovered = json_type(value) == JSON_TRUE;
+        else if (json_key_is(key, "epoch"))
+            r.epoch = value;
+        else if (json_key_is(key, "offset"))
+            r.offset = value;
+        else if (json_key_is(key, "publications"))
+            r.publications = value;
+    }
+    return r;
+}
+
 /* -> false when the epoch is longer than there is room for */
-static bool keep_epoch(struct subscription *s, struct bytes result)
+static bool keep_epoch(struct subscription *s, struct bytes value)
 {
     struct buf epoch = {0};
-    struct bytes value = json_member(result, "epoch");
     if (json_type(value) == JSON_STRING)
         json_string(value, &epoch);
     bool fits = epoch.n <= EPOCH_MAX;
@@ -113,21 +136,24 @@ static void on_subscribe(struct connection *c, struct subscription *s, struct by
                          const struct stamp *at)
 {
     struct report *r = c->swarm->report;
-    bool recovered = is_true(result, "recovered"), asked = s->before && s->epoch[0];
-    r->recovered += asked && recovered;
-    r->not_recovered += asked && !recovered;
-    if (!keep_epoch(s, result)) {
+    struct subscribed said = read_subscribed(result);
+    bool asked = s->before && s->epoch[0];
+    uint64_t offset = 0;
+    r->recovered += asked && said.recovered;
+    r->not_recovered += asked && !said.recovered;
+    if (!keep_epoch(s, said.epoch)) {
         connection_error(c);
         return;
     }
-    if (!(asked && recovered))
+    json_u64(said.offset, &offset);
+    if (!(asked && said.recovered))
         s->order = (struct order){0};
-    if (!(asked && recovered) && s->epoch[0])
-        order_begin(&s->order, number(result, "offset") + 1);
+    if (!(asked && said.recovered) && s->epoch[0])
+        order_begin(&s->order, offset + 1);
     s->before = true;
     struct json_iter it;
     struct bytes publication;
-    json_array_each (&it, json_member(result, "publications"), &publication) {
+    json_array_each (&it, said.publications, &publication) {
         struct delivery d = {0};
         if (scan_publication(publication, &d))
             delivery_take(c, s, &d, at);
@@ -149,36 +175,57 @@ static void on_error(struct connection *c, uint64_t id, struct bytes error)
     connection_turned_away(c, for_ever);
 }
 
-static void on_reply(struct connection *c, uint64_t id, struct bytes reply,
-                     const struct stamp *at)
+struct line {
+    struct bytes id, error, connect, subscribe, push;
+};
+
+static struct line read_line(struct bytes text)
 {
-    struct bytes error = json_member(reply, "error");
+    struct line l = {0};
+    struct json_iter it;
+    struct bytes key, value;
+    json_object_each (&it, text, &key, &value) {
+        if (json_key_is(key, "id"))
+            l.id = value;
+        else if (json_key_is(key, "error"))
+            l.error = value;
+        else if (json_key_is(key, "connect"))
+            l.connect = value;
+        else if (json_key_is(key, "subscribe"))
+            l.subscribe = value;
+        else if (json_key_is(key, "push"))
+            l.push = value;
+    }
+    return l;
+}
+
+static void on_reply(struct connection *c, uint64_t id, const struct line *l, const struct stamp *at)
+{
     if (id < CONNECT_ID || id >= FIRST_SUBSCRIBE_ID + count(c))
         connection_error(c);
-    else if (json_type(error) == JSON_OBJECT)
-        on_error(c, id, error);
+    else if (json_type(l->error) == JSON_OBJECT)
+        on_error(c, id, l->error);
     else if (id == CONNECT_ID)
-        on_connect(c, json_member(reply, "connect"));
+        on_connect(c, l->connect);
     else
-        on_subscribe(c, &c->subscriptions[id - FIRST_SUBSCRIBE_ID],
-                     json_member(reply, "subscribe"), at);
+        on_subscribe(c, &c->subscriptions[id - FIRST_SUBSCRIBE_ID], l->subscribe, at);
 }
 
 /* A line that scan_line does not know: a reply, or a push that is no publication of ours. */
-static void on_other(struct connection *c, struct bytes line, const struct stamp *at)
+static void on_other(struct connection *c, struct bytes text, const struct stamp *at)
 {
     uint64_t id;
-    if (json_check(line, JSON_DEPTH_MAX, NULL) < 0) {
+    if (json_check(text, JSON_DEPTH_MAX, NULL) < 0) {
         connection_error(c);
         return;
     }
-    struct bytes pushed = json_member(line, "push");
-    if (json_u64(json_member(line, "id"), &id))
-        on_reply(c, id, line, at);
-    else if (json_type(json_member(pushed, "unsubscribe")) == JSON_OBJECT)
+    struct line l = read_line(text);
+    if (json_u64(l.id, &id))
+        on_reply(c, id, &l, at);
+    else if (json_type(json_member(l.push, "unsubscribe")) == JSON_OBJECT)
         connection_lost(c); /* one that has lost a subscription begins anew */
-    else if (json_type(json_member(pushed, "join")) != JSON_OBJECT &&
-             json_type(json_member(pushed, "leave")) != JSON_OBJECT)
+    else if (json_type(json_member(l.push, "join")) != JSON_OBJECT &&
+             json_type(json_member(l.push, "leave")) != JSON_OBJECT)
         c->swarm->report->unreadable++;
 }
 
