@@ -19,7 +19,6 @@ from certificate import make_pair
 from compare import FLOOR, generate, quiet_tenant
 from cpu import Meter
 from peers import Centrifuge
-from prometheus import value
 from stack import KEY, REPO, Stack, free_ports, wait_until
 
 QUIET_S = 8
@@ -120,7 +119,7 @@ class Cell:
 
     def queries(self):
         """Of the workers to PostgreSQL, so far; those of a cell that was killed began anew."""
-        return value(self.stack.metrics(), "cellcast_worker_queries_total")
+        return self.stack.metric("worker_queries_total")
 
 
 class Floor(Cell):

@@ -14,6 +14,8 @@ from pathlib import Path
 import psycopg
 import requests
 
+from prometheus import value
+
 REPO = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CELLCAST_BUILD", REPO / "build")).resolve()  # it is used from other folders, too
 KEY = "test-key"
@@ -252,6 +254,10 @@ class Stack:
 
     def metrics(self):
         return requests.get(f"http://127.0.0.1:{self.admin_port}/metrics", timeout=5).text
+
+    def metric(self, name):
+        """One of the cell's that is no histogram, summed over its processes."""
+        return value(self.metrics(), f"cellcast_{name}")
 
     def pid(self, name):
         """sequencer, sequencer-2, relay, cell (the supervisor), gateway-1, worker-2, …"""

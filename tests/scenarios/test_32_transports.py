@@ -6,7 +6,6 @@ import time
 import pytest
 import requests
 
-from prometheus import value
 from sdk import JsPerson, token
 from stack import wait_until
 
@@ -54,7 +53,7 @@ def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, p
     assert person.call("rpc", method="nothing", data={})["error"]["code"] == 108
     assert person.call("publish", channel="closed:x", data=1)["error"]["code"] == 103
     arrived(person, channel, 4)
-    wait_until(lambda: value(stack.metrics(), f"cellcast_gateway_{transport}_connections") == 1, 10, "it is counted by its transport")
+    wait_until(lambda: stack.metric(f"gateway_{transport}_connections") == 1, 10, "it is counted by its transport")
     person.send(op="unsubscribe", channel=channel)
     assert person.wait_event("unsubscribed")["code"] == 0
     person.close()
@@ -62,14 +61,14 @@ def test_an_sdk_can_do_there_what_it_can_do_over_a_websocket(stack, transport, p
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 def test_commands_may_come_to_any_gateway_of_the_cell(stack, transport, channel):
-    before = value(stack.metrics(), "cellcast_supervisor_emulations_total")
+    before = stack.metric("supervisor_emulations_total")
     person = connected(stack, transport, stream=1, commands=2)
     person.send(op="subscribe", channel=channel)
     person.wait_event("subscribed")
     for n in range(20):
         assert "error" not in person.call("publish", channel=channel, data=n)
     arrived(person, channel, 20)
-    wait_until(lambda: value(stack.metrics(), "cellcast_supervisor_emulations_total") >= before + 21, 10, "passed on by the supervisor")
+    wait_until(lambda: stack.metric("supervisor_emulations_total") >= before + 21, 10, "passed on by the supervisor")
     person.close()
 
 

@@ -11,7 +11,6 @@ import pytest
 from centrifuge import ReplyError
 
 from application import Application
-from prometheus import value
 from sdk import JsPerson, Person, Raw, token
 from stack import CONFIGURATION, OPEN, wait_until
 
@@ -54,10 +53,6 @@ def forgetful(shop):
     shop.asked.clear()
     yield
     shop.release()
-
-
-def metric(stack, name):
-    return value(stack.metrics(), f"cellcast_gateway_{name}")
 
 
 async def ann(stack, gateway=None):
@@ -212,7 +207,7 @@ async def test_one_that_hangs_holds_up_its_own_clients_alone(stack, shop):
     other = await Person(stack.ws(1)).connect()
     recorder = await other.subscribe("beside")
     first = await ann(stack, 1)
-    before = metric(stack, "proxy_refused_total")
+    before = stack.metric("gateway_proxy_refused_total")
     shop.hang()
     waiting = [await Raw.open(stack.ws(1, "shop")) for _ in range(24)]
     for raw in waiting:
@@ -227,7 +222,7 @@ async def test_one_that_hangs_holds_up_its_own_clients_alone(stack, shop):
     # some were asked and not answered in time; of the others those waited, and were refused at once, that had no place
     assert set(codes) == {100, 111}
     assert (await first.reply(2))["error"]["code"] == 100
-    wait_until(lambda: metric(stack, "proxy_refused_total") > before, what="the refusals are counted")
+    wait_until(lambda: stack.metric("gateway_proxy_refused_total") > before, what="the refusals are counted")
     shop.release()
     behind = await first.reply(3, 20)
     assert "rpc" in behind or behind["error"]["code"] == 100

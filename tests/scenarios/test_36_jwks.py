@@ -11,7 +11,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import jwt
 import pytest
 
-from prometheus import value
 from sdk import JsPerson, Raw
 from signing import Key
 from stack import CONFIGURATION, OPEN, wait_until
@@ -73,10 +72,6 @@ def keys(stack, tmp_path_factory):
 
 def taken(stack):
     return len(re.findall(r"event=jwks_taken .*keys=[1-9]", (stack.log / "cell.log").read_text(errors="replace")))
-
-
-def metric(stack, name):
-    return value(stack.metrics(), f"cellcast_supervisor_{name}")
 
 
 async def connect(stack, token):
@@ -152,7 +147,7 @@ async def test_while_the_endpoint_is_down_the_old_keys_stay_also_over_a_restart(
         return "connect" not in answer
 
     end = time.monotonic() + 40
-    while metric(stack, "jwks_stale") != 1:  # asked for a key that is not there, it finds nobody
+    while stack.metric("supervisor_jwks_stale") != 1:  # asked for a key that is not there, it finds nobody
         assert await unknown_is_temporary()
         assert time.monotonic() < end
         await asyncio.sleep(0.3)
@@ -170,4 +165,4 @@ async def test_while_the_endpoint_is_down_the_old_keys_stay_also_over_a_restart(
     while await unknown_is_temporary():  # until the supervisor has looked again
         assert time.monotonic() < end
         await asyncio.sleep(0.3)
-    wait_until(lambda: metric(stack, "jwks_stale") == 0, 60, "the keys are fetched again")
+    wait_until(lambda: stack.metric("supervisor_jwks_stale") == 0, 60, "the keys are fetched again")

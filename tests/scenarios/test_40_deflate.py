@@ -10,7 +10,6 @@ import pytest
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame
 
-from prometheus import value
 from sdk import JsPerson, Raw
 from stack import Stack, wait_until
 
@@ -58,10 +57,6 @@ def test_where_it_is_off_nothing_is_agreed(stack):
     assert answer_to(stack, OFFER) is None
 
 
-def counter(stack, name):
-    return value(stack.metrics(), f"cellcast_gateway_{name}")
-
-
 async def reader(stack, channel, **how):
     raw = await Raw.open(stack.ws(1), **how)
     await raw.connect()
@@ -94,7 +89,7 @@ async def test_all_get_the_same_and_it_is_compressed_once(packed, channel):
     await asyncio.to_thread(js.wait, lambda e: len(js.publications(channel)) == 60)
     assert [e["data"] for e in js.publications(channel)] == sent
     js.close()
-    await asyncio.to_thread(wait_until, lambda: counter(packed, "compressed_total") == 40, 10, "two of three were worth it")
+    await asyncio.to_thread(wait_until, lambda: packed.metric("gateway_compressed_total") == 40, 10, "two of three were worth it")
 
 
 async def test_what_clients_compress_is_understood(packed, channel):

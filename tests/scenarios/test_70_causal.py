@@ -11,7 +11,6 @@ import centrifuge
 import psycopg
 import pytest
 
-from prometheus import value
 from sdk import JsPerson, Person
 from stack import wait_until
 
@@ -63,10 +62,6 @@ def channels_of_two_workers(stack, prefix):
     return question, answer, f"worker-{slot}"
 
 
-def counted(stack, name):
-    return value(stack.metrics(), f"cellcast_gateway_{name}")
-
-
 async def listeners(stack, question, answer):
     """On one gateway: both SDKs with both channels, and one who has the answers alone. The one who has both subscribes to the
     answers first, so that only the hold puts them behind."""
@@ -115,7 +110,7 @@ class Stopped:
 async def test_an_answer_that_overtakes_its_question_waits_for_it(stack, channel, how):
     question, answer, worker = await asyncio.to_thread(channels_of_two_workers, stack, channel)
     both, alone, js = await listeners(stack, question, answer)
-    held = counted(stack, "holds_total")
+    held = stack.metric("gateway_holds_total")
     with Stopped(stack, worker):
         asked = await asyncio.to_thread(stack.publish, question, "why?")
         await publish_answer(stack, how, answer, "because", [f"{question}@{asked['offset']}"])
@@ -127,7 +122,7 @@ async def test_an_answer_that_overtakes_its_question_waits_for_it(stack, channel
     assert both.heard == [(question, "why?", False), (answer, "because", False)]
     assert js_heard(js) == both.heard and alone.heard == [(answer, "because", False)]
     assert check_causal(both.told) == check_causal(js_told(js)) == []
-    await asyncio.to_thread(wait_until, lambda: counted(stack, "holds_total") == held + 1, 10, "the hold is counted once")
+    await asyncio.to_thread(wait_until, lambda: stack.metric("gateway_holds_total") == held + 1, 10, "the hold is counted once")
     js.close()
     await both.close()
     await alone.close()
@@ -136,7 +131,7 @@ async def test_an_answer_that_overtakes_its_question_waits_for_it(stack, channel
 async def test_it_waits_no_longer_than_half_a_second_and_then_is_marked(stack, channel):
     question, answer, worker = await asyncio.to_thread(channels_of_two_workers, stack, channel)
     both, alone, js = await listeners(stack, question, answer)
-    in_vain = counted(stack, "hold_timeouts_total")
+    in_vain = stack.metric("gateway_hold_timeouts_total")
     with Stopped(stack, worker):
         asked = await asyncio.to_thread(stack.publish, question, "why?")
         await publish_answer(stack, "api", answer, "because", [f"{question}@{asked['offset']}"])
@@ -151,7 +146,7 @@ async def test_it_waits_no_longer_than_half_a_second_and_then_is_marked(stack, c
     await asyncio.to_thread(js.wait, lambda e: len(js_heard(js)) == 2)
     assert both.heard == js_heard(js) == [(answer, "because", True), (question, "why?", False)]
     assert alone.heard == [(answer, "because", False)]
-    await asyncio.to_thread(wait_until, lambda: counted(stack, "hold_timeouts_total") == in_vain + 1, 10, "counted once")
+    await asyncio.to_thread(wait_until, lambda: stack.metric("gateway_hold_timeouts_total") == in_vain + 1, 10, "counted once")
     js.close()
     await both.close()
     await alone.close()

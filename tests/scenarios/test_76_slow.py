@@ -7,7 +7,6 @@ import re
 import pytest
 
 from idle import open_many, read_frame, subscribe_all
-from prometheus import value
 from sdk import Person
 from stack import BUILD, wait_until
 
@@ -42,7 +41,7 @@ def top(stack, *words):
 
 
 def conflated(stack):
-    return value(stack.metrics(), "cellcast_gateway_conflated_total")
+    return stack.metric("gateway_conflated_total")
 
 
 async def with_one_who_reads(stack, channel):

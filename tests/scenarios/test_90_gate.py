@@ -12,7 +12,6 @@ import time
 import pytest
 
 from idle import UPGRADE, frame, open_many
-from prometheus import value
 from sdk import Person, token
 from stack import wait_until
 
@@ -34,11 +33,6 @@ def cell(stack):
     stack.end("cell")
     stack.start_cell()
     stack.wait_ready()
-
-
-def count(stack, name):
-    """A metric, over all processes that have it."""
-    return value(stack.metrics(), f"cellcast_{name}")
 
 
 def address(n):
@@ -80,9 +74,9 @@ async def test_silent_and_half_open_sockets_keep_nobody_out(cell):
         assert min([await time_in(cell.ws()) for _ in range(3)]) < 1
         await asyncio.sleep(3)  # they are accepted when the kernel has waited for their first byte
         assert min([await time_in(cell.ws()) for _ in range(3)]) < 1
-        await asyncio.to_thread(wait_until, lambda: count(cell, "supervisor_arrivals_cut_total") >= SILENT - 400, 20, "they are cut")
-        assert count(cell, "supervisor_arrivals_silent") <= 400
-        assert count(cell, "gateway_strangers") <= 300
+        await asyncio.to_thread(wait_until, lambda: cell.metric("supervisor_arrivals_cut_total") >= SILENT - 400, 20, "they are cut")
+        assert cell.metric("supervisor_arrivals_silent") <= 400
+        assert cell.metric("gateway_strangers") <= 300
     finally:
         for sock in socks:
             sock.close()
@@ -128,10 +122,10 @@ def let_in(socks):
 
 
 async def test_a_balancer_says_whose_connection_it_is_and_each_source_has_its_rate(cell):
-    refused = count(cell, "supervisor_source_refused_total")
+    refused = cell.metric("supervisor_source_refused_total")
     noisy = let_in([proxied(cell, "10.1.2.3") for _ in range(100)])  # in less than four seconds
     assert 20 <= noisy < 100
-    assert count(cell, "supervisor_source_refused_total") - refused == 100 - noisy
+    assert cell.metric("supervisor_source_refused_total") - refused == 100 - noisy
     assert let_in([proxied(cell, f"10.1.3.{n}") for n in range(30)]) == 30
     assert let_in([proxied(cell, "10.1.4.1", header=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")]) == 0
-    assert count(cell, "supervisor_proxy_refused_total") == 1
+    assert cell.metric("supervisor_proxy_refused_total") == 1

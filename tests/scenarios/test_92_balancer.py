@@ -9,7 +9,6 @@ import pytest
 import requests
 
 from balancer import Balancer
-from prometheus import value
 from sdk import Raw
 from stack import KEY, Stack, wait_until
 
@@ -69,13 +68,13 @@ async def test_a_client_gets_its_messages(cell, balancer, channel):
 
 
 def test_clients_are_told_apart_by_their_own_address(cell, balancer):
-    held = lambda: value(cell.metrics(), "cellcast_supervisor_source_held_total")
+    held = lambda: cell.metric("supervisor_source_held_total")
     before, half = held(), SOURCE_RATE * 3 // 4
     assert ask_at_once(balancer.port, ["127.9.0.1"] * half + ["127.9.0.2"] * half)
     assert held() == before, "each is below its rate, only the balancer's address would not be"
     assert ask_at_once(balancer.port, ["127.9.0.3"] * SOURCE_RATE * 2)
     assert held() > before
-    assert value(cell.metrics(), "cellcast_supervisor_proxy_refused_total") == 0
+    assert cell.metric("supervisor_proxy_refused_total") == 0
 
 
 async def test_gateways_are_scaled_without_the_balancer_being_told(cell, balancer):

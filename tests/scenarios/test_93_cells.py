@@ -34,7 +34,7 @@ async def recover(cells, channel, epoch, offset):
 
 
 async def test_a_tenant_moves_while_it_is_served_and_nobody_loses_or_repeats(cells):
-    departures = lambda: value(cells.a.metrics(), "cellcast_gateway_departures_total")
+    departures = lambda: cells.a.metric("gateway_departures_total")
     before = departures()
 
     def move(name, to):

@@ -11,7 +11,6 @@ import pytest
 
 from bench_slow import Client, Readers
 from idle import close_all, open_many, subscribe_all
-from prometheus import value
 from stack import BUILD, CONFIGURATION, wait_until
 
 LISTENERS, BATCH, EVERY_S = 300, 10, 0.05
@@ -81,7 +80,7 @@ def test_a_new_weight_is_taken_while_running(cell, audience):
 
 @pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel has no autogroups")
 def test_a_gateway_that_has_much_to_write_gives_way_until_it_is_written(cell, audience):
-    gave_way = lambda: value(cell.metrics(), "cellcast_gateway_gave_way_total")
+    gave_way = lambda: cell.metric("gateway_gave_way_total")
     weight = lambda: Path(f"/proc/{cell.pid('gateway-1')}/autogroup").read_text().split()[-1]
     before = gave_way()
     for n in range(10):

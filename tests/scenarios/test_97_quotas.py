@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-from prometheus import value
 from sdk import Person, Raw, token
 from stack import BUILD, CONFIGURATION, OPEN, wait_until
 
@@ -46,11 +45,6 @@ def settle(stack, configuration):
 def log_has(stack, log, pattern, n):
     lines = {line for line in (stack.log / f"{log}.log").read_text(errors="replace").splitlines() if re.search(pattern, line)}
     return len(lines) >= n
-
-
-def count(stack, name):
-    """A metric, over all processes that have it."""
-    return value(stack.metrics(), f"cellcast_{name}")
 
 
 def table(stack, what):
@@ -92,7 +86,7 @@ async def until_connected(stack, gateway, wanted=True):
 
 async def test_connections_are_counted_over_the_cell(stack, quotas):
     await asyncio.to_thread(quotas, {"connection_limit": 4})
-    refused = count(stack, "gateway_quota_connections_refused_total")
+    refused = stack.metric("gateway_quota_connections_refused_total")
     held = [await until_connected(stack, gateway) for gateway in (1, 2, 3, 1)]
     for gateway in (1, 2, 3):
         assert await until_connected(stack, gateway, wanted=False) == 4011
@@ -105,7 +99,7 @@ async def test_connections_are_counted_over_the_cell(stack, quotas):
     held.append(await until_connected(stack, 3))
     for raw in held:
         await raw.close()
-    await asyncio.to_thread(wait_until, lambda: count(stack, "gateway_quota_connections_refused_total") >= refused + 3, 10,
+    await asyncio.to_thread(wait_until, lambda: stack.metric("gateway_quota_connections_refused_total") >= refused + 3, 10,
                             "they are counted")
 
 
@@ -114,8 +108,8 @@ async def test_clients_that_are_above_come_in_by_themselves_when_there_is_room(s
     first = await until_connected(stack, 1)
     person = Person(stack.ws(1, "capped"), min_reconnect_delay=0.05, max_reconnect_delay=0.2)
     await person.client.connect()
-    refused = count(stack, "gateway_quota_connections_refused_total")
-    await asyncio.to_thread(wait_until, lambda: count(stack, "gateway_quota_connections_refused_total") > refused, 20, "it tries again")
+    refused = stack.metric("gateway_quota_connections_refused_total")
+    await asyncio.to_thread(wait_until, lambda: stack.metric("gateway_quota_connections_refused_total") > refused, 20, "it tries again")
     await first.close()
     await person.client.ready(timeout=20)
     await person.close()
@@ -123,7 +117,7 @@ async def test_clients_that_are_above_come_in_by_themselves_when_there_is_room(s
 
 def test_publishes_above_the_tenants_rate_are_refused_whatever_gateway_they_come_by(stack, quotas, channel):
     quotas({"publish_rate": 10})
-    refused = count(stack, "gateway_quota_publishes_refused_total")
+    refused = stack.metric("gateway_quota_publishes_refused_total")
     began = time.monotonic()
     answers = [stack.api("publish", {"channel": f"capped/{channel}-{n % 2}", "data": n}, gateway=1 + n % 3).json() for n in range(60)]
     took = time.monotonic() - began
@@ -132,8 +126,8 @@ def test_publishes_above_the_tenants_rate_are_refused_whatever_gateway_they_come
     assert {a["error"]["code"] for a in answers if "error" in a} <= {131}
     assert sum(len(stack.rows(f"capped/{channel}-{n}")) for n in (0, 1)) == len(taken)
     if took < 3:  # else there was nothing above it
-        wait_until(lambda: count(stack, "gateway_quota_publishes_refused_total") +
-                   count(stack, "sequencer_refused_quota_total") > refused, 10, "it is counted")
+        wait_until(lambda: stack.metric("gateway_quota_publishes_refused_total") +
+                   stack.metric("sequencer_refused_quota_total") > refused, 10, "it is counted")
     assert "result" in stack.api("publish", {"channel": channel, "data": 1}).json()  # another tenant is not touched
 
 
@@ -182,7 +176,7 @@ async def test_deliveries_above_the_budget_come_later_and_all_of_them(stack, quo
     await asyncio.to_thread(quotas, {"delivery_rate": 200})
     people = [await Person(stack.ws(1, "capped")).connect() for _ in range(4)]
     recorders = [await person.subscribe(channel) for person in people]
-    late = count(stack, "gateway_quota_deliveries_late_total")
+    late = stack.metric("gateway_quota_deliveries_late_total")
     began = time.monotonic()
     with stack.sql() as db:
         db.execute("select cellcast.publish(%s, to_json(n)) from generate_series(1, 200) n", (f"capped/{channel}",))
@@ -190,7 +184,7 @@ async def test_deliveries_above_the_budget_come_later_and_all_of_them(stack, quo
         await recorder.wait_for(200, seconds=60)
         assert recorder.publications == list(range(1, 201))
     assert time.monotonic() - began > 2  # 800 deliveries, 200 of them at once
-    await asyncio.to_thread(wait_until, lambda: count(stack, "gateway_quota_deliveries_late_total") > late, 10, "it is counted")
+    await asyncio.to_thread(wait_until, lambda: stack.metric("gateway_quota_deliveries_late_total") > late, 10, "it is counted")
     for person in people:
         await person.close()
 
@@ -200,13 +194,13 @@ async def test_ephemeral_ones_are_dropped_before_durable_ones_wait(stack, quotas
     people = [await Person(stack.ws(1, "capped")).connect() for _ in range(4)]
     typing = [await person.subscribe(f"typing:{channel}") for person in people]
     durable = await people[0].subscribe(channel)
-    dropped = count(stack, "gateway_quota_ephemeral_dropped_total")
+    dropped = stack.metric("gateway_quota_ephemeral_dropped_total")
 
     def flood():
         for n in range(20):
             stack.api("publish", {"channel": f"capped/typing:{channel}", "data": n})
         stack.api("publish", {"channel": f"capped/{channel}", "data": "kept"})
-        wait_until(lambda: count(stack, "gateway_quota_ephemeral_dropped_total") > dropped, 10, "some are dropped")
+        wait_until(lambda: stack.metric("gateway_quota_ephemeral_dropped_total") > dropped, 10, "some are dropped")
 
     began = time.monotonic()
     await asyncio.to_thread(flood)
