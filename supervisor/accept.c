@@ -228,15 +228,6 @@ static void defer_accept(int fd, int64_t ms)
         setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds);
 }
 
-/* What a client asks first is answered at once, and the answer says that it has come: one packet of ten that a connection begins with is
- * saved. The listener's connections inherit this; a client that waits to be acknowledged before it sends the rest does so for 40 ms at
- * most (tcp(7), TCP_QUICKACK). */
-static void acknowledge_by_answer(int fd)
-{
-    int off = 0;
-    setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &off, sizeof off);
-}
-
 int acceptor_init(struct acceptor *a, struct cell *cell, struct supervisor_metrics *metrics,
                   struct buf *ret_error)
 {
@@ -253,7 +244,6 @@ int acceptor_init(struct acceptor *a, struct cell *cell, struct supervisor_metri
     if (error < 0)
         return error;
     defer_accept(listener_fd(a->listener), o->defer_accept);
-    acknowledge_by_answer(listener_fd(a->listener));
     backlog_warn(o->backlog);
     say_starved(a, true);
     listener_pause(a->listener, true);
