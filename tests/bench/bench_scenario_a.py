@@ -2,11 +2,10 @@
 
 import argparse
 import json
-import statistics
 import sys
 from pathlib import Path
 
-from compare import Cellcast, Floor, figures
+from compare import Cellcast, Floor, figures, median, ratio
 from report import page, plot, table
 
 SPREAD_P99_MS, HOT_P99_MS, HOT_VS_FLOOR = 30, 110, 1.25  # issue 5
@@ -62,18 +61,22 @@ def measure_all(o):
     return steps
 
 
-def p99s(steps, server, gateways, channels, rate):
-    return [s["p99_ms"] for s in steps if (s["server"], s["gateways"], s["channels"], s["rate"]) == (server, gateways, channels, rate)]
+def p99(step):
+    return step["p99_ms"]
+
+
+def find(steps, server, gateways, channels, rate):
+    return [s for s in steps if (s["server"], s["gateways"], s["channels"], s["rate"]) == (server, gateways, channels, rate)]
 
 
 def claims(steps, o):
     """What is promised, by the first number of gateways: medians of the rounds."""
     gateways, found = o.gateways[0], {}
-    if spread := p99s(steps, "cellcast", gateways, 100, 100):
-        found["p99_ms"] = spread[0]
-    if hot := p99s(steps, "cellcast", gateways, 1, 1):
-        ratios = [ours / floor for ours, floor in zip(hot, p99s(steps, "floor", gateways, 1, 1))]
-        found.update(hot_p99_ms=statistics.median(hot), hot_p99_vs_floor=round(statistics.median(ratios), 2))
+    if spread := find(steps, "cellcast", gateways, 100, 100):
+        found["p99_ms"] = p99(spread[0])
+    hot = {server: find(steps, server, gateways, 1, 1) for server in ("cellcast", "floor")}
+    if hot["cellcast"]:
+        found.update(hot_p99_ms=median(hot["cellcast"], p99), hot_p99_vs_floor=ratio(hot, "cellcast", "floor", p99))
     return found
 
 

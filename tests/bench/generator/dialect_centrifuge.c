@@ -94,29 +94,25 @@ static void on_connect(struct connection *c, struct bytes result)
         subscribe_to_all(c);
 }
 
-/* What a reply to a subscribe says, read in one walk: with what was missed in it, it is long. */
-struct subscribed {
-    bool recovered;
-    struct bytes epoch, offset, publications;
+struct member {
+    const char *name;
+    struct bytes *ret; /* its value; not set where there is none */
 };
 
-static struct subscribed read_subscribed(struct bytes result)
+/* All in one walk: with what was missed in it, a reply to a subscribe is long. */
+static void read_members(struct bytes object, const struct member *members, size_t n)
 {
-    struct subscribed r = {0};
     struct json_iter it;
     struct bytes key, value;
-    json_object_each (&it, result, &key, &value) {
-        if (json_key_is(key, "recovered"))
-            r.recovered = json_type(value) == JSON_TRUE;
-        else if (json_key_is(key, "epoch"))
-            r.epoch = value;
-        else if (json_key_is(key, "offset"))
-            r.offset = value;
-        else if (json_key_is(key, "publications"))
-            r.publications = value;
-    }
-    return r;
+    json_object_each (&it, object, &key, &value)
+        for (size_t i = 0; i < n; i++)
+            if (json_key_is(key, members[i].name))
+                *members[i].ret = value;
 }
+
+#define READ_MEMBERS(object, ...)                                                                            \
+    read_members(object, (const struct member[]){__VA_ARGS__},                                               \
+                 sizeof((const struct member[]){__VA_ARGS__}) / sizeof(struct member))
 
 /* -> false when the epoch is longer than there is room for */
 static bool keep_epoch(struct subscription *s, struct bytes value)
@@ -136,24 +132,26 @@ static void on_subscribe(struct connection *c, struct subscription *s, struct by
                          const struct stamp *at)
 {
     struct report *r = c->swarm->report;
-    struct subscribed said = read_subscribed(result);
-    bool asked = s->before && s->epoch[0];
+    struct bytes was_recovered = {0}, epoch = {0}, offset_value = {0}, publications = {0};
+    READ_MEMBERS(result, {"recovered", &was_recovered}, {"epoch", &epoch}, {"offset", &offset_value},
+                 {"publications", &publications});
+    bool recovered = json_type(was_recovered) == JSON_TRUE, asked = s->before && s->epoch[0];
     uint64_t offset = 0;
-    r->recovered += asked && said.recovered;
-    r->not_recovered += asked && !said.recovered;
-    if (!keep_epoch(s, said.epoch)) {
+    r->recovered += asked && recovered;
+    r->not_recovered += asked && !recovered;
+    if (!keep_epoch(s, epoch)) {
         connection_error(c);
         return;
     }
-    json_u64(said.offset, &offset);
-    if (!(asked && said.recovered))
+    json_u64(offset_value, &offset);
+    if (!(asked && recovered))
         s->order = (struct order){0};
-    if (!(asked && said.recovered) && s->epoch[0])
+    if (!(asked && recovered) && s->epoch[0])
         order_begin(&s->order, offset + 1);
     s->before = true;
     struct json_iter it;
     struct bytes publication;
-    json_array_each (&it, said.publications, &publication) {
+    json_array_each (&it, publications, &publication) {
         struct delivery d = {0};
         if (scan_publication(publication, &d))
             delivery_take(c, s, &d, at);
@@ -179,26 +177,6 @@ struct line {
     struct bytes id, error, connect, subscribe, push;
 };
 
-static struct line read_line(struct bytes text)
-{
-    struct line l = {0};
-    struct json_iter it;
-    struct bytes key, value;
-    json_object_each (&it, text, &key, &value) {
-        if (json_key_is(key, "id"))
-            l.id = value;
-        else if (json_key_is(key, "error"))
-            l.error = value;
-        else if (json_key_is(key, "connect"))
-            l.connect = value;
-        else if (json_key_is(key, "subscribe"))
-            l.subscribe = value;
-        else if (json_key_is(key, "push"))
-            l.push = value;
-    }
-    return l;
-}
-
 static void on_reply(struct connection *c, uint64_t id, const struct line *l, const struct stamp *at)
 {
     if (id < CONNECT_ID || id >= FIRST_SUBSCRIBE_ID + count(c))
@@ -219,7 +197,9 @@ static void on_other(struct connection *c, struct bytes text, const struct stamp
         connection_error(c);
         return;
     }
-    struct line l = read_line(text);
+    struct line l = {0};
+    READ_MEMBERS(text, {"id", &l.id}, {"error", &l.error}, {"connect", &l.connect}, {"subscribe", &l.subscribe},
+                 {"push", &l.push});
     if (json_u64(l.id, &id))
         on_reply(c, id, &l, at);
     else if (json_type(json_member(l.push, "unsubscribe")) == JSON_OBJECT)
