@@ -121,6 +121,7 @@ static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
     else
         ev_idle_stop(loop, &l->again);
     giveway_turn(&l->g->giveway);
+    ws_turn(l->g->ws);
     wake_for_batch(l, loop);
     int64_t now_ns = clock_mono_ns();
     batch_worked(&l->g->batch, now_ns);

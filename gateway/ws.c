@@ -309,6 +309,7 @@ struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers)
     assert(w);
     w->g = g;
     w->handlers = *handlers;
+    list_init(&w->waiting);
     lws_set_log_level(LLL_ERR | LLL_WARN, say);
     if (ws_context_init(&w->context, g->loop, g->tls, g->deflate ? ws_deflate_extensions : NULL, (size_t)g->options->headers_max,
                         on_event) == 0)

@@ -55,6 +55,7 @@ struct ws_handlers {
 struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers);
 void ws_free(struct ws *w); /* cuts what is still open; `closed` is called */
 void ws_adopt(struct ws *w, int fd, bool tls); /* takes fd; tls: it has to speak TLS */
+void ws_turn(struct ws *w); /* at the end of a turn of the loop */
 
 /* ---- a WebSocket, or a stream */
 enum ws_written {

@@ -3,6 +3,7 @@
 #include "core/random.h"
 
 #include <assert.h>
+#include <netinet/tcp.h>
 
 #define RETRY_AFTER_MAX 5 /* s; drawn, so that those who go by it do not come back together */
 
@@ -100,6 +101,29 @@ bool ws_http_plain_by_mistake(struct ws_socket *s)
     return plain;
 }
 
+/* A client that has not set TCP_NODELAY does not send the rest before what it has sent is acknowledged, and Linux puts that off for
+ * 40 ms (tcp(7), TCP_QUICKACK). At the turn's end, because what has come whole is acknowledged by its answer. */
+static void acknowledge(const struct ws_socket *s)
+{
+    int one = 1;
+    setsockopt(lws_get_socket_fd(s->wsi), IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+}
+
+static void wait_for_more(struct exchange *x)
+{
+    if (!list_is_linked(&x->waits))
+        list_append(&x->socket->ws->waiting, &x->waits);
+}
+
+void ws_turn(struct ws *w)
+{
+    struct exchange *x;
+    while ((x = list_first(&w->waiting, struct exchange, waits))) {
+        list_remove(&x->waits);
+        acknowledge(x->socket);
+    }
+}
+
 static void expect_body(struct ws_socket *s)
 {
     struct exchange *x = s->exchange;
@@ -112,8 +136,10 @@ static void expect_body(struct ws_socket *s)
         ws_answer_text(s, 411, "length required\n");
     else if (n > x->body_max)
         ws_answer_text(s, 413, limit);
-    else
+    else {
         exchange_await(x, s->ws->g->options->handshake_timeout);
+        wait_for_more(x);
+    }
 }
 
 int ws_http_request(struct ws_socket *s)
@@ -139,6 +165,7 @@ int ws_http_body(struct ws_socket *s, const void *p, size_t n)
     if (x->text.n - x->body_at + n > x->body_max)
         return -1;
     buf_append(&x->text, p, n);
+    wait_for_more(x);
     return 0;
 }
 

@@ -180,6 +180,7 @@ struct exchange *exchange_new(struct ws_socket *s)
     x->socket = s;
     wheel_timer_init(&x->handshake, too_silent);
     list_init(&x->stranger.by_age);
+    list_init(&x->waits);
     return x;
 }
 
@@ -195,6 +196,7 @@ void exchange_has_come(struct exchange *x)
 {
     wheel_cancel(&x->handshake);
     stranger_leave(x->socket->ws->g, &x->stranger);
+    list_remove(&x->waits);
 }
 
 void exchange_free(struct exchange *x)

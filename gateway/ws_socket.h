@@ -21,6 +21,7 @@ struct ws {
     struct ws_handlers handlers;
     struct ws_context context;
     struct buf framed; /* the write to a stream that is under way */
+    struct list waiting; /* exchanges of this turn, by `waits`: more of their bodies has to come */
 };
 
 enum request_field { METHOD, PATH, QUERY, CF_CONNECT, ORIGIN, PROTOCOLS, CONTENT_TYPE, API_KEY, AUTHORIZATION, ERROR_MODE,
@@ -31,6 +32,7 @@ struct exchange {
     struct ws_socket *socket;
     struct wheel_timer handshake;       /* set until the first request, or the body of any, is complete */
     struct stranger stranger;           /* until then, and after an answer until the next request */
+    struct list waits;                  /* in ws->waiting */
     struct buf text;                    /* memory of `request`, its body too */
     uint32_t at[REQUEST_FIELDS], n[REQUEST_FIELDS]; /* its fields within `text` */
     size_t body_at, body_max;
