@@ -116,12 +116,12 @@ static void on_turn_ends(struct ev_loop *loop, ev_prepare *w, int events)
 {
     struct gateway_loop *l = w->data;
     look_at_the_clocks(l->g);
+    ws_turn(l->g->ws);
     if (flow_turn(l->g))
         go_on(l, loop);
     else
         ev_idle_stop(loop, &l->again);
     giveway_turn(&l->g->giveway);
-    ws_turn(l->g->ws);
     wake_for_batch(l, loop);
     int64_t now_ns = clock_mono_ns();
     batch_worked(&l->g->batch, now_ns);

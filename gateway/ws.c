@@ -21,14 +21,25 @@ _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame'
 
 /* ---- WebSockets */
 
-static int on_upgrade(struct ws_socket *s, const char *to)
+/* An upgrade to what is not spoken here is to be taken for no upgrade (RFC 9110 7.8): Java's HttpClient asks for h2c with each request. libwebsockets
+ * would speak that; what it looks at once more is where `to` is. To anything else it has answered 403 by itself.
+ * -> what the callback is to return */
+static int pass_over(char *to)
+{
+    bool h2c = strcasecmp(to, "h2c") == 0;
+    if (h2c)
+        *to = '-';
+    return h2c ? 0 : -1;
+}
+
+static int on_upgrade(struct ws_socket *s, char *to)
 {
     const char *why = "";
     ws_http_abandon(s);
     if (ws_http_plain_by_mistake(s))
         return ws_http_refuse(s, 400, NOT_TLS);
     if (strcasecmp(to, "websocket") != 0)
-        return ws_http_refuse(s, 400, "only upgrades to websocket\n");
+        return pass_over(to);
     struct exchange *x = exchange_read(s);
     struct ws_request r = exchange_request(x);
     int status = 400;
@@ -309,7 +320,7 @@ struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers)
     assert(w);
     w->g = g;
     w->handlers = *handlers;
-    list_init(&w->waiting);
+    list_init(&w->looked_at);
     lws_set_log_level(LLL_ERR | LLL_WARN, say);
     if (ws_context_init(&w->context, g->loop, g->tls, g->deflate ? ws_deflate_extensions : NULL, (size_t)g->options->headers_max,
                         on_event) == 0)

@@ -68,6 +68,8 @@ static const char *method_name(int method)
         return "POST";
     case LWSHUMETH_OPTIONS:
         return "OPTIONS";
+    case LWSHUMETH_HEAD:
+        return "HEAD";
     default:
         return "OTHER";
     }
@@ -88,6 +90,7 @@ struct exchange *exchange_read(struct ws_socket *s)
     struct lws *wsi = s->wsi;
     char *path;
     int n = 0, method = lws_http_get_uri_and_method(wsi, &path, &n);
+    x->head_only = method == LWSHUMETH_HEAD;
     buf_append_str(&x->text, method_name(method));
     put_field(x, METHOD, 0);
     size_t from = x->text.n;
@@ -180,7 +183,7 @@ struct exchange *exchange_new(struct ws_socket *s)
     x->socket = s;
     wheel_timer_init(&x->handshake, too_silent);
     list_init(&x->stranger.by_age);
-    list_init(&x->waits);
+    list_init(&x->look);
     return x;
 }
 
@@ -196,7 +199,7 @@ void exchange_has_come(struct exchange *x)
 {
     wheel_cancel(&x->handshake);
     stranger_leave(x->socket->ws->g, &x->stranger);
-    list_remove(&x->waits);
+    list_remove(&x->look);
 }
 
 void exchange_free(struct exchange *x)

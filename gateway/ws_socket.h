@@ -10,6 +10,7 @@
 #ifndef GATEWAY_WS_SOCKET_H
 #define GATEWAY_WS_SOCKET_H
 
+#include "chunked.h"
 #include "gateway.h"
 #include "transport.h"
 #include "ws.h"
@@ -21,7 +22,7 @@ struct ws {
     struct ws_handlers handlers;
     struct ws_context context;
     struct buf framed; /* the write to a stream that is under way */
-    struct list waiting; /* exchanges of this turn, by `waits`: more of their bodies has to come */
+    struct list looked_at; /* by `look`: exchanges that something has come of in this turn */
 };
 
 enum request_field { METHOD, PATH, QUERY, CF_CONNECT, ORIGIN, PROTOCOLS, CONTENT_TYPE, API_KEY, AUTHORIZATION, ERROR_MODE,
@@ -32,16 +33,22 @@ struct exchange {
     struct ws_socket *socket;
     struct wheel_timer handshake;       /* set until the first request, or the body of any, is complete */
     struct stranger stranger;           /* until then, and after an answer until the next request */
-    struct list waits;                  /* in ws->waiting */
+    struct list look;                   /* in ws->looked_at, while its body is awaited */
     struct buf text;                    /* memory of `request`, its body too */
     uint32_t at[REQUEST_FIELDS], n[REQUEST_FIELDS]; /* its fields within `text` */
     size_t body_at, body_max;
+    const char *body_limit;             /* what is said to one above body_max */
+    struct chunked chunks;              /* how far its body has been read, if it is in chunked coding */
     enum http_version { HTTP_NONE, HTTP_1_0, HTTP_1_1 } version; /* NONE: its first line is no good */
     struct buf headers;                 /* further ones of the answer */
     struct buf answer;                  /* head and body, WS_HEAD bytes free in front */
-    bool complete; /* its body is there */
-    bool handed; /* to `request`, and not answered yet */
-    bool last;   /* the socket is closed behind the answer: the gateway drains */
+    bool head_only;         /* HEAD: its answer has no body */
+    bool in_chunks;         /* its body is in chunked coding; libwebsockets thinks that it does not end */
+    bool expects_continue;  /* its body may not come before it has been told so */
+    bool complete;          /* its body is there */
+    bool handed;            /* to `request`, and not answered yet */
+    bool last;              /* the socket is closed behind the answer: the gateway drains, or the body was in chunked coding */
+    bool over;              /* refused: what still comes is passed over until the client has closed the socket */
     void *kept;
     void (*drop)(void *kept);
 };

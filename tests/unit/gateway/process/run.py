@@ -5,6 +5,7 @@ import sys
 
 import harness
 import tests_bad_input  # noqa: F401
+import tests_bodies  # noqa: F401
 import tests_commands  # noqa: F401
 import tests_http  # noqa: F401
 import tests_links  # noqa: F401

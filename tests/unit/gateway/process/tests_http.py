@@ -2,8 +2,6 @@
 import asyncio
 import hashlib
 import json
-import socket
-import statistics
 import time
 
 from client import Client, Refused, http, read_head
@@ -102,29 +100,6 @@ async def keeps_http_connections_and_answers_pipelined_requests_in_order(c):
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
             assert head.startswith(b"HTTP/1.1 200"), head
             eq(await reader.readexactly(2), b"{}")
-
-
-async def ways_of_a_body_apart(c, nodelay, rounds=9):
-    """The median over requests of one connection whose bodies are written apart from their heads, in two pieces."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
-    writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, nodelay)
-    took = []
-    for _ in range(rounds):
-        start = time.monotonic()
-        for piece in (b"POST /api/publish HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\n", b"body", b"more"):
-            writer.write(piece)
-        status, headers = await asyncio.wait_for(read_head(reader), 5)
-        await reader.readexactly(int(headers["content-length"]))
-        eq(status, 401)
-        took.append(time.monotonic() - start)
-    writer.close()
-    return statistics.median(took)
-
-
-@test()
-async def a_body_that_waits_for_an_acknowledgement_of_its_head_gets_it(c):
-    at_once, held = await ways_of_a_body_apart(c, nodelay=1), await ways_of_a_body_apart(c, nodelay=0)
-    assert held < 10 * at_once, (at_once, held)  # Linux puts an acknowledgement off for 40 ms
 
 
 @test()
