@@ -4,6 +4,7 @@
 #include "framing.h"
 
 #include "core/fetch.h"
+#include "run/h2c.h"
 #include "run/log.h"
 
 #include <assert.h>
@@ -21,17 +22,6 @@ _Static_assert(LWS_PRE <= WS_HEAD, "libwebsockets wants more room for the frame'
 
 /* ---- WebSockets */
 
-/* An upgrade to what is not spoken here is to be taken for no upgrade (RFC 9110 7.8): Java's HttpClient asks for h2c with each request. libwebsockets
- * would speak that; what it looks at once more is where `to` is. To anything else it has answered 403 by itself.
- * -> what the callback is to return */
-static int pass_over(char *to)
-{
-    bool h2c = strcasecmp(to, "h2c") == 0;
-    if (h2c)
-        *to = '-';
-    return h2c ? 0 : -1;
-}
-
 static int on_upgrade(struct ws_socket *s, char *to)
 {
     const char *why = "";
@@ -39,7 +29,7 @@ static int on_upgrade(struct ws_socket *s, char *to)
     if (ws_http_plain_by_mistake(s))
         return ws_http_refuse(s, 400, NOT_TLS);
     if (strcasecmp(to, "websocket") != 0)
-        return pass_over(to);
+        return h2c_pass_over(to);
     struct exchange *x = exchange_read(s);
     struct ws_request r = exchange_request(x);
     int status = 400;

@@ -1,5 +1,6 @@
 #include "run/admin.h"
 
+#include "run/h2c.h"
 #include "run/listener.h"
 #include "run/log.h"
 
@@ -33,6 +34,7 @@ struct admin {
 /* One request; the memory is libwebsockets', zeroed with the connection. */
 struct exchange {
     bool post, under_way;
+    bool head_only; /* HEAD: as GET, and the body is not sent */
     bool refused; /* its body is not read: the connection ends with the answer */
     char path[PATH_MAX_BYTES];
     struct buf query, request, body;
@@ -69,6 +71,8 @@ static int answer_head(struct lws *wsi, struct exchange *x, int status, const ch
                                     (const unsigned char *)"no-store", 8, &at, end) ||
         lws_finalize_write_http_header(wsi, start, &at, end))
         return -1;
+    if (x->head_only)
+        buf_clear(&x->body);
     lws_callback_on_writable(wsi);
     return 0;
 }
@@ -113,12 +117,24 @@ static int refuse(struct lws *wsi, struct exchange *x, int status, const char *w
     return fault(wsi, x, status, what);
 }
 
+/* RFC 9110 10.1.1: its client sends the body when it has been told so. */
+static int say_continue(struct lws *wsi)
+{
+    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    unsigned char b[LWS_PRE + sizeof line - 1];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_EXPECT) <= 0)
+        return 0;
+    memcpy(b + LWS_PRE, line, sizeof line - 1);
+    return lws_write(wsi, b + LWS_PRE, sizeof line - 1, LWS_WRITE_HTTP) < 0 ? -1 : 0;
+}
+
 static int on_request(struct admin *a, struct lws *wsi, struct exchange *x, struct bytes path)
 {
     exchange_clear(x);
     x->under_way = true;
     x->post = lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0;
-    if (!x->post && lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
+    x->head_only = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
+    if (!x->post && !x->head_only && lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
         return refuse(wsi, x, HTTP_STATUS_METHOD_NOT_ALLOWED, "GET or POST");
     if (path.n >= sizeof x->path)
         return refuse(wsi, x, HTTP_STATUS_REQ_URI_TOO_LONG, "path too long");
@@ -129,7 +145,7 @@ static int on_request(struct admin *a, struct lws *wsi, struct exchange *x, stru
     x->path[path.n] = 0;
     take_query(wsi, &x->query);
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, DEADLINE_S);
-    return x->post ? 0 : ask_owner(a, wsi, x);
+    return x->post ? say_continue(wsi) : ask_owner(a, wsi, x);
 }
 
 static int on_body(struct exchange *x, struct bytes part)
@@ -181,6 +197,8 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
         return x->under_way && !x->refused ? ask_owner(a, wsi, x) : 0;
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return on_writable(wsi, x);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return strcasecmp(in, "websocket") == 0 ? 0 : h2c_pass_over(in);
     case LWS_CALLBACK_CLOSED_HTTP:
         if (x)
             exchange_clear(x);

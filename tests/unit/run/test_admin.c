@@ -222,6 +222,26 @@ START_TEST(no_other_method_and_no_websocket)
 }
 END_TEST
 
+static void answers(const char *head, const char *body, const char *status, const char *expected)
+{
+    ck_assert_msg(strncmp(ask(head, bytes_str(body)), status, strlen(status)) == 0, "%s", answer.p);
+    ck_assert_str_eq(body_of(answer.p), expected);
+}
+
+START_TEST(clients_are_taken_as_they_are)
+{
+    start();
+    answers("HEAD /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "", "HTTP/1.1 200 ", "");
+    ck_assert_ptr_nonnull(strcasestr(answer.p, "\r\ncontent-length: 4\r\n"));
+    answers("HEAD /elsewhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", "", "HTTP/1.1 404 ", "");
+    answers("GET /metrics HTTP/1.0\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n\r\n", "", "HTTP/1.0 200 ", "x 1\n");
+    ask("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", BYTES("hello"));
+    ck_assert_ptr_nonnull(strstr(answer.p, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 "));
+    ck_assert_ptr_nonnull(strstr(answer.p, "\r\n\r\nhello"));
+    admin_free(admin);
+}
+END_TEST
+
 START_TEST(a_connection_too_many_is_closed_and_the_next_one_after_served)
 {
     int fds[65];
@@ -264,6 +284,6 @@ UNIT_MAIN("run/admin", the_owner_answers_with_status_type_and_body,
           health_is_answered_by_whoever_turns_and_other_paths_are_404,
           a_body_is_taken_up_to_64_kib_and_no_further, a_post_without_a_body_is_asked_too,
           an_answer_of_megabytes_arrives_whole, a_connection_serves_many_requests,
-          no_other_method_and_no_websocket,
+          no_other_method_and_no_websocket, clients_are_taken_as_they_are,
           a_connection_too_many_is_closed_and_the_next_one_after_served,
           an_address_that_is_taken_or_no_tcp_one_is_refused_with_the_reason)
