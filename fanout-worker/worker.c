@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "flow.h"
+#include "kafka/access.h"
 #include "run/log.h"
 
 #include <errno.h>
@@ -143,7 +144,9 @@ int worker_init(struct worker *w, struct buf *ret_error)
         snprintf(w->topic, sizeof w->topic, "cellcast.%s", o->cell);
     process_init(&w->process, !o->standalone_map, on_stop, NULL, w);
     start_parts(w);
-    int error = source_new(w, &w->source, ret_error);
+    int error = kafka_access_read(o->kafka_config, ret_error);
+    if (error == 0)
+        error = source_new(w, &w->source, ret_error);
     if (error == 0 && o->admin[0])
         error = admin_new(w->process.loop, o->admin, serve_admin, w, &w->admin, ret_error);
     if (error < 0)

@@ -15,6 +15,7 @@
 #include "ws.h"
 
 #include "core/clock.h"
+#include "kafka/access.h"
 #include "run/http_client.h"
 #include "run/link.h"
 #include "run/listener.h"
@@ -253,6 +254,9 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
     g->capacity = capacity_of(g->options);
     shorten_the_table(g->capacity, g->options);
     g->sockets_max = g->capacity + OTHER_FILES / 2; /* one that is full still answers whether it is well */
+    int error = kafka_access_read(g->options->kafka_config, ret_error);
+    if (error < 0)
+        return error;
     giveway_open(&g->giveway);
     start_loop(l, loop);
     g->fan = fan_links_new(g);
@@ -265,7 +269,7 @@ int gateway_start(struct gateway *g, struct ev_loop *loop, struct buf *ret_error
         buf_append_str(ret_error, "libwebsockets does not start; see the log");
         return -EIO;
     }
-    int error = listen_here(g, l, ret_error);
+    error = listen_here(g, l, ret_error);
     if (error < 0)
         return error;
     token_cache_map(&g->tokens, TOKENS_FD);

@@ -82,6 +82,13 @@ void command_socket(const struct supervisor_options *o, unsigned slot, bool seco
     snprintf(ret_path, size, "%s/worker-%u%s.sock", o->run_dir, slot, second ? "-second" : "");
 }
 
+static void add_kafka(struct command *c, const struct supervisor_options *o)
+{
+    add_flag(c, "--kafka=%s", o->kafka);
+    if (o->kafka_config[0])
+        add_flag(c, "--kafka-config=%s", o->kafka_config);
+}
+
 struct command *command_new(const struct supervisor_options *o, const char *bin_path,
                             const struct child *child, const char *topic, uint64_t cell_start, char *const *base_env)
 {
@@ -101,7 +108,7 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
     if (role == ROLE_GATEWAY) {
         add_flag(c, "--port=%u", (unsigned)o->slot_port_base + slot);
         add_flag(c, "--sequencer=%s", o->sequencer);
-        add_flag(c, "--kafka=%s", o->kafka);
+        add_kafka(c, o);
         if (o->secret_file[0])
             add_flag(c, "--secret-file=%s", o->secret_file);
         if (o->tls_cert[0])
@@ -109,7 +116,7 @@ struct command *command_new(const struct supervisor_options *o, const char *bin_
         add_given(c, o->gateway_option);
         return c;
     }
-    add_flag(c, "--kafka=%s", o->kafka);
+    add_kafka(c, o);
     add_flag(c, "--topic=%s", topic);
     add_flag(c, "--cell-start=%" PRIu64, cell_start);
     command_socket(o, slot, child->second, socket, sizeof socket);

@@ -1,8 +1,11 @@
 #include "kafka/conf.h"
 
+#include "kafka/access.h"
+
 #include "run/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <syslog.h>
 
 /* The waits are what a client needs to be back within a second of its broker (with the defaults
@@ -33,7 +36,7 @@ static bool set(rd_kafka_conf_t *conf, const char *name, const char *value,
 
 bool kafka_conf_add(rd_kafka_conf_t *conf, const char *const (*rows)[2], struct buf *ret_error)
 {
-    for (; (*rows)[0]; rows++)
+    for (; rows && (*rows)[0]; rows++)
         if (!set(conf, (*rows)[0], (*rows)[1], ret_error))
             return false;
     return true;
@@ -49,7 +52,7 @@ rd_kafka_conf_t *kafka_conf_new(const char *brokers, const char *name,
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     if (set(conf, "bootstrap.servers", brokers, ret_error) &&
         set(conf, "client.id", name, ret_error) && kafka_conf_add(conf, common, ret_error) &&
-        kafka_conf_add(conf, more, ret_error))
+        kafka_conf_add(conf, kafka_access_rows(), ret_error) && kafka_conf_add(conf, more, ret_error))
         return conf;
     rd_kafka_conf_destroy(conf);
     return NULL;
@@ -61,6 +64,45 @@ void kafka_log(const char *name, int level, const char *text)
         log_warn("kafka_client", "name=%s text=\"%s\"", name, text);
     else
         log_debug("kafka_client", "name=%s text=\"%s\"", name, text);
+}
+
+static bool is_the_operators(rd_kafka_resp_err_t err)
+{
+    return err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL || err == RD_KAFKA_RESP_ERR__RESOLVE;
+}
+
+void kafka_trouble_say(struct kafka_trouble *t, const char *name, rd_kafka_resp_err_t err, const char *text)
+{
+    bool begins = episode_happens(&t->episode, clock_mono_ns());
+    if (!begins && (err == t->told || !is_the_operators(err)))
+        return;
+    t->told = err;
+    log_warn("kafka_trouble", "name=%s error=%s text=\"%s\"", name, rd_kafka_err2name(err), text);
+}
+
+/* How long it had waited for that differs each time, and would make each time worth a line in the log. */
+static void on_reason(rd_kafka_t *rk, int err, const char *text, void *opaque)
+{
+    struct kafka_reason *r = opaque;
+    if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+        return;
+    snprintf(r->text, sizeof r->text, "%s", text);
+    char *waited = strstr(r->text, " (after ");
+    if (waited)
+        *waited = 0;
+}
+
+void kafka_reason_watch(struct kafka_reason *r, rd_kafka_conf_t *conf)
+{
+    rd_kafka_conf_set_opaque(conf, r);
+    rd_kafka_conf_set_error_cb(conf, on_reason);
+}
+
+const char *kafka_reason_of(struct kafka_reason *r, rd_kafka_t *rk)
+{
+    while (rd_kafka_poll(rk, 0) > 0)
+        ;
+    return r->text;
 }
 
 int kafka_errno(rd_kafka_resp_err_t err)

@@ -151,9 +151,11 @@ int kafka_topic_make(const char *brokers, const char *topic, int partitions, int
                      int replication, int64_t retention_ms, struct buf *ret_error)
 {
     char why[256];
+    struct kafka_reason reason = {0};
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, "cellcast-topic", settings, ret_error);
     if (!conf)
         return -EINVAL;
+    kafka_reason_watch(&reason, conf);
     rd_kafka_NewTopic_t *t = describe(topic, partitions, replication, retention_ms, ret_error);
     rd_kafka_t *rk = t ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why) : NULL;
     if (!rk) {
@@ -168,6 +170,8 @@ int kafka_topic_make(const char *brokers, const char *topic, int partitions, int
     int answer = err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS
                      ? judge_existing(rk, topic, partitions, keyed, ret_error)
                      : answer_of(err);
+    if (answer < 0 && *kafka_reason_of(&reason, rk))
+        buf_printf(ret_error, " (%s)", reason.text);
     rd_kafka_NewTopic_destroy(t);
     rd_kafka_destroy(rk);
     return answer;

@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "flow.h"
+#include "kafka/access.h"
 #include "page.h"
 #include "run/log.h"
 
@@ -303,8 +304,11 @@ int relay_init(struct relay *r, struct buf *ret_error)
     ev_init(&r->leave, on_leave);
     r->turn.data = r->tick.data = r->ask.later.data = r->leave.data = r;
 
+    int error = kafka_access_read(r->options.kafka_config, ret_error);
+    if (error < 0)
+        return error;
     sink_init(&r->sink, loop, r->options.kafka, RELAY_NAME, NULL, &flow_sink_handlers, r);
-    int error = admin_new(loop, r->options.admin, page_answer, r, &r->admin, ret_error);
+    error = admin_new(loop, r->options.admin, page_answer, r, &r->admin, ret_error);
     if (error < 0)
         return error;
     r->topics = topics_new(loop, r->options.kafka, (int)r->options.topic_replication,

@@ -33,8 +33,8 @@ struct topics {
         struct cell cell;
     } wishes[MESSAGE_CELLS_MAX];
     uint64_t last_number;
-    char why[256];    /* of the last failure; "": none since the last success */
-    char logged[256]; /* the loop's own: the one that was logged last */
+    char why[512];    /* of the last failure; "": none since the last success */
+    char logged[512]; /* the loop's own: the one that was logged last */
 };
 
 /* -> a wish that is due, or NULL; *ret_due_ns: when the next one is */
@@ -78,7 +78,7 @@ static void try_wish(struct topics *t, struct topics_wish *w)
             t->why[0] = 0;
         } else {
             w->due_ns = clock_mono_ns() + RETRY_NS;
-            snprintf(t->why, sizeof t->why, "topic=%.80s: %.150s", asked.cell.topic,
+            snprintf(t->why, sizeof t->why, "topic=%.80s: %.400s", asked.cell.topic,
                      error.p ? error.p : "no reason given");
         }
         if (!t->ending)

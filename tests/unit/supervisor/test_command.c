@@ -21,6 +21,7 @@ static const struct supervisor_options options = {
     .worker_option = "",
     .tls_cert = "",
     .secret_file = "",
+    .kafka_config = "",
 };
 
 static bool has_word(char **words, const char *wanted)
@@ -57,6 +58,18 @@ START_TEST(gateways_alone_are_told_where_the_secret_is)
     ck_assert(!has_word(worker->argv, "--secret-file=/etc/cellcast/secret"));
     command_free(gateway);
     command_free(worker);
+}
+END_TEST
+
+START_TEST(gateways_and_workers_are_told_how_brokers_are_reached)
+{
+    struct supervisor_options with = options;
+    with.kafka_config = "/etc/cellcast/kafka.conf";
+    for (enum child_role role = ROLE_GATEWAY; role <= ROLE_WORKER; role++) {
+        struct command *c = command_of(&with, role, 1, (char *[]){NULL});
+        ck_assert(has_word(c->argv, "--kafka-config=/etc/cellcast/kafka.conf"));
+        command_free(c);
+    }
 }
 END_TEST
 
@@ -182,7 +195,7 @@ START_TEST(programs_are_found_beside_us_or_in_the_build_tree_or_the_places_tried
 }
 END_TEST
 
-UNIT_MAIN("supervisor/command", gateways_alone_are_told_where_the_secret_is, a_gateway_gets_its_flags_and_those_given_for_it_come_last,
+UNIT_MAIN("supervisor/command", gateways_alone_are_told_where_the_secret_is, gateways_and_workers_are_told_how_brokers_are_reached, a_gateway_gets_its_flags_and_those_given_for_it_come_last,
           where_the_public_port_speaks_tls_a_gateway_knows_it, a_worker_gets_the_topic_and_the_conninfo_where_nobody_can_read_it,
           a_worker_has_two_names_by_turns,
           our_own_variables_are_not_passed_on_and_all_others_are, a_flag_given_several_times_becomes_one,
