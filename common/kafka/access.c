@@ -12,12 +12,21 @@
 static const char *const names[] = {"security.protocol", "ssl.", "sasl.", "enable.ssl.certificate.verification", "enable.sasl.", "broker.address.family",
                                     "client.rack", "debug"};
 
-static const char *rows[KAFKA_ACCESS_LINES + 1][2];
+static char *rows[KAFKA_ACCESS_LINES + 1][2];
 static size_t n_rows;
 
 const char *const (*kafka_access_rows(void))[2]
 {
     return (const char *const(*)[2])rows;
+}
+
+static void forget(void)
+{
+    for (; n_rows > 0; n_rows--) {
+        free(rows[n_rows - 1][0]);
+        free(rows[n_rows - 1][1]);
+        rows[n_rows - 1][0] = NULL;
+    }
 }
 
 static bool is_known(const char *name)
@@ -100,6 +109,7 @@ static int read_lines(FILE *f, const char *file, struct buf *ret_error)
 int kafka_access_read(const char *file, struct buf *ret_error)
 {
     struct buf why = {0};
+    forget();
     FILE *f = *file ? fopen(file, "re") : NULL;
     if (!*file)
         return 0;

@@ -17,7 +17,7 @@
 #define KAFKA_ACCESS_LINES 64  /* of a file, at most */
 #define KAFKA_ACCESS_LINE 4096 /* bytes of one, at most */
 
-/* Reads it before any client is made, once; they all go by it. "": plain connections. -> 0, or -errno with the reason in ret_error: an unknown name, a value
+/* Reads it, before any client is made: they all go by it. "": plain connections. -> 0, or -errno with the reason in ret_error: an unknown name, a value
  * that will not do, a certificate that is not there */
 int kafka_access_read(const char *file, struct buf *ret_error);
 /* -> rows of name and value, NULL at the end; the process's */

@@ -7,11 +7,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static char path[] = "/tmp/cellcast-kafka-access-XXXXXX";
-
-/* The rows are the process's: each test is one of its own (check forks). */
 static int read_text(const char *text, struct buf *ret_error)
 {
+    char path[] = "/tmp/cellcast-kafka-access-XXXXXX";
     int fd = mkstemp(path);
     ck_assert_int_eq(write(fd, text, strlen(text)), (int)strlen(text));
     close(fd);
@@ -42,6 +40,7 @@ START_TEST(clients_go_by_what_the_file_says)
     ck_assert_int_eq(rd_kafka_conf_get(conf, "sasl.password", value, &n), RD_KAFKA_CONF_OK);
     ck_assert_str_eq(value, "a=b #c");
     rd_kafka_conf_destroy(conf);
+    ck_assert_int_eq(kafka_access_read("", &error), 0);
 }
 END_TEST
 
@@ -89,7 +88,7 @@ END_TEST
 START_TEST(what_is_too_much_is_refused)
 {
     static char text[KAFKA_ACCESS_LINES * 16 + KAFKA_ACCESS_LINE + 64];
-    text[0] = 0;
+    memset(text, 0, sizeof text);
     for (int i = 0; i <= KAFKA_ACCESS_LINES; i++)
         strcat(text, "client.rack=a\n");
     is_refused(text, "line 65: too many lines");
