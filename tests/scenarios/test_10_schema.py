@@ -113,6 +113,24 @@ def test_publish_carries_json_byte_for_byte(db):
     assert row == (data.encode(), tags, "key", 0)
 
 
+@pytest.mark.parametrize("types", ["%s, %s, %s", "%s, %s::json, %s", "%s, %s, %s::json", "%s::varchar, %s::varchar, %s::text", "channel => %s, data => %s, tags => %s"])
+def test_json_and_text_are_carried_byte_for_byte_in_whatever_type_they_come(db, types):
+    data, tags = '{ "b":1.0, "a" : [ ] }', '{"z":"1",  "a":"2"}'
+    db.execute("SET LOCAL ROLE cellcast_publisher")
+    db.execute(f"SELECT cellcast.publish({types})", ["news", data, tags])
+    db.execute("RESET ROLE")
+    assert db.execute("SELECT data, tags FROM cellcast.outbox").fetchone() == (data.encode(), tags)
+
+
+@pytest.mark.parametrize("types", ["'news', jsonb_build_object('a', 1)", "'news', '{\"a\": 1}'::jsonb, tags => '{\"t\":\"1\"}'", "'news', '{\"a\": 1}', jsonb_build_object('t', '1')",
+                                   "'news', '{\"a\": 1}', tags => json_build_object('t', '1'), idempotency_key => 'k'", "'news', (SELECT to_jsonb(r) FROM (SELECT 1 AS a) r)"])
+def test_an_application_publishes_what_it_builds(db, types):
+    db.execute("SET LOCAL ROLE cellcast_publisher")
+    db.execute(f"SELECT cellcast.publish({types})")
+    db.execute("RESET ROLE")
+    assert json.loads(db.execute("SELECT data FROM cellcast.outbox").fetchone()[0]) == {"a": 1}
+
+
 @pytest.mark.parametrize("channel", ["news", "acme/news", "chat:room/5", "$chat:x", "x" * 255])
 def test_a_publication_without_tags_is_stored_like_one_with(db, channel):
     """One statement writes the first, and only the second takes every check by itself."""

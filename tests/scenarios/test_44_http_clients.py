@@ -3,12 +3,13 @@
 import json
 import subprocess
 
+import cent
 import pytest
 import requests
 
 from balancer import Balancer
 from sdk import JAVA
-from stack import KEY, Stack
+from stack import KEY, Stack, wait_until
 
 EXPECT = ["-H", "Expect: 100-continue", "--expect100-timeout", "60"]  # longer than curl may take
 
@@ -89,6 +90,26 @@ def test_python_publishes_what_it_generates(api, channel):
                          ids=["http2", "http1.0", "chunked", "expect", "expect-chunked"])
 def test_curl_publishes(api, channel, flags):
     assert offsets(curl(api, body_of(channel), *flags)) == [1]
+
+
+def test_the_library_from_pypi_publishes_and_reads(api, channel):
+    client = cent.Client(api, KEY)
+    first = client.publish(cent.PublishRequest(channel=channel, data={"n": 1}, tags={"a": "b"}, idempotency_key="once"))
+    assert client.publish(cent.PublishRequest(channel=channel, data={"n": 1}, idempotency_key="once")) == first
+    answers = client.broadcast(cent.BroadcastRequest(channels=[channel, "nowhere:x"], data={"n": 2})).responses
+    assert answers[0].result.offset == 2 and answers[1].error.code == 102
+    replies = client.batch(cent.BatchRequest(requests=[cent.PublishRequest(channel=channel, data={"n": n}) for n in (3, 4)])).replies
+    assert [reply.offset for reply in replies] == [3, 4]
+    history = wait_until(lambda: (h := client.history(cent.HistoryRequest(channel=channel, limit=-1))).offset == 4 and h)  # it goes by way of Kafka
+    assert [p.data["n"] for p in history.publications] == [1, 2, 3, 4] and history.offset == 4
+    assert client.presence_stats(cent.PresenceStatsRequest(channel=channel)).num_clients == 0
+    client.history_remove(cent.HistoryRemoveRequest(channel=channel))
+    assert {node.version for node in client.info(cent.InfoRequest()).nodes}
+    with pytest.raises(cent.CentApiResponseError) as refused:
+        client.publish(cent.PublishRequest(channel="nowhere:x", data=1))
+    assert refused.value.code == 102
+    with pytest.raises(cent.CentUnauthorizedError):
+        cent.Client(api, "wrong").info(cent.InfoRequest())
 
 
 def test_curl_asks_for_the_head_alone(api):
