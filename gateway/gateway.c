@@ -59,6 +59,7 @@ void gateway_fini(struct gateway *g)
     assert(list_is_empty(&g->connections));
     map_for_each(c, &g->channels, by_name)
         channel_free(&g->rings, c);
+    written_fini(&g->written);
     map_fini(&g->channels);
     assert(g->tenants.count == 0);
     map_fini(&g->tenants);

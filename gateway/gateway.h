@@ -23,6 +23,7 @@
 #include "trim.h"
 #include "users.h"
 #include "wheel.h"
+#include "written.h"
 
 #include "core/clock.h"
 
@@ -43,6 +44,7 @@ struct gateway {
     struct trim trim;
     struct wheel wheel;
     struct rings rings;
+    struct written written;   /* what was published here lately */
     struct map channels;      /* struct channel::by_name */
     struct map tenants;       /* struct tenant::by_name */
     struct map filters;       /* struct filter::by_text */

@@ -2,8 +2,12 @@
 
 #include "gateway.h"
 
+#include "core/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
+
+#define WAIT_NS (500 * NS_PER_MS) /* for the worker to hear of what was published here */
 
 struct history {
     struct gateway *gateway;
@@ -17,6 +21,8 @@ struct history {
     uint64_t epoch;     /* asked for; 0: whichever is current, until the first answer */
     uint64_t head;      /* of the first answer: what comes later is not looked at */
     uint64_t oldest_ms; /* ms since 1970: what is older is not shown */
+    int64_t began_ns;
+    struct wheel_timer again; /* set while the worker is behind */
     struct buf found;   /* list of publication */
     size_t channel_n;
     char channel[CONFIG_FULL_MAX];
@@ -42,6 +48,7 @@ uint32_t history_check(const struct history_query *q)
 
 static void history_free(struct history *h)
 {
+    wheel_cancel(&h->again);
     buf_fini(&h->found);
     free(h);
 }
@@ -116,11 +123,30 @@ static void page_arrived(void *ctx, const struct ops_range *answer)
     ask(h, h->wanted, page_arrived);
 }
 
+static void ask_again(struct wheel_timer *t)
+{
+    ask(container_of(t, struct history, again), 0, head_arrived);
+}
+
+/* -> whether what was published here is on its way to the worker, and worth waiting for */
+static bool is_behind(struct history *h, const struct ops_range *answer)
+{
+    struct gateway *g = h->gateway;
+    struct bytes channel = bytes_of(h->channel, h->channel_n);
+    if (g->now_ns - h->began_ns >= WAIT_NS || answer->head >= written_seq(&g->written, channel, answer->epoch, g->now_ns))
+        return false;
+    h->ticket = 0;
+    wheel_set(&g->wheel, &h->again, g->now_ns + 1);
+    return true;
+}
+
 static void head_arrived(void *ctx, const struct ops_range *answer)
 {
     struct history *h = ctx;
     if (answer->code)
         return finish(h, answer->code);
+    if (is_behind(h, answer))
+        return;
     h->epoch = answer->epoch;
     h->head = answer->head;
     if (h->wanted == 0 || h->head == 0)
@@ -147,6 +173,8 @@ struct history *history_read(struct gateway *g, const struct config_channel *cha
     struct history *h = calloc(1, sizeof *h);
     assert(h && history_check(q) == 0 && o->history_limit > 0);
     h->gateway = g;
+    h->began_ns = g->now_ns;
+    wheel_timer_init(&h->again, ask_again);
     h->done = done;
     h->ctx = ctx;
     h->reverse = q->reverse;

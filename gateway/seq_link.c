@@ -155,6 +155,8 @@ static void result_came(struct seq_peer *from, const struct seq_result *m)
     *(m->code ? &g->metrics.publishes_refused_total : &g->metrics.publishes_committed_total) += 1;
     if (m->code == 131 || m->code == 132)
         budget_refused(g, p->message.channel);
+    if (m->code == 0)
+        written_note(&g->written, p->message.channel, m->epoch, m->seq, g->now_ns);
     pending_remove(p);
     ops_publish_done(g, ticket,
                      &(struct ops_published){.code = m->code, .text = m->text, .epoch = m->epoch, .seq = m->seq, .id = m->id});

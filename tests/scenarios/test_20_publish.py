@@ -172,6 +172,21 @@ async def test_history_by_sdk_and_api(stack, channel):
     await person.close()
 
 
+async def test_who_publishes_finds_it_in_the_history_at_once(stack, channel):
+    subscribers = await people(stack, channel)
+    for n in range(1, 41):
+        gateway = 1 + n % stack.gateways
+        await asyncio.to_thread(stack.api, "publish", {"channel": channel, "data": n}, gateway=gateway)
+        answer = await asyncio.to_thread(stack.api, "history", {"channel": channel, "limit": 1, "reverse": True}, gateway=gateway)
+        result = answer.json()["result"]
+        assert (result["offset"], [p["data"] for p in result["publications"]]) == (n, [n])
+    for n in range(41, 61):
+        await subscribers[0].subs[channel].publish(n)
+        assert (await subscribers[0].client.history(channel, limit=0)).offset == n
+    for person in subscribers:
+        await person.close()
+
+
 async def test_presence_over_all_gateways(stack, channel):
     people_there = []
     for gateway, user in ((1, "ann"), (2, "bob"), (3, "ann")):

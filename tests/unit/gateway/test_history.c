@@ -1,6 +1,7 @@
 #include "history.h"
 
 #include "fake_ops.h"
+#include "gateway.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -269,6 +270,66 @@ START_TEST(an_error_on_the_way_is_the_answer)
 }
 END_TEST
 
+static void pass(int64_t time_ns)
+{
+    fake_gateway->now_ns += time_ns;
+    wheel_turn(&fake_gateway->wheel, fake_gateway->now_ns);
+}
+
+static void publish_here(uint64_t epoch, uint64_t seq)
+{
+    written_note(&fake_gateway->written, BYTES("default/news"), epoch, seq, fake_gateway->now_ns);
+}
+
+START_TEST(what_was_published_here_is_waited_for)
+{
+    wheel_init(&fake_gateway->wheel, 0);
+    publish_here(3, 46);
+    begin((struct history_query){.limit = 1, .reverse = true});
+    answer(0, 3, 45, 0, 0);
+    ck_assert_uint_eq(fake_n, 1);
+    pass(2 * WHEEL_TICK_NS);
+    ASKED(1, 0, 0, true);
+    answer(1, 3, 46, 0, 0);
+    answer(2, 3, 46, 46, 46);
+    ck_assert_str_eq(got.seqs, "46 ");
+    written_fini(&fake_gateway->written);
+}
+END_TEST
+
+START_TEST(what_was_published_here_is_not_waited_for_without_end)
+{
+    wheel_init(&fake_gateway->wheel, 0);
+    publish_here(3, 46);
+    begin((struct history_query){.limit = 0});
+    size_t asked = 0;
+    for (; got.times == 0 && asked < 100; asked++) {
+        answer(asked, 3, 45, 0, 0);
+        pass(WHEEL_TICK_NS);
+    }
+    ck_assert_uint_gt(asked, 3);
+    ck_assert_uint_eq(got.head, 45);
+    begin((struct history_query){.limit = 0}); /* and it was of an earlier epoch */
+    answer(0, 4, 2, 0, 0);
+    ck_assert_uint_eq(got.head, 2);
+    written_fini(&fake_gateway->written);
+}
+END_TEST
+
+START_TEST(who_goes_while_it_waits_is_told_nothing)
+{
+    wheel_init(&fake_gateway->wheel, 0);
+    publish_here(3, 46);
+    struct history *h = begin((struct history_query){.limit = 0});
+    answer(0, 3, 45, 0, 0);
+    history_cancel(h);
+    pass(4 * WHEEL_TICK_NS);
+    ck_assert_uint_eq(fake_n, 1);
+    ck_assert_int_eq(got.times, 0);
+    written_fini(&fake_gateway->written);
+}
+END_TEST
+
 START_TEST(a_cancelled_call_asks_and_tells_nothing_more)
 {
     struct history *h = begin((struct history_query){.limit = 1});
@@ -289,4 +350,5 @@ UNIT_MAIN("gateway/history", without_a_limit_only_the_position_is_told, a_remova
           a_hole_at_the_end_does_not_make_it_ask_for_ever,
           an_epoch_is_a_number_that_has_to_be_the_current_one,
           reverse_below_the_first_is_a_bad_request, an_error_on_the_way_is_the_answer,
+          what_was_published_here_is_waited_for, what_was_published_here_is_not_waited_for_without_end, who_goes_while_it_waits_is_told_nothing,
           a_cancelled_call_asks_and_tells_nothing_more)
