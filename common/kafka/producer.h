@@ -44,7 +44,7 @@ int kafka_produce(struct kafka_producer *p, struct kafka_topic *t, int32_t parti
 bool kafka_producer_reachable(const struct kafka_producer *p); /* at least one broker answers */
 /* Blocking, a few seconds at most: makes the topic unless it is there with at least these partitions. keyed: those that keys
  * are hashed over; a topic that has at least them is grown.
- * LogAppendTime, retention as given. -> 0 made, 1 was there, -errno with the reason in ret_error */
+ * LogAppendTime, retention as given; replication 0: the brokers' default. -> 0 made, 1 was there, -errno with the reason in ret_error */
 int kafka_topic_make(const char *brokers, const char *topic, int partitions, int keyed, int replication, int64_t retention_ms,
                      struct buf *ret_error);
 

@@ -9,6 +9,8 @@
 #define MAKE_MS 4000
 #define LOOK_MS 2000
 
+#define BROKERS_DEFAULT (-1) /* copies; Kafka 2.4, KIP-464 */
+
 static const char *const settings[][2] = {
     {"allow.auto.create.topics", "false"},
     {NULL, NULL},
@@ -19,7 +21,7 @@ static rd_kafka_NewTopic_t *describe(const char *topic, int partitions, int repl
 {
     char why[256], retention[24];
     rd_kafka_NewTopic_t *t =
-        rd_kafka_NewTopic_new(topic, partitions, replication, why, sizeof why);
+        rd_kafka_NewTopic_new(topic, partitions, replication ? replication : BROKERS_DEFAULT, why, sizeof why);
     if (!t) {
         buf_append_str(ret_error, why);
         return NULL;
@@ -147,6 +149,19 @@ static int judge_existing(rd_kafka_t *rk, const char *topic, int partitions, int
     return -EEXIST;
 }
 
+/* Whoever may not make topics, or not such ones, is told so of one that is there, too. */
+static bool is_refused(rd_kafka_resp_err_t err)
+{
+    return err == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || err == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ||
+           err == RD_KAFKA_RESP_ERR_POLICY_VIOLATION || err == RD_KAFKA_RESP_ERR_INVALID_CONFIG || err == RD_KAFKA_RESP_ERR_INVALID_REPLICATION_FACTOR;
+}
+
+static bool is_there(rd_kafka_t *rk, const char *topic)
+{
+    int partitions;
+    return metadata_partitions(rk, topic, LOOK_MS, &partitions) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
 int kafka_topic_make(const char *brokers, const char *topic, int partitions, int keyed,
                      int replication, int64_t retention_ms, struct buf *ret_error)
 {
@@ -167,9 +182,11 @@ int kafka_topic_make(const char *brokers, const char *topic, int partitions, int
         return -EINVAL;
     }
     rd_kafka_resp_err_t err = create(rk, t, ret_error);
-    int answer = err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS
-                     ? judge_existing(rk, topic, partitions, keyed, ret_error)
-                     : answer_of(err);
+    int answer = answer_of(err);
+    if (err == RD_KAFKA_RESP_ERR_TOPIC_ALREADY_EXISTS || (is_refused(err) && is_there(rk, topic))) {
+        buf_clear(ret_error);
+        answer = judge_existing(rk, topic, partitions, keyed, ret_error);
+    }
     if (answer < 0 && *kafka_reason_of(&reason, rk))
         buf_printf(ret_error, " (%s)", reason.text);
     rd_kafka_NewTopic_destroy(t);

@@ -5,7 +5,7 @@ import re
 
 import pytest
 import requests
-from confluent_kafka.admin import AclBinding, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType
+from confluent_kafka.admin import AclBinding, AclBindingFilter, AclOperation, AclPermissionType, AdminClient, ResourcePatternType, ResourceType
 
 from certificate import make_pair
 from sdk import Person
@@ -51,13 +51,17 @@ def speak_tls(stack, certificate):
     wait_until(stack.sql, what="PostgreSQL speaks TLS")
 
 
-def allow(stack, certificate):
+def admin(stack):
+    return AdminClient({"bootstrap.servers": stack.kafka, "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "admin",
+                        "sasl.password": "admin-secret", "ssl.ca.location": str(stack.certificate)})
+
+
+def allow(stack):
     """What deploy/README.md says that the account needs."""
-    admin = AdminClient({"bootstrap.servers": stack.kafka, "security.protocol": "SASL_SSL", "sasl.mechanism": "PLAIN", "sasl.username": "admin",
-                         "sasl.password": "admin-secret", "ssl.ca.location": str(certificate)})
+    client = admin(stack)
     for operation in (AclOperation.CREATE, AclOperation.DESCRIBE, AclOperation.WRITE, AclOperation.READ):
         acl = AclBinding(ResourceType.TOPIC, "cellcast.", ResourcePatternType.PREFIXED, "User:cellcast", "*", operation, AclPermissionType.ALLOW)
-        for done in admin.create_acls([acl]).values():
+        for done in client.create_acls([acl]).values():
             done.result(20)
 
 
@@ -80,7 +84,7 @@ def guarded():
         s.start_postgres()
         speak_tls(s, certificate)
         s.start_kafka()
-        allow(s, certificate)
+        allow(s)
         s.migrate()
         s.configure(CONFIGURATION)
         s.start_sequencer()
@@ -146,6 +150,19 @@ def test_a_wrong_password_is_told_and_nothing_is_lost(guarded, channel):
     guarded.end("relay")
     guarded.start_relay(access(guarded, guarded.certificate, "its-secret"))
     wait_until(lambda: guarded.metric("worker_records_total") > before, what="what waited has gone to the workers")
+
+
+async def test_a_topic_that_is_there_needs_no_right_to_make_one(guarded, channel):
+    may = AclBindingFilter(ResourceType.TOPIC, "cellcast.", ResourcePatternType.PREFIXED, "User:cellcast", "*", AclOperation.CREATE, AclPermissionType.ALLOW)
+    client = admin(guarded)
+    for done in client.delete_acls([may]).values():
+        assert len(done.result(20)) == 1
+    guarded.end("relay")
+    guarded.start_relay(access(guarded, guarded.certificate, "its-secret"))
+    assert await publications(guarded, channel, lambda: guarded.publish(channel, "still"), 1) == ["still"]
+    guarded.tool(BUILD / "supervisor/cellcastctl", f"--postgres={guarded.pg}", "cell", "add", "nobodys")
+    log = guarded.log / "relay.log"
+    wait_until(lambda: re.search(r"topic_not_made.*topic=cellcast\.nobodys: .*[Aa]uthorization failed", log.read_text()), what="the log tells of the topic that is not there")
 
 
 def test_what_the_file_may_not_say_is_told_at_the_start(guarded):
