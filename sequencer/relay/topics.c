@@ -31,10 +31,10 @@ struct topics {
         uint64_t number; /* of the wish; a result of an older one is dropped */
         int64_t due_ns;  /* monotonic */
         struct cell cell;
+        char why[512];    /* of the last failure; "": none since the last success */
+        char logged[512]; /* the loop's own: the one that was logged last */
     } wishes[MESSAGE_CELLS_MAX];
     uint64_t last_number;
-    char why[512];    /* of the last failure; "": none since the last success */
-    char logged[512]; /* the loop's own: the one that was logged last */
 };
 
 /* -> a wish that is due, or NULL; *ret_due_ns: when the next one is */
@@ -75,10 +75,10 @@ static void try_wish(struct topics *t, struct topics_wish *w)
     if (w->state == WISH_OPEN && w->number == asked.number) {
         if (made >= 0) {
             w->state = WISH_GRANTED;
-            t->why[0] = 0;
+            w->why[0] = 0;
         } else {
             w->due_ns = clock_mono_ns() + RETRY_NS;
-            snprintf(t->why, sizeof t->why, "topic=%.80s: %.400s", asked.cell.topic,
+            snprintf(w->why, sizeof w->why, "topic=%.80s: %.400s", asked.cell.topic,
                      error.p ? error.p : "no reason given");
         }
         if (!t->ending)
@@ -106,25 +106,27 @@ static void *run(void *arg)
     return NULL;
 }
 
+static void log_why(struct topics_wish *w)
+{
+    if (w->why[0] && strcmp(w->why, w->logged) != 0)
+        log_warn("topic_not_made", "%s; tried again each %lld ms", w->why, RETRY_NS / NS_PER_MS);
+    memcpy(w->logged, w->why, sizeof w->logged);
+}
+
 static void on_granted(struct ev_loop *loop, ev_async *async, int events)
 {
     struct topics *t = async->data;
     for (unsigned n = 0; n < MESSAGE_CELLS_MAX; n++) {
+        struct topics_wish *w = &t->wishes[n];
         pthread_mutex_lock(&t->lock);
-        struct topics_wish granted = t->wishes[n];
-        if (granted.state == WISH_GRANTED)
-            t->wishes[n].state = WISH_NONE;
+        struct topics_wish now = *w;
+        log_why(w);
+        if (now.state == WISH_GRANTED)
+            w->state = WISH_NONE;
         pthread_mutex_unlock(&t->lock);
-        if (granted.state == WISH_GRANTED)
-            t->made(t->owner, n, granted.cell.topic, granted.cell.total);
+        if (now.state == WISH_GRANTED)
+            t->made(t->owner, n, now.cell.topic, now.cell.total);
     }
-    char why[sizeof t->why];
-    pthread_mutex_lock(&t->lock);
-    memcpy(why, t->why, sizeof why);
-    pthread_mutex_unlock(&t->lock);
-    if (why[0] && strcmp(why, t->logged) != 0)
-        log_warn("topic_not_made", "%s; tried again each %lld ms", why, RETRY_NS / NS_PER_MS);
-    memcpy(t->logged, why, sizeof why);
 }
 
 struct topics *topics_new(struct ev_loop *loop, const char *brokers, int replication,

@@ -157,11 +157,13 @@ async def test_a_topic_that_is_there_needs_no_right_to_make_one(guarded, channel
     client = admin(guarded)
     for done in client.delete_acls([may]).values():
         assert len(done.result(20)) == 1
+    log = guarded.log / "relay.log"
+    before = log.read_text().count("event=topic_there")
     guarded.end("relay")
     guarded.start_relay(access(guarded, guarded.certificate, "its-secret"))
+    wait_until(lambda: log.read_text().count("event=topic_there") > before, what="the relay has its topic")
     assert await publications(guarded, channel, lambda: guarded.publish(channel, "still"), 1) == ["still"]
     guarded.tool(BUILD / "supervisor/cellcastctl", f"--postgres={guarded.pg}", "cell", "add", "nobodys")
-    log = guarded.log / "relay.log"
     wait_until(lambda: re.search(r"topic_not_made.*topic=cellcast\.nobodys: .*[Aa]uthorization failed", log.read_text()), what="the log tells of the topic that is not there")
 
 
