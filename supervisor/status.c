@@ -2,6 +2,7 @@
 
 #include "core/clock.h"
 #include "core/json.h"
+#include "dashboard.h"
 #include "order.h"
 
 #include <stddef.h>
@@ -269,6 +270,11 @@ int status_handle(void *owner, const char *method, const char *path, struct byte
         return top_ask(&s->top, &s->control, bytes_str(path + sizeof TOP_PATH - 1), body);
     if (strcmp(method, "GET") != 0)
         return 404;
+    if (strcmp(path, "/") == 0) {
+        *content_type = "text/html; charset=utf-8";
+        buf_append(body, dashboard_html, dashboard_bytes);
+        return 200;
+    }
     if (strcmp(path, "/top") == 0)
         return top_tell(&s->top, body);
     if (strcmp(path, "/ready") == 0)

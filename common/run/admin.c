@@ -136,6 +136,8 @@ static int on_request(struct admin *a, struct lws *wsi, struct exchange *x, stru
     x->head_only = lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
     if (!x->post && !x->head_only && lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) <= 0)
         return refuse(wsi, x, HTTP_STATUS_METHOD_NOT_ALLOWED, "GET or POST");
+    if (x->post && lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0) /* a page of anybody's, in an operator's browser */
+        return refuse(wsi, x, HTTP_STATUS_FORBIDDEN, "no page may ask for that");
     if (path.n >= sizeof x->path)
         return refuse(wsi, x, HTTP_STATUS_REQ_URI_TOO_LONG, "path too long");
     int status = x->post ? check_length(wsi) : 0;

@@ -68,6 +68,7 @@ async def main():
         answer = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/query", params={"query": "up"}, timeout=5).json()
         return [r["value"][1] for r in answer["data"]["result"]] == ["1"] * 5
     wait_until(targets_up, 60, "Prometheus scrapes cell, sequencers, relay and webhooks", every=1)
+    assert "<title>Cellcast</title>" in requests.get(f"http://127.0.0.1:{os.environ['DASHBOARD_PORT']}/", timeout=5).text
     rules = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/rules", timeout=5).json()["data"]["groups"]
     assert [g["name"] for g in rules] == ["cellcast"], rules
     print("Prometheus scrapes all five and watches for alarms")

@@ -238,6 +238,8 @@ START_TEST(clients_are_taken_as_they_are)
     ask("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n", BYTES("hello"));
     ck_assert_ptr_nonnull(strstr(answer.p, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 "));
     ck_assert_ptr_nonnull(strstr(answer.p, "\r\n\r\nhello"));
+    answers("POST /echo HTTP/1.1\r\nHost: a\r\nConnection: close\r\nOrigin: http://elsewhere.example\r\nContent-Length: 5\r\n\r\n", "hello", "HTTP/1.1 403 ",
+            "{\"error\":\"no page may ask for that\"}\n");
     admin_free(admin);
 }
 END_TEST

@@ -1,0 +1,62 @@
+"""The page that the admin port shows, in Chromium. CELLCAST_PICTURE=FILE.png keeps what it looks like."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from sdk import JS, Person
+from stack import wait_until
+
+
+class Page:
+    def __init__(self, url):
+        picture = [os.environ["CELLCAST_PICTURE"]] if "CELLCAST_PICTURE" in os.environ else []
+        self.process = subprocess.Popen(["node", "dashboard.mjs", url, *picture], cwd=JS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def look(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(20)
+
+
+@pytest.fixture
+def page(stack):
+    p = Page(f"http://127.0.0.1:{stack.admin_port}/")
+    yield p
+    p.close()
+
+
+async def test_it_shows_what_goes_on(stack, page, channel):
+    people = [await Person(stack.ws(gateway)).connect() for gateway in (1, 2, 3)]
+    for person in people:
+        await person.subscribe(channel)
+    wait_until(lambda: page.look()["tiles"].get("connections") == "3", what="it shows the connections")
+    for n in range(100):
+        stack.publish(channel, n)
+    shown = wait_until(lambda: (s := page.look())["tiles"]["deliveries a second"] not in ("0", "–") and s, what="it shows deliveries")
+    assert (shown["title"], shown["cell"], shown["ready"], shown["why"]) == ("cell a", "Cell a", "ready", "")
+    assert shown["tiles"]["subscriptions"] == "3" and shown["tiles"]["99 % from commit to socket, 30 s"].endswith("s")
+    assert list(shown["hops"]) == ["commit", "relay", "Kafka", "worker", "gateway", "the whole way"]
+    wait_until(lambda: all(time.endswith("s") for time in page.look()["hops"].values()), what="it shows how long a message takes")
+    assert sorted(shown["processes"]) == ["gateway-1", "gateway-2", "gateway-3", "worker-1", "worker-2"]
+    assert all(p["state"] == "up" and p["memory"].endswith("MiB") for p in shown["processes"].values())
+    assert [shown["processes"][f"gateway-{n}"]["connections"] for n in (1, 2, 3)] == ["1", "1", "1"]
+    assert shown["errors"] == []
+    for person in people:
+        await person.close()
+
+
+def test_it_shows_a_process_that_was_killed(stack, page):
+    wait_until(lambda: page.look()["processes"], what="it shows the processes")
+    before = int(page.look()["processes"]["gateway-2"]["restarts"])
+    stack.kill("gateway-2")
+    shown = wait_until(lambda: (s := page.look())["processes"]["gateway-2"]["restarts"] == str(before + 1) and s, what="it shows the restart")
+    assert "signal 9" in shown["processes"]["gateway-2"]["why"].lower() or "killed" in shown["processes"]["gateway-2"]["why"].lower()
+    wait_until(lambda: page.look()["ready"] == "ready", what="it shows that all is well again")
+    stack.wait_ready()
