@@ -4,7 +4,7 @@
 #include "framing.h"
 
 #include "core/fetch.h"
-#include "run/h2c.h"
+#include "run/http1.h"
 #include "run/log.h"
 
 #include <assert.h>
@@ -29,7 +29,7 @@ static int on_upgrade(struct ws_socket *s, char *to)
     if (ws_http_plain_by_mistake(s))
         return ws_http_refuse(s, 400, NOT_TLS);
     if (strcasecmp(to, "websocket") != 0)
-        return h2c_pass_over(to);
+        return http1_pass_over(to);
     struct exchange *x = exchange_read(s);
     struct ws_request r = exchange_request(x);
     int status = 400;

@@ -1,6 +1,7 @@
 #include "ws_socket.h"
 
 #include "core/random.h"
+#include "run/http1.h"
 
 #include <assert.h>
 #include <netinet/tcp.h>
@@ -39,14 +40,10 @@ static void put_answer(struct buf *b, int status, bool last, bool head_only, con
         buf_append_bytes(b, body);
 }
 
-static int write_raw(struct lws *wsi, struct buf *b, enum lws_write_protocol how)
-{
-    return lws_write(wsi, (unsigned char *)b->p + WS_HEAD, b->n - WS_HEAD, how) < 0 ? -1 : 0;
-}
-
 static int write_answer(struct lws *wsi, struct buf *answer)
 {
-    return write_raw(wsi, answer, LWS_WRITE_HTTP_FINAL);
+    size_t n = answer->n - WS_HEAD;
+    return lws_write(wsi, (unsigned char *)answer->p + WS_HEAD, n, LWS_WRITE_HTTP_FINAL) < 0 ? -1 : 0;
 }
 
 void ws_header(struct ws_socket *s, const char *name, struct bytes value)
@@ -201,17 +198,11 @@ static void acknowledge(const struct ws_socket *s)
     setsockopt(lws_get_socket_fd(s->wsi), IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
 }
 
-/* RFC 9110 10.1.1. curl waits for a second, then it sends its body all the same. */
 static void say_continue(struct ws_socket *s)
 {
-    static const char head[WS_HEAD];
-    struct buf b = {0};
-    buf_append(&b, head, WS_HEAD);
-    buf_append_str(&b, "HTTP/1.1 100 Continue\r\n\r\n");
     s->exchange->expects_continue = false;
-    if (write_raw(s->wsi, &b, LWS_WRITE_HTTP) < 0)
+    if (http1_continue(s->wsi) < 0)
         ws_cut(s);
-    buf_fini(&b);
 }
 
 static void body_is_there(struct ws_socket *s)

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What a file may say; with a point or a bar at its end: anything that begins so. */
+/* What a file may say; with a point at its end: anything that begins so. */
 static const char *const names[] = {"security.protocol", "ssl.", "sasl.", "enable.ssl.certificate.verification", "enable.sasl.", "broker.address.family",
                                     "client.rack", "debug"};
 
@@ -78,19 +78,14 @@ static const char *take_line(char *line)
 /* A client that is made and let go: certificates are read, and whether this librdkafka has the mechanism is seen. */
 static bool try_rows(struct buf *ret_error)
 {
-    char why[512];
     rd_kafka_conf_t *conf = kafka_conf_new("127.0.0.1:1", "access", NULL, ret_error);
     if (!conf)
         return false;
     rd_kafka_conf_set_log_cb(conf, NULL);
-    rd_kafka_t *client = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-    if (!client) {
-        rd_kafka_conf_destroy(conf);
-        buf_append_str(ret_error, why);
-        return false;
-    }
-    rd_kafka_destroy(client);
-    return true;
+    rd_kafka_t *client = kafka_client_new(RD_KAFKA_PRODUCER, conf, ret_error);
+    if (client)
+        rd_kafka_destroy(client);
+    return client != NULL;
 }
 
 static int read_lines(FILE *f, const char *file, struct buf *ret_error)
@@ -110,9 +105,9 @@ int kafka_access_read(const char *file, struct buf *ret_error)
 {
     struct buf why = {0};
     forget();
-    FILE *f = *file ? fopen(file, "re") : NULL;
     if (!*file)
         return 0;
+    FILE *f = fopen(file, "re");
     if (!f) {
         int error = -errno;
         buf_printf(ret_error, "--kafka-config=%s: %s", file, strerror(-error));

@@ -58,6 +58,17 @@ rd_kafka_conf_t *kafka_conf_new(const char *brokers, const char *name,
     return NULL;
 }
 
+rd_kafka_t *kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct buf *ret_error)
+{
+    char why[512];
+    rd_kafka_t *rk = rd_kafka_new(type, conf, why, sizeof why);
+    if (rk)
+        return rk;
+    rd_kafka_conf_destroy(conf);
+    buf_append_str(ret_error, why);
+    return NULL;
+}
+
 void kafka_log(const char *name, int level, const char *text)
 {
     if (level <= LOG_WARNING)

@@ -14,6 +14,8 @@ rd_kafka_conf_t *kafka_conf_new(const char *brokers, const char *name,
                                 const char *const (*more)[2], struct buf *ret_error);
 /* Rows as those. -> false with the reason in ret_error */
 bool kafka_conf_add(rd_kafka_conf_t *conf, const char *const (*rows)[2], struct buf *ret_error);
+/* Takes conf, also where it fails. -> a client, or NULL with the reason in ret_error */
+rd_kafka_t *kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct buf *ret_error);
 /* One line of librdkafka into our log. level: syslog's. From the loop's thread only. */
 void kafka_log(const char *name, int level, const char *text);
 /* An error that librdkafka tells again and again while it lasts: into our log once, and what an operator has to mend (password, certificate, name) also in the

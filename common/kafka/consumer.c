@@ -63,7 +63,7 @@ struct kafka_consumer {
     struct lookup lookup; /* the thread's while the task runs */
     char said[256];       /* the last failure of a lookup that was logged */
     char trouble[256];    /* an error about no partition of this turn, "" when none */
-    struct kafka_trouble troubles; /* in the log */
+    struct kafka_trouble told; /* what of that is in the log */
     bool all_down;        /* and it was about every broker */
     bool topic_gone;      /* or about the topic: made again, our offsets are of the old one */
     bool returned;        /* reachable again after a doubt, which is yet to be told */
@@ -299,7 +299,7 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
     c->all_down |= err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     c->topic_gone |= kafka_errno(err) == -ENOENT;
     if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && kafka_errno(err) != -ENOENT)
-        kafka_trouble_say(&c->troubles, c->name, err, reason);
+        kafka_trouble_say(&c->told, c->name, err, reason);
     snprintf(c->trouble, sizeof c->trouble, "%s", reason);
 }
 
@@ -372,20 +372,15 @@ static void woken(void *owner)
 static rd_kafka_t *new_client(struct kafka_consumer *c, const char *brokers,
                               struct buf *ret_error)
 {
-    char why[256];
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, c->name, settings, ret_error);
     if (!conf)
         return NULL;
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);
-    if (!rk) {
-        rd_kafka_conf_destroy(conf);
-        buf_append_str(ret_error, why);
-        return NULL;
-    }
-    rd_kafka_set_log_queue(rk, NULL);
+    rd_kafka_t *rk = kafka_client_new(RD_KAFKA_CONSUMER, conf, ret_error);
+    if (rk)
+        rd_kafka_set_log_queue(rk, NULL);
     return rk;
 }
 

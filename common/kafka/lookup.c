@@ -105,17 +105,14 @@ bool lookup_run(void *arg)
     struct buf error = {0};
     struct kafka_reason reason = {0};
     l->answered = false;
-    l->why[0] = 0;
     rd_kafka_conf_t *conf = kafka_conf_new(l->brokers, l->name, settings, &error);
-    buf_fini(&error); /* the same brokers were good enough for the consumer */
     if (conf)
         kafka_reason_watch(&reason, conf);
-    rd_kafka_t *rk = conf ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, l->why, sizeof l->why) : NULL;
-    if (!rk) {
-        if (conf)
-            rd_kafka_conf_destroy(conf);
+    rd_kafka_t *rk = conf ? kafka_client_new(RD_KAFKA_CONSUMER, conf, &error) : NULL;
+    snprintf(l->why, sizeof l->why, "%s", error.p ? error.p : "");
+    buf_fini(&error);
+    if (!rk)
         return false;
-    }
     bool fine = l->n > 0 ? find_places(l, rk) : only_ask(l, rk);
     if (!fine && *kafka_reason_of(&reason, rk))
         memcpy(l->why, reason.text, sizeof l->why);

@@ -217,7 +217,6 @@ static void woken(void *owner)
 static rd_kafka_t *new_client(const char *brokers, const char *name, const char *const (*settings)[2],
                               const char *const (*more)[2], struct buf *ret_error)
 {
-    char why[256];
     rd_kafka_conf_t *conf = kafka_conf_new(brokers, name, settings, ret_error);
     if (!conf)
         return NULL;
@@ -227,13 +226,9 @@ static rd_kafka_t *new_client(const char *brokers, const char *name, const char 
     }
     rd_kafka_conf_set_events(conf,
                              RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, why, sizeof why);
-    if (!rk) {
-        rd_kafka_conf_destroy(conf);
-        buf_append_str(ret_error, why);
-        return NULL;
-    }
-    rd_kafka_set_log_queue(rk, NULL);
+    rd_kafka_t *rk = kafka_client_new(RD_KAFKA_PRODUCER, conf, ret_error);
+    if (rk)
+        rd_kafka_set_log_queue(rk, NULL);
     return rk;
 }
 

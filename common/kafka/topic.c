@@ -165,20 +165,16 @@ static bool is_there(rd_kafka_t *rk, const char *topic)
 int kafka_topic_make(const char *brokers, const char *topic, int partitions, int keyed,
                      int replication, int64_t retention_ms, struct buf *ret_error)
 {
-    char why[256];
     struct kafka_reason reason = {0};
-    rd_kafka_conf_t *conf = kafka_conf_new(brokers, "cellcast-topic", settings, ret_error);
-    if (!conf)
-        return -EINVAL;
-    kafka_reason_watch(&reason, conf);
     rd_kafka_NewTopic_t *t = describe(topic, partitions, replication, retention_ms, ret_error);
-    rd_kafka_t *rk = t ? rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why) : NULL;
+    if (!t)
+        return -EINVAL;
+    rd_kafka_conf_t *conf = kafka_conf_new(brokers, "cellcast-topic", settings, ret_error);
+    if (conf)
+        kafka_reason_watch(&reason, conf);
+    rd_kafka_t *rk = conf ? kafka_client_new(RD_KAFKA_CONSUMER, conf, ret_error) : NULL;
     if (!rk) {
-        if (t) {
-            buf_append_str(ret_error, why);
-            rd_kafka_NewTopic_destroy(t);
-        }
-        rd_kafka_conf_destroy(conf);
+        rd_kafka_NewTopic_destroy(t);
         return -EINVAL;
     }
     rd_kafka_resp_err_t err = create(rk, t, ret_error);

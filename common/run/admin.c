@@ -1,6 +1,6 @@
 #include "run/admin.h"
 
-#include "run/h2c.h"
+#include "run/http1.h"
 #include "run/listener.h"
 #include "run/log.h"
 
@@ -117,17 +117,6 @@ static int refuse(struct lws *wsi, struct exchange *x, int status, const char *w
     return fault(wsi, x, status, what);
 }
 
-/* RFC 9110 10.1.1: its client sends the body when it has been told so. */
-static int say_continue(struct lws *wsi)
-{
-    static const char line[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    unsigned char b[LWS_PRE + sizeof line - 1];
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_EXPECT) <= 0)
-        return 0;
-    memcpy(b + LWS_PRE, line, sizeof line - 1);
-    return lws_write(wsi, b + LWS_PRE, sizeof line - 1, LWS_WRITE_HTTP) < 0 ? -1 : 0;
-}
-
 static int on_request(struct admin *a, struct lws *wsi, struct exchange *x, struct bytes path)
 {
     exchange_clear(x);
@@ -147,7 +136,9 @@ static int on_request(struct admin *a, struct lws *wsi, struct exchange *x, stru
     x->path[path.n] = 0;
     take_query(wsi, &x->query);
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, DEADLINE_S);
-    return x->post ? say_continue(wsi) : ask_owner(a, wsi, x);
+    if (!x->post)
+        return ask_owner(a, wsi, x);
+    return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_EXPECT) > 0 ? http1_continue(wsi) : 0;
 }
 
 static int on_body(struct exchange *x, struct bytes part)
@@ -200,7 +191,7 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
     case LWS_CALLBACK_HTTP_WRITEABLE:
         return on_writable(wsi, x);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return strcasecmp(in, "websocket") == 0 ? 0 : h2c_pass_over(in);
+        return strcasecmp(in, "websocket") == 0 ? 0 : http1_pass_over(in);
     case LWS_CALLBACK_CLOSED_HTTP:
         if (x)
             exchange_clear(x);

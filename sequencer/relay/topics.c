@@ -119,13 +119,14 @@ static void on_granted(struct ev_loop *loop, ev_async *async, int events)
     for (unsigned n = 0; n < MESSAGE_CELLS_MAX; n++) {
         struct topics_wish *w = &t->wishes[n];
         pthread_mutex_lock(&t->lock);
-        struct topics_wish now = *w;
+        bool granted = w->state == WISH_GRANTED;
+        struct cell cell = w->cell;
         log_why(w);
-        if (now.state == WISH_GRANTED)
+        if (granted)
             w->state = WISH_NONE;
         pthread_mutex_unlock(&t->lock);
-        if (now.state == WISH_GRANTED)
-            t->made(t->owner, n, now.cell.topic, now.cell.total);
+        if (granted)
+            t->made(t->owner, n, cell.topic, cell.total);
     }
 }
 

@@ -36,10 +36,10 @@ ssl.ca.location={certificate}
 """
 
 
-def speak_tls(stack, certificate):
+def speak_tls(stack):
     """PostgreSQL, to those who want it; from now on the stack does."""
     data = next(stack.home.glob("postgres/**/PG_VERSION")).parent
-    for name, source in (("server.crt", certificate), ("server.key", certificate.with_suffix(".key"))):
+    for name, source in (("server.crt", stack.certificate), ("server.key", stack.certificate.with_suffix(".key"))):
         copy = data / name
         copy.write_text(source.read_text())
         copy.chmod(0o600)
@@ -47,7 +47,7 @@ def speak_tls(stack, certificate):
     with stack.sql(autocommit=True) as db:
         db.execute("alter system set ssl = on")
         db.execute("select pg_reload_conf()")
-    stack.pg += f"?sslmode=verify-full&sslrootcert={certificate}"
+    stack.pg += f"?sslmode=verify-full&sslrootcert={stack.certificate}"
     wait_until(stack.sql, what="PostgreSQL speaks TLS")
 
 
@@ -65,9 +65,9 @@ def allow(stack):
             done.result(20)
 
 
-def access(stack, certificate, password):
+def access(stack, password):
     file = stack.home / f"kafka-{password}.conf"
-    file.write_text(ACCESS.format(password=password, certificate=certificate))
+    file.write_text(ACCESS.format(password=password, certificate=stack.certificate))
     return f"--kafka-config={file}"
 
 
@@ -82,14 +82,14 @@ def guarded():
         s.environment = {"KAFKA_PROPERTIES": str(s.home / "broker.properties")}
         s.certificate = certificate
         s.start_postgres()
-        speak_tls(s, certificate)
+        speak_tls(s)
         s.start_kafka()
         allow(s)
         s.migrate()
         s.configure(CONFIGURATION)
         s.start_sequencer()
-        s.start_relay(access(s, certificate, "its-secret"))
-        s.start_cell(access(s, certificate, "its-secret"))
+        s.start_relay(access(s, "its-secret"))
+        s.start_cell(access(s, "its-secret"))
         s.wait_ready()
         yield s
     finally:
@@ -141,14 +141,14 @@ async def test_a_broker_that_was_away_is_found_again(guarded, channel):
 
 def test_a_wrong_password_is_told_and_nothing_is_lost(guarded, channel):
     guarded.end("relay")
-    guarded.start_relay(access(guarded, guarded.certificate, "another"))
+    guarded.start_relay(access(guarded, "another"))
     guarded.publish(channel, "kept")
     log = guarded.log / "relay.log"
     wait_until(lambda: "Authentication failed: Invalid username or password" in log.read_text(), what="the log tells of the password")
     assert requests.get(f"http://127.0.0.1:{guarded.relay_admin}/metrics", timeout=5).status_code == 200
     before = guarded.metric("worker_records_total")
     guarded.end("relay")
-    guarded.start_relay(access(guarded, guarded.certificate, "its-secret"))
+    guarded.start_relay(access(guarded, "its-secret"))
     wait_until(lambda: guarded.metric("worker_records_total") > before, what="what waited has gone to the workers")
 
 
@@ -160,7 +160,7 @@ async def test_a_topic_that_is_there_needs_no_right_to_make_one(guarded, channel
     log = guarded.log / "relay.log"
     before = log.read_text().count("event=topic_there")
     guarded.end("relay")
-    guarded.start_relay(access(guarded, guarded.certificate, "its-secret"))
+    guarded.start_relay(access(guarded, "its-secret"))
     wait_until(lambda: log.read_text().count("event=topic_there") > before, what="the relay has its topic")
     assert await publications(guarded, channel, lambda: guarded.publish(channel, "still"), 1) == ["still"]
     guarded.tool(BUILD / "supervisor/cellcastctl", f"--postgres={guarded.pg}", "cell", "add", "nobodys")

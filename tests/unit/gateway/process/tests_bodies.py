@@ -151,15 +151,10 @@ async def takes_an_upgrade_to_http_2_for_none(c):
     status, body, after = await tell(c, post(LENGTH, h2c) + BODY)
     eq((status, offset(body), after), (200, 1, 200))
     eq((await tell(c, head(b"GET /ready", h2c)))[::2], (200, 200))
-    reader, _ = await send(c, head(b"GET /health", b"Connection: Upgrade\r\nUpgrade: mqtt\r\n") * 2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
+    writer.write(head(b"GET /health", b"Connection: Upgrade\r\nUpgrade: mqtt\r\n") * 2)
     answers = await asyncio.wait_for(reader.read(), 5)
     eq(answers.count(b"HTTP/1."), 1)  # libwebsockets' own
-
-
-async def send(c, said):
-    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
-    writer.write(said)
-    return reader, writer
 
 
 async def ways_of_a_body_apart(c, nodelay, rounds=9):
