@@ -77,20 +77,6 @@ void kafka_log(const char *name, int level, const char *text)
         log_debug("kafka_client", "name=%s text=\"%s\"", name, text);
 }
 
-static bool is_the_operators(rd_kafka_resp_err_t err)
-{
-    return err == RD_KAFKA_RESP_ERR__AUTHENTICATION || err == RD_KAFKA_RESP_ERR__SSL || err == RD_KAFKA_RESP_ERR__RESOLVE;
-}
-
-void kafka_trouble_say(struct kafka_trouble *t, const char *name, rd_kafka_resp_err_t err, const char *text)
-{
-    bool begins = episode_happens(&t->episode, clock_mono_ns());
-    if (!begins && (err == t->told || !is_the_operators(err)))
-        return;
-    t->told = err;
-    log_warn("kafka_trouble", "name=%s error=%s text=\"%s\"", name, rd_kafka_err2name(err), text);
-}
-
 /* How long it had waited for that differs each time, and would make each time worth a line in the log. */
 static void on_reason(rd_kafka_t *rk, int err, const char *text, void *opaque)
 {

@@ -3,7 +3,6 @@
 #define KAFKA_CONF_H
 
 #include "core/buf.h"
-#include "core/episode.h"
 
 #include <librdkafka/rdkafka.h>
 
@@ -18,13 +17,6 @@ bool kafka_conf_add(rd_kafka_conf_t *conf, const char *const (*rows)[2], struct 
 rd_kafka_t *kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t *conf, struct buf *ret_error);
 /* One line of librdkafka into our log. level: syslog's. From the loop's thread only. */
 void kafka_log(const char *name, int level, const char *text);
-/* An error that librdkafka tells again and again while it lasts: into our log once, and what an operator has to mend (password, certificate, name) also in the
- * middle of another one. */
-struct kafka_trouble {
-    struct episode episode;
-    rd_kafka_resp_err_t told; /* the newest that is in the log */
-};
-void kafka_trouble_say(struct kafka_trouble *t, const char *name, rd_kafka_resp_err_t err, const char *text);
 /* Why a client that asks one question got no answer: what librdkafka says of its connections meanwhile. */
 struct kafka_reason {
     char text[256]; /* the newest, "" when there is none */

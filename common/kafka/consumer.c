@@ -63,7 +63,6 @@ struct kafka_consumer {
     struct lookup lookup; /* the thread's while the task runs */
     char said[256];       /* the last failure of a lookup that was logged */
     char trouble[256];    /* an error about no partition of this turn, "" when none */
-    struct kafka_trouble told; /* what of that is in the log */
     bool all_down;        /* and it was about every broker */
     bool topic_gone;      /* or about the topic: made again, our offsets are of the old one */
     bool returned;        /* reachable again after a doubt, which is yet to be told */
@@ -298,8 +297,6 @@ static void on_error(rd_kafka_t *rk, int err, const char *reason, void *opaque)
     struct kafka_consumer *c = opaque;
     c->all_down |= err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN;
     c->topic_gone |= kafka_errno(err) == -ENOENT;
-    if (err != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && kafka_errno(err) != -ENOENT)
-        kafka_trouble_say(&c->told, c->name, err, reason);
     snprintf(c->trouble, sizeof c->trouble, "%s", reason);
 }
 

@@ -62,7 +62,6 @@ struct kafka_producer {
     struct wake wake;
     struct task probe;  /* is a broker back? */
     struct list topics; /* struct kafka_topic::link */
-    struct kafka_trouble trouble;
     bool reachable;
     bool dead;      /* `fatal` was called */
     bool freed;     /* inside of a callback */
@@ -161,16 +160,6 @@ static void take_delivery(struct kafka_producer *p, const rd_kafka_message_t *m)
     p->handlers->delivered(p->owner, token, kafka_errno(m->err), rd_kafka_err2str(m->err));
 }
 
-static void take_error(struct kafka_producer *p, rd_kafka_resp_err_t err, const char *text)
-{
-    if (err == RD_KAFKA_RESP_ERR__FATAL)
-        die(p);
-    else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
-        set_reachable(p, false);
-    else
-        kafka_trouble_say(&p->trouble, p->name, err, text);
-}
-
 static void take_event(struct kafka_producer *p, rd_kafka_event_t *event)
 {
     const rd_kafka_message_t *m;
@@ -182,7 +171,10 @@ static void take_event(struct kafka_producer *p, rd_kafka_event_t *event)
             take_delivery(p, m);
         break;
     case RD_KAFKA_EVENT_ERROR:
-        take_error(p, rd_kafka_event_error(event), rd_kafka_event_error_string(event));
+        if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__FATAL)
+            die(p);
+        else if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN)
+            set_reachable(p, false);
         break;
     case RD_KAFKA_EVENT_LOG:
         if (rd_kafka_event_log(event, &facility, &text, &level) == 0)
