@@ -102,22 +102,11 @@ int seq_publish(struct seq_links *s, uint64_t ticket, const struct ops_publish *
     return 0;
 }
 
-static void gather(struct seq_links *s, bool on)
-{
-    for (struct seq_peer *p = s->peers; p < s->peers + s->n_peers; p++)
-        if (dial_link(p->dial))
-            link_gather(dial_link(p->dial), on);
-}
-
-/* What a turn has brought goes in one write: a batch of the API is many publishes. */
+/* What a turn has brought: a batch of the API is many publishes. */
 static void send_unsent(struct seq_links *s)
 {
-    if (!s->unsent)
-        return;
-    gather(s, true);
     for (; s->unsent; s->unsent &= s->unsent - 1)
         send_shard(s, (unsigned)__builtin_ctzll(s->unsent));
-    gather(s, false);
 }
 
 static void on_turn(struct ev_loop *loop, ev_prepare *w, int events)

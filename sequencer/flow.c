@@ -169,7 +169,6 @@ static void committed(struct sequencer *s, struct batch *b)
     s->metrics.bytes_total += b->bytes;
     s->metrics.outbox_messages_total += b->rows;
     histogram_record(&s->metrics.commit_seconds, (now_ns - b->sent_ns) / NS_PER_US);
-    gateways_gather(s->gateways, true);
     while ((m = list_first(&b->messages, struct message, place))) {
         m->head->durable_seq = m->seq;
         m->head->durable_id = m->id;
@@ -178,7 +177,6 @@ static void committed(struct sequencer *s, struct batch *b)
         struct outcome o = {.epoch = s->leader.epoch, .seq = m->seq, .id = m->id};
         flow_finish(s, m, &o);
     }
-    gateways_gather(s->gateways, false);
     list_remove(&b->link);
     s->flow.n_flying--;
     batch_free(b);

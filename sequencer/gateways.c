@@ -167,13 +167,6 @@ void gateways_result(struct gateways *all, uint64_t origin, const struct seq_res
     regulate(g);
 }
 
-void gateways_gather(struct gateways *all, bool gather)
-{
-    struct gateway *g;
-    list_for_each (g, &all->all, link)
-        link_gather(g->wire, gather);
-}
-
 /* ---- what it says */
 
 static void keep_name(struct gateway *g, struct bytes name)

@@ -19,8 +19,6 @@ int gateways_new(struct sequencer *s, const char *address, struct gateways **ret
 void gateways_free(struct gateways *g);
 /* To the gateway process of that origin, if it is connected. */
 void gateways_result(struct gateways *g, uint64_t origin, const struct seq_result *result);
-/* Until it is told false, results wait for those that follow: one write for those of a batch. */
-void gateways_gather(struct gateways *g, bool gather);
 /* Epoch and shards, to all who were told otherwise. NULL is fine. */
 void gateways_announce(struct gateways *g);
 void gateways_tell_peers(struct gateways *g); /* a beat to each sequencer that listens. NULL is fine */

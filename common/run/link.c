@@ -16,7 +16,7 @@
 #define READ_BYTES (64 << 10)    /* room for one read */
 #define READ_BIG_BYTES (1 << 20) /* the same, while a frame larger than that is under way */
 #define KEEP_BYTES (256 << 10)   /* an empty buffer larger than that is given back */
-#define GATHER_BYTES (64 << 10)  /* are written although more is to come */
+#define GATHER_BYTES (16 << 10)  /* are written although the turn is not over */
 #define HEAD_BYTES 5             /* length and type */
 #define LAST_READS 16 /* after a failed write; who goes on sending can't put off the end */
 
@@ -28,12 +28,12 @@ struct link {
     struct link_handlers handlers;
     void *owner;
     ev_io readable, writable;
-    ev_timer later; /* 0 s: frames of the next turn, and the end */
+    ev_timer later;    /* 0 s: frames of the next turn, and the end */
+    ev_prepare parting; /* never started; fed with the lowest priority, which is after everything else of the turn */
     struct buf in, out;
     size_t in_at, out_at;
     size_t frame_at;  /* in `out`: where the frame under way begins */
     bool in_frame;    /* between link_begin and link_end */
-    bool gathering;   /* frames wait for those that follow */
     int64_t heard_ns; /* CLOCK_MONOTONIC */
     int error;        /* why it ends */
     bool ending;      /* no more bytes go out; what has come in is handed over, then `down` */
@@ -248,13 +248,17 @@ static bool flush(struct link *l)
     return true;
 }
 
-/* Unless the kernel is full: then on_writable goes on. */
 static void push(struct link *l)
 {
-    if (ev_is_active(&l->writable) || l->freed)
-        return;
     if (!flush(l) && !l->ending)
         ev_io_start(l->loop, &l->writable);
+}
+
+static void on_parting(struct ev_loop *loop, ev_prepare *w, int events)
+{
+    struct link *l = w->data;
+    if (!ev_is_active(&l->writable))
+        push(l);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int events)
@@ -297,15 +301,12 @@ void link_end(struct link *l)
     assert(length <= LINK_FRAME_MAX);
     uint32_t wire = htole32((uint32_t)length);
     memcpy(l->out.p + l->frame_at, &wire, sizeof wire);
-    if (!l->gathering || link_pending(l) >= GATHER_BYTES)
+    if (ev_is_active(&l->writable))
+        return;
+    if (l->out.n - l->out_at >= GATHER_BYTES)
         push(l);
-}
-
-void link_gather(struct link *l, bool gather)
-{
-    l->gathering = gather;
-    if (!gather && link_pending(l) > 0)
-        push(l);
+    else
+        ev_feed_event(l->loop, &l->parting, EV_CUSTOM);
 }
 
 void link_send(struct link *l, uint8_t type, struct bytes body)
@@ -316,7 +317,7 @@ void link_send(struct link *l, uint8_t type, struct bytes body)
 
 size_t link_pending(const struct link *l)
 {
-    return l->out.n - l->out_at;
+    return ev_is_active(&l->writable) ? l->out.n - l->out_at : 0;
 }
 
 /* ---- life */
@@ -338,9 +339,11 @@ struct link *link_new(struct ev_loop *loop, int fd, const struct link_handlers *
     ev_io_init(&l->readable, on_readable, fd, EV_READ);
     ev_io_init(&l->writable, on_writable, fd, EV_WRITE);
     ev_timer_init(&l->later, on_later, 0., 0.);
+    ev_prepare_init(&l->parting, on_parting);
     ev_set_priority(&l->readable, LINK_PRIORITY);
     ev_set_priority(&l->later, LINK_PRIORITY);
-    l->readable.data = l->writable.data = l->later.data = l;
+    ev_set_priority(&l->parting, EV_MINPRI);
+    l->readable.data = l->writable.data = l->later.data = l->parting.data = l;
     ev_io_start(loop, &l->readable);
     return l;
 }
@@ -349,6 +352,9 @@ void link_free(struct link *l)
 {
     if (!l || l->freed)
         return;
+    if (!ev_is_active(&l->writable))
+        flush(l);
+    ev_clear_pending(l->loop, &l->parting);
     ev_io_stop(l->loop, &l->readable);
     ev_io_stop(l->loop, &l->writable);
     ev_timer_stop(l->loop, &l->later);

@@ -1,6 +1,7 @@
 /* A framed, two-way link over a stream socket on the loop: u32 length (of what follows, little-endian), u8 type, body.
  *
- * What is sent is written at once when the socket takes it, else kept; nobody may keep sending without looking:
+ * What is sent waits for what follows in the same turn of the loop, 16 KiB at most, and goes in one write, before the
+ * loop sleeps; what the socket does not take is kept. Nobody may keep sending without looking:
  * a producer stops at link_pending() > its own limit and goes on in `drained`. A frame above frame_max, a peer that
  * closes or an error ends the link: `down` is called once, from the loop, never from inside link_send, and the owner
  * then calls link_free (allowed inside `down`, and inside `frame` too: link_free defers what must be deferred). */
@@ -28,9 +29,7 @@ void link_send(struct link *l, uint8_t type, struct bytes body);
 /* Frames in place: start, append the body to the returned buffer (nothing else of it may be touched), end. */
 struct buf *link_begin(struct link *l, uint8_t type);
 void link_end(struct link *l);
-/* Until it is told false, frames wait for those that follow, 64 KiB at most, and go in one write: for many at once. */
-void link_gather(struct link *l, bool gather);
-size_t link_pending(const struct link *l);  /* bytes not yet taken by the kernel */
+size_t link_pending(const struct link *l);  /* bytes that the kernel did not take */
 /* Stops reading and handing over: back-pressure on the peer. When it ends while paused, what it had
  * read is not handed over any more. */
 void link_pause(struct link *l, bool paused);

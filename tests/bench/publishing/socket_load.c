@@ -32,7 +32,6 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int events)
     char name[32], channel[64];
     if (!l)
         return;
-    link_gather(l, true);
     while (load_next(&g->load, &number, name)) {
         snprintf(channel, sizeof channel, "%s/%s", g->tenant, name);
         struct seq_publish p = {
@@ -44,7 +43,6 @@ static void on_turn(struct ev_loop *loop, ev_prepare *w, int events)
         };
         LINK_SEND(l, SEQ_PUBLISH, seq_publish, &p);
     }
-    link_gather(l, false);
 }
 
 static void up(void *owner, struct dial *d, struct link *l)

@@ -69,6 +69,7 @@ static uint8_t hear(struct cell *c, struct buf *ret_body)
 {
     char head[5];
     uint32_t n;
+    ev_run(loop, EVRUN_NOWAIT);
     if (recv(c->fd, head, sizeof head, MSG_DONTWAIT) != sizeof head)
         return 0;
     memcpy(&n, head, sizeof n);

@@ -54,6 +54,7 @@ static uint8_t take(int i, struct buf *ret_body)
 {
     uint8_t head[5];
     uint32_t n;
+    ev_run(cell.loop, EVRUN_NOWAIT);
     if (recv(ends[i], head, sizeof head, MSG_DONTWAIT) != sizeof head)
         return 0;
     memcpy(&n, head, sizeof n);
