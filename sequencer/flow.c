@@ -162,7 +162,7 @@ void flow_finish(struct sequencer *s, struct message *m, const struct outcome *o
 static void committed(struct sequencer *s, struct batch *b)
 {
     int64_t now_ns = clock_mono_ns();
-    bool more_rows = s->outbox.again || (b->rows && outbox_is_cut_short(s));
+    bool more_rows = b->rows && outbox_is_cut_short(s);
     struct message *m;
     s->metrics.batches_total++;
     s->metrics.messages_total += b->n;
@@ -185,6 +185,8 @@ static void committed(struct sequencer *s, struct batch *b)
     lead_worked(s);
     if (more_rows)
         outbox_wake(s);
+    else
+        outbox_go_on(s);
 }
 
 /* Halves the batches until the one at fault stands alone: then it is refused, and the others go

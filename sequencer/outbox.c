@@ -15,8 +15,16 @@
 #define LATE_SCAN_MS 100 /* between two scans for the sake of rows behind those that waited for their quota */
 #define ERROR_TEXT_MAX 1000 /* bytes of outbox_dead::error */
 
+#define SCAN_SHARE 100 /* of the time, that the scan of each second takes at most is one in so many */
+#define TOLD_NS (2 * NS_PER_S) /* a row that is not found for so long is gone, or a scan's */
+
 static const char read_sql[] = "SELECT id, channel, format, data, tags, after, key FROM "
                                "cellcast.outbox_read($1, $2, $3, $5, $4)";
+
+static const char fetch_sql[] =
+    "SELECT id, channel, format, data, tags, after, key FROM ("
+    "SELECT *, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - size AS before "
+    "FROM cellcast.outbox WHERE id = ANY ($1) AND shard = ANY ($2)) o WHERE before < $3 ORDER BY id";
 
 /* ---- rows */
 
@@ -79,25 +87,42 @@ static void look_later(struct sequencer *s, uint32_t ms)
     ev_timer_start(s->loop, &s->outbox.look);
 }
 
-/* What was decoded from the WAL and is not to be seen yet becomes visible within milliseconds.
- */
-static void look_for_owed(struct sequencer *s)
+/* What was decoded from the WAL and is not to be seen yet becomes visible within milliseconds,
+ * or when a standby has it. */
+static void look_for_told(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
-    if (o->owed <= 0)
+    if (o->owed <= 0 && o->n_told == 0)
         o->look_ms = 0;
     else if (o->look_ms < LOOK_MAX_MS)
         look_later(s, o->look_ms ? o->look_ms * 4 : 1);
+    else if (o->n_told)
+        look_later(s, LOOK_MAX_MS);
     else
         o->owed = o->look_ms =
             0; /* somebody else's, or gone: the scan of each second remains */
 }
 
-static void on_scanned(void *ctx, enum pg_status status, const struct pg_result *r)
+/* -> how many were held */
+static size_t strike_held(struct sequencer *s)
 {
-    struct sequencer *s = ctx;
     struct outbox *o = &s->outbox;
-    o->scanning = false;
+    int64_t now_ns = clock_mono_ns();
+    size_t held = 0, left = 0;
+    for (size_t i = 0; i < o->n_told; i++) {
+        if (inbox_find_row(&s->inbox, o->told[i].row))
+            held++;
+        else if (now_ns - o->told[i].at_ns < TOLD_NS)
+            o->told[left++] = o->told[i];
+    }
+    o->n_told = left;
+    return held;
+}
+
+static void take_answer(struct sequencer *s, enum pg_status status, const struct pg_result *r)
+{
+    struct outbox *o = &s->outbox;
+    o->asking = false;
     if (status == PG_REFUSED)
         log_warn("outbox_unreadable", "sqlstate=%s why=\"%s\"", pg_sqlstate(r), pg_message(r));
     if (status != PG_OK)
@@ -106,12 +131,24 @@ static void on_scanned(void *ctx, enum pg_status status, const struct pg_result 
         outbox_wake(s);
         return;
     }
-    for (int i = 0; i < pg_rows(r); i++)
+    int rows = pg_rows(r);
+    for (int i = 0; i < rows; i++)
         enter_row(s, r, i);
-    o->owed -= pg_rows(r);
-    look_for_owed(s);
-    if (o->again)
-        outbox_wake(s);
+    o->owed -= rows - (int64_t)strike_held(s);
+    look_for_told(s);
+    outbox_go_on(s);
+}
+
+static void on_scanned(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    s->outbox.scan_ns = clock_mono_ns() - s->outbox.scanned_ns;
+    take_answer(s, status, r);
+}
+
+static void on_fetched(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    take_answer(ctx, status, r);
 }
 
 /* Rows of it that are held. */
@@ -150,16 +187,23 @@ static size_t add_late(struct sequencer *s)
     return sum;
 }
 
+static void add_shards(struct sequencer *s)
+{
+    pg_array_open(s->params, PG_ARRAY_I16);
+    for (unsigned n = 0; n < SHARDS; n++)
+        if (leader_has(&s->leader, n))
+            pg_array_i16(s->params, (int16_t)n);
+    pg_array_close(s->params);
+}
+
+/* Neither a scan nor a fetch asks for what is held: a row of a batch whose outcome is unknown
+ * must not come back. */
 static void scan(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
     struct pg_params *p = s->params;
     struct message *m;
-    pg_array_open(p, PG_ARRAY_I16);
-    for (unsigned n = 0; n < SHARDS; n++)
-        if (leader_has(&s->leader, n))
-            pg_array_i16(p, (int16_t)n);
-    pg_array_close(p);
+    add_shards(s);
     pg_array_open(p, PG_ARRAY_I64);
     map_for_each (m, &s->inbox.rows, by_name) {
         pg_array_i64(p, m->row);
@@ -169,25 +213,64 @@ static void scan(struct sequencer *s)
     size_t late = add_late(s);
     pg_add_i64(p, s->options->outbox_bytes - (int64_t)late);
     ev_timer_stop(s->loop, &o->look);
-    o->scanning = true;
+    o->asking = true;
     o->scanned_ns = clock_mono_ns();
-    o->again = false;
+    o->again = o->look_now = false;
     o->generation = s->lookups.generation;
     pg_query(s->reader, read_sql, p, on_scanned, s);
 }
 
-/* One scan at a time, and only while we lead: no row of a batch whose outcome is unknown may
- * come back by it. None while no further batch may fly: its rows would wait, and those that
- * come meanwhile would want another scan; the next commit wakes it. */
-void outbox_wake(struct sequencer *s)
+static void fetch(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
+    ev_timer_stop(s->loop, &o->look);
+    o->asking = true;
+    o->look_now = false;
+    o->generation = s->lookups.generation;
+    pg_array_open(s->params, PG_ARRAY_I64);
+    for (size_t i = 0; i < o->n_told; i++)
+        pg_array_i64(s->params, o->told[i].row);
+    pg_array_close(s->params);
+    add_shards(s);
+    pg_add_i64(s->params, s->options->outbox_bytes - (int64_t)s->inbox.row_bytes);
+    pg_query(s->reader, fetch_sql, s->params, on_fetched, s);
+}
+
+/* Where all that is told may be held, nobody's turn has to be seen to. */
+static bool may_fetch(const struct sequencer *s)
+{
+    const struct outbox *o = &s->outbox;
+    const struct inbox *i = &s->inbox;
+    return o->owed <= 0 && i->rows.count + o->n_told <= (size_t)s->options->outbox_rows &&
+           !outbox_is_cut_short(s) && list_is_empty(&i->quotas.late);
+}
+
+/* One question at a time, and only while we lead. None while no further batch may fly: its rows would wait, and those that
+ * come meanwhile would want another one; the next commit goes on. */
+void outbox_go_on(struct sequencer *s)
+{
+    struct outbox *o = &s->outbox;
+    if (s->lead.phase != LEADING || !sequencer_can_read(s) || o->asking ||
+        s->flow.n_flying >= FLYING_MAX)
+        return;
+    if (o->again || (o->look_now && !may_fetch(s)))
+        scan(s);
+    else if (o->look_now && (strike_held(s), o->n_told))
+        fetch(s);
+}
+
+static void look(struct sequencer *s)
+{
+    s->outbox.look_now = true;
+    outbox_go_on(s);
+}
+
+void outbox_wake(struct sequencer *s)
+{
     if (s->lead.phase != LEADING || !sequencer_can_read(s))
         return;
-    if (o->scanning || s->flow.n_flying >= FLYING_MAX)
-        o->again = true;
-    else
-        scan(s);
+    s->outbox.again = true;
+    outbox_go_on(s);
 }
 
 bool outbox_is_cut_short(const struct sequencer *s)
@@ -208,7 +291,7 @@ void outbox_late(struct sequencer *s)
 
 static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 {
-    outbox_wake(w->data);
+    look(w->data);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
@@ -217,7 +300,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     struct outbox *o = &s->outbox;
     if (o->owed < 0)
         o->owed = 0; /* rows of before the slot */
-    outbox_wake(s);
+    if (!o->stream_up || clock_mono_ns() - o->scanned_ns >= SCAN_SHARE * o->scan_ns)
+        outbox_wake(s);
     w->repeat = (o->stream_up ? SCAN_MS : SCAN_BLIND_MS) / 1000.0;
     ev_timer_again(loop, w);
 }
@@ -238,6 +322,7 @@ static void on_stream_down(void *owner, const char *why)
     struct sequencer *s = owner;
     s->outbox.stream_up = false;
     s->outbox.owed = 0;
+    s->outbox.n_told = 0;
     s->metrics.outbox_stream_up = 0;
     if (s->lead.phase != LEAVING)
         on_tick(s->loop, &s->outbox.tick, 0);
@@ -247,25 +332,43 @@ static void relation_told(struct outbox *o, const struct pgoutput_event *e)
 {
     if (!bytes_is(e->table, "outbox") || !bytes_is(e->schema, "cellcast"))
         return;
+    o->shard_column = o->id_column = -1;
     for (unsigned i = 0; i < e->n_columns; i++)
-        if (bytes_is(e->columns[i], "shard")) {
-            o->relation = e->relation;
+        if (bytes_is(e->columns[i], "shard"))
             o->shard_column = (int)i;
-        }
+        else if (bytes_is(e->columns[i], "id"))
+            o->id_column = (int)i;
+    o->relation = o->shard_column < 0 || o->id_column < 0 ? 0 : e->relation;
 }
 
-/* -> the row's shard, or SHARDS when it can't be told */
-static unsigned shard_of(const struct outbox *o, const struct pgoutput_event *e)
+/* -> false: it is none */
+static bool number_of(const struct pgoutput_event *e, int column, size_t bytes, uint64_t *ret)
 {
-    if (e->relation != o->relation || (unsigned)o->shard_column >= e->n_columns)
-        return SHARDS;
-    struct bytes value = e->columns[o->shard_column];
-    uint64_t n = SHARDS;
-    if (e->binary[o->shard_column] && value.n == 2)
-        n = (uint64_t)(unsigned char)value.p[0] << 8 | (unsigned char)value.p[1];
-    else if (!bytes_u64(value, &n))
-        return SHARDS;
-    return n < SHARDS ? (unsigned)n : SHARDS;
+    if ((unsigned)column >= e->n_columns)
+        return false;
+    struct bytes value = e->columns[column];
+    if (!e->binary[column])
+        return bytes_u64(value, ret);
+    *ret = 0;
+    for (size_t i = 0; i < value.n; i++)
+        *ret = *ret << 8 | (unsigned char)value.p[i];
+    return value.n == bytes;
+}
+
+/* A row of a shard that is not led here is its leader's. */
+static void row_told(struct sequencer *s, const struct pgoutput_event *e)
+{
+    struct outbox *o = &s->outbox;
+    uint64_t shard, row;
+    if (e->relation != o->relation || !number_of(e, o->shard_column, sizeof(int16_t), &shard) ||
+        !number_of(e, o->id_column, sizeof(int64_t), &row) || shard >= SHARDS ||
+        !leader_has(&s->leader, (unsigned)shard))
+        return;
+    o->fresh = true;
+    if (o->n_told < OUTBOX_TOLD_MAX)
+        o->told[o->n_told++] = (struct outbox_told){.row = (int64_t)row, .at_ns = clock_mono_ns()};
+    else
+        o->owed++;
 }
 
 static void on_frame(void *owner, uint64_t lsn, struct bytes message)
@@ -276,14 +379,13 @@ static void on_frame(void *owner, uint64_t lsn, struct bytes message)
         return; /* the scan of each second remains */
     if (e.type == PGOUTPUT_RELATION)
         relation_told(&s->outbox, &e);
-    if (e.type == PGOUTPUT_INSERT) {
-        unsigned shard = shard_of(&s->outbox, &e);
-        s->outbox.owed += shard < SHARDS && leader_has(&s->leader, shard);
-    }
+    if (e.type == PGOUTPUT_INSERT)
+        row_told(s, &e);
     if (e.type == PGOUTPUT_COMMIT) {
         pg_stream_confirm(s->outbox.stream, e.lsn);
-        if (s->outbox.owed > 0)
-            outbox_wake(s);
+        if (s->outbox.fresh)
+            look(s);
+        s->outbox.fresh = false;
     }
 }
 

@@ -1,11 +1,14 @@
-/* The application's way in: rows of cellcast.outbox become messages of the inbox. The WAL wakes
- * us (a temporary slot; publication cellcast_outbox), a scan each second backs that up, each 50
- * ms while the stream is not up.
+/* The application's way in: rows of cellcast.outbox become messages of the inbox. The WAL tells
+ * of them (a temporary slot; publication cellcast_outbox), and they are fetched by their ids.
+ * What is decoded may not be visible yet: what is not found is looked for again, after 1, 4, 16
+ * and then each 64 ms.
  *
- * A row is read by (shard, tenant, id), at most --outbox-rows of a tenant and --outbox-bytes in
- * all are held at a time, and never from `id > last`: transactions commit out of the order of
- * their ids. What is decoded from the WAL may not be visible yet: a wake that finds fewer rows
- * than were decoded looks again, after 1, 4, 16 and 64 ms. */
+ * A scan finds what nobody has told of: at the beginning, where more is told than may be held,
+ * each 50 ms while the stream is not up, and each second to be sure. It reads by (shard,
+ * tenant, id), at most --outbox-rows of a tenant and --outbox-bytes in all are held at a time,
+ * and never from `id > last`: transactions commit out of the order of their ids. It walks over
+ * all rows that have gone since the oldest transaction of the database began, so beside a long
+ * one the scan of each second takes a hundredth of the time at most (decision 0036). */
 #ifndef SEQUENCER_OUTBOX_H
 #define SEQUENCER_OUTBOX_H
 
@@ -17,24 +20,36 @@
 struct sequencer;
 struct pg_stream;
 
+#define OUTBOX_TOLD_MAX 256
+
+struct outbox_told {
+    int64_t row, at_ns;
+};
+
 struct outbox {
     struct pg_stream *stream;
     bool stream_up;
-    bool scanning; /* a scan is under way */
-    bool again;    /* woken since it began, or while no batch could have taken its rows */
+    bool asking;   /* a scan or a fetch is under way */
+    bool again;    /* a scan is wanted, since the last one began */
+    bool look_now; /* for those that are told, since the last question began */
     uint64_t
         generation;    /* of lookups, when it began: rows read before a loss are not believed */
-    int64_t owed;      /* rows decoded and not seen by a scan yet */
+    struct outbox_told told[OUTBOX_TOLD_MAX]; /* decoded and not held yet */
+    size_t n_told;
+    int64_t owed;      /* the same, beyond those */
+    bool fresh;        /* the transaction that is being decoded has some */
     uint32_t look_ms;  /* until the next look for them; 0: none */
     uint32_t relation; /* oid of the outbox in the stream, 0: not told yet */
-    int shard_column;
+    int shard_column, id_column;
     int64_t scanned_ns; /* when the newest scan began */
+    int64_t scan_ns;    /* how long it took */
     ev_timer look, tick;
 };
 
 void outbox_init(struct sequencer *s);
 void outbox_fini(struct sequencer *s);
-void outbox_wake(struct sequencer *s); /* there may be rows */
+void outbox_wake(struct sequencer *s);  /* there may be rows */
+void outbox_go_on(struct sequencer *s); /* a batch has landed: with what waited for that */
 void outbox_late(struct sequencer *s); /* call it each QUOTA_LATE_MS while rows wait for their quota */
 bool outbox_is_cut_short(
     const struct sequencer *s); /* as much is held as may be: a commit makes room for more */

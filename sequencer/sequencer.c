@@ -13,16 +13,19 @@
 
 #define LEAVE_S 5.0 /* from SIGTERM to the end */
 
+/* However small a table is when a plan is made: dead rows may make it large (decision 0036). */
+#define BY_INDEX "SET enable_seqscan = off; SET enable_bitmapscan = off; "
 /* A commit is acknowledged: it must have reached the disk, and the standby where there is one,
  * whatever the database's default says. */
-static const char writer_setup[] =
+static const char writer_setup[] = BY_INDEX
+    "SET enable_hashjoin = off; SET enable_mergejoin = off; "
     "SELECT set_config('synchronous_commit', 'on', false) "
     "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write');"
     "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = "
     "off;"
     "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0; SET jit = "
     "off";
-static const char reader_setup[] =
+static const char reader_setup[] = BY_INDEX
     "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = "
     "off;"
     "SET statement_timeout = 0; SET idle_session_timeout = 0; SET jit = off";

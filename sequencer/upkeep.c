@@ -11,6 +11,7 @@
 #define PARTITIONS_AGAIN_NS (60 * NS_PER_S)
 #define SWEEP_NS (60 * NS_PER_S)
 #define STATE_NS (5 * NS_PER_S)
+#define STATE_SHARE 100 /* of the time, that it takes at most is one in so many: outbox.h, what a scan walks over */
 #define SWEEP_ROWS 10000 /* that one statement deletes of a table */
 
 /* -> true when it went well; otherwise it was logged */
@@ -79,7 +80,8 @@ static void on_state(void *ctx, enum pg_status status, const struct pg_result *r
 {
     struct sequencer *s = ctx;
     s->upkeep.state_busy = false;
-    s->upkeep.state_ns = clock_mono_ns() + STATE_NS;
+    int64_t now_ns = clock_mono_ns(), wait_ns = STATE_SHARE * (now_ns - s->upkeep.state_asked_ns);
+    s->upkeep.state_ns = now_ns + (wait_ns > STATE_NS ? wait_ns : STATE_NS);
     if (!done(status, r, "outbox_state"))
         return;
     s->metrics.outbox_rows = pg_i64(r, 0, 0);
@@ -90,6 +92,7 @@ static void on_state(void *ctx, enum pg_status status, const struct pg_result *r
 static void state(struct sequencer *s)
 {
     s->upkeep.state_busy = true;
+    s->upkeep.state_asked_ns = clock_mono_ns();
     pg_query(s->reader, "SELECT waiting, dead, oldest_ms FROM cellcast.outbox_state()", NULL,
              on_state, s);
 }

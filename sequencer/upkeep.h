@@ -13,6 +13,7 @@ struct sequencer;
 
 struct upkeep {
     int64_t partitions_ns, sweep_ns, state_ns; /* CLOCK_MONOTONIC: when each is due */
+    int64_t state_asked_ns;
     bool partitions_busy, sweep_busy, state_busy, quotas_busy;
     int64_t config_version; /* whose quotas are gone by; 0: none yet */
     int64_t config_asked;   /* whose are being read */

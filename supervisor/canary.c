@@ -153,7 +153,7 @@ static void ask(struct canary *c, struct canary_flights *f)
              "JOIN cellcast.message m ON m.channel = h.channel AND m.epoch = h.epoch "
              "AND m.seq = h.seq AND m.id = h.id "
              "LEFT JOIN cellcast.relay_progress p ON p.cell = $2 AND p.shard = h.shard "
-             "WHERE h.channel = $1",
+             "WHERE h.channel = $1 ORDER BY h.epoch DESC, h.era DESC LIMIT 1",
              c->params, on_answer, f);
 }
 

@@ -161,7 +161,8 @@ void flow_drop_unreleased(struct relay *r)
 
 void flow_ask(struct relay *r)
 {
-    if (!store_ask_heads(r->store))
+    /* Who reads by id wants all of them. */
+    if (!store_ask_heads(r->store, r->source.state == SOURCE_STREAMING ? r->gate.occupied : ~0ull))
         return;
     r->ask.number++;
     r->ask.fruitless++;

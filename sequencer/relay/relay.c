@@ -10,6 +10,7 @@
 
 #define CONFIG_EVERY_NS NS_PER_S
 #define PROGRESS_EVERY_NS NS_PER_S
+#define PROGRESS_SHARE 20 /* of the time, that writing it takes at most is one in so many: decision 0036 */
 #define REFUSED_EVERY_NS                                                                       \
     NS_PER_S        /* of what is asked twenty times a second, one line is enough */
 #define LEAVE_S 0.3 /* the confirmed position is sent within 0.2 s */
@@ -139,6 +140,7 @@ static void on_progress_written(void *owner)
 {
     struct relay *r = owner;
     memcpy(r->written, r->writing, sizeof r->written);
+    r->progress_took_ns = clock_mono_ns() - r->progress_ns;
 }
 
 /* ---- other answers of the store */
@@ -276,7 +278,8 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
         r->config_ns = now;
         flow_ask(r); /* every snapshot tells the configuration's version */
     }
-    if (now - r->progress_ns >= PROGRESS_EVERY_NS) {
+    if (now - r->progress_ns >= PROGRESS_EVERY_NS &&
+        now - r->progress_ns >= PROGRESS_SHARE * r->progress_took_ns) {
         r->progress_ns = now;
         flow_write_progress(r);
     }

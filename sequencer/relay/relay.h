@@ -61,6 +61,7 @@ struct relay {
     int64_t written[MESSAGE_CELLS_MAX][SHARDS]; /* progress as the table has it; -1: no row */
     int64_t writing[MESSAGE_CELLS_MAX][SHARDS];
     int64_t config_ns, progress_ns;               /* monotonic: last done */
+    int64_t progress_took_ns;                     /* the last write of it */
     int64_t invisible_ns, awaited_ns, refused_ns; /* monotonic: last warned of */
     unsigned tail_next;                           /* shard to look at next */
 

@@ -8,26 +8,30 @@
 
 /* Progress that a crash takes back costs repeats only, and must not wait for a disk or a
  * standby. */
-static const char setup[] = "SET synchronous_commit = off";
+static const char setup[] =
+    "SET synchronous_commit = off; SET jit = off; "
+    "SET enable_seqscan = off; SET enable_bitmapscan = off";
 
-/* A reader of a logical slot holds no copy of the data; `*` takes it for a standby all the same
- * (`awaited`). */
-static const char heads_sql[] =
+/* Where the shards stand, by the highest era of each, so that older versions are not walked
+ * (decision 0036), and what else is so in the same snapshot. One row at least. */
+#define HEADS_SQL(STANDBYS)                                                                    \
+    "SELECT s.shard, s.last_id, (pg_current_wal_flush_lsn() - '0/0')::bigint, "                \
+    "cellcast.config_version(), "                                                              \
+    "current_setting('synchronous_standby_names'), " STANDBYS                                  \
+    " FROM (SELECT) one LEFT JOIN (unnest($1::smallint[]) w(shard) CROSS JOIN LATERAL"         \
+    " (SELECT c.shard, c.last_id FROM cellcast.shard c WHERE c.shard = w.shard"                \
+    " ORDER BY c.era DESC LIMIT 1) s) ON true"
+static const char heads_sql[] = HEADS_SQL("NULL, false");
+/* The same where commits wait for standbys. A reader of a logical slot holds no copy of the
+ * data; `*` takes it for a standby all the same (`awaited`). */
+static const char synchronous_heads_sql[] =
     "WITH standby AS MATERIALIZED (SELECT flush_lsn, pid IN (SELECT active_pid FROM "
     "pg_replication_slots"
     "  WHERE slot_type = 'logical') AS logical FROM pg_stat_replication WHERE sync_state IN "
-    "('sync', 'quorum')),"
-    " now AS MATERIALIZED (SELECT (pg_current_wal_flush_lsn() - '0/0')::bigint AS flushed,"
-    "  cellcast.config_version() AS version, current_setting('synchronous_standby_names') AS "
-    "names,"
-    "  CASE WHEN current_setting('synchronous_standby_names') <> '' THEN"
-    "   (SELECT string_agg((flush_lsn - '0/0')::bigint::text, ' ' ORDER BY flush_lsn DESC) "
-    "FROM standby"
-    "    WHERE NOT logical AND flush_lsn IS NOT NULL) END AS standbys,"
-    "  CASE WHEN current_setting('synchronous_standby_names') <> '' THEN"
-    "   EXISTS (SELECT FROM standby WHERE logical) ELSE false END AS awaited)"
-    "SELECT s.shard, s.last_id, now.flushed, now.version, now.names, now.standbys, now.awaited"
-    " FROM cellcast.shard s, now";
+    "('sync', 'quorum')) " HEADS_SQL(
+        "(SELECT string_agg((flush_lsn - '0/0')::bigint::text, ' ' ORDER BY flush_lsn DESC) "
+        "FROM standby WHERE NOT logical AND flush_lsn IS NOT NULL), "
+        "EXISTS (SELECT FROM standby WHERE logical)");
 static const char config_sql[] =
     "SELECT v.version, c.name, c.topic, c.partitions, array_to_string(ARRAY("
     "  SELECT t.tenant FROM cellcast.tenant_cell t WHERE t.cell = c.name), ' '),"
@@ -77,6 +81,8 @@ struct store {
     const char *slot;
     struct pg_params *params;
     bool asked[QUESTIONS];
+    bool synchronous;  /* commits wait for standbys, the last answer said */
+    uint64_t wanted;   /* shards, of the question about heads */
     struct { /* of the rows asked for */
         unsigned shard, limit;
         uint64_t above, upto;
@@ -183,31 +189,60 @@ static struct bytes bytes_or_empty(const struct pg_result *r, int row, int colum
 
 /* ---- heads */
 
+static void ask_heads(struct store *s);
+
+/* Whether commits wait for standbys decides how it is asked; the other way is asked at once,
+ * which costs a question when that changes. */
+static bool asked_rightly(struct store *s, const struct pg_result *r)
+{
+    bool synchronous = pg_bytes(r, 0, 4).n > 0;
+    bool rightly = synchronous == s->synchronous;
+    s->synchronous = synchronous;
+    return rightly;
+}
+
 static void on_heads(void *ctx, enum pg_status status, const struct pg_result *r)
 {
     struct store *s = ctx;
     struct store_heads heads = {0};
     if (!answered(s, HEADS, status, r))
         return;
+    if (!asked_rightly(s, r)) {
+        ask_heads(s);
+        return;
+    }
     for (int i = 0; i < pg_rows(r); i++) {
+        if (pg_is_null(r, i, 0))
+            continue;
         int64_t shard = pg_i64(r, i, 0), last_id = pg_i64(r, i, 1);
         if (shard < 0 || shard >= SHARDS || last_id < 0)
             continue;
         heads.shards |= 1ull << shard;
         heads.last_id[shard] = (uint64_t)last_id;
     }
-    if (pg_rows(r) > 0) {
-        heads.flushed = (uint64_t)pg_i64(r, 0, 2);
-        heads.config_version = pg_i64(r, 0, 3);
-        heads.awaited = pg_bool(r, 0, 6);
-        heads.standbys = gate_standbys(bytes_or_empty(r, 0, 4), bytes_or_empty(r, 0, 5));
-    }
+    heads.flushed = (uint64_t)pg_i64(r, 0, 2);
+    heads.config_version = pg_i64(r, 0, 3);
+    heads.standbys = gate_standbys(bytes_or_empty(r, 0, 4), bytes_or_empty(r, 0, 5));
+    heads.awaited = pg_bool(r, 0, 6);
     s->handlers->heads(s->owner, &heads);
 }
 
-bool store_ask_heads(struct store *s)
+static void ask_heads(struct store *s)
 {
-    return may_ask(s, HEADS) && ask(s, HEADS, heads_sql, on_heads);
+    pg_array_open(s->params, PG_ARRAY_I16);
+    for (uint64_t left = s->wanted; left; left &= left - 1)
+        pg_array_i16(s->params, (int16_t)__builtin_ctzll(left));
+    pg_array_close(s->params);
+    ask(s, HEADS, s->synchronous ? synchronous_heads_sql : heads_sql, on_heads);
+}
+
+bool store_ask_heads(struct store *s, uint64_t shards)
+{
+    if (!may_ask(s, HEADS))
+        return false;
+    s->wanted = shards;
+    ask_heads(s);
+    return true;
 }
 
 /* ---- configuration */

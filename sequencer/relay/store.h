@@ -62,7 +62,7 @@ bool store_is_up(const struct store *s);
 void store_reset(struct store *s); /* closes and connects again */
 
 /* Each: -> true when asked; false while down or while the last one is not answered */
-bool store_ask_heads(struct store *s);
+bool store_ask_heads(struct store *s, uint64_t shards); /* bit n: where shard n stands is wanted */
 bool store_load_config(struct store *s);
 bool store_load_progress(struct store *s);
 bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t upto,

@@ -137,7 +137,7 @@ static void answer(uint64_t last)
     parking_end(&r, rows < question.limit);
 }
 
-bool store_ask_heads(struct store *s) { return false; }
+bool store_ask_heads(struct store *s, uint64_t shards) { return false; }
 bool store_load_config(struct store *s) { return true; }
 bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t upto, unsigned limit)
 {
