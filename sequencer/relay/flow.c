@@ -15,6 +15,7 @@
 #include "core/clock.h"
 #include "run/log.h"
 
+#define MANY 256 /* messages that are not let wait for the end of their transaction */
 #define WARN_NS (10 * NS_PER_S)
 #define INVISIBLE_NS (5 * NS_PER_S) /* from commit to visible; longer is worth a warning */
 
@@ -171,12 +172,20 @@ void flow_ask(struct relay *r)
     ev_timer_stop(r->process.loop, &r->ask.later);
 }
 
+/* Most transactions come within a turn or two, and are asked for when they are whole: what goes to
+ * Kafka together costs it one request. */
+static bool comes_more(const struct relay *r)
+{
+    return r->wal.open && r->source.state == SOURCE_STREAMING && !r->source.paused &&
+           r->gate.count < MANY;
+}
+
 /* While something waits a new snapshot is asked for as soon as the last one has come; a commit
  * that takes its time (a synchronous standby) is asked after less and less often, down to every
  * 20 ms. */
 static void ask_for_waiting(struct relay *r)
 {
-    if (r->gate.count == 0 || r->config_stale || ev_is_active(&r->ask.later))
+    if (r->gate.count == 0 || r->config_stale || ev_is_active(&r->ask.later) || comes_more(r))
         return;
     if (r->ask.fruitless < 8 || r->ask.accepted != r->n_accepted) {
         flow_ask(r);

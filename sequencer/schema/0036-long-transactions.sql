@@ -1,12 +1,15 @@
 -- While a transaction of anybody's in this database is long (a dump, a report, a session left idle in one), PostgreSQL keeps every version of
 -- every row that was updated since it began. Rows that each batch updates were found by walking all of them: after two minutes of 1,000
 -- messages a second a publish took 150 ms, and more with each minute. Now the key holds an era, which ends after 32 updates, so that at most
--- 32 versions are under one key (decision 0036). Who looks for the newest row asks for the highest era.
+-- 32 versions are under one key (decision 0036). Who looks for the newest row asks for the highest era. A batch that is under way by the
+-- commit_batch() of before finds no key of channels alone any more, fails, and is sent again.
 
-ALTER TABLE cellcast.shard ADD COLUMN era bigint NOT NULL GENERATED ALWAYS AS (batch >> 5) STORED;
-ALTER TABLE cellcast.shard DROP CONSTRAINT shard_pkey, ADD CONSTRAINT shard_pkey PRIMARY KEY (shard, era);
-ALTER TABLE cellcast.channel_head ADD COLUMN era bigint NOT NULL GENERATED ALWAYS AS (seq >> 5) STORED;
-ALTER TABLE cellcast.channel_head DROP CONSTRAINT channel_head_pkey, ADD CONSTRAINT channel_head_pkey PRIMARY KEY (channel, epoch, era);
+ALTER TABLE cellcast.shard ADD COLUMN era bigint GENERATED ALWAYS AS (batch >> 5) STORED;
+ALTER TABLE cellcast.shard ALTER COLUMN era DROP EXPRESSION, ALTER COLUMN era SET NOT NULL, ALTER COLUMN era SET DEFAULT 0,
+    DROP CONSTRAINT shard_pkey, ADD CONSTRAINT shard_pkey PRIMARY KEY (shard, era);
+ALTER TABLE cellcast.channel_head ADD COLUMN era bigint GENERATED ALWAYS AS (seq >> 5) STORED;
+ALTER TABLE cellcast.channel_head ALTER COLUMN era DROP EXPRESSION, ALTER COLUMN era SET NOT NULL, ALTER COLUMN era SET DEFAULT 0,
+    DROP CONSTRAINT channel_head_pkey, ADD CONSTRAINT channel_head_pkey PRIMARY KEY (channel, epoch, era);
 
 -- Asked for a hundred times a second, and was parsed anew each time.
 CREATE OR REPLACE FUNCTION cellcast.config_version() RETURNS bigint LANGUAGE plpgsql STABLE
@@ -33,7 +36,7 @@ BEGIN
     IF cardinality(s_shards) = 0 THEN
         RAISE EXCEPTION 'a batch without shards' USING ERRCODE = 'ZC001';
     END IF;
-    UPDATE cellcast.shard s SET batch = s.batch + 1, last_id = b.last_id
+    UPDATE cellcast.shard s SET batch = s.batch + 1, era = (s.batch + 1) >> 5, last_id = b.last_id
         FROM unnest(s_shards, s_terms, s_batches, s_last_ids) b(shard, term, batch, last_id)
         WHERE s.shard = b.shard AND s.era = b.batch >> 5 AND s.batch = b.batch AND s.leader_term = b.term AND s.epoch = p_epoch;
     GET DIAGNOSTICS v_count = ROW_COUNT;
@@ -43,18 +46,18 @@ BEGIN
     END IF;
     v_now := date_trunc('milliseconds', clock_timestamp()); -- readers round it in more than one way
 
-    UPDATE cellcast.channel_head h SET seq = b.seq, prev = b.prev, id = b.id
+    UPDATE cellcast.channel_head h SET seq = b.seq, era = b.seq >> 5, prev = b.prev, id = b.id
         FROM unnest(h_channels, h_prevs, h_seqs, h_ids) b(channel, prev, seq, id)
         WHERE b.prev > 0 AND h.channel = b.channel AND h.epoch = p_epoch AND h.era = b.prev >> 5 AND h.seq = b.prev;
     GET DIAGNOSTICS v_count = ROW_COUNT;
     IF v_count <> cardinality(h_channels) THEN -- the others begin, or begin anew in this epoch; nobody else does meanwhile: the shard is locked
-        UPDATE cellcast.channel_head h SET epoch = p_epoch, seq = b.seq, prev = 0, id = b.id
+        UPDATE cellcast.channel_head h SET epoch = p_epoch, seq = b.seq, era = b.seq >> 5, prev = 0, id = b.id
             FROM unnest(h_channels, h_prevs, h_seqs, h_ids) b(channel, prev, seq, id)
             WHERE b.prev = 0 AND h.channel = b.channel AND h.epoch < p_epoch;
         GET DIAGNOSTICS v_more = ROW_COUNT;
         v_count := v_count + v_more;
-        INSERT INTO cellcast.channel_head (channel, tenant, shard, epoch, seq, prev, id)
-            SELECT b.channel, split_part(b.channel, '/', 1), b.shard, p_epoch, b.seq, 0, b.id
+        INSERT INTO cellcast.channel_head (channel, tenant, shard, epoch, seq, era, prev, id)
+            SELECT b.channel, split_part(b.channel, '/', 1), b.shard, p_epoch, b.seq, b.seq >> 5, 0, b.id
             FROM unnest(h_channels, h_shards, h_prevs, h_seqs, h_ids) b(channel, shard, prev, seq, id)
             WHERE b.prev = 0 AND NOT EXISTS (SELECT FROM cellcast.channel_head h WHERE h.channel = b.channel);
         GET DIAGNOSTICS v_more = ROW_COUNT;
