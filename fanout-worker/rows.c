@@ -1,24 +1,14 @@
 #include "rows.h"
 
 #include "wire/channel.h"
+#include "wire/newest.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-/* By index, however small a table is when a plan is made: dead rows may make it large. */
 const char rows_setup[] =
-    "SET default_transaction_read_only = on; SET statement_timeout = '20s'; SET jit = off; "
-    "SET enable_seqscan = off; SET enable_bitmapscan = off";
-
-/* The row of a shard, and of a channel: by the highest era, so that older versions are not
- * walked (decision 0036). */
-#define SHARD_NOW(SHARD)                                                                       \
-    "LATERAL (SELECT * FROM cellcast.shard c WHERE c.shard = " SHARD                           \
-    " ORDER BY c.era DESC LIMIT 1) s "
-#define HEAD_NOW(CHANNEL)                                                                      \
-    "LATERAL (SELECT * FROM cellcast.channel_head c WHERE c.channel = " CHANNEL                \
-    " ORDER BY c.epoch DESC, c.era DESC LIMIT 1) h "
+    BY_INDEX "SET default_transaction_read_only = on; SET statement_timeout = '20s'";
 
 /* Where the channel stands, and the rows of the range, in one snapshot. `size` bounds the
  * answer: rows come while those before them are below $7 together. One row more than wanted
@@ -30,7 +20,7 @@ const char rows_setup[] =
     "    m.after "                                                                               \
     "FROM (SELECT greatest(s.epoch, h.epoch) AS epoch, "                                         \
     "          CASE WHEN h.epoch >= s.epoch THEN h.seq ELSE 0 END AS seq "                       \
-    "      FROM " SHARD_NOW("$2") "LEFT JOIN " HEAD_NOW("$1") "ON true) p "                      \
+    "      FROM " NEWEST_SHARD("$2") "LEFT JOIN " NEWEST_HEAD("$1") "ON true) p "                \
     "LEFT JOIN LATERAL ("                                                                        \
     "    SELECT * FROM ("                                                                        \
     "        SELECT *, count(*) OVER () AS found, "                                              \
@@ -56,8 +46,8 @@ static const char heads_sql[] =
     "SELECT a.channel, greatest(s.epoch, h.epoch), "
     "    CASE WHEN h.epoch >= s.epoch THEN h.seq ELSE 0 END "
     "FROM unnest($1::text[], $2::smallint[]) AS a(channel, shard) "
-    "JOIN " SHARD_NOW("a.shard") "ON true "
-    "LEFT JOIN " HEAD_NOW("a.channel") "ON true";
+    "JOIN " NEWEST_SHARD("a.shard") "ON true "
+    "LEFT JOIN " NEWEST_HEAD("a.channel") "ON true";
 /* clang-format on */
 
 enum { POSITION_EPOCH, POSITION_SEQ, FOUND, SEQ, ID, TIME_MS, FORMAT, DATA, TAGS, INFO, AFTER };

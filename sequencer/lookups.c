@@ -4,21 +4,17 @@
 
 #include "core/clock.h"
 #include "run/log.h"
+#include "wire/newest.h"
 
 #include <stdio.h>
 
 #define RETRY_MS 200
 
-/* By the highest era: its older versions are not walked (decision 0036). */
-#define HEAD_OF_W                                                                              \
-    "JOIN LATERAL (SELECT * FROM cellcast.channel_head c WHERE c.channel = w.channel "         \
-    "ORDER BY c.epoch DESC, c.era DESC LIMIT 1) h ON true"
-
 /* n: 1 for the first item. Only what is found comes back, but for LOOKUP_AFTER: there each
  * reference does. */
 static const char *const sql[LOOKUP_KINDS] = {
     [LOOKUP_HEADS] = "SELECT w.n, h.epoch, h.seq, h.id FROM unnest($1::text[]) WITH ORDINALITY "
-                     "w(channel, n) " HEAD_OF_W,
+                     "w(channel, n) JOIN " NEWEST_HEAD("w.channel") "ON true",
     [LOOKUP_RECEIPTS] =
         "SELECT w.n, r.epoch, r.seqs[p], r.ids[p] "
         "FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY w(origin, counter, n) "
@@ -32,7 +28,7 @@ static const char *const sql[LOOKUP_KINDS] = {
     [LOOKUP_AFTER] = "SELECT w.n, coalesce(h.seq >= w.seq, false), coalesce(m.id, h.id, 0), "
                      "w.channel || '@' || w.seq "
                      "FROM unnest($1::bigint[], $2::text[], $3::bigint[]) w(n, channel, seq) "
-                     "LEFT " HEAD_OF_W " "
+                     "LEFT JOIN " NEWEST_HEAD("w.channel") "ON true "
                      "LEFT JOIN cellcast.message m ON m.channel = w.channel AND m.epoch = "
                      "h.epoch AND m.seq = w.seq",
 };

@@ -119,8 +119,9 @@ static size_t strike_held(struct sequencer *s)
     return held;
 }
 
-static void take_answer(struct sequencer *s, enum pg_status status, const struct pg_result *r)
+static void on_fetched(void *ctx, enum pg_status status, const struct pg_result *r)
 {
+    struct sequencer *s = ctx;
     struct outbox *o = &s->outbox;
     o->asking = false;
     if (status == PG_REFUSED)
@@ -143,12 +144,7 @@ static void on_scanned(void *ctx, enum pg_status status, const struct pg_result 
 {
     struct sequencer *s = ctx;
     s->outbox.scan_ns = clock_mono_ns() - s->outbox.scanned_ns;
-    take_answer(s, status, r);
-}
-
-static void on_fetched(void *ctx, enum pg_status status, const struct pg_result *r)
-{
-    take_answer(ctx, status, r);
+    on_fetched(s, status, r);
 }
 
 /* Rows of it that are held. */
@@ -196,6 +192,15 @@ static void add_shards(struct sequencer *s)
     pg_array_close(s->params);
 }
 
+static void begin_asking(struct sequencer *s)
+{
+    struct outbox *o = &s->outbox;
+    ev_timer_stop(s->loop, &o->look);
+    o->asking = true;
+    o->look_now = false;
+    o->generation = s->lookups.generation;
+}
+
 /* Neither a scan nor a fetch asks for what is held: a row of a batch whose outcome is unknown
  * must not come back. */
 static void scan(struct sequencer *s)
@@ -212,21 +217,19 @@ static void scan(struct sequencer *s)
     pg_add_i32(p, (int32_t)s->options->outbox_rows);
     size_t late = add_late(s);
     pg_add_i64(p, s->options->outbox_bytes - (int64_t)late);
-    ev_timer_stop(s->loop, &o->look);
-    o->asking = true;
+    begin_asking(s);
+    o->again = false;
     o->scanned_ns = clock_mono_ns();
-    o->again = o->look_now = false;
-    o->generation = s->lookups.generation;
     pg_query(s->reader, read_sql, p, on_scanned, s);
 }
 
 static void fetch(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
-    ev_timer_stop(s->loop, &o->look);
-    o->asking = true;
-    o->look_now = false;
-    o->generation = s->lookups.generation;
+    strike_held(s);
+    if (o->n_told == 0)
+        return;
+    begin_asking(s);
     pg_array_open(s->params, PG_ARRAY_I64);
     for (size_t i = 0; i < o->n_told; i++)
         pg_array_i64(s->params, o->told[i].row);
@@ -255,7 +258,7 @@ void outbox_go_on(struct sequencer *s)
         return;
     if (o->again || (o->look_now && !may_fetch(s)))
         scan(s);
-    else if (o->look_now && (strike_held(s), o->n_told))
+    else if (o->look_now)
         fetch(s);
 }
 

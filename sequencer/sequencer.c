@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "run/log.h"
+#include "wire/newest.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,8 +14,6 @@
 
 #define LEAVE_S 5.0 /* from SIGTERM to the end */
 
-/* However small a table is when a plan is made: dead rows may make it large (decision 0036). */
-#define BY_INDEX "SET enable_seqscan = off; SET enable_bitmapscan = off; "
 /* A commit is acknowledged: it must have reached the disk, and the standby where there is one,
  * whatever the database's default says. */
 static const char writer_setup[] = BY_INDEX
@@ -23,12 +22,11 @@ static const char writer_setup[] = BY_INDEX
     "WHERE current_setting('synchronous_commit') IN ('off', 'local', 'remote_write');"
     "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = "
     "off;"
-    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0; SET jit = "
-    "off";
+    "SET statement_timeout = 0; SET lock_timeout = 0; SET idle_session_timeout = 0";
 static const char reader_setup[] = BY_INDEX
     "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = "
     "off;"
-    "SET statement_timeout = 0; SET idle_session_timeout = 0; SET jit = off";
+    "SET statement_timeout = 0; SET idle_session_timeout = 0";
 
 /* ---- the database's clock */
 

@@ -248,17 +248,18 @@ static bool flush(struct link *l)
     return true;
 }
 
+/* Unless the kernel is full: then on_writable goes on. */
 static void push(struct link *l)
 {
+    if (ev_is_active(&l->writable))
+        return;
     if (!flush(l) && !l->ending)
         ev_io_start(l->loop, &l->writable);
 }
 
 static void on_parting(struct ev_loop *loop, ev_prepare *w, int events)
 {
-    struct link *l = w->data;
-    if (!ev_is_active(&l->writable))
-        push(l);
+    push(w->data);
 }
 
 static void on_writable(struct ev_loop *loop, ev_io *w, int events)
@@ -301,8 +302,6 @@ void link_end(struct link *l)
     assert(length <= LINK_FRAME_MAX);
     uint32_t wire = htole32((uint32_t)length);
     memcpy(l->out.p + l->frame_at, &wire, sizeof wire);
-    if (ev_is_active(&l->writable))
-        return;
     if (l->out.n - l->out_at >= GATHER_BYTES)
         push(l);
     else

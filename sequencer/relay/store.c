@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "pg/pg.h"
+#include "wire/newest.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -8,19 +9,15 @@
 
 /* Progress that a crash takes back costs repeats only, and must not wait for a disk or a
  * standby. */
-static const char setup[] =
-    "SET synchronous_commit = off; SET jit = off; "
-    "SET enable_seqscan = off; SET enable_bitmapscan = off";
+static const char setup[] = BY_INDEX "SET synchronous_commit = off";
 
-/* Where the shards stand, by the highest era of each, so that older versions are not walked
- * (decision 0036), and what else is so in the same snapshot. One row at least. */
+/* Where the shards stand, and what else is so in the same snapshot. One row at least. */
 #define HEADS_SQL(STANDBYS)                                                                    \
     "SELECT s.shard, s.last_id, (pg_current_wal_flush_lsn() - '0/0')::bigint, "                \
     "cellcast.config_version(), "                                                              \
     "current_setting('synchronous_standby_names'), " STANDBYS                                  \
-    " FROM (SELECT) one LEFT JOIN (unnest($1::smallint[]) w(shard) CROSS JOIN LATERAL"         \
-    " (SELECT c.shard, c.last_id FROM cellcast.shard c WHERE c.shard = w.shard"                \
-    " ORDER BY c.era DESC LIMIT 1) s) ON true"
+    " FROM (SELECT) one LEFT JOIN (unnest($1::smallint[]) w(shard) JOIN "                      \
+    NEWEST_SHARD("w.shard") "ON true) ON true"
 static const char heads_sql[] = HEADS_SQL("NULL, false");
 /* The same where commits wait for standbys. A reader of a logical slot holds no copy of the
  * data; `*` takes it for a standby all the same (`awaited`). */
