@@ -245,8 +245,8 @@ static const struct link_handlers doors = {on_frame, NULL, on_down};
 
 /* ---- accepted connections */
 
-/* -> the descriptor, or -1 with errno (0: the other side has closed) */
-static int receive_one(int from)
+/* ret_peer: whose it is. -> the descriptor, or -1 with errno (0: the other side has closed) */
+static int receive_one(int from, struct source *ret_peer)
 {
     char body[PEER_BYTES];
     union {
@@ -258,14 +258,18 @@ static int receive_one(int from)
                        .msg_iovlen = 1,
                        .msg_control = control.space,
                        .msg_controllen = sizeof control.space};
+    struct ctl_accepted accepted;
     errno = 0;
-    if (recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) <= 0)
+    ssize_t n = recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n <= 0)
         return -1;
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS || c->cmsg_len != CMSG_LEN(sizeof(int))) {
         errno = EBADMSG;
         return -1;
     }
+    if (wire_get_ctl_accepted(bytes_of(body, (size_t)n), &accepted) < 0 || !source_parse(accepted.peer, ret_peer))
+        *ret_peer = (struct source){0};
     int fd;
     memcpy(&fd, CMSG_DATA(c), sizeof fd);
     return fd;
@@ -275,11 +279,12 @@ static void on_accepts(struct ev_loop *loop, ev_io *w, int events)
 {
     struct ctl_link *c = w->data;
     for (int i = 0; i < TURN_ACCEPTS; i++) {
-        int fd = receive_one(w->fd);
+        struct source peer;
+        int fd = receive_one(w->fd, &peer);
         if (fd >= 0) {
             c->adopted++;
             c->g->metrics.sockets_adopted_total++;
-            ws_adopt(c->g->ws, fd, c->g->tls != NULL);
+            ws_adopt(c->g->ws, fd, peer, c->g->tls != NULL);
         } else if (errno == EAGAIN || errno == EINTR) {
             return;
         } else if (errno != EBADMSG) {

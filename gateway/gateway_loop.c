@@ -194,7 +194,7 @@ static void stop_loop(struct gateway_loop *l, struct ev_loop *loop)
 static void on_accepted(void *owner, int fd, const struct address *peer)
 {
     struct gateway *g = owner;
-    ws_adopt(g->ws, fd, false);
+    ws_adopt(g->ws, fd, source_of(peer), false);
 }
 
 /* The supervisor's socket lives on when this process ends: whoever dials meanwhile waits for the next one. */

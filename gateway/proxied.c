@@ -2,6 +2,7 @@
 
 #include "config.h"
 #include "gateway.h"
+#include "ws.h"
 
 #include "core/json.h"
 #include "run/log.h"
@@ -55,7 +56,7 @@ static struct bytes name_of(const char *line)
     return bytes_of(line, (size_t)(strchr(line, ':') - line));
 }
 
-const char *proxied_next_header(const struct connection *c, struct texts names, size_t *at)
+static const char *next_line(const struct connection *c, struct texts names, size_t *at)
 {
     const struct proxied *p = look(c);
     while (p && *at < p->headers.n) {
@@ -70,7 +71,33 @@ const char *proxied_next_header(const struct connection *c, struct texts names, 
 static bool has(const struct connection *c, struct bytes name)
 {
     size_t at = 0;
-    return proxied_next_header(c, (struct texts){&name, 1}, &at) != NULL;
+    return next_line(c, (struct texts){&name, 1}, &at) != NULL;
+}
+
+const char *proxied_next_header(const struct connection *c, struct texts names, size_t *at)
+{
+    const char *line;
+    while ((line = next_line(c, names, at)) && bytes_equal(name_of(line), BYTES(FORWARDED_FOR)))
+        ;
+    return line;
+}
+
+static void add_forwarded(struct buf *into, const char *address)
+{
+    if (*address)
+        buf_printf(into, "%s%s", into->n ? ", " : FORWARDED_FOR ": ", address);
+}
+
+void proxied_forwarded_for(const struct connection *c, struct texts names, struct buf *into)
+{
+    struct bytes name = BYTES(FORWARDED_FOR);
+    char text[SOURCE_TEXT_MAX];
+    const char *line;
+    size_t at = 0;
+    while (is_among(name, names) && (line = next_line(c, (struct texts){&name, 1}, &at)))
+        add_forwarded(into, line + strlen(FORWARDED_FOR ": "));
+    source_text(ws_source(c->socket), text);
+    add_forwarded(into, text);
 }
 
 static void put(struct connection *c, struct bytes name, struct bytes value)

@@ -6,6 +6,8 @@
 
 #include "connection.h"
 
+#define FORWARDED_FOR "x-forwarded-for"
+
 struct proxied {
     struct buf headers; /* "name: value\0" each, in lower case */
     struct buf meta;    /* JSON */
@@ -21,8 +23,11 @@ bool proxied_emulated(struct connection *c, struct bytes headers, struct texts n
 void proxied_set_meta(struct connection *c, struct bytes meta); /* JSON, or empty */
 
 struct bytes proxied_meta(const struct connection *c); /* or empty */
-/* -> the next line "name: value" whose name is among these, or NULL at the end. at: 0 at the beginning */
+/* -> the next line "name: value" whose name is among these and not x-forwarded-for, or NULL at the end. at: 0 at the beginning */
 const char *proxied_next_header(const struct connection *c, struct texts names, size_t *at);
+/* "x-forwarded-for: a, b": whose the connection is, as far as we were told (ws_source), and in front of it, if the name is
+ * among these, what the request had. As each proxy on a way adds who came to it. Nothing, when nothing is known. */
+void proxied_forwarded_for(const struct connection *c, struct texts names, struct buf *into);
 
 void proxied_free(struct proxied *p); /* NULL is fine */
 

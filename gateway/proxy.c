@@ -145,13 +145,16 @@ static void put_header(struct buf *lines, const char *line)
 }
 
 /* What is configured goes last, where a server that takes the last of two finds it; nobody may bring its name himself. */
-static void put_headers(const struct connection *c, const struct config_tenant *t, struct buf *lines)
+static void put_headers(const struct connection *c, const struct config_tenant *t, struct buf *lines, struct buf *forwarded)
 {
     size_t at = 0;
     const char *line;
     put_header(lines, "Content-Type: application/json");
     while ((line = proxied_next_header(c, t->options.proxy_http_headers, &at)))
         put_header(lines, line);
+    proxied_forwarded_for(c, t->options.proxy_http_headers, forwarded);
+    if (forwarded->n)
+        put_header(lines, forwarded->p);
     for (size_t i = 0; i < t->options.proxy_static_http_headers.n; i++)
         put_header(lines, t->options.proxy_static_http_headers.items[i].p);
     put_header(lines, NULL);
@@ -160,9 +163,8 @@ static void put_headers(const struct connection *c, const struct config_tenant *
 static int send_request(struct proxy_call *p, const struct connection *c, const struct config_tenant *t, struct bytes body)
 {
     struct gateway *g = p->gateway;
-    struct buf headers = {0};
-    struct buf destination = {0};
-    put_headers(c, t, &headers);
+    struct buf headers = {0}, forwarded = {0}, destination = {0};
+    put_headers(c, t, &headers, &forwarded);
     buf_printf(&destination, "%.*s %s", BYTES_FMT(p->name), proxy_event_name(p->event));
     struct http_request r = {.method = "POST",
                              .url = endpoint_of(t, p->event).p,
@@ -177,6 +179,7 @@ static int send_request(struct proxy_call *p, const struct connection *c, const 
                              .queue = (uint32_t)within(t->options.proxy_queue, 0, UINT32_MAX)};
     int error = proxy_send(g, &r, on_response, p, &p->transfer);
     buf_fini(&headers);
+    buf_fini(&forwarded);
     buf_fini(&destination);
     return error;
 }

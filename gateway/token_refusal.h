@@ -9,7 +9,7 @@
 
 #define TOKEN_REFUSAL_PAUSE_NS NS_PER_S
 
-struct gateway;
+struct connection;
 
 struct token_refusals {
     int64_t told_ns; /* 0: never */
@@ -20,6 +20,6 @@ struct token_refusals {
 bool token_refusals_tell(struct token_refusals *r, int64_t now_ns, uint64_t *ret_untold);
 
 /* Where there was a refusal; else nothing is done. */
-void token_refused(struct gateway *g, enum auth_use use, struct auth_verdict verdict, const struct auth_refusal *refusal);
+void token_refused(const struct connection *c, enum auth_use use, struct auth_verdict verdict, const struct auth_refusal *refusal);
 
 #endif

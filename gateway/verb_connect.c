@@ -14,7 +14,7 @@ static bool check(struct connection *c, struct auth *ret)
     enum auth_answer answer = auth_connect(g->config, &g->tokens, connection_tenant(c), c->extras->entrance->token,
                                            gateway_unix_s(g), ret);
     struct auth_verdict verdict = auth_verdict(AUTH_CONNECT, answer);
-    token_refused(g, AUTH_CONNECT, verdict, &ret->refusal);
+    token_refused(c, AUTH_CONNECT, verdict, &ret->refusal);
     if (verdict.disconnect)
         connection_disconnect(c, verdict.disconnect, NULL);
     else if (verdict.error)

@@ -74,7 +74,7 @@ void verb_refresh(struct connection *c, const struct command *m)
     enum auth_answer answer = auth_refresh(g->config, &g->tokens, connection_tenant(c), connection_user(c), m->token,
                                            gateway_unix_s(g), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_REFRESH, answer);
-    token_refused(g, AUTH_REFRESH, verdict, &a.refusal);
+    token_refused(c, AUTH_REFRESH, verdict, &a.refusal);
     if (verdict.disconnect)
         connection_disconnect(c, verdict.disconnect, NULL);
     else if (verdict.error)

@@ -64,7 +64,7 @@ static bool admit(struct connection *c, const struct command *m, const struct co
         enum auth_answer answer = auth_subscribe(c->gateway->config, &c->gateway->tokens, ch, connection_user(c),
                                                  connection_client(c), m->token, gateway_unix_s(c->gateway), a);
         struct auth_verdict verdict = auth_verdict(AUTH_SUBSCRIBE, answer);
-        token_refused(c->gateway, AUTH_SUBSCRIBE, verdict, &a->refusal);
+        token_refused(c, AUTH_SUBSCRIBE, verdict, &a->refusal);
         if (verdict.disconnect)
             connection_disconnect(c, verdict.disconnect, NULL);
         else if (verdict.error)
@@ -209,7 +209,7 @@ void verb_sub_refresh(struct connection *c, const struct command *m)
     enum auth_answer answer = auth_subscribe(c->gateway->config, &c->gateway->tokens, &ch, connection_user(c),
                                              connection_client(c), m->token, gateway_unix_s(c->gateway), &a);
     struct auth_verdict verdict = auth_verdict(AUTH_SUB_REFRESH, answer);
-    token_refused(c->gateway, AUTH_SUB_REFRESH, verdict, &a.refusal);
+    token_refused(c, AUTH_SUB_REFRESH, verdict, &a.refusal);
     if (verdict.disconnect) {
         connection_disconnect(c, verdict.disconnect, NULL);
     } else if (verdict.error) {

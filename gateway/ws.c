@@ -275,7 +275,12 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-void ws_adopt(struct ws *w, int fd, bool tls)
+struct source ws_source(const struct ws_socket *s)
+{
+    return s->from;
+}
+
+void ws_adopt(struct ws *w, int fd, struct source from, bool tls)
 {
     if (w->g->n_sockets >= w->g->sockets_max && !strangers_cut_longest(w->g)) {
         w->g->metrics.sockets_dropped_total++;
@@ -286,6 +291,7 @@ void ws_adopt(struct ws *w, int fd, bool tls)
     assert(s);
     s->ws = w;
     s->tls = tls;
+    s->from = from;
     s->wsi = ws_context_adopt(&w->context, fd, tls);
     if (!s->wsi) {
         free(s); /* the descriptor is closed */

@@ -14,6 +14,7 @@
 #define GATEWAY_WS_H
 
 #include "core/buf.h"
+#include "run/source.h"
 
 struct gateway;
 struct connection;
@@ -54,7 +55,7 @@ struct ws_handlers {
 /* -> NULL when libwebsockets could not start; it has said why in the log */
 struct ws *ws_new(struct gateway *g, const struct ws_handlers *handlers);
 void ws_free(struct ws *w); /* cuts what is still open; `closed` is called */
-void ws_adopt(struct ws *w, int fd, bool tls); /* takes fd; tls: it has to speak TLS */
+void ws_adopt(struct ws *w, int fd, struct source from, bool tls); /* takes fd; tls: it has to speak TLS */
 void ws_turn(struct ws *w); /* at the end of a turn of the loop */
 
 /* ---- a WebSocket, or a stream */
@@ -80,6 +81,8 @@ struct ws_progress {
 };
 struct ws_progress ws_progress(const struct ws_socket *s);
 
+/* Whose it is; behind a balancer that does not tell, the balancer's. None: a Unix socket */
+struct source ws_source(const struct ws_socket *s);
 /* A WebSocket whose client listens only: each line is a message of its own, and bare (framing_bare). */
 void ws_one_way(struct ws_socket *s);
 

@@ -64,6 +64,7 @@ struct ws_socket {
     uint16_t close_code;           /* 0: not closing */
     bool leaving;                  /* the peer has sent a Close frame */
     bool tls;                      /* it has to speak TLS */
+    struct source from;
     struct ws_deflate deflate;
     bool pushes;                   /* a WebSocket that is one-way: a message for each push, which is bare */
 };

@@ -14,7 +14,7 @@
 #include "core/episode.h"
 #include "metrics.h"
 #include "options.h"
-#include "source.h"
+#include "run/source.h"
 #include "source_buckets.h"
 
 #include <ev.h>

@@ -12,7 +12,7 @@
 #ifndef SUPERVISOR_PROXY_HEADER_H
 #define SUPERVISOR_PROXY_HEADER_H
 
-#include "source.h"
+#include "run/source.h"
 
 #define PROXY_HEAD 16
 #define PROXY_HEADER_MAX 2064 /* bytes in all; a longer one is refused */

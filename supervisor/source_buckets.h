@@ -8,7 +8,7 @@
 
 #include "core/list.h"
 #include "core/map.h"
-#include "source.h"
+#include "run/source.h"
 
 struct source_buckets {
     struct map by_source; /* struct bucket::by_source */

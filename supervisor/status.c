@@ -266,9 +266,12 @@ int status_handle(void *owner, const char *method, const char *path, struct byte
     int64_t now_ns = clock_mono_ns();
     if (order_is(path))
         return order_take(s, method, path, query, body);
-    if (strcmp(method, "POST") == 0 && strncmp(path, TOP_PATH, sizeof TOP_PATH - 1) == 0)
-        return top_ask(&s->top, &s->control, bytes_str(path + sizeof TOP_PATH - 1), body);
-    if (strcmp(method, "GET") != 0)
+    bool gets = strcmp(method, "GET") == 0;
+    if (strncmp(path, TOP_PATH, sizeof TOP_PATH - 1) == 0) {
+        struct bytes question = bytes_str(path + sizeof TOP_PATH - 1);
+        return gets ? top_watch(&s->watched, &s->control, question, now_ns, body) : top_ask(&s->top, &s->control, question, body);
+    }
+    if (!gets)
         return 404;
     if (strcmp(path, "/") == 0) {
         *content_type = "text/html; charset=utf-8";

@@ -389,6 +389,7 @@ void supervisor_fini(struct supervisor *s)
     crossing_fini(&s->crossing);
     control_fini(&s->control);
     top_fini(&s->top);
+    top_fini(&s->watched);
     usage_fini(&s->usage);
     tls_fini(&s->tls);
     cell_fini(&s->cell);

@@ -35,7 +35,7 @@ struct supervisor {
     struct tls tls;
     struct control control;
     struct crossing crossing;
-    struct top top;
+    struct top top, watched; /* of who asks once, and of who looks again and again */
     struct usage usage;
     struct config config;
     struct jwks jwks;

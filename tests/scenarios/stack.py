@@ -3,6 +3,7 @@ ports of their own. Sequencer and relay run under deploy/keep, as under a servic
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -173,6 +174,20 @@ class Stack:
         path = self.home / "configuration.json"
         path.write_text(json.dumps(configuration))
         return self.tool(BUILD / "supervisor/cellcastctl", f"--postgres={self.pg}", "apply", path)
+
+    def settle(self, configuration, also=()):
+        """Configured, and gone by in all gateways. also: (log, event) of others who have to have said it"""
+        self.configure(configuration)
+        with self.sql() as db:
+            (version,) = db.execute("select cellcast.config_version()").fetchone()
+        wait_until(lambda: all(self.said(log, rf"{event} version={version}\b") >= n
+                               for log, event, n in [("cell", "config_taken", self.gateways), *((*one, 1) for one in also)]),
+                   30, f"version {version} is gone by")
+
+    def said(self, log, pattern):
+        """-> how many different lines of its log match"""
+        lines = (self.log / f"{log}.log").read_text(errors="replace").splitlines()
+        return len({line for line in lines if re.search(pattern, line)})
 
     def keep(self, name, *command):
         log = open(self.log / f"{name}.log", "ab")

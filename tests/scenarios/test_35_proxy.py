@@ -4,7 +4,6 @@ that must not notice when it is slow or gone."""
 import asyncio
 import copy
 import json
-import re
 import time
 
 import pytest
@@ -19,15 +18,6 @@ EVENTS = ("connect", "refresh", "subscribe", "publish", "sub_refresh", "rpc")
 ASKED = {"subscribe_proxy_enabled": True, "publish_proxy_enabled": True, "sub_refresh_proxy_enabled": True}
 
 
-def settle(stack, configuration):
-    stack.configure(configuration)
-    with stack.sql() as db:
-        (version,) = db.execute("select cellcast.config_version()").fetchone()
-    pattern = re.compile(rf"config_taken version={version}\b")
-    wait_until(lambda: len(pattern.findall((stack.log / "cell.log").read_text(errors="replace"))) >= stack.gateways,
-               30, f"version {version} is gone by")
-
-
 @pytest.fixture(scope="module")
 def shop(stack):
     """The application of tenant `shop`, which is asked about everything."""
@@ -40,9 +30,9 @@ def shop(stack):
     configuration["tenants"].append({
         "name": "shop", "cells": ["a"], "options": options,
         "namespaces": [{"name": "", "options": ASKED | {"presence": True}}, {"name": "open", "options": OPEN}]})
-    settle(stack, configuration)
+    stack.settle(configuration)
     yield application
-    settle(stack, CONFIGURATION)
+    stack.settle(CONFIGURATION)
     application.stop()
 
 
@@ -90,6 +80,7 @@ def test_the_sdk_from_npm_connects_subscribes_publishes_and_calls_as_the_applica
         js.close()
     connect, headers = next((q, h) for event, q, h in shop.asked if event == "connect")
     assert headers["x-trace"] == "t-1" and headers["x-secret"] == "s3cret" and headers["content-type"] == "application/json"
+    assert headers["x-forwarded-for"] == "127.0.0.1"
     assert connect["transport"] == "websocket" and connect["protocol"] == "json" and connect["name"] == "js" and "user" not in connect
     for event in ("subscribe", "publish", "rpc"):
         question = shop.questions(event)[0]

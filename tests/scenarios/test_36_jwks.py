@@ -14,7 +14,6 @@ import pytest
 from sdk import JsPerson, Raw
 from signing import Key
 from stack import CONFIGURATION, OPEN, wait_until
-from test_35_proxy import settle
 
 
 class Keys:
@@ -63,10 +62,10 @@ def keys(stack, tmp_path_factory):
     configuration["tenants"].append({
         "name": "keys", "cells": ["a"], "options": {"token_jwks_public_endpoint": f"http://127.0.0.1:{k.port}/jwks"},
         "namespaces": [{"name": "", "options": OPEN}]})
-    settle(stack, configuration)
+    stack.settle(configuration)
     wait_until(lambda: taken(stack) >= stack.gateways, what="every gateway has the keys")
     yield k
-    settle(stack, CONFIGURATION)
+    stack.settle(CONFIGURATION)
     k.stop()
 
 

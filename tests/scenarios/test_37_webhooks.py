@@ -16,7 +16,6 @@ from receiver import Receiver
 from sdk import Person, Raw
 from seq_database import free_port
 from stack import BUILD, CONFIGURATION, OPEN, REPO, wait_until
-from test_35_proxy import settle
 
 OCCUPIED, VACATED, CONNECTED, DISCONNECTED = "channel_occupied", "channel_vacated", "client_connected", "client_disconnected"
 
@@ -38,7 +37,7 @@ class Hooks:
         configuration = copy.deepcopy(CONFIGURATION)
         configuration["tenants"] += [self.tenant("hook", self.hook, **options), self.tenant("other", self.other),
                                      self.tenant("few", self.few, webhook_rows_max=5, webhook_events=[OCCUPIED, VACATED])]
-        settle(self.stack, configuration)
+        self.stack.settle(configuration)
 
     def start_sender(self):
         self.stack.start_webhooks("--poll=50ms", "--retry-min=100ms", "--retry-max=500ms", "--lease=1500ms", "--timeout=2s")

@@ -15,8 +15,8 @@ class Page:
         picture = [os.environ["CELLCAST_PICTURE"]] if "CELLCAST_PICTURE" in os.environ else []
         self.process = subprocess.Popen(["node", "dashboard.mjs", url, *picture], cwd=JS, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def look(self):
-        self.process.stdin.write("\n")
+    def look(self, top=""):
+        self.process.stdin.write(top + "\n")
         self.process.stdin.flush()
         return json.loads(self.process.stdout.readline())
 
@@ -48,6 +48,24 @@ async def test_it_shows_what_goes_on(stack, page, channel):
     assert all(p["state"] == "up" and p["memory"].endswith("MiB") for p in shown["processes"].values())
     assert [shown["processes"][f"gateway-{n}"]["connections"] for n in (1, 2, 3)] == ["1", "1", "1"]
     assert shown["errors"] == []
+    for person in people:
+        await person.close()
+
+
+async def test_it_shows_who_costs_most(stack, page, channel):
+    people = [await Person(stack.ws(gateway)).connect() for gateway in (1, 2)]
+    for person in people:
+        await person.subscribe(channel)
+    for n in range(50):
+        stack.publish(channel, n)
+    assert page.look()["top"] == [], "the gateways are asked only while somebody looks"
+    row = wait_until(lambda: next((r for r in page.look("channels")["top"] if r["name"] == f"default/{channel}"), None), what="its channel is there")
+    assert row["listeners"] == "2" and row["behind"] == "0" and float(row["deliveries/s"]) > 0 and row["bytes/s"] != "0"
+    shown = wait_until(lambda: (s := page.look("tenants"))["top"] and "connections" in s["top"][0] and s, what="tenants are there")
+    tenant, = (r for r in shown["top"] if r["name"] == "default")
+    assert tenant["connections"] == "2" and tenant["of a core"].endswith("%")
+    shown = wait_until(lambda: (s := page.look("connections"))["top"] and "channels" in s["top"][0] and s, what="connections are there")
+    assert len(shown["top"]) == 2 and shown["answered"] == "" and shown["errors"] == []
     for person in people:
         await person.close()
 

@@ -2,15 +2,17 @@
 
 import asyncio
 import concurrent.futures
+import copy
 import socket
 import time
 
 import pytest
 import requests
 
+from application import Application
 from balancer import Balancer
 from sdk import Raw
-from stack import KEY, Stack, wait_until
+from stack import CONFIGURATION, KEY, OPEN, Stack, wait_until
 
 MANY = 60         # at once, at a balancer that takes a third of them in a second
 SOURCE_RATE = 40  # of the cell, connections/s of one address
@@ -65,6 +67,24 @@ async def test_a_client_gets_its_messages(cell, balancer, channel):
     assert answer.json()["result"]["offset"] == 1
     assert (await raw.receive())["push"]["pub"]["data"] == {"n": 1}
     await raw.close()
+
+
+async def test_the_application_is_told_the_clients_own_address(cell, balancer):
+    application = Application().start()
+    application.answers["connect"] = lambda question: {"result": {"user": "ann"}}
+    configuration = copy.deepcopy(CONFIGURATION)
+    configuration["tenants"].append({"name": "shop", "cells": ["a"], "options": application.options("connect"),
+                                     "namespaces": [{"name": "", "options": OPEN}]})
+    try:
+        await asyncio.to_thread(cell.settle, configuration)
+        raw = await Raw.open(url(balancer).replace("/connection", "/t/shop/connection"), local_addr=("127.9.0.7", 0))
+        assert "connect" in await raw.connect()
+        (_, _, headers), = application.asked
+        assert headers["x-forwarded-for"] == "127.9.0.7"
+        await raw.close()
+    finally:
+        cell.settle(CONFIGURATION)
+        application.stop()
 
 
 def test_clients_are_told_apart_by_their_own_address(cell, balancer):

@@ -4,13 +4,12 @@ quick the machine is: what a rate let pass is bounded by the time that really we
 import asyncio
 import copy
 import json
-import re
 import subprocess
 import time
 
 import pytest
 
-from sdk import Person, Raw, token
+from sdk import Person, Raw
 from stack import BUILD, CONFIGURATION, OPEN, wait_until
 
 EPHEMERAL = dict({k: v for k, v in OPEN.items() if "history" not in k}, ephemeral=True)
@@ -27,24 +26,10 @@ def quotas(stack):
             "options": {"token_hmac_secret_key": "capped-secret", "allow_anonymous_connect_without_token": True, **(tenant or {})},
             "namespaces": [{"name": "", "options": {**OPEN, **(namespace or {})}}, {"name": "typing", "options": EPHEMERAL},
                            {"name": "free", "options": OPEN}]})
-        settle(stack, configuration)
+        stack.settle(configuration, [("sequencer", "quotas_taken")])
 
     yield apply
-    settle(stack, CONFIGURATION)
-
-
-def settle(stack, configuration):
-    stack.configure(configuration)
-    with stack.sql() as db:
-        (version,) = db.execute("select cellcast.config_version()").fetchone()
-    wait_until(lambda: all(log_has(stack, log, rf"{word} version={version}\b", n)
-                           for log, word, n in (("cell", "config_taken", stack.gateways), ("sequencer", "quotas_taken", 1))),
-               30, f"version {version} is gone by")
-
-
-def log_has(stack, log, pattern, n):
-    lines = {line for line in (stack.log / f"{log}.log").read_text(errors="replace").splitlines() if re.search(pattern, line)}
-    return len(lines) >= n
+    stack.settle(CONFIGURATION, [("sequencer", "quotas_taken")])
 
 
 def table(stack, what):

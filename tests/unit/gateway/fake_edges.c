@@ -69,6 +69,11 @@ struct ws_progress ws_progress(const struct ws_socket *s)
     return (struct ws_progress){.acked = s->acked, .silent_ms = s->silent_ms, .waiting = s->waiting};
 }
 
+struct source ws_source(const struct ws_socket *s)
+{
+    return s->from;
+}
+
 void ws_one_way(struct ws_socket *s)
 {
 }

@@ -6,9 +6,11 @@
 #include "gateway.h"
 
 #include "run/http_client.h"
+#include "run/source.h"
 
 struct ws_socket {
     struct connection *connection;
+    struct source from;
     struct buf written;    /* messages, those of text each ended by \n */
     int writes;
     int packed;            /* writes that came compressed; in `written` they are not */

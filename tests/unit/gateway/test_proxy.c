@@ -17,6 +17,8 @@
 
 static const char config[] =
     "{\"cells\":[],\"api_keys\":[],\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{" URLS "}},"
+    "{\"name\":\"forwards\",\"cells\":[\"a\"],\"options\":{\"proxy_connect_endpoint\":\"http://app/connect\","
+    "\"proxy_http_headers\":[\"X-Trace\",\"X-Forwarded-For\"]}},"
     "{\"name\":\"plain\",\"cells\":[\"a\"],\"options\":{\"allow_anonymous_connect_without_token\":true}}],"
     "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{\"subscribe_proxy_enabled\":true,\"publish_proxy_enabled\":true,"
     "\"sub_refresh_proxy_enabled\":true,\"allow_user_limited_channels\":true,\"presence\":true}},"
@@ -239,6 +241,31 @@ START_TEST(what_a_client_says_is_not_taken_for_what_its_request_had)
     proxied_header(s->connection, BYTES("x-trace"), BYTES("that of the balancer"));
     edges_say(s, connect);
     ck_assert_str_eq(edges.proxied[0].headers.p, "Content-Type: application/json\nX-Secret: s\n");
+    stop();
+}
+END_TEST
+
+#define FROM(address) ck_assert(source_parse(BYTES(address), &s->from))
+
+START_TEST(the_application_is_told_whose_a_connection_is)
+{
+    start();
+    FROM("203.0.113.9");
+    proxied_header(s->connection, BYTES("x-forwarded-for"), BYTES("10.0.0.1")); /* another tenant forwards it */
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    ck_assert_str_eq(edges.proxied[0].headers.p, "Content-Type: application/json\nx-forwarded-for: 203.0.113.9\nX-Secret: s\n");
+    s = edges_connect_to(&g, "forwards");
+    FROM("2001:db8::7");
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    ck_assert_str_eq(edges.proxied[1].headers.p, "Content-Type: application/json\nx-forwarded-for: 2001:db8::7\n");
+    s = edges_connect_to(&g, "forwards");
+    FROM("203.0.113.9");
+    proxied_header(s->connection, BYTES("x-forwarded-for"), BYTES("10.0.0.1, 10.0.0.2"));
+    proxied_header(s->connection, BYTES("x-trace"), BYTES("t"));
+    proxied_header(s->connection, BYTES("x-forwarded-for"), BYTES("10.0.0.3"));
+    edges_say(s, "{\"id\":1,\"connect\":{\"headers\":{\"X-Forwarded-For\":\"10.9.9.9\"}}}");
+    ck_assert_str_eq(edges.proxied[2].headers.p, "Content-Type: application/json\nx-trace: t\n"
+                                                 "x-forwarded-for: 10.0.0.1, 10.0.0.2, 10.0.0.3, 203.0.113.9\n");
     stop();
 }
 END_TEST
@@ -486,7 +513,7 @@ UNIT_MAIN("gateway/proxy", who_connects_is_whoever_the_application_says, the_app
           a_refused_connect_is_told_the_applications_error_or_disconnect, without_an_answer_the_error_is_temporary,
           a_slow_application_makes_nobody_stale, who_waits_for_admission_keeps_what_was_granted,
           who_was_asked_about_while_the_tenant_went_elsewhere_follows_it, headers_that_can_not_be_are_a_bad_request,
-          what_a_client_says_is_not_taken_for_what_its_request_had, who_leaves_is_not_waited_for,
+          what_a_client_says_is_not_taken_for_what_its_request_had, the_application_is_told_whose_a_connection_is, who_leaves_is_not_waited_for,
           the_application_says_how_long_a_connection_goes_on, the_application_decides_who_subscribes,
           what_stands_behind_such_a_subscribe_waits_for_it, the_application_says_how_long_a_subscription_goes_on,
           a_subscription_whose_time_runs_out_before_its_reply_is_answered_first, what_it_says_of_a_subscription_is_not_for_the_next_one,

@@ -241,6 +241,23 @@ START_TEST(top_asks_every_gateway_and_keeps_their_answers_until_the_next_questio
 }
 END_TEST
 
+START_TEST(who_looks_at_top_again_and_again_gets_answers_that_are_fresh_and_disturbs_nobody)
+{
+    setup();
+    START("--gateways=2", "--call-timeout=300ms");
+    wait_until(&r, is_up("gateway-1") && is_up("gateway-2"));
+    ck_assert_int_eq(http(&r, "POST", "/top/tenants/bytes"), 200);
+    wait_until(&r, says(&r, "/top", "\"request\":1,\"done\":true"));
+    ck_assert(says(&r, "/top/channels/bytes", "{\"request\":2,\"done\":false,\"asked\":0,\"answers\":[]}"));
+    wait_until(&r, says(&r, "/top/channels/bytes", "\"done\":true,\"asked\":2") && strstr(r.answer.p, "gateway-2:top"));
+    ck_assert(says(&r, "/top/tenants/bytes", "\"done\":false"));
+    order(&r, "gateway-2", "mute");
+    wait_until(&r, says(&r, "/top/tenants/bytes", "\"done\":true,\"asked\":2,\"answers\":[gateway-1:top]"));
+    ck_assert(says(&r, "/top", "\"request\":1,\"done\":true,\"asked\":2"));
+    teardown();
+}
+END_TEST
+
 START_TEST(ready_names_the_gateway_that_sees_no_canaries)
 {
     setup();
@@ -512,6 +529,7 @@ UNIT_MAIN("supervisor/supervisor",
           more_connections_than_a_gateway_can_hold_wait_for_the_next_one,
           a_call_reaches_every_gateway_and_its_answers_the_asker,
           answers_are_as_much_as_the_option_says, top_asks_every_gateway_and_keeps_their_answers_until_the_next_question,
+          who_looks_at_top_again_and_again_gets_answers_that_are_fresh_and_disturbs_nobody,
           ready_names_the_gateway_that_sees_no_canaries, canaries_that_kafka_does_not_bring_do_not_make_it_ready,
           sigterm_drains_gateways_then_workers_and_exits_with_0,
           one_that_does_not_leave_is_killed_after_its_time, a_second_signal_ends_everything_at_once,

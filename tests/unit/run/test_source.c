@@ -1,4 +1,6 @@
-#include "source.h"
+#include "run/source.h"
+
+#include "run/address.h"
 
 #include "unit.h"
 
@@ -41,6 +43,25 @@ START_TEST(an_address_is_written_as_it_was_read_and_ipv4_over_an_ipv6_socket_is_
 }
 END_TEST
 
+START_TEST(what_was_written_is_read_and_nothing_else)
+{
+    static const char *const good[] = {"10.1.2.3", "2001:db8::7", "::1", ""};
+    static const char *const bad[] = {"10.1.2", "10.1.2.3 ", "localhost", "2001:db8::7%eth0",
+                                      "0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000"};
+    char text[SOURCE_TEXT_MAX];
+    struct source s;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(source_parse(bytes_str(good[i]), &s), "%s", good[i]);
+        source_text(s, text);
+        ck_assert_str_eq(text, good[i]);
+    }
+    ck_assert(source_is_none(s));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!source_parse(bytes_str(bad[i]), &s), "%s", bad[i]);
+    ck_assert(!source_parse(bytes_of("10.1.2.3\0x", 10), &s));
+}
+END_TEST
+
 START_TEST(one_source_is_an_ipv4_address_or_64_bits_of_ipv6)
 {
     ck_assert(same_block("2001:db8:1:2::1", "2001:db8:1:2:ffff::9"));
@@ -80,6 +101,6 @@ START_TEST(what_is_no_network_is_refused_with_its_text)
 }
 END_TEST
 
-UNIT_MAIN("supervisor/source", an_address_is_written_as_it_was_read_and_ipv4_over_an_ipv6_socket_is_ipv4,
-          one_source_is_an_ipv4_address_or_64_bits_of_ipv6, networks_are_found_by_their_bits,
+UNIT_MAIN("run/source", an_address_is_written_as_it_was_read_and_ipv4_over_an_ipv6_socket_is_ipv4,
+          what_was_written_is_read_and_nothing_else, one_source_is_an_ipv4_address_or_64_bits_of_ipv6, networks_are_found_by_their_bits,
           what_is_no_network_is_refused_with_its_text)

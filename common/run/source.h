@@ -1,10 +1,11 @@
 /* Where a connection comes from: an address in 16 bytes, IPv4 as ::ffff:a.b.c.d, whatever socket it came over. And lists
  * of networks, for `is it one of these`. Pure. */
-#ifndef SUPERVISOR_SOURCE_H
-#define SUPERVISOR_SOURCE_H
+#ifndef RUN_SOURCE_H
+#define RUN_SOURCE_H
 
 #include "core/buf.h"
-#include "run/address.h"
+
+struct address;
 
 #define SOURCE_TEXT_MAX 46 /* bytes of its text, with its NUL */
 #define NETWORKS_MAX 64
@@ -14,6 +15,7 @@ struct source {
 };
 
 struct source source_of_ipv4(const unsigned char bytes[4]);
+bool source_parse(struct bytes text, struct source *ret); /* what source_text writes, "" too. -> false: it is no address */
 struct source source_of(const struct address *a); /* all zero: neither IPv4 nor IPv6, but a Unix socket */
 bool source_is_none(struct source s);
 /* What counts as one source: an IPv4 address, or the 64 bits of IPv6 that one subscriber is given. */

@@ -1,4 +1,6 @@
-#include "source.h"
+#include "run/source.h"
+
+#include "run/address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -54,6 +56,29 @@ void source_text(struct source s, char ret_text[SOURCE_TEXT_MAX])
         inet_ntop(AF_INET6, s.bytes, ret_text, SOURCE_TEXT_MAX);
 }
 
+static bool parse(const char *text, struct source *ret)
+{
+    unsigned char v4[4];
+    if (inet_pton(AF_INET, text, v4) == 1)
+        *ret = source_of_ipv4(v4);
+    else
+        return inet_pton(AF_INET6, text, ret->bytes) == 1;
+    return true;
+}
+
+bool source_parse(struct bytes text, struct source *ret)
+{
+    char copy[SOURCE_TEXT_MAX];
+    *ret = (struct source){0};
+    if (text.n == 0)
+        return true;
+    if (text.n >= sizeof copy || memchr(text.p, 0, text.n))
+        return false;
+    memcpy(copy, text.p, text.n);
+    copy[text.n] = 0;
+    return parse(copy, ret);
+}
+
 /* ---- networks */
 
 static bool same_bits(struct source a, struct source b, unsigned bits)
@@ -66,16 +91,13 @@ static bool same_bits(struct source a, struct source b, unsigned bits)
 /* item: "address" or "address/bits", NUL-ended; is taken apart. */
 static bool parse_one(char *item, struct network *ret)
 {
-    unsigned char v4[4];
     uint64_t bits;
     char *slash = strchr(item, '/');
     if (slash)
         *slash = 0;
-    bool is_v4 = inet_pton(AF_INET, item, v4) == 1;
-    if (is_v4)
-        ret->first = source_of_ipv4(v4);
-    else if (inet_pton(AF_INET6, item, ret->first.bytes) != 1)
+    if (!parse(item, &ret->first))
         return false;
+    bool is_v4 = !strchr(item, ':');
     unsigned most = is_v4 ? 32 : 128;
     if (!slash)
         bits = most;
