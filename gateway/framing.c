@@ -48,29 +48,39 @@ static void put_lines(struct buf *into, const struct transport *t, struct bytes 
         put_line(into, t, line);
 }
 
-/* The size stands in front and is known last. */
-void framing_chunk(struct buf *into, const struct transport *t, struct bytes messages, bool binary)
+static void put_all(struct buf *into, const struct transport *t, struct bytes messages, bool binary)
 {
-    static const char room[SIZE_ROOM];
-    char size[SIZE_ROOM + 1];
-    size_t at = into->n;
-    buf_append(into, room, SIZE_ROOM);
     if (binary)
         buf_append_bytes(into, messages);
     else
         put_lines(into, t, messages);
+}
+
+/* The size stands in front and is known last. */
+void framing_put(struct buf *into, const struct transport *t, struct bytes messages, bool binary, bool chunked)
+{
+    static const char room[SIZE_ROOM];
+    char size[SIZE_ROOM + 1];
+    size_t at = into->n;
+    if (!chunked) {
+        put_all(into, t, messages, binary);
+        return;
+    }
+    buf_append(into, room, SIZE_ROOM);
+    put_all(into, t, messages, binary);
     snprintf(size, sizeof size, "%08zx\r\n", into->n - at - SIZE_ROOM);
     memcpy(into->p + at, size, SIZE_ROOM);
     buf_append(into, "\r\n", 2);
 }
 
-void framing_begin(struct buf *into, const struct transport *t)
+void framing_begin(struct buf *into, const struct transport *t, bool chunked)
 {
     if (t->framing == FRAMING_EVENTS)
-        buf_append_str(into, "2\r\n\r\n\r\n");
+        buf_append_str(into, chunked ? "2\r\n\r\n\r\n" : "\r\n");
 }
 
-void framing_end(struct buf *into)
+void framing_end(struct buf *into, bool chunked)
 {
-    buf_append_str(into, "0\r\n\r\n");
+    if (chunked)
+        buf_append_str(into, "0\r\n\r\n");
 }

@@ -304,10 +304,6 @@ static void enter_stream(const struct visit *v)
         refuse(v, status, why);
         return;
     }
-    if (!v->r->streams) {
-        refuse(v, 505, "a stream needs HTTP/1.1\n");
-        return;
-    }
     if (!first_words(v, &words)) {
         refuse(v, 400, "there has to be a connect: in cf_connect, or in the body\n");
         return;

@@ -4,7 +4,7 @@
  *              │                                                 └▶ ws_stream_open ─▶ ws_write … ─▶ closed
  *              └▶ upgrade ─▶ opened ─▶ message …, ws_write … ─▶ closed
  *
- * A stream is the answer to a request, in chunked coding, that ends with the connection; to whoever writes it is as a
+ * A stream is the answer to a request, in chunked coding (to HTTP/1.0 in none), that ends with the connection; to whoever writes it is as a
  * WebSocket (framing.h), but nothing comes from it: anything that its client still says on it ends it, its end too.
  * Writing is direct and whole messages; what a socket does not take at once libwebsockets keeps, and then there must be
  * no further ws_write until `writable`. Every client socket has TCP_NOTSENT_LOWAT, without which one that does not read
@@ -34,7 +34,6 @@ struct ws_request {
     struct bytes origin, protocols;                   /* headers; empty when absent */
     struct bytes content_type, api_key, authorization, error_mode;
     struct bytes wanted_headers;                      /* Access-Control-Request-Headers */
-    bool streams;                                     /* HTTP/1.1: the answer may be without a length */
     struct bytes body;
     bool deflates; /* once opened: takes compressed messages */
 };

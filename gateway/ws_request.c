@@ -123,7 +123,6 @@ struct ws_request exchange_request(const struct exchange *x)
                                .api_key = FIELD(API_KEY),
                                .authorization = FIELD(AUTHORIZATION),
                                .error_mode = FIELD(ERROR_MODE),
-                               .streams = x->version == HTTP_1_1,
                                .wanted_headers = FIELD(WANTED_HEADERS),
                                .body = bytes_of(x->text.p + x->body_at, x->text.n - x->body_at)};
 #undef FIELD

@@ -12,7 +12,8 @@ struct stream {
     struct ws_socket *socket;
     const struct transport *transport;
     ev_io readable;
-    bool ends;  /* the last chunk has been handed to libwebsockets */
+    bool chunked;
+    bool ends;  /* the last of it has been handed to libwebsockets */
     bool cut;
 };
 
@@ -49,15 +50,13 @@ static struct buf *begin_write(struct ws_socket *s)
     return &s->ws->framed;
 }
 
-static void put_head(struct buf *b, const struct transport *t, bool binary, struct bytes headers)
+static void put_head(struct buf *b, const struct stream *t, bool binary, struct bytes headers)
 {
-    buf_printf(b,
-               "HTTP/1.1 200 OK\r\ncontent-type: %s\r\ntransfer-encoding: chunked\r\ncache-control: no-store\r\n"
-               "x-accel-buffering: no\r\nconnection: close\r\n",
-               framing_content_type(t, binary));
+    buf_printf(b, "HTTP/1.1 200 OK\r\ncontent-type: %s\r\n%scache-control: no-store\r\nx-accel-buffering: no\r\nconnection: close\r\n",
+               framing_content_type(t->transport, binary), t->chunked ? "transfer-encoding: chunked\r\n" : "");
     buf_append_bytes(b, headers);
     buf_append_str(b, "\r\n");
-    framing_begin(b, t);
+    framing_begin(b, t->transport, t->chunked);
 }
 
 void ws_stream_open(struct ws_socket *s, const struct transport *transport, struct connection *c)
@@ -66,10 +65,11 @@ void ws_stream_open(struct ws_socket *s, const struct transport *transport, stru
     assert(t && s->exchange && s->exchange->handed);
     t->socket = s;
     t->transport = transport;
+    t->chunked = s->exchange->version == HTTP_1_1;
     s->stream = t;
     s->connection = c;
     s->exchange->handed = false;
-    put_head(begin_write(s), transport, encoders[c->encoding].binary, buf_bytes(&s->exchange->headers));
+    put_head(begin_write(s), t, encoders[c->encoding].binary, buf_bytes(&s->exchange->headers));
     watch(t);
     lws_set_timeout(s->wsi, NO_PENDING_TIMEOUT, 0);
     lws_http_headers_detach(s->wsi); /* 17 KB */
@@ -80,7 +80,7 @@ enum ws_written ws_stream_write(struct ws_socket *s, struct bytes messages, bool
 {
     if (s->close_code || s->stream->cut)
         return WS_KEPT;
-    framing_chunk(begin_write(s), s->stream->transport, messages, binary);
+    framing_put(begin_write(s), s->stream->transport, messages, binary, s->stream->chunked);
     return write_framed(s);
 }
 
@@ -91,8 +91,8 @@ static void say_end(struct ws_socket *s)
     push_put(s->connection->encoding, &message, NULL, false,
              &(struct push){.kind = PUSH_DISCONNECT, .disconnect = {s->close_code, s->close_reason}});
     message.n -= encoder->separator != 0;
-    framing_chunk(b, s->stream->transport, buf_bytes(&message), encoder->binary);
-    framing_end(b);
+    framing_put(b, s->stream->transport, buf_bytes(&message), encoder->binary, s->stream->chunked);
+    framing_end(b, s->stream->chunked);
     buf_fini(&message);
     write_framed(s);
 }

@@ -100,7 +100,6 @@ static struct ws_socket *ask(struct ws_request r)
 {
     struct ws_socket *s = calloc(1, sizeof *s);
     ck_assert_ptr_nonnull(s);
-    r.streams = true;
     http_handlers.request(&g, s, &r);
     return s;
 }

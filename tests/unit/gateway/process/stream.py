@@ -12,7 +12,7 @@ class Stream(Client):
     one_way = False
 
     @classmethod
-    async def open(cls, port, name="http_stream", first=({"id": 1, "connect": {}},), prefix="", method=None, **headers):
+    async def open(cls, port, name="http_stream", first=({"id": 1, "connect": {}},), prefix="", method=None, version="1.1", **headers):
         """first: commands, or a one-way client's ConnectRequest (a dict)."""
         one_way = name.startswith("uni_")
         text = json.dumps(first) if one_way else "\n".join(c if isinstance(c, str) else json.dumps(c) for c in first)
@@ -20,7 +20,7 @@ class Stream(Client):
         method = method or ("GET" if "sse" in name else "POST")
         if method == "GET":
             path, body = f"{path}?cf_connect={urllib.parse.quote_plus(text)}", b""
-        lines = [f"{method} {path} HTTP/1.1", "Host: localhost"] + [f"{n.replace('_', '-')}: {v}" for n, v in headers.items()]
+        lines = [f"{method} {path} HTTP/{version}", "Host: localhost"] + [f"{n.replace('_', '-')}: {v}" for n, v in headers.items()]
         lines += [f"Content-Length: {len(body)}"] if method == "POST" else []
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(("\r\n".join(lines) + "\r\n\r\n").encode() + body)
@@ -42,6 +42,11 @@ class Stream(Client):
         return result
 
     async def read_chunk(self):
+        if "transfer-encoding" not in self.headers:
+            chunk = await self.reader.read(1 << 16)
+            if not chunk:
+                raise EOFError
+            return chunk
         size = int((await self.reader.readuntil(b"\r\n")).strip(), 16)
         chunk = (await self.reader.readexactly(size + 2))[:-2]
         if size == 0:

@@ -200,10 +200,18 @@ async def streams_wait_for_admission_too(c):
 
 
 @test()
-async def http_1_0_has_no_streams(c):
-    reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
-    writer.write(b"POST /connection/http_stream HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
-    eq((await read_head(reader))[0], 505)
+async def http_1_0_has_streams_without_chunks(c):
+    for name in STREAMS:
+        client = await Stream.open(c.port, name, version="1.0")
+        eq((client.headers["content-type"], client.headers.get("transfer-encoding"), client.headers["connection"]),
+           ("text/event-stream" if client.events else "application/x-ndjson", None, "close"))
+        await client.connected()
+        await client.call(subscribe={"channel": f"old-{name}"})
+        c.worker.append(f"default/old-{name}", data='{"n":1}')
+        eq((await client.push())["pub"]["data"], {"n": 1})
+        client.send({"id": 9, "nothing": {}})
+        eq(await client.close_code(), 3501)
+        eq(await client.reader.read(), b"")
 
 
 @test("--ring-bytes=128k")
