@@ -66,17 +66,17 @@ static void run(struct connection *c, const struct command *m)
         verbs[m->kind].run(c, m);
 }
 
-/* Commands are handled in order, and the effect of a subscribe comes with its reply: what could see it waits. An application
+/* Commands are handled in order, and the effect of a subscribe comes with its reply: what could see it waits, all but other
+ * subscribes (of the same channel: 105); an unsubscribe, too, or a subscribe behind it would find the channel taken. An application
  * is asked of one publish or rpc of a connection at a time, in their order. Too many without a reply: what would add one
  * waits. */
 static bool has_to_wait(const struct connection *c, const struct command *m)
 {
-    bool joins = m->kind == COMMAND_SUBSCRIBE || m->kind == COMMAND_UNSUBSCRIBE;
     if (m->id == 0 || m->kind == COMMAND_REFRESH)
         return false;
     if (c->ordered && (m->kind == COMMAND_PUBLISH || m->kind == COMMAND_RPC))
         return true;
-    return (c->n_joining && !joins) || c->n_errands >= c->gateway->options->commands_max;
+    return (c->n_joining && m->kind != COMMAND_SUBSCRIBE) || c->n_errands >= c->gateway->options->commands_max;
 }
 
 static void hear_one(struct connection *c, struct bytes *frame)

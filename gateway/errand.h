@@ -16,7 +16,6 @@ struct errand {
     struct history *history; /* or NULL */
     struct proxy_call *proxy;  /* or NULL */
     struct command *kept;      /* to be gone on with when the application has answered; or NULL */
-    uint32_t unsubscribe_id;   /* of an unsubscribe that came before the reply to subscribe; 0: none */
     bool joins;  /* a subscribe: what comes behind it waits */
     bool orders; /* publishes and rpcs that come behind it wait */
 };

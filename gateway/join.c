@@ -79,27 +79,19 @@ void join_decide_soon(struct sub *s)
         list_append(&g->joinings, due);
 }
 
-/* The unsubscribe that overtook the reply is answered behind it. */
-static void unsubscribe_after(struct connection *c, uint32_t id)
-{
-    if (id == 0)
-        return;
-    connection_reply_empty(c, id, REPLY_UNSUBSCRIBE);
-}
-
 void join_fail(struct sub *s, uint32_t code)
 {
     struct connection *c = s->connection;
     const struct joining *j = s->extras->joining;
     enum join_for answers = j->answers;
-    uint32_t id = j->id, unsubscribe_id = j->unsubscribe_id;
+    uint32_t id = j->id;
     sub_end(s);
     if (answers == JOIN_CONNECT)
         entrance_fail(c, code);
     else if (answers == JOIN_PUSH)
         connection_disconnect(c, DISCONNECT_INSUFFICIENT_STATE, NULL);
-    else if (connection_reply_error(c, id, code))
-        unsubscribe_after(c, unsubscribe_id);
+    else
+        connection_reply_error(c, id, code);
 }
 
 /* ---- the reply */
@@ -176,17 +168,13 @@ static void reply(struct sub *s, bool recovered)
     const struct joining *j = s->extras->joining;
     struct reply_subscribed r = result_of(s, recovered);
     struct buf publications = {0};
-    uint32_t unsubscribe_id = j->unsubscribe_id;
     if (recovered)
         list_publications(s, &publications, (size_t)c->gateway->options->recovered_bytes);
     r.publications = buf_bytes(&publications);
     reply_put(c->encoding, &c->out, &(struct reply){.id = j->id, .kind = REPLY_SUBSCRIBE, .subscribed = r});
     buf_fini(&publications);
     go_live(s);
-    if (!connection_said(c) || unsubscribe_id == 0)
-        return;
-    sub_leave(s);
-    unsubscribe_after(c, unsubscribe_id);
+    connection_said(c);
 }
 
 /* What was missed follows as pushes. */

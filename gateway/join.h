@@ -26,7 +26,6 @@ struct joining {
     struct list due;         /* struct gateway::joinings */
     enum join_for answers;
     uint32_t id;             /* of the command */
-    uint32_t unsubscribe_id; /* of an unsubscribe that came before the reply; 0: none */
     struct since since;
     bool newest;             /* recovers to the newest publication alone; of the namespace */
     bool reject;             /* flag 2: error 112 instead of unrecovered */

@@ -31,9 +31,9 @@ int64_t verb_connect_end_of(const struct connection *c, int64_t expire_at); /* o
 /* verb_subscribe_proxy.c */
 bool verb_subscribe_asks(const struct config_channel *ch, const struct command *m);
 void verb_subscribe_ask(struct connection *c, const struct command *m, const struct config_channel *ch);
-struct errand *verb_subscribe_asked(const struct connection *c, struct bytes full); /* that is under way; -> NULL */
+bool verb_subscribe_asked(const struct connection *c, struct bytes full); /* whether it is under way */
 bool verb_sub_refresh_asks(const struct sub *s); /* as for a connection */
-/* verb_subscribe.c: goes on with the answer. unsubscribe_id: of an unsubscribe that came meanwhile, or 0 */
-void verb_subscribe_granted(struct connection *c, const struct command *m, const struct auth *a, uint32_t unsubscribe_id);
+/* verb_subscribe.c: goes on with the answer. */
+void verb_subscribe_granted(struct connection *c, const struct command *m, const struct auth *a);
 
 #endif

@@ -95,9 +95,7 @@ static uint32_t ttl_of(const struct sub *s, int64_t expire_at)
     return verb_sub_refresh_asks(s) ? 0 : auth_ttl(expire_at, gateway_unix_s(s->connection->gateway));
 }
 
-/* unsubscribe_id: of an unsubscribe that came already, or 0 */
-static void begin(struct connection *c, const struct command *m, const struct config_channel *ch, const struct auth *a,
-                  uint32_t unsubscribe_id)
+static void begin(struct connection *c, const struct command *m, const struct config_channel *ch, const struct auth *a)
 {
     struct filter *filter = NULL;
     if (!take_filter(c, m, &filter))
@@ -111,7 +109,6 @@ static void begin(struct connection *c, const struct command *m, const struct co
     sub_take_info(s, a->info);
     sub_take_expiry(s, a->expire_at);
     struct joining how = {.id = m->id,
-                          .unsubscribe_id = unsubscribe_id,
                           .since = {.recover = m->recover, .offset = m->offset},
                           .reject = m->flag & FLAG_REJECT_UNRECOVERED,
                           .data = a->data,
@@ -126,12 +123,12 @@ static void decide(struct connection *c, const struct command *m, const struct c
     struct auth a;
     auth_init(&a);
     if (admit(c, m, ch, &a))
-        begin(c, m, ch, &a, 0);
+        begin(c, m, ch, &a);
     auth_fini(&a);
 }
 
 /* Much may be different since the application was asked. */
-void verb_subscribe_granted(struct connection *c, const struct command *m, const struct auth *a, uint32_t unsubscribe_id)
+void verb_subscribe_granted(struct connection *c, const struct command *m, const struct auth *a)
 {
     struct config_channel ch;
     if (!verb_channel(c, m, &ch))
@@ -142,7 +139,7 @@ void verb_subscribe_granted(struct connection *c, const struct command *m, const
     if (code)
         connection_reply_error(c, m->id, code);
     else
-        begin(c, m, &ch, a, unsubscribe_id);
+        begin(c, m, &ch, a);
 }
 
 void verb_subscribe(struct connection *c, const struct command *m)
@@ -172,14 +169,7 @@ void verb_unsubscribe(struct connection *c, const struct command *m)
     struct config_channel ch;
     bool known = tenant && config_resolve(config, tenant, m->channel, &ch) == 0;
     struct sub *s = known ? find(c, ch.full) : NULL;
-    struct errand *asked = known ? verb_subscribe_asked(c, ch.full) : NULL;
-    struct joining *j = s && !s->live ? s->extras->joining : NULL;
-    uint32_t *id = asked ? &asked->unsubscribe_id : j && j->answers == JOIN_COMMAND ? &j->unsubscribe_id : NULL;
-    if (id && *id == 0) {
-        *id = m->id; /* replies keep their order */
-        return;
-    }
-    if (s && (s->live || j->answers != JOIN_COMMAND))
+    if (s)
         sub_leave(s);
     connection_reply_empty(c, m->id, REPLY_UNSUBSCRIBE); /* one that was not subscribed is fine, too */
 }

@@ -17,7 +17,7 @@ bool verb_subscribe_asks(const struct config_channel *ch, const struct command *
     return ch->ns->options.subscribe_proxy_enabled && m->token.n == 0 && !ch->with_token && !ch->user_limited;
 }
 
-struct errand *verb_subscribe_asked(const struct connection *c, struct bytes full)
+bool verb_subscribe_asked(const struct connection *c, struct bytes full)
 {
     struct config_channel ch;
     const struct config *config = c->gateway->config;
@@ -25,39 +25,29 @@ struct errand *verb_subscribe_asked(const struct connection *c, struct bytes ful
     list_for_each(e, &c->errands, by_connection)
     {
         if (e->joins && config_resolve(config, verb_proxy_tenant(c), e->kept->channel, &ch) == 0 && bytes_equal(ch.full, full))
-            return e;
+            return true;
     }
-    return NULL;
+    return false;
 }
 
-static void grant(struct connection *c, const struct command *m, const struct proxy_result *r, uint32_t unsubscribe_id)
+static void grant(struct connection *c, const struct command *m, const struct proxy_result *r)
 {
     struct auth a;
     auth_init(&a);
     if (verb_proxy_grant(c, connection_tenant(c), r, &a) == 0)
-        verb_subscribe_granted(c, m, &a, unsubscribe_id);
+        verb_subscribe_granted(c, m, &a);
     else
         connection_reply_error(c, m->id, 100);
     auth_fini(&a);
-}
-
-static void unsubscribed(struct connection *c, uint32_t id)
-{
-    if (id && connection_is_open(c))
-        connection_reply_empty(c, id, REPLY_UNSUBSCRIBE);
 }
 
 static void answered(void *ctx, const struct proxy_answer *a)
 {
     struct errand *e = ctx;
     struct command *m = errand_take(e);
-    uint32_t unsubscribe_id = e->unsubscribe_id, joining;
     struct connection *c = errand_end(e);
-    joining = c->n_joining;
     if (!verb_proxy_refused(c, m->id, a))
-        grant(c, m, &a->result, unsubscribe_id);
-    if (c->n_joining == joining) /* it was answered with an error */
-        unsubscribed(c, unsubscribe_id);
+        grant(c, m, &a->result);
     command_free(m);
 }
 

@@ -353,6 +353,16 @@ START_TEST(what_stands_behind_such_a_subscribe_waits_for_it)
     ASKED("\"channel\":\"a\",\"data\":1}"); /* the publish */
     stop();
     open_as("{\"user\":\"u\"}");
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}\n{\"id\":3,\"unsubscribe\":{\"channel\":\"a\"}}\n"
+                 "{\"id\":4,\"subscribe\":{\"channel\":\"a\"}}");
+    ANSWER("{\"result\":{}}");
+    edges_subscribed(&g, "default/a", 1, 0);
+    SAYS("{\"id\":3,\"unsubscribe\":{}}");
+    ANSWER("{\"result\":{}}");
+    ck_assert(s->connection->subs[0]->live);
+    SAYS("{\"id\":4,\"subscribe\"");
+    stop();
+    open_as("{\"user\":\"u\"}");
     edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"a\"}}\n{\"id\":3,\"unsubscribe\":{\"channel\":\"a\"}}");
     ANSWER("{\"error\":{\"code\":403,\"message\":\"no\"}}");
     SAYS("{\"id\":2,\"error\":{\"code\":403,\"message\":\"no\"}}\n{\"id\":3,\"unsubscribe\":{}}");
