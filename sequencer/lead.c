@@ -133,6 +133,7 @@ static void taken(struct sequencer *s, const struct pg_result *r)
     struct leader *l = &s->leader;
     uint64_t before = l->led;
     bool disturbed = was_disturbed(l, s->lead.asked, r);
+    uint64_t given = s->lead.given;
     l->led &= ~s->lead.asked;
     for (int i = 0; i < pg_rows(r); i++)
         shard_taken(s, r, i);
@@ -140,6 +141,8 @@ static void taken(struct sequencer *s, const struct pg_result *r)
         server_seen(s, r);
     heads_forget_shards(&s->inbox.heads, l->led & ~before); /* of an earlier time here */
     s->lead.force = false;
+    if (given & ~s->lead.given) /* what still lies in our sockets may have been committed by the one whom they were given to */
+        gateways_drop(s->gateways);
     if (disturbed) {
         s->metrics.fenced_total++;
         log_warn("fenced",

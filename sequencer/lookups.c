@@ -55,7 +55,10 @@ void lookups_fini(struct sequencer *s)
 
 void lookups_forget(struct sequencer *s)
 {
+    struct lookup *k = &s->lookups.kinds[LOOKUP_HEADS];
     s->lookups.generation++;
+    for (size_t i = 0; k->busy && i < k->n; i++)
+        head_forget(k->items[i]); /* their answer will not be believed: whoever waits asks anew */
 }
 
 /* ---- answers */

@@ -3,6 +3,7 @@
 #include "sequencer.h"
 
 #include "core/clock.h"
+#include "pg/snapshot.h"
 #include "pg/stream.h"
 #include "run/log.h"
 
@@ -16,15 +17,18 @@
 #define ERROR_TEXT_MAX 1000 /* bytes of outbox_dead::error */
 
 #define SCAN_SHARE 100 /* of the time, that the scan of each second takes at most is one in so many */
-#define TOLD_NS (2 * NS_PER_S) /* a row that is not found for so long is gone, or a scan's */
+#define LOOK_SHARE 4 /* the same of scans that look for what is told */
 
-static const char read_sql[] = "SELECT id, channel, format, data, tags, after, key FROM "
-                               "cellcast.outbox_read($1, $2, $3, $5, $4)";
+/* In front of the rows stands what was seen, as row 0 (pg/snapshot.h). */
+#define SEEN "SELECT 0::bigint, pg_current_snapshot()::text, 0::smallint, ''::bytea, NULL::text, NULL::text, NULL::text UNION ALL "
+
+static const char read_sql[] = SEEN "SELECT id, channel, format, data, tags, after, key FROM "
+                                    "cellcast.outbox_read($1, $2, $3, $5, $4)";
 
 static const char fetch_sql[] =
-    "SELECT id, channel, format, data, tags, after, key FROM ("
+    SEEN "SELECT id, channel, format, data, tags, after, key FROM ("
     "SELECT *, sum(size) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING) - size AS before "
-    "FROM cellcast.outbox WHERE id = ANY ($1) AND shard = ANY ($2)) o WHERE before < $3 ORDER BY id";
+    "FROM cellcast.outbox WHERE id = ANY ($1) AND shard = ANY ($2)) o WHERE before < $3 ORDER BY 1";
 
 /* ---- rows */
 
@@ -87,55 +91,79 @@ static void look_later(struct sequencer *s, uint32_t ms)
     ev_timer_start(s->loop, &s->outbox.look);
 }
 
+static bool looks_for_some(const struct outbox *o)
+{
+    return o->n_told || o->n_unseen || o->blurred;
+}
+
 /* What was decoded from the WAL and is not to be seen yet becomes visible within milliseconds,
  * or when a standby has it. */
 static void look_for_told(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
-    if (o->owed <= 0 && o->n_told == 0)
+    if (!looks_for_some(o))
         o->look_ms = 0;
-    else if (o->look_ms < LOOK_MAX_MS)
-        look_later(s, o->look_ms ? o->look_ms * 4 : 1);
-    else if (o->n_told)
-        look_later(s, LOOK_MAX_MS);
     else
-        o->owed = o->look_ms =
-            0; /* somebody else's, or gone: the scan of each second remains */
+        look_later(s, o->look_ms == 0 ? 1 : o->look_ms < LOOK_MAX_MS ? o->look_ms * 4 : LOOK_MAX_MS);
 }
 
-/* -> how many were held */
-static size_t strike_held(struct sequencer *s)
+/* What is held is looked for no longer; nor, when the answer was whole, what was asked for and is not there although its
+ * transaction was seen: it has gone. */
+static void strike(struct sequencer *s, const struct pg_snapshot *whole)
 {
     struct outbox *o = &s->outbox;
-    int64_t now_ns = clock_mono_ns();
-    size_t held = 0, left = 0;
+    size_t left = 0;
     for (size_t i = 0; i < o->n_told; i++) {
-        if (inbox_find_row(&s->inbox, o->told[i].row))
-            held++;
-        else if (now_ns - o->told[i].at_ns < TOLD_NS)
-            o->told[left++] = o->told[i];
+        const struct outbox_told *t = &o->told[i];
+        bool gone = whole && i < o->told_asked && pg_snapshot_sees(whole, t->xid);
+        if (!gone && !inbox_find_row(&s->inbox, t->row))
+            o->told[left++] = *t;
     }
     o->n_told = left;
-    return held;
+}
+
+/* A whole scan has seen what nobody told of, as far as it saw its transactions. */
+static void strike_unseen(struct outbox *o, const struct pg_snapshot *seen)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < o->n_unseen; i++)
+        if (i >= o->unseen_asked || !pg_snapshot_sees(seen, o->unseen[i]))
+            o->unseen[left++] = o->unseen[i];
+    o->n_unseen = left;
+    if (o->blurred_asked && pg_snapshot_sees_up_to(seen, o->blurred_xid))
+        o->blurred = false;
+}
+
+/* -> number of rows, or a negative one: it is no answer, and nothing was entered */
+static int enter_rows(struct sequencer *s, enum pg_status status, const struct pg_result *r, struct pg_snapshot *ret_seen)
+{
+    struct outbox *o = &s->outbox;
+    o->asking = false;
+    if (status == PG_REFUSED)
+        log_warn("outbox_unreadable", "sqlstate=%s why=\"%s\"", pg_sqlstate(r), pg_message(r));
+    if (status != PG_OK || pg_rows(r) == 0 || pg_snapshot_parse(pg_bytes(r, 0, 1), ret_seen) < 0)
+        return -1;
+    if (o->generation != s->lookups.generation || s->lead.phase != LEADING) {
+        outbox_wake(s);
+        return -1;
+    }
+    for (int i = 1; i < pg_rows(r); i++)
+        enter_row(s, r, i);
+    return pg_rows(r) - 1;
+}
+
+static bool are_many_bytes(const struct sequencer *s)
+{
+    return s->inbox.row_bytes >= (size_t)s->options->outbox_bytes / 2;
 }
 
 static void on_fetched(void *ctx, enum pg_status status, const struct pg_result *r)
 {
     struct sequencer *s = ctx;
-    struct outbox *o = &s->outbox;
-    o->asking = false;
-    if (status == PG_REFUSED)
-        log_warn("outbox_unreadable", "sqlstate=%s why=\"%s\"", pg_sqlstate(r), pg_message(r));
-    if (status != PG_OK)
+    struct pg_snapshot seen;
+    if (enter_rows(s, status, r, &seen) < 0)
         return;
-    if (o->generation != s->lookups.generation || s->lead.phase != LEADING) {
-        outbox_wake(s);
-        return;
-    }
-    int rows = pg_rows(r);
-    for (int i = 0; i < rows; i++)
-        enter_row(s, r, i);
-    o->owed -= rows - (int64_t)strike_held(s);
+    strike(s, are_many_bytes(s) ? NULL : &seen);
     look_for_told(s);
     outbox_go_on(s);
 }
@@ -143,8 +171,18 @@ static void on_fetched(void *ctx, enum pg_status status, const struct pg_result 
 static void on_scanned(void *ctx, enum pg_status status, const struct pg_result *r)
 {
     struct sequencer *s = ctx;
-    s->outbox.scan_ns = clock_mono_ns() - s->outbox.scanned_ns;
-    on_fetched(s, status, r);
+    struct outbox *o = &s->outbox;
+    struct pg_snapshot seen;
+    o->scan_ns = clock_mono_ns() - o->scanned_ns;
+    int rows = enter_rows(s, status, r, &seen);
+    o->cut = rows < 0 || o->held_late || o->held + (size_t)rows >= (size_t)s->options->outbox_rows || are_many_bytes(s);
+    if (rows < 0)
+        return;
+    strike(s, o->cut ? NULL : &seen);
+    if (!o->cut)
+        strike_unseen(o, &seen);
+    look_for_told(s);
+    outbox_go_on(s);
 }
 
 /* Rows of it that are held. */
@@ -199,6 +237,11 @@ static void begin_asking(struct sequencer *s)
     o->asking = true;
     o->look_now = false;
     o->generation = s->lookups.generation;
+    o->told_asked = o->n_told;
+    o->unseen_asked = o->n_unseen;
+    o->blurred_asked = o->blurred;
+    o->held = s->inbox.rows.count;
+    o->held_late = !list_is_empty(&s->inbox.quotas.late);
 }
 
 /* Neither a scan nor a fetch asks for what is held: a row of a batch whose outcome is unknown
@@ -226,9 +269,11 @@ static void scan(struct sequencer *s)
 static void fetch(struct sequencer *s)
 {
     struct outbox *o = &s->outbox;
-    strike_held(s);
-    if (o->n_told == 0)
+    strike(s, NULL);
+    if (o->n_told == 0) {
+        o->look_now = false;
         return;
+    }
     begin_asking(s);
     pg_array_open(s->params, PG_ARRAY_I64);
     for (size_t i = 0; i < o->n_told; i++)
@@ -239,13 +284,19 @@ static void fetch(struct sequencer *s)
     pg_query(s->reader, fetch_sql, s->params, on_fetched, s);
 }
 
-/* Where all that is told may be held, nobody's turn has to be seen to. */
+/* There are no others than those that are told, and where all of them may be held, nobody's turn has to be seen to. */
 static bool may_fetch(const struct sequencer *s)
 {
     const struct outbox *o = &s->outbox;
     const struct inbox *i = &s->inbox;
-    return o->owed <= 0 && i->rows.count + o->n_told <= (size_t)s->options->outbox_rows &&
+    return !o->again && !o->cut && o->n_unseen == 0 && !o->blurred && i->rows.count + o->n_told <= (size_t)s->options->outbox_rows &&
            !outbox_is_cut_short(s) && list_is_empty(&i->quotas.late);
+}
+
+static bool has_room(const struct sequencer *s)
+{
+    const struct inbox *i = &s->inbox;
+    return i->rows.count <= (size_t)s->options->outbox_rows / 2 && !are_many_bytes(s) && list_is_empty(&i->quotas.late);
 }
 
 /* One question at a time, and only while we lead. None while no further batch may fly: its rows would wait, and those that
@@ -256,7 +307,7 @@ void outbox_go_on(struct sequencer *s)
     if (s->lead.phase != LEADING || !sequencer_can_read(s) || o->asking ||
         s->flow.n_flying >= FLYING_MAX)
         return;
-    if (o->again || (o->look_now && !may_fetch(s)))
+    if (o->again || (o->cut && has_room(s)) || (o->look_now && !may_fetch(s)))
         scan(s);
     else if (o->look_now)
         fetch(s);
@@ -294,15 +345,18 @@ void outbox_late(struct sequencer *s)
 
 static void on_look(struct ev_loop *loop, ev_timer *w, int events)
 {
-    look(w->data);
+    struct sequencer *s = w->data;
+    const struct outbox *o = &s->outbox;
+    if (may_fetch(s) || clock_mono_ns() - o->scanned_ns >= LOOK_SHARE * o->scan_ns)
+        look(s);
+    else
+        look_later(s, LOOK_MAX_MS);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct sequencer *s = w->data;
     struct outbox *o = &s->outbox;
-    if (o->owed < 0)
-        o->owed = 0; /* rows of before the slot */
     if (!o->stream_up || clock_mono_ns() - o->scanned_ns >= SCAN_SHARE * o->scan_ns)
         outbox_wake(s);
     w->repeat = (o->stream_up ? SCAN_MS : SCAN_BLIND_MS) / 1000.0;
@@ -324,8 +378,6 @@ static void on_stream_down(void *owner, const char *why)
 {
     struct sequencer *s = owner;
     s->outbox.stream_up = false;
-    s->outbox.owed = 0;
-    s->outbox.n_told = 0;
     s->metrics.outbox_stream_up = 0;
     if (s->lead.phase != LEAVING)
         on_tick(s->loop, &s->outbox.tick, 0);
@@ -358,6 +410,20 @@ static bool number_of(const struct pgoutput_event *e, int column, size_t bytes, 
     return value.n == bytes;
 }
 
+/* The transaction that is being decoded has a row that is not told. */
+static void remember_unseen(struct outbox *o)
+{
+    if (o->n_unseen > o->unseen_asked && o->unseen[o->n_unseen - 1] == o->xid)
+        return;
+    if (o->n_unseen < OUTBOX_UNSEEN_MAX) {
+        o->unseen[o->n_unseen++] = o->xid;
+        return;
+    }
+    o->blurred = true;
+    o->blurred_asked = false; /* a scan that is under way may not have seen it */
+    o->blurred_xid = o->xid;
+}
+
 /* A row of a shard that is not led here is its leader's. */
 static void row_told(struct sequencer *s, const struct pgoutput_event *e)
 {
@@ -369,9 +435,9 @@ static void row_told(struct sequencer *s, const struct pgoutput_event *e)
         return;
     o->fresh = true;
     if (o->n_told < OUTBOX_TOLD_MAX)
-        o->told[o->n_told++] = (struct outbox_told){.row = (int64_t)row, .at_ns = clock_mono_ns()};
+        o->told[o->n_told++] = (struct outbox_told){.row = (int64_t)row, .xid = o->xid};
     else
-        o->owed++;
+        remember_unseen(o);
 }
 
 static void on_frame(void *owner, uint64_t lsn, struct bytes message)
@@ -380,6 +446,8 @@ static void on_frame(void *owner, uint64_t lsn, struct bytes message)
     struct pgoutput_event e;
     if (pgoutput_decode(message, &e) < 0)
         return; /* the scan of each second remains */
+    if (e.type == PGOUTPUT_BEGIN)
+        s->outbox.xid = e.xid;
     if (e.type == PGOUTPUT_RELATION)
         relation_told(&s->outbox, &e);
     if (e.type == PGOUTPUT_INSERT)

@@ -1,9 +1,12 @@
 /* The application's way in: rows of cellcast.outbox become messages of the inbox. The WAL tells
  * of them (a temporary slot; publication cellcast_outbox), and they are fetched by their ids.
- * What is decoded may not be visible yet: what is not found is looked for again, after 1, 4, 16
- * and then each 64 ms.
+ * What is decoded may not be visible yet, for as long as a synchronous standby takes: it is looked
+ * for again, after 1, 4, 16 and then each 64 ms, until it is held, or is not there although its
+ * transaction is seen.
  *
- * A scan finds what nobody has told of: at the beginning, where more is told than may be held,
+ * What one session publishes after the other is to be held in that order, so nothing may be fetched
+ * while there may be rows that nobody holds and nobody asks for. Then it is a scan that looks, which
+ * finds them all: at the beginning, while the last one was cut, where more is told than may be held,
  * each 50 ms while the stream is not up, and each second to be sure. It reads by (shard,
  * tenant, id), at most --outbox-rows of a tenant and --outbox-bytes in all are held at a time,
  * and never from `id > last`: transactions commit out of the order of their ids. It walks over
@@ -21,9 +24,11 @@ struct sequencer;
 struct pg_stream;
 
 #define OUTBOX_TOLD_MAX 256
+#define OUTBOX_UNSEEN_MAX 64
 
 struct outbox_told {
-    int64_t row, at_ns;
+    int64_t row;
+    uint32_t xid; /* of its transaction */
 };
 
 struct outbox {
@@ -34,10 +39,18 @@ struct outbox {
     bool look_now; /* for those that are told, since the last question began */
     uint64_t
         generation;    /* of lookups, when it began: rows read before a loss are not believed */
+    size_t held;    /* rows then */
+    bool held_late; /* some were left out, since they wait for their quota */
+    bool cut;    /* the last scan did not return all, or did not return */
     struct outbox_told told[OUTBOX_TOLD_MAX]; /* decoded and not held yet */
-    size_t n_told;
-    int64_t owed;      /* the same, beyond those */
-    bool fresh;        /* the transaction that is being decoded has some */
+    size_t n_told, told_asked; /* told_asked, unseen_asked: when the question that is under way began */
+    /* Transactions with rows beyond those that no scan has seen yet; blurred: and others, up to blurred_xid */
+    uint32_t unseen[OUTBOX_UNSEEN_MAX];
+    size_t n_unseen, unseen_asked;
+    bool blurred, blurred_asked;
+    uint32_t blurred_xid;
+    uint32_t xid; /* that is being decoded */
+    bool fresh;   /* it has some */
     uint32_t look_ms;  /* until the next look for them; 0: none */
     uint32_t relation; /* oid of the outbox in the stream, 0: not told yet */
     int shard_column, id_column;

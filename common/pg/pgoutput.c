@@ -76,7 +76,7 @@ static void read_begin(struct reader *r, struct pgoutput_event *e)
     e->type = PGOUTPUT_BEGIN;
     e->lsn = take_u64(r);
     e->time_us = take_time_us(r);
-    take(r, 4); /* transaction id */
+    e->xid = take_u32(r);
 }
 
 static void read_commit(struct reader *r, struct pgoutput_event *e)

@@ -10,6 +10,7 @@ enum pgoutput_type { PGOUTPUT_OTHER, PGOUTPUT_BEGIN, PGOUTPUT_COMMIT, PGOUTPUT_R
 
 struct pgoutput_event {
     enum pgoutput_type type;
+    uint32_t xid;        /* BEGIN */
     uint64_t lsn;        /* BEGIN: final LSN; COMMIT: end LSN of the transaction */
     int64_t time_us;     /* BEGIN, COMMIT: commit time, µs since 1970 */
     uint32_t relation;   /* RELATION, INSERT: oid */

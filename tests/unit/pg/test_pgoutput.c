@@ -72,6 +72,7 @@ START_TEST(begin_tells_the_final_lsn_and_the_time_since_1970)
     read_golden();
     struct pgoutput_event e = decode(BEGIN);
     ck_assert_int_eq(e.type, PGOUTPUT_BEGIN);
+    ck_assert_uint_eq(e.xid, 0x335);
     ck_assert_uint_eq(e.lsn, 0x1cc79f8);
     ck_assert_int_eq(e.time_us, 0x000303f8dc0a7768 + 946684800000000);
     free_golden();
