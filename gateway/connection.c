@@ -345,7 +345,8 @@ static bool took_something(const struct connection *c, const struct ws_progress 
     return progress->silent_ms < c->gateway->options->pong_timeout + ACK_SLACK_MS;
 }
 
-/* A reader that is slow but takes bytes has not come to the ping yet; of one that is paused the answer is not read. For a
+/* A reader that is slow but takes bytes has not come to the ping yet; of one that is paused the answer is not read
+ * (unless it is paused since it reads nothing). For a
  * one-way client its kernel answers: it has taken the ping. */
 static void no_pong(struct connection *c)
 {
@@ -355,7 +356,8 @@ static void no_pong(struct connection *c)
         c->end_ns = 0;
         return;
     }
-    if (!c->paused && (!progress.waiting || !took_something(c, &progress))) {
+    bool is_heard = !c->paused || c->blocked;
+    if (is_heard && (!progress.waiting || !took_something(c, &progress))) {
         connection_disconnect(c, DISCONNECT_NO_PONG, NULL);
         return;
     }
@@ -473,6 +475,7 @@ void connection_writable(struct connection *c)
     slow_ends(c);
     slow_conflate(c);
     connection_dirty(c);
+    connection_resume_if_due(c);
 }
 
 struct sub *connection_sub(const struct connection *c, const struct channel *channel)

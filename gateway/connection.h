@@ -117,6 +117,7 @@ void connection_goto(struct connection *c, enum connection_state state);
 /* Counts commands without a reply, and subscribes among them. */
 void connection_began(struct connection *c, bool joining);
 void connection_ended(struct connection *c, bool joining);
+void connection_resume_if_due(struct connection *c); /* something that a held command may wait for has come */
 void connection_resume_due(struct gateway *g); /* those that are held no longer; once a turn */
 
 /* Goes on, if it waits no longer, with the commands that were parked. What stands behind a connect that was answered with an

@@ -9,6 +9,8 @@
 
 #include "core/clock.h"
 
+#define UNREAD_SHARE 16 /* part of --replies-max that may wait for a client before its next command waits, too */
+
 static bool has_no_answer(const struct connection *c) /* its connect */
 {
     return c->state == CONNECTION_WAITING || c->state == CONNECTION_ENTERING;
@@ -72,8 +74,11 @@ static void run(struct connection *c, const struct command *m)
  * waits. */
 static bool has_to_wait(const struct connection *c, const struct command *m)
 {
+    bool takes_nothing = c->blocked && c->out.n > (size_t)c->gateway->options->replies_max / UNREAD_SHARE;
     if (m->id == 0 || m->kind == COMMAND_REFRESH)
         return false;
+    if (takes_nothing) /* further replies to who does not read them would be memory alone */
+        return true;
     if (c->ordered && (m->kind == COMMAND_PUBLISH || m->kind == COMMAND_RPC))
         return true;
     return (c->n_joining && m->kind != COMMAND_SUBSCRIBE) || c->n_errands >= c->gateway->options->commands_max;
@@ -126,13 +131,18 @@ void connection_began(struct connection *c, bool joining)
     c->n_joining += joining;
 }
 
+void connection_resume_if_due(struct connection *c)
+{
+    bool enough = c->n_joining == 0 && !c->ordered && c->n_errands <= c->gateway->options->commands_max / 2;
+    if (c->held && enough && !list_is_linked(&c->extras->resuming))
+        list_append(&c->gateway->resuming, &c->extras->resuming);
+}
+
 void connection_ended(struct connection *c, bool joining)
 {
     c->n_errands--;
     c->n_joining -= joining;
-    bool enough = c->n_joining == 0 && !c->ordered && c->n_errands <= c->gateway->options->commands_max / 2;
-    if (c->held && enough && !list_is_linked(&c->extras->resuming))
-        list_append(&c->gateway->resuming, &c->extras->resuming);
+    connection_resume_if_due(c);
 }
 
 void connection_go_on(struct connection *c)

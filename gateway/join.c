@@ -5,6 +5,7 @@
 #include "filter.h"
 #include "hold.h"
 #include "hub.h"
+#include "invitation.h"
 #include "page.h"
 #include "passive.h"
 #include "reply.h"
@@ -52,6 +53,8 @@ void join_begin(struct sub *s, const struct joining *how)
     s->sent = j->since.recover ? j->since.offset : 0;
     if (j->answers == JOIN_COMMAND)
         connection_began(s->connection, true);
+    if (j->invitation)
+        invitation_waits(j->invitation);
     join_decide_soon(s);
 }
 
@@ -65,6 +68,7 @@ void join_forget(struct sub *s)
     list_remove(&j->due);
     if (j->answers == JOIN_COMMAND)
         connection_ended(s->connection, true);
+    invitation_came(j->invitation);
     s->extras->joining = NULL;
     free((char *)j->data.p);
     free(j);

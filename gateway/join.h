@@ -36,6 +36,7 @@ struct joining {
     uint32_t ttl;            /* s, of the subscription token; 0: none */
     bool head_confirmed;     /* offset is above our head and the worker said that it exists */
     uint64_t ticket;         /* asks the worker, or 0 */
+    struct invitation *invitation; /* that waits for it, or NULL */
     struct wheel_timer deadline;
 };
 

@@ -5,6 +5,7 @@
 #include "join.h"
 #include "permission.h"
 #include "sub_options.h"
+#include "verb_proxy.h"
 #include "verbs.h"
 
 #include <assert.h>
@@ -96,8 +97,8 @@ static struct server_subs_answer plan_asked(struct entry *e, const struct wants 
         struct sub *s = find(c, ch.full);
         if (s)
             go_on_from(e, s, &want->since);
-        else if (permission_subscribe(&ch, connection_user(c), false))
-            continue;
+        else if (verb_subscribe_asks(&ch, (struct bytes){0}) || permission_subscribe(&ch, connection_user(c), false))
+            continue; /* the application decides about a subscribe, not about a connect's wish */
         else if (is_full(c, &ch))
             return (struct server_subs_answer){.disconnect = DISCONNECT_CHANNEL_LIMIT};
         else
@@ -144,7 +145,7 @@ struct server_subs_answer server_subs_enter(struct connection *c, const struct w
 
 /* ---- on demand */
 
-void server_sub_add(struct connection *c, const struct config_channel *ch, const struct want *want)
+void server_sub_add(struct connection *c, const struct config_channel *ch, const struct want *want, struct invitation *invitation)
 {
     if (find(c, ch->full) || !verb_carries(c, ch))
         return;
@@ -152,5 +153,6 @@ void server_sub_add(struct connection *c, const struct config_channel *ch, const
         connection_disconnect(c, DISCONNECT_CHANNEL_LIMIT, NULL);
         return;
     }
-    join_begin(make(c, ch, want), &(struct joining){.answers = JOIN_PUSH, .since = want->since, .data = want->data});
+    join_begin(make(c, ch, want),
+               &(struct joining){.answers = JOIN_PUSH, .since = want->since, .data = want->data, .invitation = invitation});
 }

@@ -6,6 +6,7 @@
 #define GATEWAY_SERVER_SUB_H
 
 #include "connection.h"
+#include "invitation.h"
 #include "want.h"
 
 /* Why a client cannot have what is wanted for it. Both 0: it can. */
@@ -18,10 +19,9 @@ struct server_subs_answer {
  * those that it could subscribe to, and where the others go on from. */
 struct server_subs_answer server_subs_enter(struct connection *c, const struct wants *granted, const struct wants *asked);
 
-/* One more for an open connection; the client is told by a push. Nothing happens when it has that channel,
- * or could not be told what it carries. Above
- * channel_limit it is disconnected. */
-void server_sub_add(struct connection *c, const struct config_channel *ch, const struct want *want);
+/* One more for an open connection; the client is told by a push, and then invitation. Nothing happens when it has that channel,
+ * or could not be told what it carries. Above channel_limit it is disconnected. */
+void server_sub_add(struct connection *c, const struct config_channel *ch, const struct want *want, struct invitation *invitation);
 
 /* Which channels are granted, in any order: two lists of the same have the same. 0: none */
 uint64_t server_subs_print(const struct connection *c, const struct wants *granted);

@@ -67,23 +67,29 @@ static uint64_t unsubscribe(struct gateway *g, const struct call_question *q)
     return n;
 }
 
-static uint64_t subscribe(struct gateway *g, const struct call_question *q)
+static uint64_t invite(struct gateway *g, const struct call_question *q, const struct config_channel *ch, struct invitation *i)
 {
     struct connection *c;
-    struct config_channel ch;
+    struct want want = q->want;
     uint64_t n = 0;
-    if (config_resolve(g->config, q->asker, q->channel, &ch))
-        return 0; /* taken away meanwhile */
+    want.channel = config_spelling(g->config, q->asker, ch->full);
     list_for_each(c, &g->connections, all)
     {
         if (!is_meant(q, c))
             continue;
-        struct want want = q->want;
-        want.channel = config_spelling(g->config, q->asker, ch.full);
-        server_sub_add(c, &ch, &want);
+        server_sub_add(c, ch, &want, i);
         n++;
     }
     return n;
+}
+
+/* -> whether the answer is in `into` */
+static bool subscribe(struct gateway *g, const struct call_question *q, uint64_t request, struct buf *into)
+{
+    struct config_channel ch;
+    struct invitation *i = invitation_new(g, request);
+    bool is_there = config_resolve(g->config, q->asker, q->channel, &ch) == 0; /* or taken away meanwhile */
+    return invitation_sent(i, is_there ? invite(g, q, &ch, i) : 0, into);
 }
 
 static uint64_t refresh(struct gateway *g, const struct call_question *q)
@@ -184,12 +190,14 @@ static void tell_info(struct gateway *g, const struct call_question *q, struct b
     call_answer_info(into, &info);
 }
 
-static void answer_question(struct gateway *g, const struct ctl_call *m, struct buf *into)
+/* -> whether the answer is in `into` */
+static bool answer_question(struct gateway *g, const struct ctl_call *m, struct buf *into)
 {
     struct call_question q;
+    bool answered = true;
     if (!g->config || call_decode(&q, g->config, m->method, m->tenant, m->body) < 0) {
         call_answer_error(into);
-        return;
+        return true;
     }
     switch (q.kind) {
     case CALL_DISCONNECT:
@@ -199,7 +207,7 @@ static void answer_question(struct gateway *g, const struct ctl_call *m, struct 
         call_answer_count(into, unsubscribe(g, &q));
         break;
     case CALL_SUBSCRIBE:
-        call_answer_count(into, subscribe(g, &q));
+        answered = subscribe(g, &q, m->request, into);
         break;
     case CALL_REFRESH:
         call_answer_count(into, refresh(g, &q));
@@ -215,6 +223,7 @@ static void answer_question(struct gateway *g, const struct ctl_call *m, struct 
         break;
     }
     call_fini(&q);
+    return answered;
 }
 
 bool summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into)
@@ -223,9 +232,8 @@ bool summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *int
         gathering_summoned(g, m);
         return false;
     }
-    if (bytes_is(m->method, TOP_METHOD))
-        top_answer(g, m->body, into);
-    else
-        answer_question(g, m, into);
+    if (!bytes_is(m->method, TOP_METHOD))
+        return answer_question(g, m, into);
+    top_answer(g, m->body, into);
     return true;
 }

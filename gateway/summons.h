@@ -5,7 +5,7 @@
 
 #include "gateway.h"
 
-/* Appends the answer's JSON. -> false: a worker has to be asked first, it follows (ctl_answer_send) */
+/* Appends the answer's JSON. -> false: a worker has to be asked first, or clients are being subscribed; it follows (ctl_answer_send) */
 bool summons_answer(struct gateway *g, const struct ctl_call *m, struct buf *into);
 
 #endif

@@ -29,7 +29,7 @@ uint32_t verb_connect_ttl(const struct connection *c, int64_t expire_at);   /* s
 int64_t verb_connect_end_of(const struct connection *c, int64_t expire_at); /* on the loop's clock; 0: never */
 
 /* verb_subscribe_proxy.c */
-bool verb_subscribe_asks(const struct config_channel *ch, const struct command *m);
+bool verb_subscribe_asks(const struct config_channel *ch, struct bytes token); /* whoever comes with this token, or none */
 void verb_subscribe_ask(struct connection *c, const struct command *m, const struct config_channel *ch);
 bool verb_subscribe_asked(const struct connection *c, struct bytes full); /* whether it is under way */
 bool verb_sub_refresh_asks(const struct sub *s); /* as for a connection */

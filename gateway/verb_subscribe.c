@@ -154,7 +154,7 @@ void verb_subscribe(struct connection *c, const struct command *m)
     uint32_t code = check(c, m, &ch);
     if (code)
         connection_reply_error(c, m->id, code);
-    else if (verb_subscribe_asks(&ch, m))
+    else if (verb_subscribe_asks(&ch, m->token))
         verb_subscribe_ask(c, m, &ch);
     else
         decide(c, m, &ch);

@@ -12,9 +12,9 @@
 /* ---- subscribe */
 
 /* protocol.md 13.3: tokens and names of users go before. */
-bool verb_subscribe_asks(const struct config_channel *ch, const struct command *m)
+bool verb_subscribe_asks(const struct config_channel *ch, struct bytes token)
 {
-    return ch->ns->options.subscribe_proxy_enabled && m->token.n == 0 && !ch->with_token && !ch->user_limited;
+    return ch->ns->options.subscribe_proxy_enabled && token.n == 0 && !ch->with_token && !ch->user_limited;
 }
 
 bool verb_subscribe_asked(const struct connection *c, struct bytes full)

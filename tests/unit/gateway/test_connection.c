@@ -176,10 +176,8 @@ START_TEST(replies_to_one_that_does_not_read_are_bounded)
     open_it();
     options.replies_max = 65536;
     s->connection->blocked = true;
-    for (int i = 0; i < 5000 && !s->close_code; i++) {
-        edges_say(s, "{\"id\":2,\"rpc\":{\"method\":\"x\"}}");
+    for (int i = 0; i < 5000 && connection_reply_error(s->connection, 2, 108); i++)
         ck_assert_uint_le(s->connection->out.n, 65536);
-    }
     ck_assert_uint_eq(s->close_code, 3008);
     edges_stop(&g);
 }

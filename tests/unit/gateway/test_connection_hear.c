@@ -57,4 +57,43 @@ START_TEST(commands_behind_a_subscribe_see_its_effect)
 }
 END_TEST
 
-UNIT_MAIN("connection_hear", what_is_parked_is_bounded, commands_behind_a_subscribe_see_its_effect)
+START_TEST(who_does_not_read_replies_is_heard_again_when_he_does)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    free(edges_take(s));
+    s->full = true;
+    int asked = 0;
+    for (; asked < 20000 && !s->paused; asked++)
+        edges_say(s, "{\"id\":2,\"rpc\":{\"method\":\"cellcast.fly\"}}");
+    ck_assert_int_lt(asked, 20000);
+    ck_assert_uint_ge(s->connection->out.n, options.replies_max / 16);
+    ck_assert_uint_lt(s->connection->out.n, options.replies_max / 8);
+    s->waiting = true;
+    s->acked = 1;
+    s->full = false;
+    connection_writable(s->connection);
+    edges_pass(&g, 0);
+    ck_assert(!s->paused);
+    ck_assert_uint_eq(s->connection->out.n, 0);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(who_is_not_heard_since_he_does_not_read_has_to_take_something)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    s->full = s->waiting = true;
+    s->silent_ms = 3600000;
+    while (!s->paused)
+        edges_say(s, "{\"id\":2,\"rpc\":{\"method\":\"cellcast.fly\"}}");
+    edges_pass(&g, options.ping_interval + 100);
+    edges_pass(&g, options.pong_timeout + 100);
+    ck_assert_uint_eq(s->close_code, 3012);
+    edges_stop(&g);
+}
+END_TEST
+
+UNIT_MAIN("connection_hear", what_is_parked_is_bounded, commands_behind_a_subscribe_see_its_effect,
+          who_does_not_read_replies_is_heard_again_when_he_does, who_is_not_heard_since_he_does_not_read_has_to_take_something)

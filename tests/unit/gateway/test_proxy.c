@@ -23,7 +23,8 @@ static const char config[] =
     "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\",\"options\":{\"subscribe_proxy_enabled\":true,\"publish_proxy_enabled\":true,"
     "\"sub_refresh_proxy_enabled\":true,\"allow_user_limited_channels\":true,\"presence\":true}},"
     "{\"tenant\":\"plain\",\"name\":\"\",\"options\":{\"subscribe_proxy_enabled\":true,\"publish_proxy_enabled\":true}},"
-    "{\"tenant\":\"default\",\"name\":\"open\",\"options\":{\"allow_publish_for_client\":true}}]}";
+    "{\"tenant\":\"default\",\"name\":\"open\",\"options\":{\"allow_publish_for_client\":true}},"
+    "{\"tenant\":\"default\",\"name\":\"both\",\"options\":{\"subscribe_proxy_enabled\":true,\"allow_subscribe_for_client\":true}}]}";
 
 static struct gateway_options options;
 static struct gateway g;
@@ -101,6 +102,20 @@ START_TEST(the_application_subscribes_whom_it_lets_in)
     edges_say(s, "{\"id\":1,\"connect\":{}}");
     ANSWER("{\"result\":{\"channels\":[7]}}");
     SAYS("{\"id\":1,\"error\":{\"code\":100");
+    stop();
+}
+END_TEST
+
+START_TEST(who_wishes_for_a_channel_with_connect_does_not_go_round_the_application)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{\"subs\":{\"both:room\":{}}}}");
+    ANSWER("{\"result\":{\"user\":\"u\"}}");
+    edges_pass(&g, 0);
+    SAYS("{\"id\":1,\"connect\":{");
+    ck_assert_uint_eq(s->connection->n_subs, 0);
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"both:room\"}}");
+    ASKED("\"channel\":\"both:room\"");
     stop();
 }
 END_TEST
@@ -519,7 +534,8 @@ START_TEST(without_an_application_it_is_not_available)
 }
 END_TEST
 
-UNIT_MAIN("gateway/proxy", who_connects_is_whoever_the_application_says, the_application_subscribes_whom_it_lets_in, the_application_knows_the_client_before_it_is_there,
+UNIT_MAIN("gateway/proxy", who_connects_is_whoever_the_application_says, the_application_subscribes_whom_it_lets_in,
+          who_wishes_for_a_channel_with_connect_does_not_go_round_the_application, the_application_knows_the_client_before_it_is_there,
           a_refused_connect_is_told_the_applications_error_or_disconnect, without_an_answer_the_error_is_temporary,
           a_slow_application_makes_nobody_stale, who_waits_for_admission_keeps_what_was_granted,
           who_was_asked_about_while_the_tenant_went_elsewhere_follows_it, headers_that_can_not_be_are_a_bad_request,

@@ -252,7 +252,7 @@ static void add(struct ws_socket *s, const char *channel, const struct want *how
     want.channel = bytes_str(channel);
     const struct config_tenant *tenant = config_tenant(g.config, BYTES("default"));
     ck_assert_int_eq(config_resolve(g.config, tenant, want.channel, &ch), 0);
-    server_sub_add(s->connection, &ch, &want);
+    server_sub_add(s->connection, &ch, &want, NULL);
     edges_pass(&g, 0);
 }
 

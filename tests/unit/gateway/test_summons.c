@@ -2,6 +2,7 @@
 
 #include "entrance.h"
 #include "fake_edges.h"
+#include "invitation.h"
 #include "sub.h"
 #include "unit.h"
 
@@ -66,13 +67,38 @@ START_TEST(all_connections_of_a_user_of_that_tenant_are_subscribed)
 {
     start();
     struct ws_socket *one = come("u"), *two = come("u"), *other = come("v"), *elsewhere = come_of("acme", "u");
-    ck_assert_bytes(ask("subscribe", "default", "{\"user\":\"u\",\"channel\":\"default/a\"}"), "{\"count\":2}");
+    ck_assert_bytes(ask("subscribe", "default", "{\"user\":\"u\",\"channel\":\"default/a\"}"), ""); /* it follows */
+    ck_assert_uint_eq(edges.answer.n, 0);
     edges_subscribed(&g, "default/a", 1, 0);
+    ck_assert_bytes(buf_bytes(&edges.answer), "{\"count\":2}");
     ck_told(one, PUSH_A);
     ck_told(two, PUSH_A);
     ck_told(other, "");
     ck_told(elsewhere, "");
     ck_assert_bytes(ask("subscribe", "acme", "{\"user\":\"u\",\"channel\":\"default/a\"}"), "{\"count\":0}");
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(who_asks_is_answered_when_the_last_is_subscribed_or_gone_and_not_never)
+{
+    static const char question[] = "{\"user\":\"u\",\"channel\":\"default/a\"}";
+    start();
+    struct ws_socket *one = come("u"), *two = come("u");
+    ask("subscribe", "default", question);
+    edges_leave(one);
+    ck_assert_uint_eq(edges.answer.n, 0);
+    edges_leave(two);
+    ck_assert_bytes(buf_bytes(&edges.answer), "{\"count\":2}");
+    buf_clear(&edges.answer);
+    come("u");
+    ask("subscribe", "default", question);
+    edges_pass(&g, INVITATION_NS / NS_PER_MS + 100);
+    ck_assert_bytes(buf_bytes(&edges.answer), "{\"count\":1}");
+    buf_clear(&edges.answer);
+    edges_subscribed(&g, "default/a", 1, 0);
+    ck_assert_uint_eq(edges.answer.n, 0); /* not twice */
+    ck_assert_bytes(ask("subscribe", "default", question), "{\"count\":1}"); /* it has it */
     edges_stop(&g);
 }
 END_TEST
@@ -186,6 +212,7 @@ START_TEST(connections_are_listed_in_pages_each_once)
 END_TEST
 
 UNIT_MAIN("gateway/summons", all_connections_of_a_user_of_that_tenant_are_subscribed,
+          who_asks_is_answered_when_the_last_is_subscribed_or_gone_and_not_never,
           a_channel_more_than_the_limit_ends_the_connection, an_unsubscribe_takes_back_what_nobody_was_told_of,
           a_refresh_is_pushed_and_shows_the_new_info, an_end_that_is_over_ends_the_connection,
           one_whose_connect_has_no_answer_can_be_disconnected, connections_are_listed_in_pages_each_once)
