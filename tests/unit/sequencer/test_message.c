@@ -38,26 +38,36 @@ END_TEST
         struct message_fields f_ = good();                                                     \
         f_.field = value;                                                                      \
         const char *why_ = message_refusal(&f_);                                               \
-        ck_assert_msg(why_ &&strncmp(why_, with, strlen(with)) == 0, "have %s, want %s…",      \
+        ck_assert_msg(why_ && strncmp(why_, with, strlen(with)) == 0, "have %s, want %s…",     \
                       why_ ? why_ : "(none)", with);                                           \
     } while (0)
 
+/* n bytes, blank but for their end: nothing but its length is wrong with it. */
+static struct bytes long_text(size_t n, const char *end)
+{
+    static char text[70000];
+    memset(text, ' ', n);
+    memcpy(text + n - strlen(end), end, strlen(end));
+    return bytes_of(text, n);
+}
+
 START_TEST(what_no_gateway_should_send_is_refused_with_its_reason)
 {
-    static char big[70000];
     REFUSES(channel, BYTES("news"), "channel:");
     REFUSES(channel, BYTES("Default/news"), "channel:");
     REFUSES(channel, BYTES("default/"), "channel:");
     REFUSES(channel, BYTES("default/a b"), "channel:");
-    REFUSES(data, bytes_of(big, 65537), "data:");
-    REFUSES(data, BYTES(""), "data:");
-    REFUSES(data, BYTES("{"), "data:");
+    REFUSES(data, long_text(65537, "1"), "data: more than 65536 bytes");
+    REFUSES(data, BYTES(""), "data: no JSON");
+    REFUSES(data, BYTES("{"), "data: no JSON");
     REFUSES(format, FORMAT_MOST + 1, "format:");
     REFUSES(tags, BYTES("[]"), "tags:");
     REFUSES(tags, BYTES("{\"a\":1}"), "tags:");
+    REFUSES(tags, long_text(65537, "{}"), "tags:");
     REFUSES(info, BYTES("7"), "info:");
+    REFUSES(info, long_text(65537, "{}"), "info:");
     REFUSES(info, BYTES("{\"user\":\"\xff\"}"), "info:");
-    REFUSES(key, bytes_of(big, 256), "key:");
+    REFUSES(key, long_text(256, "k"), "key:");
     REFUSES(key, bytes_of("a\0b", 3), "key:");
     REFUSES(key, BYTES("\xc3("), "key:");
     REFUSES(shown, 1ULL << 62, "shown:");
@@ -68,6 +78,17 @@ START_TEST(what_no_gateway_should_send_is_refused_with_its_reason)
                   "default/a@1 "
                   "default/a@1 default/a@1"),
             "after:");
+}
+END_TEST
+
+START_TEST(what_is_as_long_as_it_may_be_is_taken)
+{
+    struct message_fields f = good();
+    f.data = long_text(65536, "1");
+    ck_assert_ptr_null(message_refusal(&f));
+    f.data = BYTES("1");
+    f.key = long_text(255, "k");
+    ck_assert_ptr_null(message_refusal(&f));
 }
 END_TEST
 
@@ -91,4 +112,5 @@ END_TEST
 
 UNIT_MAIN("sequencer/message", what_is_right_is_kept_byte_for_byte,
           what_no_gateway_should_send_is_refused_with_its_reason,
+          what_is_as_long_as_it_may_be_is_taken,
           needs_are_looked_up_receipt_first_then_key_then_answers)
