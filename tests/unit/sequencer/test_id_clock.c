@@ -66,6 +66,15 @@ START_TEST(a_day_ahead_for_ten_minutes_leaves_it_a_quarter_of_an_hour_ahead_at_m
 }
 END_TEST
 
+START_TEST(a_step_after_a_quiet_day_is_followed_no_further_than_any_other)
+{
+    struct id_clock c = clock_of(NOW, 0);
+    id_clock_read(&c, NOW + 2 * DAY, DAY, DAY);
+    ck_assert_uint_eq(id_clock_now(&c, DAY), NOW + DAY + STEP);
+    ck_assert_int_eq(id_clock_held_back(&c), DAY - STEP);
+}
+END_TEST
+
 START_TEST(a_clock_that_was_behind_and_is_put_right_is_caught_up_with)
 {
     struct id_clock c = clock_of(NOW, 0);
@@ -166,6 +175,7 @@ END_TEST
 UNIT_MAIN("sequencer/id_clock", goes_on_by_itself_between_two_readings, follows_backwards_at_once,
           follows_small_steps_forwards_at_once,
           a_day_ahead_for_ten_minutes_leaves_it_a_quarter_of_an_hour_ahead_at_most,
+          a_step_after_a_quiet_day_is_followed_no_further_than_any_other,
           a_clock_that_was_behind_and_is_put_right_is_caught_up_with, another_server_is_believed_anew,
           an_answer_that_took_long_says_little,
           an_id_that_nobody_can_have_been_shown_is_not_believed,
