@@ -80,6 +80,22 @@ START_TEST(drops_the_oldest_when_bytes_run_out_but_keeps_the_newest)
 }
 END_TEST
 
+START_TEST(keeps_what_fits_to_the_last_byte)
+{
+    struct ring r;
+    struct pub *p = pub(1, 300);
+    struct ring_limits two = {.messages = 100, .bytes = 2 * pub_bytes(p)};
+    ring_init(&r, 1);
+    append(&r, 1, 300, &two);
+    append(&r, 2, 300, &two);
+    ck_assert_uint_eq(r.first, 1);
+    append(&r, 3, 300, &two);
+    ck_assert_uint_eq(r.first, 2);
+    ring_fini(&r);
+    pub_unref(p);
+}
+END_TEST
+
 START_TEST(keeps_its_position_when_it_is_emptied)
 {
     struct ring r;
@@ -179,5 +195,6 @@ END_TEST
 
 UNIT_MAIN("fanout-worker/ring", takes_what_comes_next_and_names_what_does_not,
           finds_exactly_what_it_holds, drops_the_oldest_when_bytes_run_out_but_keeps_the_newest,
+          keeps_what_fits_to_the_last_byte,
           keeps_its_position_when_it_is_emptied, takes_what_lies_below_while_there_is_room, a_removal_drops_all_below_and_lets_nothing_get_there, shares_publications_by_reference,
           a_body_is_a_fan_publication_that_ends_with_the_stamp)

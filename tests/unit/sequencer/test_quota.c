@@ -4,6 +4,8 @@
 #include "make.h"
 #include "unit.h"
 
+#include <stdio.h>
+
 static struct inbox inbox;
 static const char *which; /* quota that is used up */
 
@@ -198,9 +200,32 @@ START_TEST(while_rows_wait_for_a_quota_gateways_publishes_to_it_are_refused)
 }
 END_TEST
 
+START_TEST(a_look_at_the_late_ones_has_an_end_and_the_next_one_goes_on)
+{
+    char name[32];
+    int channels = 2 * QUOTA_LATE_LOOKS;
+    start();
+    quotas_add(&inbox.quotas, BYTES("t"), 1000, 0);
+    publish("t/flood", 1);
+    for (int n = 0; n < channels; n++) {
+        snprintf(name, sizeof name, "t/c%d", n);
+        rows(n + 1, 1, name);
+    }
+    ck_assert_int_eq(taken(NULL), 0);
+    pass_ms(1000);
+    ck_assert_uint_eq(inbox_advance_late(&inbox), QUOTA_LATE_LOOKS);
+    ck_assert_int_eq(taken(NULL), QUOTA_LATE_LOOKS);
+    ck_assert_uint_eq(inbox_advance_late(&inbox), QUOTA_LATE_LOOKS);
+    ck_assert_int_eq(taken(NULL), QUOTA_LATE_LOOKS);
+    ck_assert(list_is_empty(&inbox.quotas.late));
+    inbox_fini(&inbox);
+}
+END_TEST
+
 UNIT_MAIN("sequencer/quota", without_quotas_everything_passes,
           a_tenants_rate_holds_over_all_its_channels_and_touches_no_other_tenant, a_namespaces_rate_is_that_of_each_of_its_channels,
           bytes_are_counted_and_a_large_one_is_paid_for, a_change_counts_at_once_and_what_is_gone_no_longer_limits,
           rows_above_it_wait_in_order_and_hold_back_their_own_channel_only,
           channels_whose_rows_wait_for_their_tenants_quota_take_turns,
-          while_rows_wait_for_a_quota_gateways_publishes_to_it_are_refused)
+          while_rows_wait_for_a_quota_gateways_publishes_to_it_are_refused,
+          a_look_at_the_late_ones_has_an_end_and_the_next_one_goes_on)
