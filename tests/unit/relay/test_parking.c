@@ -1,217 +1,9 @@
-/* The way of the data over Kafka and PostgreSQL made here: cell `a` (bit 0) and cell `b` (bit 1)
- * host the tenant `default`; a producer of a dead topic keeps what it gets, another one
- * acknowledges at once; a question for a parked cell is answered when the test says so. */
 #include "parking.h"
 
 #include "core/clock.h"
+#include "fake_edges.h"
 #include "fixture.h"
-#include "flow.h"
-#include "kafka/producer.h"
 #include "unit.h"
-#include "wire/messages.h"
-
-#include <stdio.h>
-
-#define SENT_MAX 4096
-#define S 3 /* the shard of all messages */
-
-struct kafka_topic {
-    unsigned cell;
-};
-struct kafka_producer {
-    const struct kafka_producer_handlers *handlers;
-    void *owner;
-};
-
-static struct {
-    struct kafka_producer producers[16];
-    unsigned made;
-    bool dead[2];
-    uint64_t sent[2][SENT_MAX], tokens[2][SENT_MAX]; /* ids, in the order of handing over */
-    struct kafka_producer *by[2][SENT_MAX];
-    unsigned n[2], answered[2];
-    unsigned wanted; /* topics */
-} kafka;
-static struct kafka_topic topics_of_kafka[2] = {{0}, {1}};
-
-static struct {
-    bool asked, down;
-    uint64_t above, upto;
-    unsigned limit;
-    char cell[8];
-} question;
-
-static struct relay r;
-static struct ev_loop *loop;
-static uint64_t seq;
-
-/* ---- Kafka */
-
-int kafka_producer_new(struct ev_loop *l, const char *brokers, const char *name,
-                       const struct kafka_producer_handlers *handlers, void *owner,
-                       struct kafka_producer **ret_producer, struct buf *ret_error)
-{
-    ck_assert_uint_lt(kafka.made, 16);
-    *ret_producer = &kafka.producers[kafka.made++];
-    **ret_producer = (struct kafka_producer){handlers, owner};
-    return 0;
-}
-
-void kafka_producer_free(struct kafka_producer *p)
-{
-    for (unsigned cell = 0; cell < 2; cell++)
-        for (unsigned i = kafka.answered[cell]; p && i < kafka.n[cell]; i++)
-            if (kafka.by[cell][i] == p)
-                kafka.answered[cell] = kafka.n[cell]; /* nothing of it is answered any more */
-}
-
-struct kafka_topic *kafka_producer_topic(struct kafka_producer *p, const char *name)
-{
-    return &topics_of_kafka[name[0] == 'b'];
-}
-
-bool kafka_producer_reachable(const struct kafka_producer *p)
-{
-    return true;
-}
-
-int kafka_produce(struct kafka_producer *p, struct kafka_topic *t, int32_t partition,
-                  struct bytes key, struct bytes value, uint64_t token)
-{
-    struct record record;
-    struct publication publication;
-    ck_assert_int_eq(wire_get_record(value, &record), 0);
-    ck_assert_int_eq(wire_get_publication(record.publication, &publication), 0);
-    unsigned i = kafka.n[t->cell]++;
-    ck_assert_uint_lt(i, SENT_MAX);
-    kafka.sent[t->cell][i] = publication.id;
-    kafka.tokens[t->cell][i] = token;
-    kafka.by[t->cell][i] = p;
-    return 0;
-}
-
-static void acknowledge(unsigned cell)
-{
-    while (kafka.answered[cell] < kafka.n[cell]) {
-        unsigned i = kafka.answered[cell]++;
-        kafka.by[cell][i]->handlers->delivered(kafka.by[cell][i]->owner, kafka.tokens[cell][i], 0,
-                                               NULL);
-    }
-}
-
-void topics_want(struct topics *t, unsigned n, const struct cell *cell)
-{
-    kafka.wanted++;
-}
-
-/* ---- PostgreSQL */
-
-bool store_catch_up(struct store *s, const char *cell, unsigned shard, uint64_t above,
-                    uint64_t upto, unsigned limit)
-{
-    if (question.down)
-        return false;
-    ck_assert(!question.asked);
-    ck_assert_uint_eq(shard, S);
-    question.asked = true;
-    question.above = above;
-    question.upto = upto;
-    question.limit = limit;
-    snprintf(question.cell, sizeof question.cell, "%s", cell);
-    return true;
-}
-
-/* The table has every id from 1 to last. */
-static void answer(uint64_t last)
-{
-    ck_assert(question.asked);
-    question.asked = false;
-    unsigned rows = 0;
-    for (uint64_t id = question.above + 1; id <= question.upto && id <= last; id++) {
-        if (rows == question.limit)
-            break;
-        struct row row = row_of(S, id);
-        parking_row(&r, &row);
-        rows++;
-    }
-    parking_end(&r, rows < question.limit);
-}
-
-bool store_ask_heads(struct store *s, uint64_t shards) { return false; }
-bool store_load_config(struct store *s) { return true; }
-bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t upto, unsigned limit)
-{
-    return false;
-}
-bool store_is_up(const struct store *s) { return true; }
-bool store_is_writing(const struct store *s) { return false; }
-void store_add_progress(struct store *s, const char *cell, unsigned shard, uint64_t id) {}
-bool store_write_progress(struct store *s) { return true; }
-void source_broken(struct relay *relay, const char *why) {}
-void source_joined(struct relay *relay) {}
-void source_heads(struct relay *relay, const struct store_heads *heads) {}
-void source_pressure(struct relay *relay) {}
-void source_confirm(struct relay *relay) {}
-bool source_tails(const struct source *s) { return true; }
-bool source_ready(const struct source *s) { return true; }
-
-/* ---- the relay */
-
-static void start(void)
-{
-    memset(&kafka, 0, sizeof kafka);
-    memset(&question, 0, sizeof question);
-    memset(&r, 0, sizeof r);
-    seq = 0;
-    loop = r.process.loop = ev_loop_new(0);
-    r.options.park_after = 5000;
-    r.options.outstanding_max = 1000;
-    r.options.outstanding_bytes = 64 << 20;
-    list_init(&r.open);
-    gate_init(&r.gate);
-    gate_heard_standbys(&r.gate, LSN_EVERYWHERE);
-    mark_init(&r.mark);
-    cells_init(&r.cells);
-    sink_init(&r.sink, loop, "k", "relay", NULL, &flow_sink_handlers, &r);
-    ev_init(&r.ask.later, NULL);
-    cells_begin(&r.cells, 1, BYTES(""), &r.change);
-    cells_put(&r.cells, &r.change, BYTES("a"), BYTES("a"), 1, BYTES("default"));
-    cells_put(&r.cells, &r.change, BYTES("b"), BYTES("b"), 1, BYTES("default"));
-    cells_end(&r.cells, &r.change);
-    for (unsigned n = 0; n < 2; n++) {
-        sink_add_cell(&r.sink, n, &r.cells.cell[n]);
-        sink_open(&r.sink, n);
-    }
-}
-
-static void finish(void)
-{
-    flow_drop_unreleased(&r);
-    sink_fini(&r.sink);
-    ck_assert_uint_eq(r.outstanding, 0);
-    ck_assert_uint_eq(r.parking.cell[0].count + r.parking.cell[1].count, 0);
-    mark_fini(&r.mark);
-    cells_fini(&r.cells);
-    ev_loop_destroy(loop);
-}
-
-static void turn(void)
-{
-    flow_turn(&r);
-    for (unsigned cell = 0; cell < 2; cell++)
-        if (!kafka.dead[cell])
-            acknowledge(cell);
-}
-
-/* n messages are committed, decoded and visible. */
-static void publish(unsigned n)
-{
-    while (n--) {
-        struct row row = row_of(S, ++seq);
-        flow_row(&r, 0, &row, 1);
-    }
-    gate_heard(&r.gate, S, seq);
-}
 
 /* As if cell a's topic had taken nothing for that long, while b's took something. */
 static void stall(int64_t ms)
@@ -231,13 +23,6 @@ static void start_with_a_parked(unsigned published)
     turn();
     stall(6000);
     ck_assert_uint_eq(r.parking.cells, 1);
-}
-
-static void expect_sent(unsigned cell, uint64_t from, uint64_t upto)
-{
-    unsigned first = kafka.n[cell] - (unsigned)(upto - from + 1);
-    for (uint64_t id = from; id <= upto; id++)
-        ck_assert_uint_eq(kafka.sent[cell][first + id - from], id);
 }
 
 START_TEST(a_topic_that_takes_nothing_while_another_does_is_set_aside_and_holds_nothing_back)
@@ -308,6 +93,24 @@ START_TEST(a_cell_that_alone_fills_what_may_be_outstanding_is_parked_at_once)
     ck_assert_uint_eq(r.parking.cells, 1);
     turn();
     ck_assert(!r.full);
+    finish();
+}
+END_TEST
+
+START_TEST(who_has_less_than_half_of_what_is_outstanding_is_not_the_one_that_fills_it)
+{
+    start();
+    kafka.dead[0] = true;
+    r.options.outstanding_max = 400;
+    publish(400);
+    r.outstanding += 500; /* of a third cell */
+    turn();
+    stall(0);
+    stall(600);
+    ck_assert_uint_eq(r.parking.cells, 0);
+    r.outstanding -= 500;
+    stall(600);
+    ck_assert_uint_eq(r.parking.cells, 1);
     finish();
 }
 END_TEST
@@ -413,6 +216,46 @@ START_TEST(a_topic_that_dies_again_keeps_a_small_window_and_is_looked_for_again)
 }
 END_TEST
 
+START_TEST(a_row_that_was_caught_up_before_is_not_taken_again)
+{
+    start_with_a_parked(10);
+    sink_open(&r.sink, 0);
+    turn();
+    for (uint64_t id = 2; id <= 3; id++)
+        for (int twice = 0; twice < 2; twice++) {
+            struct row row = row_of(S, id);
+            parking_row(&r, &row);
+        }
+    ck_assert_uint_eq(r.parking.cell[0].count, 1); /* 2 has been there before it was parked */
+    finish();
+}
+END_TEST
+
+START_TEST(an_answer_that_begins_above_what_was_given_back_is_not_used)
+{
+    start_with_a_parked(500);
+    sink_open(&r.sink, 0);
+    turn();
+    answer(seq);
+    turn();
+    kafka.dead[0] = false;
+    turn();
+    turn();
+    kafka.dead[0] = true;
+    answer(seq);
+    ck_assert(question.asked);
+    ck_assert_uint_gt(question.above, 2 + PARKING_PROBE);
+    publish_in(S + 1, 1); /* where it has rejoined already */
+    turn();
+    stall(6000); /* what was to be acknowledged is to be read again */
+    ck_assert_uint_eq(r.mark.caught[0][S], 2 + PARKING_PROBE);
+    answer(seq);
+    ck_assert_uint_eq(r.parking.cell[0].count, 0);
+    ck_assert_uint_eq(r.mark.caught[0][S], 2 + PARKING_PROBE);
+    finish();
+}
+END_TEST
+
 START_TEST(an_answer_to_a_question_of_an_earlier_parking_is_not_used)
 {
     start_with_a_parked(500);
@@ -474,10 +317,13 @@ UNIT_MAIN("parking",
           nobody_is_parked_for_what_everybody_suffers,
           nobody_is_parked_before_its_progress_stands_in_the_table,
           a_cell_that_alone_fills_what_may_be_outstanding_is_parked_at_once,
+          who_has_less_than_half_of_what_is_outstanding_is_not_the_one_that_fills_it,
           a_parked_cell_gets_a_few_rows_until_its_topic_takes_them_and_then_more,
           a_parked_cell_catches_up_in_order_and_rejoins_ahead_of_what_is_released_next,
           the_gate_is_shut_for_the_last_question_only_and_not_for_long,
           a_topic_that_dies_again_keeps_a_small_window_and_is_looked_for_again,
+          a_row_that_was_caught_up_before_is_not_taken_again,
+          an_answer_that_begins_above_what_was_given_back_is_not_used,
           an_answer_to_a_question_of_an_earlier_parking_is_not_used,
           who_was_parked_or_is_far_behind_begins_parked,
           a_cell_that_is_configured_no_more_is_parked_no_more)
