@@ -337,13 +337,13 @@ START_TEST(another_refusal_is_tried_again_and_becomes_a_stub_the_third_time)
 }
 END_TEST
 
-START_TEST(a_record_that_finds_no_topic_never_becomes_a_stub)
+START_TEST(a_record_that_finds_no_topic_or_may_not_write_to_it_never_becomes_a_stub)
 {
     start();
     add(1, 1);
-    for (unsigned try = 1; try <= SINK_REFUSALS_MAX + 1; try++) {
+    for (unsigned try = 1; try <= 2 * SINK_REFUSALS_MAX; try++) {
         sink_flush(&sink);
-        answer(0, -ENOENT);
+        answer(0, try % 2 ? -ENOENT : -EACCES);
         ck_assert_uint_eq(told.doubts, try);
         wait_for_producer(try + 1);
     }
@@ -488,7 +488,7 @@ UNIT_MAIN("sink", a_lane_is_taken_once_its_partition_is_there, deliveries_are_ha
           a_record_that_is_too_large_goes_as_a_stub_in_its_place,
           a_record_that_the_broker_finds_too_large_comes_again_as_a_stub_before_those_behind_it,
           another_refusal_is_tried_again_and_becomes_a_stub_the_third_time,
-          a_record_that_finds_no_topic_never_becomes_a_stub,
+          a_record_that_finds_no_topic_or_may_not_write_to_it_never_becomes_a_stub,
           nothing_goes_to_a_topic_that_is_not_there_and_no_other_waits_for_it,
           a_topic_that_changes_gets_what_is_pending_anew,
           a_cell_that_is_gone_gives_everything_back_and_is_never_answered_for,
