@@ -10,12 +10,17 @@ static const struct routes_limits limits = {
 };
 static struct world w;
 
-static void begin(void)
+static void begin_with(const struct routes_limits *l)
 {
-    world_init(&w, 1, &limits);
+    world_init(&w, 1, l);
     world_own(&w, true);
     for (int t = 0; t < WORLD_TAKERS; t++)
         w.takers[t].pending_max = 1 << 20;
+}
+
+static void begin(void)
+{
+    begin_with(&limits);
 }
 
 /* n messages, committed and taken from Kafka. */
@@ -150,6 +155,22 @@ START_TEST(neighbours_behind_the_ring_read_on_together)
     world_settle(&w);
     world_check_complete(&w);
     ck_assert_uint_eq(w.metrics.refills_total, (22 - 8) + (22 - 3) + (22 - 5));
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(who_is_far_below_reads_alone)
+{
+    begin();
+    publish(0, 400);
+    world_subscribe(&w, 0, 0, false, 7, 380);
+    world_subscribe(&w, 1, 0, false, 7, 350);
+    world_subscribe(&w, 2, 0, false, 7, 200);
+    world_answer(&w, 0); /* the first one's, who waits longest no more */
+    ck_assert_uint_eq(w.n_questions, 1);
+    ck_assert_uint_eq(w.questions[0].since, 350);
+    world_settle(&w);
+    world_check_complete(&w);
     world_fini(&w);
 }
 END_TEST
@@ -347,6 +368,56 @@ START_TEST(one_channel_does_not_keep_a_gateway_from_another)
 }
 END_TEST
 
+START_TEST(what_a_gateway_takes_is_shared_between_its_channels)
+{
+    struct routes_limits large = limits;
+    large.ring = (struct ring_limits){.messages = 1024, .bytes = 1 << 20};
+    begin_with(&large);
+    publish(0, 900);
+    publish(1, 900);
+    w.takers[0].pending_max = 64000; /* of two times 90,000 bytes */
+    world_subscribe(&w, 0, 0, false, 7, 0);
+    world_subscribe(&w, 0, 1, false, 7, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_gt(w.takers[0].views[0].got, 200);
+    ck_assert_uint_gt(w.takers[0].views[1].got, 200);
+    world_settle(&w);
+    world_check_complete(&w);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(no_more_channels_of_a_gateway_are_read_at_a_time_than_it_can_take)
+{
+    begin();
+    for (int n = 0; n < WORLD_CHANNELS; n++) {
+        publish(n, 20);
+        world_subscribe(&w, 0, n, false, 7, 2);
+    }
+    ck_assert_uint_eq(w.n_questions, 32);
+    world_subscribe(&w, 1, WORLD_CHANNELS - 1, false, 7, 2); /* another gateway's are its own */
+    ck_assert_uint_eq(w.n_questions, 33);
+    world_settle(&w);
+    world_check_complete(&w);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(live_is_what_kafka_brought_while_it_was_waited_for)
+{
+    begin();
+    publish(0, 4);
+    world_pass(&w, 10);
+    world_subscribe(&w, 0, 0, false, 7, 1);
+    world_pass(&w, 10);
+    ck_assert_uint_eq(view(0)->got, 3);
+    ck_assert_uint_eq(view(0)->live, 0);
+    publish(0, 2);
+    ck_assert_uint_eq(view(0)->live, 2);
+    world_fini(&w);
+}
+END_TEST
+
 UNIT_MAIN("fanout-worker/cursor", from_the_head_gets_what_comes_next,
           an_unknown_channel_is_asked_for_once_however_many_want_it,
           a_channel_without_messages_begins_at_0,
@@ -354,7 +425,7 @@ UNIT_MAIN("fanout-worker/cursor", from_the_head_gets_what_comes_next,
           nobody_is_answered_before_the_partition_has_caught_up,
           resumes_from_the_ring_alone_where_it_reaches,
           what_the_ring_lacks_is_read_once_however_many_lack_it,
-          neighbours_behind_the_ring_read_on_together, what_a_cold_ring_lacked_is_read_once_and_then_in_memory,
+          neighbours_behind_the_ring_read_on_together, who_is_far_below_reads_alone, what_a_cold_ring_lacked_is_read_once_and_then_in_memory,
           above_the_head_is_fine_when_postgresql_is_there_too,
           above_postgresqls_head_is_asked_again_before_it_is_112,
           an_earlier_epoch_is_112_at_the_head, a_later_epoch_is_believed_when_postgresql_has_it,
@@ -364,4 +435,7 @@ UNIT_MAIN("fanout-worker/cursor", from_the_head_gets_what_comes_next,
           a_gateway_that_fills_up_within_a_page_goes_on_where_it_was,
           a_ready_gateway_does_not_fall_off_the_ring_within_a_turn,
           a_second_subscribe_replaces_the_first,
-          one_channel_does_not_keep_a_gateway_from_another)
+          one_channel_does_not_keep_a_gateway_from_another,
+          what_a_gateway_takes_is_shared_between_its_channels,
+          no_more_channels_of_a_gateway_are_read_at_a_time_than_it_can_take,
+          live_is_what_kafka_brought_while_it_was_waited_for)

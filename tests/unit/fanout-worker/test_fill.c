@@ -28,6 +28,11 @@ static struct world_view *view(int taker)
     return &w.takers[taker].views[0];
 }
 
+static const struct channel *channel(int n)
+{
+    return routes_channel(&w.routes, bytes_str(w.channels[n].name));
+}
+
 static void commit(int n)
 {
     while (n-- > 0)
@@ -140,6 +145,7 @@ START_TEST(nobody_waits_for_a_hole_that_nobody_needs)
     commit(3);
     ck_assert_int_eq(world_record(&w, 0, 7, 4, false), ROUTES_HOLE);
     ck_assert_uint_eq(w.n_questions, 0);
+    ck_assert_ptr_nonnull(ring_find(&channel(0)->ring, 4)); /* the ring begins anew with it */
     world_subscribe(&w, 0, 0, false, 7, 1);
     world_settle(&w);
     world_check_complete(&w);
@@ -236,6 +242,7 @@ START_TEST(what_kafka_brings_within_a_second_is_no_find)
     world_pass(&w, 1100);
     ck_assert_uint_eq(w.n_questions, 0);
     ck_assert_uint_eq(w.metrics.sweep_found_total, 0);
+    ck_assert_uint_eq(channel(0)->want, 0);
     ck_assert_uint_eq(view(0)->seq, 2);
     world_fini(&w);
 }
@@ -253,6 +260,25 @@ START_TEST(doubt_compares_every_channel_at_once)
     routes_doubt(&w.routes, -1);
     world_pass(&w, 10);
     ck_assert_uint_eq(w.n_questions, WORLD_CHANNELS);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(doubt_about_a_partition_compares_its_channels_alone)
+{
+    size_t there = 0;
+    begin();
+    for (int n = 1; n < WORLD_CHANNELS; n++) {
+        world_subscribe(&w, 1, n, true, 0, 0);
+        world_answer(&w, 0);
+    }
+    for (int n = 0; n < WORLD_CHANNELS; n++)
+        there += channel(n)->partition == 1;
+    world_pass(&w, 60);
+    routes_doubt(&w.routes, 1);
+    world_pass(&w, 10);
+    ck_assert_uint_eq(w.n_questions, there);
+    ck_assert_uint_lt(there, WORLD_CHANNELS);
     world_fini(&w);
 }
 END_TEST
@@ -282,4 +308,5 @@ UNIT_MAIN("fanout-worker/fill", a_hole_is_filled_before_what_stands_behind_it,
           a_snapshot_of_an_earlier_epoch_says_nothing_of_this_one,
           the_sweep_finds_the_last_message_of_a_quiet_channel,
           what_kafka_brings_within_a_second_is_no_find, doubt_compares_every_channel_at_once,
+          doubt_about_a_partition_compares_its_channels_alone,
           the_sweep_finds_a_later_epoch_on_an_idle_channel)

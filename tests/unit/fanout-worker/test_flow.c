@@ -184,6 +184,19 @@ START_TEST(nothing_is_heard_before_the_hello)
 }
 END_TEST
 
+START_TEST(who_says_hello_twice_is_cut)
+{
+    struct peer p;
+    begin();
+    greet(&p, "a-1", 1);
+    SAY(&p, FAN_HELLO, fan_hello, .version = WIRE_VERSION, .gateway = BYTES("a-2"), .origin = 2);
+    ck_assert(!hear(&p));
+    ck_assert_int_eq(w->metrics.gateways, 0);
+    hang_up(&p);
+    end();
+}
+END_TEST
+
 START_TEST(another_wire_version_is_refused)
 {
     struct peer p;
@@ -390,7 +403,7 @@ START_TEST(a_second_link_of_a_name_replaces_the_first)
 END_TEST
 
 UNIT_MAIN("fanout-worker/flow", a_gateway_is_welcomed, nothing_is_heard_before_the_hello,
-          another_wire_version_is_refused, what_cannot_be_read_cuts_that_gateway_alone,
+          who_says_hello_twice_is_cut, another_wire_version_is_refused, what_cannot_be_read_cuts_that_gateway_alone,
           a_record_goes_out_with_its_stamps, reads_come_from_the_ring_while_postgresql_is_away,
           a_head_is_answered_when_it_is_high_enough,
           joins_go_to_who_is_interested_and_presence_is_answered,

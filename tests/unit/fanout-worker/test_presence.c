@@ -276,6 +276,7 @@ START_TEST(a_page_is_bounded_by_bytes_too)
     struct lease *a = presence_hello(&p, BYTES("a-1"), 1);
     static char info[400 << 10];
     char client[16];
+    memset(info, 'i', sizeof info);
     for (int i = 0; i < 6; i++) {
         snprintf(client, sizeof client, "c%d", i);
         struct fan_presence_set what = someone("t/x", client, "ann");
@@ -294,6 +295,15 @@ START_TEST(a_page_is_bounded_by_bytes_too)
     } while (after);
     page_bytes = UINT32_MAX;
     ck_assert_int_eq(pages, 3);
+    for (int i = 6; i < 10; i++) {
+        snprintf(client, sizeof client, "c%d", i);
+        struct fan_presence_set what = someone("t/x", client, "ann");
+        what.info = bytes_of(info, sizeof info);
+        presence_set(&p, a, &what);
+    }
+    buf_clear(&b);
+    ck_assert_uint_ne(page(0, 1000, &b), 0); /* 4 MB, whatever is asked for */
+    ck_assert_uint_le(b.n, PRESENCE_ANSWER_MAX);
     buf_fini(&b);
     end();
 }
@@ -594,6 +604,27 @@ START_TEST(a_gateway_that_comes_back_replaces_what_it_held)
 }
 END_TEST
 
+START_TEST(a_gateway_that_comes_back_when_its_grace_is_over_finds_nothing)
+{
+    begin();
+    struct lease *a = presence_hello(&p, BYTES("a-1"), 1);
+    char client[16];
+    for (int i = 0; i < 3 * PRESENCE_SLICE; i++) {
+        snprintf(client, sizeof client, "c%d", i);
+        set(a, "t/x", client, "ann");
+    }
+    presence_lost(&p, a);
+    tick(NOW + 5 * S);
+    ck_assert_uint_eq(counts("t/x").clients, 2 * PRESENCE_SLICE);
+    ck_assert_ptr_eq(presence_hello(&p, BYTES("a-1"), 1), a);
+    set_again(a, "t/x", "c9999", "ann");
+    for (int ticks = 0; ticks < 3; ticks++)
+        tick(NOW + 6 * S);
+    ck_assert_uint_eq(counts("t/x").clients, 1);
+    end();
+}
+END_TEST
+
 START_TEST(what_a_new_worker_is_told_again_leaves_audibly)
 {
     begin();
@@ -742,6 +773,7 @@ UNIT_MAIN("fanout-worker/presence", clients_are_counted_and_users_only_once,
           a_gateways_thousands_go_in_slices,
           so_do_lingerers_of_many_rooms,
           a_gateway_that_comes_back_replaces_what_it_held,
+          a_gateway_that_comes_back_when_its_grace_is_over_finds_nothing,
           what_a_new_worker_is_told_again_leaves_audibly,
           another_process_of_the_same_name_drops_the_old_ones,
           two_processes_of_one_name_live_side_by_side_while_both_are_linked,

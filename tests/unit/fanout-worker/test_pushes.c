@@ -63,8 +63,20 @@ START_TEST(counts_of_a_huge_channel_come_as_rarely_as_the_rate_lets_them)
 }
 END_TEST
 
+START_TEST(counts_of_any_channel_come_once_a_minute)
+{
+    struct pushes p = {.per_s = 1};
+    taken(&p, 1000000, 1, NOW);
+    ck_assert_int_eq(pushes_counts(&p, 1000000, NOW), PUSHES_COUNTS);
+    taken(&p, 1000000, 1, NOW + S);
+    ck_assert_int_eq(pushes_counts(&p, 1000000, NOW + 59 * S), PUSHES_LATER);
+    ck_assert_int_eq(pushes_counts(&p, 1000000, NOW + 60 * S), PUSHES_COUNTS);
+}
+END_TEST
+
 UNIT_MAIN("fanout-worker/pushes",
           a_second_of_the_rate_may_be_used_at_once_and_then_it_is_the_rate,
           a_channel_of_more_members_than_the_rate_has_counts_alone,
           without_a_rate_everything_is_pushed, counts_come_once_a_second_until_nothing_was_missed,
-          counts_of_a_huge_channel_come_as_rarely_as_the_rate_lets_them)
+          counts_of_a_huge_channel_come_as_rarely_as_the_rate_lets_them,
+          counts_of_any_channel_come_once_a_minute)

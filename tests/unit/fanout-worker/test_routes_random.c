@@ -12,6 +12,7 @@
 
 #define RUNS 40
 #define STEPS 3000
+#define CHANNELS 4 /* few, so that much happens on each */
 
 static const struct routes_limits limits = {
     .ring = {.messages = 8, .bytes = 4000},
@@ -53,7 +54,7 @@ static void subscribe(struct world *w, int taker, int channel)
 
 static void faulty(struct world *w, int faults)
 {
-    int channel = (int)world_dice(w, WORLD_CHANNELS);
+    int channel = (int)world_dice(w, CHANNELS);
     struct world_log *log = world_log(w, channel);
     if ((faults & GENERATIONS) && world_dice(w, 4) == 0)
         world_epoch(w, channel);
@@ -72,7 +73,7 @@ static void faulty(struct world *w, int faults)
 
 static void step(struct world *w, int faults)
 {
-    int channel = (int)world_dice(w, WORLD_CHANNELS), taker = (int)world_dice(w, WORLD_TAKERS);
+    int channel = (int)world_dice(w, CHANNELS), taker = (int)world_dice(w, WORLD_TAKERS);
     switch (world_dice(w, 12)) {
     case 0 ... 2:
         relay(w, channel, faults);
@@ -116,7 +117,7 @@ static void play(uint64_t seed, int faults)
     world_own(w, true);
     for (int i = 0; i < STEPS; i++)
         step(w, faults);
-    for (int i = 0; i < WORLD_CHANNELS; i++)
+    for (int i = 0; i < CHANNELS; i++)
         while (world_consume(w, i))
             ;
     world_settle(w);

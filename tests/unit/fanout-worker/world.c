@@ -107,6 +107,7 @@ static void on_publication(void *owner, struct taker *t, const struct pub *p, bo
     ck_assert_uint_le(pub.seq, log_of(&w->channels[n], pub.epoch)->head);
     v->seq++;
     v->got++;
+    v->live += live;
     taker->pending += p->n;
 }
 
@@ -230,6 +231,7 @@ static struct pub *pub_of(struct world *w, int channel, uint64_t epoch, uint64_t
 int world_record(struct world *w, int channel, uint64_t epoch, uint64_t seq, bool stub)
 {
     struct pub *p = pub_of(w, channel, epoch, seq);
+    p->taken_ns = w->routes.now_ns;
     int answer = routes_record(&w->routes, bytes_str(w->channels[channel].name), p, stub);
     pub_unref(p);
     return answer;
@@ -260,7 +262,7 @@ void world_subscribe(struct world *w, int taker, int channel, bool from_head, ui
 {
     struct world_view *v = &w->takers[taker].views[channel];
     *v = (struct world_view){
-        .wanted = true, .seq = from_head ? UINT64_MAX : since, .lost = v->lost, .got = v->got};
+        .wanted = true, .seq = from_head ? UINT64_MAX : since, .lost = v->lost, .got = v->got, .live = v->live};
     const struct world_log *log = world_log(w, channel);
     v->may_112 = !from_head && (epoch != log->epoch || since > log->head || since < log->gone);
     struct fan_subscribe what = {.channel = bytes_str(w->channels[channel].name),

@@ -6,7 +6,7 @@
 
 #include "routes.h"
 
-#define WORLD_CHANNELS 4
+#define WORLD_CHANNELS 40
 #define WORLD_TAKERS 3
 #define WORLD_ROWS 1024
 #define WORLD_EPOCHS 8
@@ -39,6 +39,7 @@ struct world_view {
     uint64_t epoch, seq;
     uint32_t lost; /* times that it was told 112 */
     uint32_t got;  /* publications */
+    uint32_t live; /* of these: said to have come while it waited for them */
 };
 
 struct world_taker {
