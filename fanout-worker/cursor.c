@@ -162,7 +162,7 @@ void cursor_settle(struct routes *r, struct cursor *c)
     }
 }
 
-void cursor_send(struct routes *r, struct cursor *c, const struct pub *p)
+static void send(struct routes *r, struct cursor *c, const struct pub *p)
 {
     assert(p->seq == c->sent + 1);
     r->ports->publication(r->owner, c->taker, p, p->taken_ns && p->taken_ns >= c->placed_ns);
@@ -189,7 +189,7 @@ enum cursor_served cursor_serve(struct routes *r, struct cursor *c, const struct
     for (; i < page->n && page->rows[i]->seq == c->sent + 1 &&
            !r->ports->full(r->owner, c->taker);
          i++) {
-        cursor_send(r, c, page->rows[i]);
+        send(r, c, page->rows[i]);
         r->metrics->refills_total++;
     }
     return CURSOR_SERVED;
@@ -201,7 +201,7 @@ static void pump_cursor(struct routes *r, struct cursor *c)
     struct pub *p;
     while (bytes < PIECE_BYTES && (p = ring_find(&c->channel->ring, c->sent + 1)) &&
            !r->ports->full(r->owner, c->taker)) {
-        cursor_send(r, c, p);
+        send(r, c, p);
         bytes += p->n;
     }
     drr_pay(&c->ready, bytes);

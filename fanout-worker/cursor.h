@@ -23,8 +23,6 @@ enum cursor_served {
 
 /* Sends what the page has for it. */
 enum cursor_served cursor_serve(struct routes *r, struct cursor *c, const struct page *page);
-void cursor_send(struct routes *r, struct cursor *c,
-                 const struct pub *p); /* p is what comes next */
 /* All that its gateway takes now: cursors that may go on, in turns. */
 void taker_pump(struct routes *r, struct taker *t);
 

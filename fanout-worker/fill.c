@@ -48,7 +48,7 @@ void fill_ask_head(struct routes *r, struct channel *ch)
         r->ports->ask_head(r->owner, ch->name);
 }
 
-void fill_ask_hole(struct routes *r, struct channel *ch)
+static void ask_hole(struct routes *r, struct channel *ch)
 {
     if (ch->placed && ch->want > ring_head(&ch->ring) && may_ask(r, ch, &ch->fill_need))
         r->ports->ask_page(r->owner, ch->name, PAGE_FILL, ch->epoch, ring_head(&ch->ring),
@@ -87,7 +87,7 @@ void fill_want(struct routes *r, struct channel *ch, uint64_t seq)
 {
     if (seq > ch->want)
         ch->want = seq;
-    fill_ask_hole(r, ch);
+    ask_hole(r, ch);
 }
 
 void fill_truth(struct routes *r, struct channel *ch, uint64_t seq)
@@ -213,7 +213,7 @@ void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose,
         else
             serve_behind(r, ch, &seen);
     }
-    fill_ask_hole(r, ch);
+    ask_hole(r, ch);
     fill_ask_behind(r, ch);
 }
 
@@ -231,7 +231,7 @@ void fill_due(struct routes *r, struct channel *ch)
             r->found_publications += ch->truth - ring_head(&ch->ring);
         }
     }
-    fill_ask_hole(r, ch);
+    ask_hole(r, ch);
     fill_ask_behind(r, ch);
     list_for_each (c, &ch->cursors, channel_link)
         cursor_decide(r, c);

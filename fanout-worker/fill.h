@@ -12,7 +12,6 @@
 #define GIVE_UP_NS 10000000000LL /* PostgreSQL goes on denying what Kafka told of */
 
 void fill_ask_head(struct routes *r, struct channel *ch);
-void fill_ask_hole(struct routes *r, struct channel *ch);
 void fill_ask_behind(struct routes *r, struct channel *ch);
 /* Kafka told of seq behind a hole. */
 void fill_want(struct routes *r, struct channel *ch, uint64_t seq);

@@ -21,13 +21,26 @@ void worker_stop(struct worker *w)
     ev_break(w->process.loop, EVBREAK_ALL);
 }
 
+/* Brings gauges up to date that nobody keeps. */
+static void count(struct worker *w)
+{
+    w->metrics.presence_entries = (int64_t)w->presence.entries;
+    w->metrics.presence_followed_total = w->presence.followed;
+    w->metrics.joins_missed_total = w->presence.missed;
+    w->metrics.presence_vacancies = (int64_t)w->presence.vacancies.by_client.count;
+    telling_count(&w->telling);
+    w->metrics.kafka_lag = source_lag(w->source);
+    w->metrics.kafka_up = source_is_up(w->source);
+    w->metrics.postgres_up = history_is_up(w->history);
+}
+
 static void each_second(struct worker *w)
 {
     int64_t now_ns = clock_mono_ns();
     weights_tick(&w->weights, history_connection(w->history), now_ns);
     gateways_weigh(w);
     gateways_tick(w, now_ns);
-    worker_count(w);
+    count(w);
     control_status(&w->control);
     control_metrics(&w->control);
 }
@@ -56,18 +69,6 @@ bool worker_ready(const struct worker *w, struct buf *ret_why)
     return w->generation && w->caught_up;
 }
 
-void worker_count(struct worker *w)
-{
-    w->metrics.presence_entries = (int64_t)w->presence.entries;
-    w->metrics.presence_followed_total = w->presence.followed;
-    w->metrics.joins_missed_total = w->presence.missed;
-    w->metrics.presence_vacancies = (int64_t)w->presence.vacancies.by_client.count;
-    telling_count(&w->telling);
-    w->metrics.kafka_lag = source_lag(w->source);
-    w->metrics.kafka_up = source_is_up(w->source);
-    w->metrics.postgres_up = history_is_up(w->history);
-}
-
 static int serve_admin(void *owner, const char *method, const char *path, struct bytes query,
                        struct bytes request, struct buf *body, const char **content_type)
 {
@@ -83,7 +84,7 @@ static int serve_admin(void *owner, const char *method, const char *path, struct
                    BYTES_FMT(buf_bytes(&text)));
     } else if (strcmp(path, "/metrics") == 0) {
         struct metrics_page *page = metrics_page_new();
-        worker_count(w);
+        count(w);
         worker_metrics_snapshot(&w->metrics, &text);
         metrics_page_add(page, "", buf_bytes(&text));
         metrics_page_render(page, body);

@@ -54,6 +54,5 @@ void worker_fini(struct worker *w);
 void worker_stop(struct worker *w); /* worker_run returns */
 /* What it waits for, appended to ret_why. -> true when it waits for nothing */
 bool worker_ready(const struct worker *w, struct buf *ret_why);
-void worker_count(struct worker *w); /* brings gauges up to date that nobody keeps */
 
 #endif

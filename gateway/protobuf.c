@@ -2,7 +2,8 @@
 
 #include <errno.h>
 
-size_t uvarint_read(struct bytes in, uint64_t *ret)
+/* -> bytes read, 0 when there is none */
+static size_t uvarint_read(struct bytes in, uint64_t *ret)
 {
     uint64_t v = 0;
     for (size_t i = 0; i < in.n && i < UVARINT_MAX; i++) {

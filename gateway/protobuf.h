@@ -22,8 +22,6 @@ static inline size_t uvarint_size(uint64_t v)
 {
     return (size_t)(70 - __builtin_clzll(v | 1)) / 7;
 }
-/* -> bytes read, 0 when there is none */
-size_t uvarint_read(struct bytes in, uint64_t *ret);
 
 /* The next message behind its size. -> 1, 0 at the end, -EBADMSG when it is not whole */
 int protobuf_take(struct bytes *frame, struct bytes *ret);

@@ -3,7 +3,8 @@
 #include "base64.h"
 #include "core/json.h"
 
-void publication_tags_json(struct buf *into, const struct publication *p)
+/* The tags object alone: the publisher's tags and ours, id and after; never empty when the id is not 0. */
+static void tags_json(struct buf *into, const struct publication *p)
 {
     struct bytes tags = json_trim(p->tags);
     buf_append_char(into, '{');
@@ -44,7 +45,7 @@ size_t publication_json(struct buf *into, const struct publication *p, bool with
     }
     if (p->tags.n || p->id || p->after.n) {
         buf_append_str(into, ",\"tags\":");
-        publication_tags_json(into, p);
+        tags_json(into, p);
         mark_at = into->n - 1;
     }
     if (with_epoch) {

@@ -19,8 +19,5 @@ size_t publication_json(struct buf *into, const struct publication *p, bool with
 void publication_protobuf(struct buf *into, struct bytes json, const struct bytes *delta);
 /* Its payload, as a client of that encoding has it: a slice of json, or decoded into `memory`. */
 struct bytes publication_payload(struct bytes json, struct buf *memory);
-/* Appends the tags object alone: the publisher's tags and ours, id and after; never empty when
- * the id is not 0. */
-void publication_tags_json(struct buf *into, const struct publication *p);
 
 #endif

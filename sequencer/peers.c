@@ -101,7 +101,8 @@ uint64_t peers_lead(const struct peers *p, int64_t now_ns)
     return shards;
 }
 
-bool peers_reach_postgres(const struct peers *p, int64_t now_ns)
+/* One of them has just said that PostgreSQL answers it, and has for a while (pulse_is_steady). */
+static bool reach_postgres(const struct peers *p, int64_t now_ns)
 {
     int64_t since_ns = now_ns - p->silence_ns / BEATS * STEADY_BEATS;
     for (const struct peer *one = p->all; one < p->all + p->n; one++)
@@ -239,7 +240,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
         judge(one, now_ns);
     }
     pulse_tick(&s->pulse, now_ns);
-    if (pulse_is_lost(&s->pulse, now_ns) && peers_reach_postgres(p, now_ns))
+    if (pulse_is_lost(&s->pulse, now_ns) && reach_postgres(p, now_ns))
         sequencer_cut_off(s);
     gateways_tell_peers(s->gateways);
     lead_ask(s);

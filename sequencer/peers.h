@@ -27,8 +27,6 @@ unsigned peers_spared(const struct peers *p, int64_t now_ns, int64_t ret_holders
 /* Shards that those lead. */
 uint64_t peers_lead(const struct peers *p, int64_t now_ns);
 unsigned peers_heard(const struct peers *p, int64_t now_ns);
-/* One of them has just said that PostgreSQL answers it, and has for a while (pulse_is_steady). */
-bool peers_reach_postgres(const struct peers *p, int64_t now_ns);
 /* A peer went a moment ago: its backend is about to. */
 bool peers_just_lost_one(const struct peers *p, int64_t now_ns);
 /* Asks whoever leads some of these to hand them over to the writer of that backend. */

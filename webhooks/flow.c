@@ -23,7 +23,7 @@
 #define HEADERS 8
 #define HEADER_MAX 128
 
-static void on_answer(void *owner, const struct http_response *r);
+static void flow_go(struct webhooks *w, int64_t now_ns);
 
 static void rest(struct endpoint *ep, int64_t due_ns)
 {
@@ -261,7 +261,8 @@ static void on_trimmed(void *ctx, enum pg_status status, const struct pg_result 
         w->metrics.dropped_total += (uint64_t)pg_i64(r, 0, 0);
 }
 
-void flow_go(struct webhooks *w, int64_t now_ns)
+/* Whoever is due. */
+static void flow_go(struct webhooks *w, int64_t now_ns)
 {
     struct endpoint *ep;
     while (!w->stopping && pg_is_up(w->pg) && webhooks_sends(w, now_ns) && (ep = endpoints_next(&w->endpoints, now_ns))) {

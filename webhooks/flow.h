@@ -2,13 +2,10 @@
 #ifndef WEBHOOKS_FLOW_H
 #define WEBHOOKS_FLOW_H
 
-#include <stdint.h>
-
 struct webhooks;
 
 void flow_look(struct webhooks *w);                 /* every --poll */
 void flow_lease(struct webhooks *w);                /* three times in --lease */
-void flow_go(struct webhooks *w, int64_t now_ns);   /* whoever is due */
 void flow_stop_sending(struct webhooks *w);         /* somebody else may send now */
 
 #endif

@@ -268,8 +268,9 @@ static void settle(struct relay *r, struct delivery *d)
     }
 }
 
-void flow_acked(struct relay *r, struct delivery *d)
+static void on_acked(void *owner, struct delivery *d)
 {
+    struct relay *r = owner;
     struct message *m = d->message;
     r->parking.goes |= 1ull << d->cell;
     if (d->handed_ns)
@@ -279,11 +280,6 @@ void flow_acked(struct relay *r, struct delivery *d)
         histogram_record(&r->metrics.latency_seconds,
                          (int64_t)clock_real_us() - m->committed_us);
     settle(r, d);
-}
-
-static void on_acked(void *owner, struct delivery *d)
-{
-    flow_acked(owner, d);
 }
 
 static void on_given_back(void *owner, struct delivery *d)

@@ -11,7 +11,6 @@ void flow_row(struct relay *r, uint64_t above, const struct row *row, uint64_t l
 void flow_bad_row(struct relay *r, uint64_t above, unsigned shard, uint64_t id);
 void flow_rows_end(struct relay *r, unsigned shard, uint64_t above, uint64_t upto, bool all);
 void flow_heads(struct relay *r, const struct store_heads *heads);
-void flow_acked(struct relay *r, struct delivery *d);
 void flow_turn(struct relay *r); /* at the end of each loop turn */
 
 /* What has not been let through is forgotten and will be read again; what is released stays. */

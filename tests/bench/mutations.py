@@ -142,7 +142,7 @@ MUTATIONS = [
     },
     {
         "name": "the lead kept by who is cut off from PostgreSQL",
-        "edits": [("sequencer/peers.c", "if (pulse_is_lost(&s->pulse, now_ns) && peers", "if (pulse_is_lost(&s->pulse, -now_ns) && peers")],
+        "edits": [("sequencer/peers.c", "if (pulse_is_lost(&s->pulse, now_ns) && reach", "if (pulse_is_lost(&s->pulse, -now_ns) && reach")],
         "scenarios": ["tests/scenarios/test_71_sequencer_ha.py::test_a_standby_takes_over_within_the_aim"],
     },
     {
