@@ -112,8 +112,7 @@ void cursor_lose(struct routes *r, struct cursor *c)
 void cursor_decide(struct routes *r, struct cursor *c)
 {
     struct channel *ch = c->channel;
-    const struct partition *partition = &r->partitions[ch->partition];
-    if (c->state != CURSOR_WAITING || !partition || !partition->caught_up)
+    if (c->state != CURSOR_WAITING || !r->partitions[ch->partition].caught_up)
         return;
     if (c->ephemeral) { /* asks PostgreSQL nothing: it goes on while that one is away */
         cursor_goto(r, c, CURSOR_PASSING);
