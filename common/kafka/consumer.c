@@ -57,7 +57,6 @@ struct kafka_consumer {
     size_t n;
     uint64_t births;
     int64_t tail_records, tail_ms;
-    bool paused;
     bool reachable;
     struct task task;
     struct lookup lookup; /* the thread's while the task runs */
@@ -227,8 +226,7 @@ static void looked_up(void *owner, bool fine)
     } else {
         log_failure(c, task_again(&c->task));
     }
-    if (!c->paused)
-        wake_again(&c->wake);
+    wake_again(&c->wake);
     leave(c);
 }
 
@@ -359,7 +357,7 @@ static void woken(void *owner)
     tell_empty_ones(c);
     if (!c->freed && c->handed)
         c->handlers->turn(c->owner);
-    if (!c->freed && !c->paused && n == TURN_RECORDS)
+    if (!c->freed && n == TURN_RECORDS)
         wake_again(&c->wake);
     leave(c);
 }
@@ -458,17 +456,6 @@ void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, 
     c->tail_ms = tail_ms;
     if (count_unplaced(c) > 0)
         task_start(&c->task);
-}
-
-void kafka_consumer_pause(struct kafka_consumer *c, bool paused)
-{
-    if (c->paused == paused || c->freed)
-        return;
-    c->paused = paused;
-    if (paused)
-        wake_stop(&c->wake);
-    else
-        wake_again(&c->wake);
 }
 
 bool kafka_consumer_reachable(const struct kafka_consumer *c)

@@ -232,26 +232,6 @@ START_TEST(assigning_inside_of_a_record_loses_and_repeats_nothing)
 }
 END_TEST
 
-START_TEST(while_paused_nothing_is_handed_over)
-{
-    struct mock m;
-    struct reader r = {0};
-    mock_init(&m);
-    open_consumer(&r, &m);
-    kafka_consumer_assign(r.c, all, PARTITIONS, ALL_RECORDS, 0);
-    ck_assert(loop_wait(loop, &r.caught_all, 5));
-    kafka_consumer_pause(r.c, true);
-    produce(&m, 400);
-    loop_for(loop, 0.3);
-    ck_assert_uint_eq(r.records, 0);
-    kafka_consumer_pause(r.c, false);
-    wait_for(&r, 400);
-    ck_assert_uint_eq(r.holes, 0);
-    kafka_consumer_free(r.c);
-    mock_fini(&m);
-}
-END_TEST
-
 START_TEST(a_broker_that_was_away_casts_doubt_and_reading_goes_on_where_it_was)
 {
     struct mock m;
@@ -354,7 +334,6 @@ UNIT_MAIN("consumer", empty_partitions_are_caught_up,
           partitions_that_stay_keep_their_position_and_new_ones_are_looked_up,
           a_later_assignment_replaces_one_that_is_being_looked_up,
           assigning_inside_of_a_record_loses_and_repeats_nothing,
-          while_paused_nothing_is_handed_over,
           a_broker_that_was_away_casts_doubt_and_reading_goes_on_where_it_was,
           the_lookup_is_tried_until_kafka_answers,
           an_offset_that_is_no_more_casts_doubt_and_is_looked_up_anew,
