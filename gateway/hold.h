@@ -19,8 +19,7 @@
 
 #include "channel.h"
 
-#define HOLD_STRIKES 3   /* publications that waited in vain … */
-#define HOLD_MINUTE 60   /* s; … within so long: for as long nothing waits */
+#define HOLD_MINUTE 60 /* s; three publications that waited in vain within so long: for as long nothing waits */
 #define HOLD_LATE_TAG ",\"late\":\"1\""
 
 struct reference {
