@@ -14,7 +14,6 @@
 
 struct config {
     unsigned refs;
-    uint64_t version;
     json_t *root;          /* owns every text that a slice points to */
     struct map cells;      /* struct config_cell::by_name */
     struct map tenants;    /* struct config_tenant::by_name */
@@ -343,8 +342,8 @@ static int read_each(struct reader *r, const char *name,
     return 0;
 }
 
-int config_parse(struct bytes json, uint64_t version, struct bytes cell,
-                 struct config **ret_config, struct buf *ret_why)
+int config_parse(struct bytes json, struct bytes cell, struct config **ret_config,
+                 struct buf *ret_why)
 {
     json_error_t error;
     json_t *root = json_loadb(json.p ? json.p : "", json.n, JSON_REJECT_DUPLICATES, &error);
@@ -357,7 +356,6 @@ int config_parse(struct bytes json, uint64_t version, struct bytes cell,
     struct config *c = calloc(1, sizeof *c);
     assert(c);
     c->refs = 1;
-    c->version = version;
     c->root = root;
     map_init(&c->cells);
     map_init(&c->tenants);
@@ -419,11 +417,6 @@ void config_attach_jwks(struct config *c, struct jwks *jwks)
 struct jwks *config_jwks(const struct config *c)
 {
     return c->jwks;
-}
-
-uint64_t config_version(const struct config *c)
-{
-    return c->version;
 }
 
 const struct config_tenant *config_tenant(const struct config *c, struct bytes name)

@@ -4,7 +4,7 @@
  * count is plain.
  *
  *     struct config *fresh;
- *     if (config_parse(json, version, cell, &fresh, &why) < 0) …the old one stays, log why…
+ *     if (config_parse(json, cell, &fresh, &why) < 0) …the old one stays, log why…
  *     config_unref(g->config); g->config = fresh;
  *
  * What a channel's spelling means (design.md, Names; decision 0007) is decided here and nowhere
@@ -92,11 +92,10 @@ struct config;
  * version does not know are left out and named in ret_why, one line each, so that a newer
  * configuration does not stop an older gateway.
  * -> 0, or -EBADMSG with the reason in ret_why */
-int config_parse(struct bytes json, uint64_t version, struct bytes cell,
-                 struct config **ret_config, struct buf *ret_why);
+int config_parse(struct bytes json, struct bytes cell, struct config **ret_config,
+                 struct buf *ret_why);
 struct config *config_ref(const struct config *c);
 struct config *config_unref(const struct config *c); /* -> NULL; NULL is fine */
-uint64_t config_version(const struct config *c);
 /* Where its tenants' JWK sets are found; NULL: nowhere. */
 struct jwks;
 void config_attach_jwks(struct config *c, struct jwks *jwks);

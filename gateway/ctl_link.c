@@ -128,7 +128,7 @@ static int config_came(struct gateway *g, struct bytes body)
     struct buf why = {0};
     if (wire_get_ctl_config(body, &m) < 0)
         return -EBADMSG;
-    if (config_parse(m.json, m.version, bytes_str(g->options->cell), &fresh, &why) < 0) {
+    if (config_parse(m.json, bytes_str(g->options->cell), &fresh, &why) < 0) {
         log_error("config_refused", "version=%llu why=%.*s the old one stays", (unsigned long long)m.version,
                   BYTES_FMT(buf_bytes(&why)));
     } else {

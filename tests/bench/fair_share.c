@@ -157,7 +157,7 @@ static void configure(void)
                           "\"allow_subscribe_for_anonymous\":true,\"batch_delay\":0}}",
                    i ? "," : "", i);
     buf_append_str(&text, "]}");
-    if (config_parse(buf_bytes(&text), 2, BYTES("a"), &fresh, &why) < 0)
+    if (config_parse(buf_bytes(&text), BYTES("a"), &fresh, &why) < 0)
         exit(3);
     config_unref(g.config);
     g.config = fresh;

@@ -57,7 +57,7 @@ static jwk_t *configure(const char *alg)
     struct buf why = {0};
     snprintf(json, sizeof json, "{\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"],\"options\":{\"%s\":\"%s\"}}]}", option,
              text);
-    if (config_parse(bytes_str(json), 1, BYTES("a"), &config, &why) < 0)
+    if (config_parse(bytes_str(json), BYTES("a"), &config, &why) < 0)
         abort();
     free(text);
     free(pem);

@@ -20,7 +20,7 @@ static void setup(void)
         "\"86be9a55762d316a3026c2836d044f5fc76e34da10e1b45feee5f18be7edb177\"}]}";
     struct buf why = {0};
     if (!config)
-        FUZZ_CHECK(config_parse(bytes_str(json), 1, BYTES(""), &config, &why) == 0);
+        FUZZ_CHECK(config_parse(bytes_str(json), BYTES(""), &config, &why) == 0);
     buf_fini(&why);
 }
 

@@ -13,10 +13,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct bytes spelling = bytes_of(data + n + (nul ? 1 : 0), size - n - (nul ? 1 : 0));
     struct config *c = NULL;
     struct buf why = {0};
-    if (config_parse(bytes_of(data, n), 1, BYTES("a"), &c, &why) < 0) {
+    if (config_parse(bytes_of(data, n), BYTES("a"), &c, &why) < 0) {
         FUZZ_CHECK(!c && why.n > 0);
         buf_clear(&why);
-        FUZZ_CHECK(config_parse(bytes_str(fallback), 1, BYTES("a"), &c, &why) == 0);
+        FUZZ_CHECK(config_parse(bytes_str(fallback), BYTES("a"), &c, &why) == 0);
     }
     const struct config_tenant *askers[] = {NULL, config_tenant(c, BYTES("default")),
                                             config_tenant(c, BYTES("acme"))};

@@ -48,7 +48,7 @@ static void setup(void)
     struct buf why = {0};
     if (config)
         return;
-    FUZZ_CHECK(config_parse(bytes_str(json), 1, BYTES(""), &config, &why) == 0);
+    FUZZ_CHECK(config_parse(bytes_str(json), BYTES(""), &config, &why) == 0);
     FUZZ_CHECK(config_resolve(config, NULL, BYTES("$news"), &channel) == 0);
     buf_fini(&why);
     remember();

@@ -55,7 +55,7 @@ static inline void api_send(struct api_request r)
     fake_reset();
     buf_fini(&api.body);
     memset(&api, 0, sizeof api);
-    ck_assert_int_eq(config_parse(bytes_str(api_config), 1, BYTES(""), &config, &why), 0);
+    ck_assert_int_eq(config_parse(bytes_str(api_config), BYTES(""), &config, &why), 0);
     char *body = malloc(r.body.n + 1);
     memcpy(body, r.body.n ? r.body.p : "", r.body.n);
     r.body.p = body;

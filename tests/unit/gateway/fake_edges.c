@@ -309,7 +309,7 @@ static struct config *parse(struct bytes json)
 {
     struct buf why = {0};
     struct config *config;
-    int error = config_parse(json, 1, BYTES("a"), &config, &why);
+    int error = config_parse(json, BYTES("a"), &config, &why);
     assert(error == 0);
     buf_fini(&why);
     return config;

@@ -12,7 +12,7 @@ static void setup(void)
     struct buf why = {0};
     static const char json[] = "{\"tenants\":[{\"name\":\"default\"},{\"name\":\"acme\"}],"
                                "\"namespaces\":[{\"tenant\":\"default\",\"name\":\"\"}]}";
-    ck_assert_int_eq(config_parse(bytes_str(json), 1, BYTES(""), &config, &why), 0);
+    ck_assert_int_eq(config_parse(bytes_str(json), BYTES(""), &config, &why), 0);
     buf_fini(&why);
 }
 

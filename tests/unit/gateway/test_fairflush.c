@@ -118,7 +118,7 @@ START_TEST(a_new_configuration_weighs_anew)
     start();
     flood("acme", 0);
     flood("slow", 0);
-    ck_assert_int_eq(config_parse(bytes_str(text), 2, BYTES("a"), &fresh, &why), 0);
+    ck_assert_int_eq(config_parse(bytes_str(text), BYTES("a"), &fresh, &why), 0);
     config_unref(g.config);
     g.config = fresh;
     tenants_configure(&g);

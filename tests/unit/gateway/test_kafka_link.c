@@ -28,7 +28,7 @@ static struct config *configuration(bool ephemeral)
                "\"tenants\":[{\"name\":\"one\",\"cells\":[\"a\"]},{\"name\":\"both\",\"cells\":[\"a\",\"b\"]},{\"name\":\"none\"}],"
                "\"namespaces\":[{\"tenant\":\"one\",\"name\":\"\",\"options\":{\"ephemeral\":%s}}]}",
                ephemeral ? "true" : "false");
-    ck_assert_msg(config_parse(buf_bytes(&text), 1, BYTES("a"), &c, &why) == 0, "%s", why.p);
+    ck_assert_msg(config_parse(buf_bytes(&text), BYTES("a"), &c, &why) == 0, "%s", why.p);
     buf_fini(&text);
     buf_fini(&why);
     return c;

@@ -15,7 +15,7 @@ static void setup(void)
                                "{\"tenant\":\"acme\",\"name\":\"\",\"options\":{\"allow_user_"
                                "limited_channels\":true}},"
                                "{\"tenant\":\"bare\",\"name\":\"only\"}]}";
-    ck_assert_int_eq(config_parse(bytes_str(json), 1, BYTES(""), &config, &why), 0);
+    ck_assert_int_eq(config_parse(bytes_str(json), BYTES(""), &config, &why), 0);
     buf_fini(&why);
 }
 
