@@ -6,7 +6,7 @@ import time
 
 import requests
 
-from compare import generate, median
+from compare import generate
 from cpu import cpu_s, tree_cpu_s
 from groups import cell_groups, less
 from prometheus import value

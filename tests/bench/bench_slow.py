@@ -10,7 +10,7 @@ import threading
 import time
 
 from idle import anonymous_bytes, close_all, cpu_seconds, open_many, subscribe_all
-from stack import CONFIGURATION, Stack
+from stack import Stack
 
 OFFSET = re.compile(rb'"offset":(\d+)[,}]')
 OFFSET_BYTES = 32  # at most

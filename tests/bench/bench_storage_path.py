@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
 import random
 import signal
 import subprocess

@@ -7,7 +7,6 @@ import select
 import socket
 import sys
 import threading
-import time
 
 from idle import anonymous_bytes, close_all, cpu_seconds, open_many, subscribe_all
 from stack import BUILD, REPO

@@ -4,7 +4,6 @@ the answer before it is read. What the sequencer does meanwhile, and what the se
 import socket
 import struct
 import threading
-import time
 
 import psycopg
 

@@ -1,7 +1,6 @@
 """A message goes the whole way: by SQL transaction, by HTTP API, by client; and only if it was committed."""
 
 import asyncio
-import json
 
 import pytest
 

@@ -5,8 +5,8 @@ JSON can get wrong is by itself below."""
 import asyncio
 
 from client import Client, Refused, http
-from fake_cluster import CONFIG, OPEN
-from harness import connect, eq, refused, test, token
+from fake_cluster import CONFIG
+from harness import connect, eq, test, token
 
 ENCODINGS = [{}, {"Sec_WebSocket_Protocol": "centrifuge-protobuf"}]  # what each asks for at the upgrade
 
