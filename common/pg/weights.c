@@ -44,8 +44,8 @@ void weights_put(struct weights *w, struct bytes tenant, int64_t weight)
 {
     struct weight *one = malloc(sizeof *one + tenant.n);
     assert(one);
-    *one = (struct weight){.weight = weight, .tenant = bytes_of(one->text, tenant.n)};
     memcpy(one->text, tenant.p, tenant.n);
+    *one = (struct weight){.weight = weight, .tenant = bytes_of(one->text, tenant.n)};
     map_insert(&w->by_tenant, &one->by_tenant, hash_bytes(one->tenant));
 }
 

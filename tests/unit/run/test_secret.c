@@ -59,7 +59,7 @@ END_TEST
 
 START_TEST(a_proof_tells_which_secret_made_it)
 {
-    unsigned char mac[SECRET_MAC];
+    unsigned char mac[SECRET_MAC] = {0};
     struct bytes text = BYTES("text"), proof = bytes_of((const char *)mac, sizeof mac);
     ck_assert_int_eq(read_text(NEW "\n" OLD), 0);
     secret_mac(&secrets, 1, text, mac);
