@@ -3,8 +3,6 @@
 #include <endian.h>
 #include <errno.h>
 
-#define EPOCH_2000_US 946684800000000LL /* PostgreSQL's stamps count from 2000-01-01 */
-
 /* Reads past the end leave `bad` set and give zero: looked at once, at the end. */
 struct reader {
     const char *at, *end;
@@ -68,7 +66,7 @@ static struct bytes take_string(struct reader *r)
 /* Wraps like the server's own arithmetic would: a stamp is shown, never trusted. */
 static int64_t take_time_us(struct reader *r)
 {
-    return (int64_t)(take_u64(r) + (uint64_t)EPOCH_2000_US);
+    return (int64_t)(take_u64(r) + (uint64_t)PG_EPOCH_US);
 }
 
 static void read_begin(struct reader *r, struct pgoutput_event *e)

@@ -5,6 +5,7 @@
 #include "core/bytes.h"
 
 #define PGOUTPUT_COLUMNS_MAX 32
+#define PG_EPOCH_US 946684800000000LL /* µs since 1970: PostgreSQL's stamps count from 2000-01-01 */
 
 enum pgoutput_type { PGOUTPUT_OTHER, PGOUTPUT_BEGIN, PGOUTPUT_COMMIT, PGOUTPUT_RELATION, PGOUTPUT_INSERT };
 

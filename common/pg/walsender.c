@@ -1,11 +1,11 @@
 #include "pg/walsender.h"
+#include "pg/pgoutput.h"
 
 #include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#define EPOCH_2000_US 946684800000000ULL
 #define DATA_HEAD 25       /* 'w', LSN, end of WAL, clock */
 #define KEEPALIVE_BYTES 18 /* 'k', end of WAL, clock, question */
 
@@ -103,7 +103,7 @@ void walsender_status(char into[WALSENDER_STATUS_BYTES], uint64_t received, uint
     put_u64(into + 1, received > confirmed ? received : confirmed);
     put_u64(into + 9, confirmed);
     put_u64(into + 17, confirmed);
-    put_u64(into + 25, time_us - EPOCH_2000_US);
+    put_u64(into + 25, time_us - PG_EPOCH_US);
     into[33] = 0; /* no answer is asked for */
 }
 

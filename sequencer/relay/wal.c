@@ -1,7 +1,5 @@
 #include "wal.h"
 
-#define PG_EPOCH_US 946684800000000LL /* 2000-01-01 in µs since 1970 */
-
 static const struct {
     const char *name;
     bool null;
@@ -58,7 +56,7 @@ static const char *get_numbers(const struct bytes *v, struct row *row)
     int64_t id, shard, epoch, seq, created, format;
     if (!get_between(v, WAL_id, 1, INT64_MAX, &id))
         return "id";
-    if (!get_between(v, WAL_shard, 0, INT16_MAX, &shard) || shard > UINT8_MAX)
+    if (!get_between(v, WAL_shard, 0, UINT8_MAX, &shard))
         return "shard";
     if (!get_between(v, WAL_epoch, 0, INT64_MAX, &epoch))
         return "epoch";
