@@ -139,6 +139,7 @@ START_TEST(headers_that_change_the_meaning_are_refused)
         char *token = sign_with("{\"sub\":\"u\"}", "secret", R_JWA_ALG_HS256, names[i], "DEF");
         ck_assert_int_eq(auth_connect(config, &cache, BYTES(""), bytes_str(token), NOW, &a),
                          AUTH_INVALID);
+        ck_assert_msg(strstr(a.refusal.why, names[i]) && strstr(a.refusal.why, "its header"), "%s", a.refusal.why);
         free(token);
     }
     char *named = sign_with("{\"sub\":\"u\"}", "secret", R_JWA_ALG_HS256, "kid", "1");
@@ -238,6 +239,7 @@ START_TEST(dates_are_judged_at_the_time_given)
         {"{\"nbf\":1700000001}", AUTH_EXPIRED, 0},
         {"{\"iat\":1900000000}", AUTH_OK, 0},
         {"{\"expire_at\":1700000500}", AUTH_OK, 1700000500},
+        {"{\"expire_at\":1700000000}", AUTH_OK, 1700000000},
         {"{\"expire_at\":1699999999}", AUTH_OVER, 0},
         {"{\"exp\":1700000100,\"expire_at\":1700000500}", AUTH_OK, 1700000500},
         {"{\"exp\":1700000100,\"expire_at\":0}", AUTH_OK,

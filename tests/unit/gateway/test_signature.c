@@ -3,6 +3,9 @@
 #include "base64.h"
 #include "sign_help.h"
 #include "unit.h"
+#include "wire/public_key.h"
+
+#include <openssl/evp.h>
 
 static struct signature_keys *keys_of(const char *hmac, const char *rsa, const char *ecdsa)
 {
@@ -86,6 +89,11 @@ START_TEST(an_ecdsa_signature_goes_with_the_curve_of_its_algorithm)
         char *pem;
         jwk_t *mine = key_pair(R_KEY_TYPE_EC, bits[i], &pem);
         struct signature_keys *keys = keys_of("", "", pem);
+        const char *wrong;
+        EVP_PKEY *key = public_key_read(bytes_str(pem), PUBLIC_KEY_EC, &wrong);
+        for (size_t other = 0; other < 3; other++)
+            ck_assert_int_eq(signature_fits(signature_alg(bytes_str(names[other])), key), other == i);
+        EVP_PKEY_free(key);
         char *token = sign_jwk("{}", mine, algs[i]);
         ck_assert(right(keys, names[i], token));
         ck_assert(!right(keys, names[(i + 1) % 3], token));
@@ -107,6 +115,19 @@ START_TEST(a_signature_of_another_length_is_wrong)
     struct signature_keys *keys = keys_of("key", rsa, ec);
     static const char *const names[] = {"HS256", "RS256", "ES256"};
     static const char zeros[512];
+    jwk_t *secret;
+    r_jwk_init(&secret);
+    r_jwk_import_from_symmetric_key(secret, (const unsigned char *)"key", 3);
+    char *token = sign_jwk("{}", secret, R_JWA_ALG_HS256), *dot = strrchr(token, '.');
+    struct bytes text = bytes_of(token, (size_t)(dot - token));
+    struct buf good = {0};
+    ck_assert_int_eq(base64url_decode(bytes_str(dot + 1), &good), 0);
+    buf_append_char(&good, 0);
+    for (size_t n = 0; n <= good.n; n++)
+        ck_assert_int_eq(signature_is_right(keys, signature_alg(BYTES("HS256")), text, bytes_of(good.p, n)), n == good.n - 1);
+    buf_fini(&good);
+    free(token);
+    r_jwk_free(secret);
     for (size_t i = 0; i < 3; i++)
         for (size_t n = 0; n <= sizeof zeros; n++)
             ck_assert(!signature_is_right(keys, signature_alg(bytes_str(names[i])), BYTES("a.b"), bytes_of(zeros, n)));
