@@ -196,7 +196,42 @@ START_TEST(who_has_no_good_token_is_told_so_and_takes_no_turn)
 }
 END_TEST
 
+START_TEST(no_more_tenants_wait_than_the_queue_has_places)
+{
+    gateway_options_default(&options);
+    options.connect_rate = 1;
+    options.connect_queue = 2;
+    edges_start_gated(&g, &options);
+    come("");
+    for (int i = 0; i < 2; i++)
+        ck_assert(come("")->connection->state == CONNECTION_WAITING);
+    ck_assert(come("acme")->connection->state == CONNECTION_WAITING);
+    ck_assert(!admission_has_room(&g.admission, &g, BYTES("slow")));
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_herd_is_let_in_over_several_turns_of_the_loop)
+{
+    start(1);
+    struct ws_socket *herd[200];
+    for (int i = 0; i < 200; i++)
+        herd[i] = come("");
+    int before = connected(herd, 200);
+    g.admission.rate.rate = g.admission.rate.limits.max = 1e6;
+    g.now_ns += NS_PER_MS;
+    ck_assert(admission_turn(&g.admission, &g));
+    ck_assert_int_eq(connected(herd, 200), before + 64);
+    while (admission_turn(&g.admission, &g))
+        ;
+    ck_assert_int_eq(connected(herd, 200), 200);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("admission", one_tenants_herd_does_not_keep_another_ones_client_waiting, a_tenants_own_rate_holds_up_nobody_else,
           the_rate_grows_while_the_loop_does_not_lag_and_falls_when_it_does, when_the_queue_is_full_each_tenant_has_its_share_of_it,
           who_has_no_good_token_is_told_so_and_takes_no_turn, without_a_rate_nobody_waits, those_above_the_rate_wait_in_order_and_then_get_in,
-          one_that_waited_too_long_is_told_111, one_that_leaves_while_it_waits_is_not_waited_for)
+          one_that_waited_too_long_is_told_111, one_that_leaves_while_it_waits_is_not_waited_for,
+          no_more_tenants_wait_than_the_queue_has_places,
+          a_herd_is_let_in_over_several_turns_of_the_loop)

@@ -352,6 +352,33 @@ START_TEST(a_report_that_is_cut_short_is_refused)
 }
 END_TEST
 
+START_TEST(so_many_channels_publishes_are_remembered_those_used_last)
+{
+    char name[32];
+    start("", ",\"publish_rate\":1");
+    ck_assert_int_eq(publish("default/a", 1), 1);
+    for (int n = 0; n < BUDGET_CHANNELS_MAX + 100; n++) {
+        snprintf(name, sizeof name, "default/c%d", n);
+        ck_assert_int_eq(publish(name, 1), 1);
+        if (n == BUDGET_CHANNELS_MAX / 2)
+            ck_assert_int_eq(publish("default/a", 1), 0);
+    }
+    ck_assert_uint_eq(g.budgets.outlets.count, BUDGET_CHANNELS_MAX);
+    ck_assert_int_eq(publish("default/a", 1), 0); /* remembered, since it was used in between */
+    ck_assert_int_eq(publish("default/c0", 1), 1);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_gateway_that_hears_of_none_is_the_only_one)
+{
+    start(",\"publish_rate\":90", "");
+    others(0, 0, 0, 0);
+    ck_assert_int_eq(publish("default/a", 1), 90);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("gateway/budget", a_tenant_has_so_many_connections_and_a_place_that_is_left_is_free,
           one_that_is_disconnected_is_counted_out_once, connections_of_other_gateways_count,
           a_limit_that_is_raised_or_taken_away_counts_at_once, a_publish_above_the_rate_is_error_131_and_goes_no_further,
@@ -359,4 +386,6 @@ UNIT_MAIN("gateway/budget", a_tenant_has_so_many_connections_and_a_place_that_is
           gateways_together_come_to_the_quota_whatever_the_demand_of_each,
           a_tenant_above_its_delivery_rate_gets_everything_in_order_later, its_replies_do_not_wait_and_take_nothing_along,
           the_deliveries_of_another_tenant_do_not_wait, an_ephemeral_one_that_was_taken_in_goes_to_all, ephemeral_ones_are_dropped_first,
-          a_report_names_who_has_quotas_and_uses_something_and_once_that_nobody_does, a_report_that_is_cut_short_is_refused)
+          a_report_names_who_has_quotas_and_uses_something_and_once_that_nobody_does, a_report_that_is_cut_short_is_refused,
+          so_many_channels_publishes_are_remembered_those_used_last,
+          a_gateway_that_hears_of_none_is_the_only_one)

@@ -130,6 +130,14 @@ START_TEST(a_page_that_ends_at_the_base_goes_below_the_ring)
     rings.messages_max = 11;
     struct frame *more[1] = {frame_new(c, &(struct publication){.epoch = 1, .seq = 10, .data = BYTES("1")}, &scratch)};
     ck_assert(!channel_prepend(&rings, c, more, 1));
+    rings.messages_max = 100;
+    rings.channel_bytes = c->bytes;
+    ck_assert(!channel_prepend(&rings, c, more, 1));
+    rings.channel_bytes = SIZE_MAX;
+    rings.bytes_max = rings.bytes;
+    ck_assert(!channel_prepend(&rings, c, more, 1));
+    rings.bytes_max = SIZE_MAX;
+    rings.messages_max = 11;
     free(more[0]);
     append(c, 1, 22);
     ck_assert_uint_eq(channel_base(c), 11);

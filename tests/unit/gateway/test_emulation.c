@@ -121,6 +121,13 @@ START_TEST(what_waits_for_the_supervisor_is_bounded_and_counts_until_its_word_co
     second.status = 0;
     emulation_asked(&g, &second, ENCODING_JSON, body);
     ck_assert_int_eq(second.status, 0);
+    options.emulations_bytes = 13; /* of both together */
+    emulation_asked(&g, &first, ENCODING_JSON, body);
+    ck_assert_int_eq(first.status, 503);
+    options.emulations_bytes = 14;
+    first.status = 0;
+    emulation_asked(&g, &first, ENCODING_JSON, body);
+    ck_assert_int_eq(first.status, 0);
     g.ctl = NULL;
     edges_stop(&g); /* frees what waits */
 }

@@ -2,7 +2,9 @@
 
 #include "fake_edges.h"
 #include "flow.h"
+#include "hub.h"
 #include "sweep.h"
+#include "tenant.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -281,25 +283,50 @@ START_TEST(a_flood_gives_way_to_what_is_durable)
 }
 END_TEST
 
-START_TEST(all_channels_together_are_bounded)
+/* What is sent to 20 channels in one turn, 2 KB each, where 4,000 bytes are the most of all. */
+static void pour_much(void)
 {
-    start();
-    g.rings.bytes_max = 64000;
     char big[3000] = "\"", name[40];
     memset(big + 1, 'x', 2000);
     strcat(big, "\"");
     for (int i = 0; i < 20; i++) {
-        snprintf(name, sizeof name, "typing:%d", i);
-        edges_reader(&g, name);
-    }
-    for (int i = 0; i < 20; i++) {
         snprintf(name, sizeof name, "default/typing:%d", i);
         pour(name, 0, 1, big);
     }
-    ck_assert_uint_lt(g.rings.passing_bytes, 64000 / 16 + 3000);
+}
+
+static void read_much(void)
+{
+    char name[40];
+    g.rings.bytes_max = 64000;
+    for (int i = 0; i < 20; i++) {
+        snprintf(name, sizeof name, "typing:%d", i);
+        edges_reader(&g, name);
+    }
+}
+
+START_TEST(all_channels_together_are_bounded)
+{
+    start();
+    read_much();
+    pour_much();
+    ck_assert_uint_gt(g.rings.passing_bytes, 4000);
+    ck_assert_uint_lt(g.rings.passing_bytes, 4000 + 3000);
     ck_assert_uint_gt(g.metrics.ephemeral_shed_total, 10);
     edges_pass(&g, 0);
     ck_assert_uint_eq(g.rings.passing_bytes, 0);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(a_noisy_tenant_leaves_the_others_half)
+{
+    start();
+    read_much();
+    hub_find(&g, BYTES("default/typing:0"))->tenant->noise.noisy = true;
+    pour_much();
+    ck_assert_uint_gt(g.rings.passing_bytes, 2000);
+    ck_assert_uint_lt(g.rings.passing_bytes, 4000);
     edges_stop(&g);
 }
 END_TEST
@@ -346,5 +373,5 @@ UNIT_MAIN("gateway/ephemeral", a_record_is_the_golden_one, a_publish_goes_to_the
           a_subscription_has_no_position_and_asks_for_none, quiet_channels_are_not_swept,
           a_publication_goes_to_those_who_are_there_without_an_offset, who_does_not_read_is_passed_over_and_costs_no_memory,
           a_flood_keeps_the_newest_of_one_turn, what_does_not_fit_one_write_goes_with_the_next,
-          a_flood_gives_way_to_what_is_durable, all_channels_together_are_bounded, what_is_of_the_other_kind_is_dropped,
+          a_flood_gives_way_to_what_is_durable, all_channels_together_are_bounded, a_noisy_tenant_leaves_the_others_half, what_is_of_the_other_kind_is_dropped,
           a_namespace_that_changes_sides_makes_its_subscribers_come_anew)

@@ -310,6 +310,22 @@ START_TEST(switched_off_who_came_first_goes_first_and_on)
 }
 END_TEST
 
+START_TEST(who_has_more_weight_may_take_more_before_it_is_noisy)
+{
+    start();
+    flood("acme", 0);
+    flood("slow", 0); /* weight 300 */
+    for (int window = 0; window < 3; window++) {
+        tenant("acme")->noise.busy_ns = tenant("slow")->noise.busy_ns = NS_PER_S / 2;
+        g.now_ns += NS_PER_S;
+        fairflush_judge(&g);
+    }
+    ck_assert(tenant("acme")->noise.noisy);
+    ck_assert(!tenant("slow")->noise.noisy);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("fairflush", a_tenant_has_its_turn_however_many_channels_another_one_floods, a_tenants_channels_take_turns,
           a_tenant_of_three_times_the_weight_has_three_times_as_much, a_new_configuration_weighs_anew,
           noisy_ones_together_have_a_quarter_of_one_turn, who_is_alone_in_the_slow_turn_waits_for_nobody, the_slow_turn_is_as_wide_as_the_lag_allows,
@@ -317,4 +333,5 @@ UNIT_MAIN("fairflush", a_tenant_has_its_turn_however_many_channels_another_one_f
           a_parked_slow_turn_holds_nobody_up_and_the_loop_may_wait_for_it, who_calms_down_comes_back,
           who_waits_for_a_narrow_slow_turn_has_not_calmed_down,
           who_leaves_while_it_waits_is_gone, what_a_connection_has_to_say_goes_along_to_the_tenant_that_its_token_names,
-          switched_off_who_came_first_goes_first_and_on)
+          switched_off_who_came_first_goes_first_and_on,
+          who_has_more_weight_may_take_more_before_it_is_noisy)

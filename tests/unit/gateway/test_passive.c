@@ -235,10 +235,30 @@ START_TEST(what_it_cannot_be_is_refused)
 }
 END_TEST
 
+START_TEST(who_has_not_taken_what_it_was_told_is_told_of_no_more_heads)
+{
+    static const char line[17 << 10];
+    start();
+    struct ws_socket *s = edges_reader(&g, "news");
+    focus(s, "{\"focus\":false}", DONE);
+    s->full = true;
+    edges_say(s, "{\"id\":9,\"rpc\":{\"method\":\"x\"}}");
+    buf_append(&s->connection->out, line, sizeof line);
+    publish("default/news", 1, 5);
+    edges_pass(&g, 100);
+    ck_assert_uint_eq(g.metrics.heads_told_total, 0);
+    buf_fini(&s->connection->out);
+    edges_pass(&g, 1100);
+    ck_assert_uint_eq(g.metrics.heads_told_total, 1);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("gateway/passive", out_of_focus_it_is_told_where_the_head_is_once_a_second,
           a_head_is_a_message_of_its_channel, in_focus_again_it_gets_everything_that_it_missed_in_order,
           single_channels_may_be_out_of_focus, what_a_client_out_of_focus_subscribes_to_is_passive,
           who_goes_out_of_focus_while_he_is_behind_is_told_so,
           a_thousand_are_told_at_a_time_and_the_others_at_the_next_tick,
           nothing_is_held_for_what_a_client_does_not_look_at, a_conflating_subscription_goes_on_with_the_newest,
-          an_ephemeral_one_goes_on_with_what_comes, what_it_cannot_be_is_refused)
+          an_ephemeral_one_goes_on_with_what_comes, what_it_cannot_be_is_refused,
+          who_has_not_taken_what_it_was_told_is_told_of_no_more_heads)

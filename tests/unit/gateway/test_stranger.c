@@ -75,5 +75,17 @@ START_TEST(without_a_number_they_are_a_quarter_of_all_places)
 }
 END_TEST
 
+START_TEST(few_places_have_room_for_strangers_all_the_same)
+{
+    start(0);
+    g.capacity = 40;
+    for (int i = 0; i < 80; i++)
+        edges_connect(&g);
+    ck_assert_int_eq(g.metrics.strangers, 64);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("gateway/stranger", beyond_their_number_the_longest_is_cut_without_a_code, who_has_connected_or_waits_for_it_is_none,
-          one_that_left_is_not_cut, without_a_number_they_are_a_quarter_of_all_places)
+          one_that_left_is_not_cut, without_a_number_they_are_a_quarter_of_all_places,
+          few_places_have_room_for_strangers_all_the_same)
