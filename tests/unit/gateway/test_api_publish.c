@@ -131,6 +131,8 @@ START_TEST(history_is_removed_by_what_is_no_publication)
     ck_assert_str_eq(api.detail, "channel: its tenant has no such namespace (what stands before the first colon)");
     api_post("A", "/api/history_remove", "{\"channel\":\"default/a\"}");
     API_ERROR(103, "permission denied");
+    api_post("K", "/api/history_remove", "{\"channel\":\"cellcast/canary-a-1\"}");
+    API_ERROR(103, "permission denied");
     api_end();
 }
 END_TEST

@@ -265,6 +265,47 @@ START_TEST(at_the_end_of_its_lifetime_one_with_a_command_in_flight_is_spared_unt
 }
 END_TEST
 
+START_TEST(of_one_that_is_not_read_no_pong_is_missed)
+{
+    open_it();
+    edges_pass(&g, 25100);
+    s->connection->paused = true;
+    for (int i = 0; i < 3; i++)
+        edges_pass(&g, 8100);
+    ck_assert_uint_eq(s->close_code, 0);
+    s->connection->paused = false;
+    edges_pass(&g, 8100);
+    ck_assert_uint_eq(s->close_code, 3012);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(one_whose_command_is_never_answered_is_not_spared_for_ever)
+{
+    gateway_options_default(&options);
+    options.lifetime = 1000;
+    options.lifetime_spread = 0;
+    edges_start(&g, &options);
+    s = edges_connect(&g);
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    edges_say(s, "{\"id\":3,\"publish\":{\"channel\":\"x\",\"data\":1}}");
+    for (int i = 0; i < 150; i++)
+        edges_pass(&g, 100);
+    ck_assert_uint_eq(s->close_code, DISCONNECT_FORCE_RECONNECT);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(an_end_in_a_thousand_years_is_no_end_that_has_passed)
+{
+    start();
+    int64_t far = connection_end_of(&g, gateway_unix_s(&g) + AUTH_TTL_MAX);
+    ck_assert_int_gt(far, g.now_ns);
+    ck_assert_int_eq(connection_end_of(&g, 9007199254740991), far); /* the last that a token may say */
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("connection", pings_at_its_interval_the_first_time_in_its_second_half,
           a_missing_pong_ends_it_and_a_late_one_for_a_real_ping_does_not,
           a_slow_reader_that_takes_bytes_is_not_ended_by_a_missing_pong,
@@ -274,4 +315,7 @@ UNIT_MAIN("connection", pings_at_its_interval_the_first_time_in_its_second_half,
           replies_to_one_that_does_not_read_are_bounded,
           leaving_clears_presence_and_forgets_what_was_asked, without_a_lifetime_a_connection_stays,
           a_lifetime_is_drawn_around_its_length_and_ends_with_a_code_that_lets_it_come_back,
-          at_the_end_of_its_lifetime_one_with_a_command_in_flight_is_spared_until_it_is_answered)
+          at_the_end_of_its_lifetime_one_with_a_command_in_flight_is_spared_until_it_is_answered,
+          of_one_that_is_not_read_no_pong_is_missed,
+          one_whose_command_is_never_answered_is_not_spared_for_ever,
+          an_end_in_a_thousand_years_is_no_end_that_has_passed)

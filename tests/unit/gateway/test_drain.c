@@ -131,7 +131,27 @@ START_TEST(whoever_is_left_stays_when_it_is_called_off)
 }
 END_TEST
 
+START_TEST(who_comes_when_nobody_was_left_goes_at_the_rate)
+{
+    start();
+    drain_pace(d, 1000);
+    pass(400);
+    ck_assert_int_eq(gone(), N);
+    drain_pace(d, 20);
+    pass(10000);
+    for (int i = 0; i < N; i++) {
+        s[i] = edges_connect(&g);
+        edges_say(s[i], "{\"id\":1,\"connect\":{}}");
+    }
+    pass(400);
+    ck_assert_int_ge(gone(), 5);
+    ck_assert_int_le(gone(), 10);
+    end();
+}
+END_TEST
+
 UNIT_MAIN("drain", nobody_goes_without_a_rate, so_many_a_second_go_and_an_idle_time_owes_nobody,
           the_end_that_was_told_makes_it_faster_than_the_rate, who_waits_for_an_answer_comes_last,
           who_has_not_been_let_in_yet_comes_last,
-          whoever_is_left_stays_when_it_is_called_off)
+          whoever_is_left_stays_when_it_is_called_off,
+          who_comes_when_nobody_was_left_goes_at_the_rate)

@@ -308,6 +308,7 @@ START_TEST(what_was_published_here_is_not_waited_for_without_end)
         pass(WHEEL_TICK_NS);
     }
     ck_assert_uint_gt(asked, 3);
+    ck_assert_uint_le(asked, 500 * NS_PER_MS / WHEEL_TICK_NS + 2);
     ck_assert_uint_eq(got.head, 45);
     begin((struct history_query){.limit = 0}); /* and it was of an earlier epoch */
     answer(0, 4, 2, 0, 0);
