@@ -6,20 +6,14 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #define ROOMS_PER_TICK 500 /* that are looked at for those who have lingered long enough; that are told counts */
 
 /* ---- rooms */
 
-static struct room *room_find(struct presence *p, struct bytes channel)
-{
-    return map_find_bytes(&p->rooms, channel, struct room, by_name, name);
-}
-
 static struct room *room_open(struct presence *p, struct bytes channel)
 {
-    struct room *room = room_find(p, channel);
+    struct room *room = rooms_find(&p->rooms, channel);
     if (room)
         return room;
     room = room_new(channel);
@@ -225,7 +219,7 @@ static bool names_of(const struct entry *old, const struct vacancy *from, struct
 
 int presence_set(struct presence *p, struct lease *l, const struct fan_presence_set *what)
 {
-    struct room *room = room_find(p, what->channel);
+    struct room *room = rooms_find(&p->rooms, what->channel);
     struct entry *old = room ? predecessor(p, room, what) : NULL;
     bool returns = !old && what->tells && !what->silent;
     struct vacancy *from = returns ? vacancies_take(&p->vacancies, what, p->now_ns) : NULL;
@@ -244,7 +238,7 @@ int presence_set(struct presence *p, struct lease *l, const struct fan_presence_
 
 void presence_clear(struct presence *p, struct lease *l, const struct fan_presence_clear *what)
 {
-    struct room *room = room_find(p, what->channel);
+    struct room *room = rooms_find(&p->rooms, what->channel);
     struct entry *e = room ? room_client(room, what->client) : NULL;
     if (!e || e->lease != l)
         return;
@@ -259,7 +253,7 @@ void presence_clear(struct presence *p, struct lease *l, const struct fan_presen
 /* Who listens without being a member has no room that bounds it. */
 static void hear_push(struct presence *p, struct bytes channel, struct bytes info, bool joined)
 {
-    struct room *room = room_find(p, channel);
+    struct room *room = rooms_find(&p->rooms, channel);
     if (room)
         push(p, room, info, joined);
     else
@@ -275,7 +269,7 @@ static void hear_gone(struct presence *p, struct bytes channel, const struct pre
 /* He is back in another cell: his place is there now, and he has not left. */
 static void hear_taken(struct presence *p, struct bytes channel, struct bytes client)
 {
-    struct room *room = room_find(p, channel);
+    struct room *room = rooms_find(&p->rooms, channel);
     struct entry *e = room ? room_client(room, client) : NULL;
     vacancies_forget(&p->vacancies, channel, client);
     if (!e || e->lease)
@@ -292,7 +286,7 @@ static void room_missed(struct presence *p, struct room *room)
 
 static void hear_missed(struct presence *p, struct bytes channel)
 {
-    struct room *room = room_find(p, channel);
+    struct room *room = rooms_find(&p->rooms, channel);
     if (room)
         room_missed(p, room);
 }
@@ -342,43 +336,12 @@ void presence_init(struct presence *p, const struct presence_ports *ports, void 
     vacancies_init(&p->vacancies);
 }
 
-static struct lease *lease_new(struct presence *p, struct bytes gateway)
-{
-    struct lease *l = calloc(1, sizeof *l + gateway.n);
-    assert(l);
-    l->name = bytes_of(memcpy(l + 1, gateway.p, gateway.n), gateway.n);
-    list_init(&l->entries);
-    list_append(&p->leases, &l->link);
-    return l;
-}
-
-static void lease_free(struct lease *l)
-{
-    list_remove(&l->link);
-    free(l);
-}
-
-/* Its own, or else one that a dead process of the same name left behind. */
-static struct lease *lease_find(struct presence *p, struct bytes gateway, uint64_t origin)
-{
-    struct lease *l, *left_behind = NULL;
-    list_for_each (l, &p->leases, link) {
-        if (!bytes_equal(l->name, gateway))
-            continue;
-        if (l->origin == origin)
-            return l;
-        if (!l->linked)
-            left_behind = l;
-    }
-    return left_behind;
-}
-
 struct lease *presence_hello(struct presence *p, struct bytes gateway, uint64_t origin)
 {
-    struct lease *l = lease_find(p, gateway, origin);
+    struct lease *l = lease_find(&p->leases, gateway, origin);
     bool another = !l || l->origin != origin;
     if (!l)
-        l = lease_new(p, gateway);
+        l = lease_new(&p->leases, gateway);
     l->linked = true;
     l->round++;
     if (another || l->ended)
@@ -419,35 +382,6 @@ void presence_keep(struct presence *p, bool (*mine)(void *ctx, struct bytes chan
         room_empty(p, room);
         room_release(p, room);
     }
-}
-
-bool presence_is_told(const struct presence *p)
-{
-    const struct lease *l;
-    bool any = false;
-    list_for_each (l, &p->leases, link) {
-        if (l->linked && l->synced_ns < 0)
-            return false;
-        any |= l->linked;
-    }
-    return any;
-}
-
-static void each_in(const struct room *room, void (*each)(void *owner, struct bytes channel, struct bytes info),
-                    void *owner)
-{
-    const struct entry *e;
-    map_for_each (e, &room->clients, by_client)
-        each(owner, room->name, e->info);
-}
-
-void presence_each(const struct presence *p, struct bytes prefix,
-                   void (*each)(void *owner, struct bytes channel, struct bytes info), void *owner)
-{
-    const struct room *room;
-    map_for_each (room, &p->rooms, by_name)
-        if (bytes_starts(room->name, prefix))
-            each_in(room, each, owner);
 }
 
 void presence_fini(struct presence *p)
@@ -546,62 +480,4 @@ void presence_tick(struct presence *p)
     end_lingering(p, end_leases(p, PRESENCE_SLICE));
     vacancies_expire(&p->vacancies, p->now_ns, PRESENCE_SLICE);
     tell_counts(p);
-}
-
-/* ---- answers */
-
-static bool all_synced(const struct presence *p, struct presence_since since)
-{
-    const struct lease *l;
-    list_for_each (l, &p->leases, link)
-        if (!l->ended && (l->synced_ns < 0 || (l->synced_ns < since.ns &&
-                                               l->synced_generation < since.generation)))
-            return false;
-    return true;
-}
-
-/* -> the last seat in the page when there are more behind it, or 0 */
-static uint64_t put_page(const struct roster *r, const struct fan_ask_presence *what,
-                         struct buf *into)
-{
-    uint64_t last = 0;
-    uint32_t n = 0, most = what->bytes < PRESENCE_ANSWER_MAX ? what->bytes : PRESENCE_ANSWER_MAX;
-    for (size_t at = roster_after(r, what->after); at < r->n; at++) {
-        const struct entry *e = r->seats[at].who;
-        if (!e)
-            continue;
-        if (n == what->limit || (n && into->n + e->place.n + e->info.n > most))
-            return last;
-        wire_put_presence_entry(into,
-                                &(struct presence_entry){.client = e->place, .info = e->info});
-        last = r->seats[at].number;
-        n++;
-    }
-    return 0;
-}
-
-static void put_hashes(const struct room *room, const struct fan_ask_presence *what, struct buf *into)
-{
-    const struct visitor *v;
-    if (room->users.count > what->users)
-        return;
-    map_for_each (v, &room->users, by_user)
-        wire_put_u64(into, hash_seeded(v->user, what->seed));
-}
-
-void presence_answer(struct presence *p, const struct fan_ask_presence *what,
-                     struct presence_since since, struct buf *into,
-                     struct fan_presence *ret_answer)
-{
-    struct room *room = room_find(p, what->channel);
-    ret_answer->complete =
-        p->now_ns - since.ns >= PRESENCE_YOUNG_NS && all_synced(p, since);
-    ret_answer->clients = room ? (uint32_t)room->clients.count : 0;
-    ret_answer->users = room ? (uint32_t)room->users.count : 0;
-    ret_answer->next = room && what->limit ? put_page(&room->roster, what, into) : 0;
-    size_t entries = into->n;
-    if (room)
-        put_hashes(room, what, into);
-    ret_answer->entries = bytes_of(into->p, entries);
-    ret_answer->hashes = into->n > entries ? bytes_of(into->p + entries, into->n - entries) : (struct bytes){0};
 }

@@ -12,12 +12,16 @@
  * a client of the same user that looks the same. Only then the leave is told. So what is
  * listed is at any time what joins and leaves add up to (decision 0018). Other cells of the tenant
  * are told, too, and who is gone there may come back here (vacancy.h). Work that comes at
- * once, a gateway's thousands, is done in slices, tick by tick. Bounded by bytes. */
+ * once, a gateway's thousands, is done in slices, tick by tick. Bounded by bytes.
+ *
+ *     presence.c         who comes, goes and comes back, here and in other cells
+ *     presence_answer.c  what is said of them: counts, pages, who is there */
 #ifndef FANOUT_PRESENCE_H
 #define FANOUT_PRESENCE_H
 
 #include "core/list.h"
 #include "core/map.h"
+#include "lease.h"
 #include "vacancy.h"
 
 #define PRESENCE_YOUNG_NS 3000000000LL /* so long a partition's presence is incomplete */
@@ -47,20 +51,6 @@ struct presence {
     struct list lingering; /* struct room::gone_link */
     struct list counting;  /* struct room::counts_link */
     struct vacancies vacancies; /* of other cells; their memory counts as that of entries, which go before them */
-};
-
-struct lease {
-    struct list link;    /* of struct presence::leases */
-    struct list entries; /* struct entry::held_link, by round */
-    uint64_t origin;
-    bool linked;
-    bool ended;                 /* the grace is over: it goes with its last entry */
-    int64_t lost_ns;            /* when the link went */
-    int64_t synced_ns;          /* of the last fan_synced of this origin; -1: none yet */
-    uint64_t synced_generation; /* of the map that it named */
-    uint64_t round;             /* links so far; entries of an earlier one were not sent anew */
-    uint64_t keep_from;         /* entries of an earlier round go */
-    struct bytes name;          /* of the gateway; points behind the struct */
 };
 
 void presence_init(struct presence *p, const struct presence_ports *ports, void *owner,

@@ -66,6 +66,11 @@ static void visitor_leave(struct room *room, struct visitor *v)
 
 /* ---- entries */
 
+struct room *rooms_find(const struct map *rooms, struct bytes channel)
+{
+    return map_find_bytes(rooms, channel, struct room, by_name, name);
+}
+
 struct entry *room_client(const struct room *room, struct bytes client)
 {
     return map_find_bytes(&room->clients, client, struct entry, by_client, client);

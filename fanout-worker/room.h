@@ -5,7 +5,7 @@
  *
  * An entry is a place: it is shown and announced under the client that took it, and goes
  * over to another client of the same user that comes back (decision 0018). Only presence.c
- * uses this. */
+ * and presence_answer.c use this. */
 #ifndef FANOUT_ROOM_H
 #define FANOUT_ROOM_H
 
@@ -57,6 +57,7 @@ struct entry {
 
 struct room *room_new(struct bytes channel);
 void room_free(struct room *room); /* nobody is in it; it is on no list or map */
+struct room *rooms_find(const struct map *rooms, struct bytes channel); /* or NULL */
 
 struct entry *room_client(const struct room *room, struct bytes client); /* or NULL */
 /* Whose place such a client of the same user takes: one of those that `away` says are, and
