@@ -1,4 +1,5 @@
 #include "fill.h"
+#include "channels.h"
 #include "cursor.h"
 
 #include "run/log.h"

@@ -23,13 +23,4 @@ void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose,
 void fill_extend(struct routes *r, struct channel *ch, const struct page *page);
 void fill_due(struct routes *r, struct channel *ch); /* a time came that somebody waited for */
 
-/* of routes.c, for fill.c */
-int channel_append(struct routes *r, struct channel *ch, struct pub *p); /* as ring_append */
-bool channel_prepend(struct routes *r, struct channel *ch, struct pub *p); /* -> whether it is there */
-void channel_restart(struct routes *r, struct channel *ch,
-                     uint64_t next); /* empties the ring, leaves the cursors alone */
-void channel_epoch(struct routes *r, struct channel *ch, uint64_t epoch,
-                   uint64_t head); /* moves on to a later one */
-void channel_due(struct routes *r, struct channel *ch, int64_t delay_ns);
-
 #endif

@@ -1,4 +1,5 @@
 #include "routes.h"
+#include "channels.h"
 #include "cursor.h"
 #include "fill.h"
 
@@ -25,171 +26,12 @@ void routes_init(struct routes *r, const struct routes_ports *ports, void *owner
     list_init(&r->busy);
 }
 
-static uint32_t partition_of(const struct routes *r, struct bytes name, uint32_t hash)
-{
-    return lanes_partition(&r->lanes, name, (struct channel_place){.partition_hash = hash}, r->hashed);
-}
-
-/* ---- channels and the memory of their rings */
-
-static struct channel *find(struct routes *r, struct bytes name)
-{
-    return map_find_bytes(&r->channels, name, struct channel, by_name, name);
-}
-
-static struct channel *find_or_new(struct routes *r, struct bytes name)
-{
-    struct channel *ch = find(r, name);
-    if (ch)
-        return ch;
-    ch = channel_new(name, channel_place(name).partition_hash);
-    ch->partition = partition_of(r, name, ch->hash);
-    map_insert(&r->channels, &ch->by_name, hash_bytes(name));
-    r->metrics->channels++;
-    return ch;
-}
-
-static void uncache(struct routes *r, struct channel *ch)
-{
-    if (list_is_linked(&ch->cached_link))
-        r->cached_bytes -= channel_bytes(ch);
-    list_remove(&ch->cached_link);
-}
-
-static void cache(struct routes *r, struct channel *ch)
-{
-    if (ring_is_empty(&ch->ring))
-        return;
-    r->cached_bytes += channel_bytes(ch);
-    list_append(&r->cached, &ch->cached_link);
-}
-
-static void drop(struct routes *r, struct channel *ch)
-{
-    uncache(r, ch);
-    map_remove(&r->channels, &ch->by_name);
-    r->metrics->channels--;
-    channel_free(ch);
-}
-
-/* Forgets a channel that nobody wants and of which nothing is kept. */
-static void release(struct routes *r, struct channel *ch)
-{
-    if (list_is_empty(&ch->cursors) && ring_is_empty(&ch->ring))
-        drop(r, ch);
-}
-
-static void evict(struct routes *r, const struct channel *keep)
-{
-    while (r->cached_bytes > r->limits.cache_bytes) {
-        struct channel *ch = list_first(&r->cached, struct channel, cached_link);
-        if (ch == keep)
-            return;
-        channel_restart(r, ch, ch->ring.next);
-        release(r, ch);
-    }
-}
-
-void channel_restart(struct routes *r, struct channel *ch, uint64_t next)
-{
-    uncache(r, ch);
-    ring_restart(&ch->ring, next);
-    ch->looked_back = false;
-}
-
-bool channel_prepend(struct routes *r, struct channel *ch, struct pub *p)
-{
-    uncache(r, ch);
-    int answer = ring_prepend(&ch->ring, p, &r->limits.ring);
-    cache(r, ch);
-    evict(r, ch);
-    return answer == 0;
-}
-
-/* Whoever waits for what the ring is about to drop is served first. */
-static void serve_now(struct routes *r, struct channel *ch)
-{
-    struct cursor *c;
-    list_remove(&ch->dirty_link);
-    list_for_each (c, &ch->cursors, channel_link)
-        if (c->state == CURSOR_IDLE)
-            cursor_settle(r, c);
-    list_for_each (c, &ch->cursors, channel_link)
-        if (c->state == CURSOR_READY)
-            taker_pump(r, c->taker);
-}
-
-int channel_append(struct routes *r, struct channel *ch, struct pub *p)
-{
-    if (list_is_linked(&ch->dirty_link) && ring_would_drop(&ch->ring, p, &r->limits.ring))
-        serve_now(r, ch);
-    uncache(r, ch);
-    int answer = ring_append(&ch->ring, p, &r->limits.ring);
-    cache(r, ch);
-    if (answer)
-        return answer;
-    if (!list_is_linked(&ch->dirty_link))
-        list_append(&r->dirty, &ch->dirty_link);
-    if (ch->want <= ring_head(&ch->ring)) {
-        ch->want = 0;
-        ch->swept_hole = false;
-    }
-    if (ch->truth <= ring_head(&ch->ring))
-        ch->truth_ns = 0;
-    evict(r, ch);
-    return 0;
-}
-
-void channel_due(struct routes *r, struct channel *ch, int64_t delay_ns)
-{
-    struct list *list = delay_ns <= SOON_NS ? &r->soon : &r->late;
-    int64_t due_ns = r->now_ns + (delay_ns <= SOON_NS ? SOON_NS : LATE_NS);
-    if (list_is_linked(&ch->due_link) && ch->due_ns <= due_ns)
-        return;
-    list_remove(&ch->due_link);
-    list_append(list, &ch->due_link);
-    ch->due_ns = due_ns;
-}
-
-static void decide_all(struct routes *r, struct channel *ch)
-{
-    struct cursor *c;
-    list_for_each (c, &ch->cursors, channel_link)
-        cursor_decide(r, c);
-}
-
-/* The first that is heard of a channel. */
-static void channel_known(struct routes *r, struct channel *ch, uint64_t epoch, uint64_t head)
-{
-    ch->known = true;
-    ch->epoch = epoch;
-    ch->truth = 0;
-    channel_restart(r, ch, head + 1);
-}
-
-void channel_epoch(struct routes *r, struct channel *ch, uint64_t epoch, uint64_t head)
-{
-    struct cursor *c;
-    r->metrics->epoch_changes_total++;
-    channel_known(r, ch, epoch, head);
-    ch->truth_ns = 0;
-    ch->want = 0;
-    ch->swept_hole = false;
-    list_for_each (c, &ch->cursors, channel_link) {
-        c->asks = 0;
-        if (c->state == CURSOR_WAITING)
-            cursor_decide(r, c);
-        else if (c->state != CURSOR_PASSING)
-            cursor_lose(r, c);
-    }
-}
-
 /* ---- partitions */
 
 const struct partition *routes_partition(const struct routes *r, struct bytes channel)
 {
     uint32_t hash = channel_place(channel).partition_hash;
-    return r->hashed ? &r->partitions[partition_of(r, channel, hash)] : NULL;
+    return r->hashed ? &r->partitions[channels_partition(r, channel, hash)] : NULL;
 }
 
 bool routes_owns(const struct routes *r, struct bytes channel)
@@ -218,7 +60,7 @@ static void disown(struct routes *r, struct channel *ch)
         r->ports->not_mine(r->owner, c->taker, ch->name);
         cursor_free(r, c);
     }
-    drop(r, ch);
+    channel_drop(r, ch);
 }
 
 static uint32_t size(const struct routes *r)
@@ -258,11 +100,11 @@ static void settle_channels(struct routes *r)
 {
     struct channel *ch;
     map_for_each (ch, &r->channels, by_name) {
-        ch->partition = partition_of(r, ch->name, ch->hash);
+        ch->partition = channels_partition(r, ch->name, ch->hash);
         if (!home(r, ch)->owned)
             disown(r, ch);
         else if (home(r, ch)->caught_up)
-            decide_all(r, ch);
+            channel_decide(r, ch);
     }
 }
 
@@ -297,17 +139,16 @@ void routes_caught_up(struct routes *r, uint32_t partition)
     r->metrics->partitions_caught_up++;
     map_for_each (ch, &r->channels, by_name)
         if (ch->partition == partition)
-            decide_all(r, ch);
+            channel_decide(r, ch);
     routes_doubt(r, (int32_t)partition);
 }
 
 struct channel *routes_channel(struct routes *r, struct bytes channel)
 {
-    struct channel *ch = find(r, channel);
+    struct channel *ch = channels_find(r, channel);
     if (!ch || !ch->known || !home(r, ch)->caught_up)
         return NULL;
-    uncache(r, ch);
-    cache(r, ch); /* used last */
+    channel_use(r, ch);
     return ch;
 }
 
@@ -326,7 +167,7 @@ int routes_subscribe(struct routes *r, struct taker *t, const struct fan_subscri
 {
     if (!routes_owns(r, what->channel))
         return ROUTES_NOT_MINE;
-    struct channel *ch = find_or_new(r, what->channel);
+    struct channel *ch = channels_open(r, what->channel);
     if (!what->ephemeral && !list_is_linked(&ch->swept_link)) {
         ch->swept_ns = r->now_ns;
         list_append(&r->swept, &ch->swept_link);
@@ -349,12 +190,12 @@ static void forget(struct routes *r, struct cursor *c)
         return;
     r->ports->wanted(r->owner, ch->name, false);
     list_remove(&ch->swept_link);
-    release(r, ch);
+    channel_release(r, ch);
 }
 
 void routes_unsubscribe(struct routes *r, struct taker *t, struct bytes channel)
 {
-    struct channel *ch = find(r, channel);
+    struct channel *ch = channels_find(r, channel);
     struct cursor *c = ch ? cursor_of(ch, t) : NULL;
     if (c)
         forget(r, c);
@@ -377,14 +218,14 @@ void routes_taker_drained(struct routes *r, struct taker *t)
 
 int routes_record(struct routes *r, struct bytes channel, struct pub *p, bool stub)
 {
-    struct channel *ch = find(r, channel);
+    struct channel *ch = channels_find(r, channel);
     if (!ch && !routes_owns(r, channel))
         return ROUTES_NOT_MINE;
     if (!ch)
-        ch = find_or_new(r, channel);
+        ch = channels_open(r, channel);
     if (!ch->known) {
         channel_known(r, ch, p->epoch, p->seq - 1);
-        decide_all(r, ch);
+        channel_decide(r, ch);
     }
     int answer = 0;
     if (p->epoch > ch->epoch)
@@ -401,13 +242,13 @@ int routes_record(struct routes *r, struct bytes channel, struct pub *p, bool st
         channel_restart(r, ch, stub ? p->seq + 1 : p->seq);
     if (p->epoch == ch->epoch && p->seq == ch->ring.next && !stub)
         channel_append(r, ch, p);
-    release(r, ch);
+    channel_release(r, ch);
     return answer;
 }
 
 int routes_ephemeral(struct routes *r, struct bytes channel, const struct pub *p)
 {
-    struct channel *ch = find(r, channel);
+    struct channel *ch = channels_find(r, channel);
     struct cursor *c;
     if (!ch)
         return routes_owns(r, channel) ? 0 : ROUTES_NOT_MINE;
@@ -426,7 +267,7 @@ int routes_ephemeral(struct routes *r, struct bytes channel, const struct pub *p
 
 void routes_head(struct routes *r, struct bytes channel, uint64_t epoch, uint64_t seq)
 {
-    struct channel *ch = find(r, channel);
+    struct channel *ch = channels_find(r, channel);
     struct cursor *c;
     if (!ch)
         return;
@@ -442,16 +283,16 @@ void routes_head(struct routes *r, struct bytes channel, uint64_t epoch, uint64_
         c->asks += c->state == CURSOR_WAITING && c->asks < UINT8_MAX;
         cursor_decide(r, c);
     }
-    release(r, ch);
+    channel_release(r, ch);
 }
 
 void routes_page(struct routes *r, enum page_purpose purpose, const struct page *page)
 {
-    struct channel *ch = find(r, page->channel);
+    struct channel *ch = channels_find(r, page->channel);
     if (!ch)
         return;
     fill_page(r, ch, purpose, page);
-    release(r, ch);
+    channel_release(r, ch);
 }
 
 void routes_warm(struct routes *r, const struct page *page)
@@ -481,7 +322,7 @@ void routes_tenant_came(struct routes *r, struct bytes tenant)
     struct bytes of, name;
     map_for_each (ch, &r->channels, by_name)
         if (list_is_empty(&ch->cursors) && channel_split(ch->name, &of, &name) && bytes_equal(of, tenant))
-            drop(r, ch);
+            channel_drop(r, ch);
     routes_doubt(r, -1);
 }
 
@@ -548,7 +389,7 @@ void routes_fini(struct routes *r)
         struct cursor *c, *spare;
         list_for_each_safe (c, spare, &ch->cursors, channel_link)
             cursor_free(r, c);
-        drop(r, ch);
+        channel_drop(r, ch);
     }
     map_fini(&r->channels);
     lanes_fini(&r->lanes);

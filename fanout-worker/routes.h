@@ -7,6 +7,7 @@
  * once, in order, without a hole, until `subscribed` says 112 and where it goes on.
  *
  *     routes.c   partitions, subscribing, records, heads
+ *     channels.c the channels by name, and the memory of their rings
  *     cursor.c   where one cursor stands, and sending
  *     fill.c     what PostgreSQL is asked for: holes of the ring, cursors behind it */
 #ifndef FANOUT_ROUTES_H
