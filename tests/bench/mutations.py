@@ -195,7 +195,7 @@ MUTATIONS = [
     },
     {
         "name": "presence of those cells that answered is taken for everybody's",
-        "edits": [("gateway/gathering.c", "        if (!p->came || p->answer.code)\n", "        if (p->answer.code)\n")],
+        "edits": [("gateway/gathering.c", "        if (!p->came || p->answer.code)\n            return p->came", "        if (p->answer.code)\n            return p->came")],
         "unit": "gateway/gathering",
     },
     {
