@@ -59,6 +59,18 @@ START_TEST(without_a_rate_there_is_no_limit)
 }
 END_TEST
 
+START_TEST(of_a_rate_below_one_a_second_one_is_there_at_once)
+{
+    struct bucket b = {0};
+    now = 5000 * NS_PER_S;
+    bucket_take(&b, 0.1, 1, now);
+    ck_assert_int_le(bucket_wait(&b, 0.1, now), 1);
+    bucket_take(&b, 0.1, 1, now);
+    ck_assert_int_ge(bucket_wait(&b, 0.1, now), 10 * NS_PER_S);
+}
+END_TEST
+
 UNIT_MAIN("core/bucket", over_any_time_it_gives_its_rate_and_one_burst,
           one_that_costs_more_than_there_ever_is_passes_and_is_paid_for, less_than_one_a_turn_adds_up,
-          without_a_rate_there_is_no_limit)
+          without_a_rate_there_is_no_limit,
+          of_a_rate_below_one_a_second_one_is_there_at_once)

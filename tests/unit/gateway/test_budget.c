@@ -1,6 +1,7 @@
 #include "budget.h"
 
 #include "fake_edges.h"
+#include "hub.h"
 #include "reply.h"
 #include "unit.h"
 
@@ -379,6 +380,27 @@ START_TEST(a_gateway_that_hears_of_none_is_the_only_one)
 }
 END_TEST
 
+START_TEST(a_slow_reader_whose_turn_comes_when_it_is_spent_gets_everything_later)
+{
+    start(",\"delivery_rate\":100", "");
+    read_all("a");
+    readers[0]->full = true;
+    for (uint64_t seq = 1; seq <= 5; seq++)
+        edges_publish(&g, "default/a", 1, seq, "1");
+    edges_pass(&g, 1000);
+    delivered();
+    bucket_take(&channel_budget(hub_find(&g, BYTES("default/a")))->deliveries, 100, 120, g.now_ns);
+    readers[0]->full = false;
+    connection_writable(readers[0]->connection);
+    edges_pass(&g, 0);
+    ck_assert_int_eq(delivered(), 0);
+    for (int ms = 0; ms < 1000; ms += 10)
+        edges_pass(&g, 10);
+    ck_assert_int_eq(delivered(), 4); /* the first one was in the socket */
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("gateway/budget", a_tenant_has_so_many_connections_and_a_place_that_is_left_is_free,
           one_that_is_disconnected_is_counted_out_once, connections_of_other_gateways_count,
           a_limit_that_is_raised_or_taken_away_counts_at_once, a_publish_above_the_rate_is_error_131_and_goes_no_further,
@@ -388,4 +410,5 @@ UNIT_MAIN("gateway/budget", a_tenant_has_so_many_connections_and_a_place_that_is
           the_deliveries_of_another_tenant_do_not_wait, an_ephemeral_one_that_was_taken_in_goes_to_all, ephemeral_ones_are_dropped_first,
           a_report_names_who_has_quotas_and_uses_something_and_once_that_nobody_does, a_report_that_is_cut_short_is_refused,
           so_many_channels_publishes_are_remembered_those_used_last,
-          a_gateway_that_hears_of_none_is_the_only_one)
+          a_gateway_that_hears_of_none_is_the_only_one,
+          a_slow_reader_whose_turn_comes_when_it_is_spent_gets_everything_later)

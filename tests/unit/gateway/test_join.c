@@ -225,9 +225,22 @@ START_TEST(a_cache_that_was_removed_is_none)
 }
 END_TEST
 
+START_TEST(a_head_of_another_epoch_says_nothing_of_an_offset_above_ours)
+{
+    start();
+    struct ws_socket *s = join("x", ",\"recover\":true,\"epoch\":\"3\",\"offset\":12", 3, 9);
+    ck_told(s, "");
+    ops_head_came(&g, &(struct fan_head){.request = edges.request, .epoch = 4, .head = 20});
+    edges_pass(&g, 0);
+    ck_told(s, "{\"id\":2,\"subscribe\":{" PLACE ",\"offset\":9,\"was_recovering\":true}}");
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("join", a_removal_is_for_nobody_and_makes_no_hole, who_had_everything_recovers_over_a_removal_and_nobody_else,
           what_was_being_read_is_read_anew_after_a_removal, a_cache_that_was_removed_is_none,
           who_rejects_to_be_unrecovered_gets_112_and_is_not_subscribed, the_flag_without_recover_is_an_ordinary_subscribe,
           a_cache_gives_the_newest_alone_whatever_was_missed, from_a_cache_who_has_the_newest_gets_nothing,
           from_a_cache_whose_newest_is_gone_nobody_recovers, what_comes_while_the_newest_is_read_takes_its_place,
-          a_cache_is_given_to_whoever_subscribes_where_the_namespace_says_so, without_recovery_there_is_no_cache)
+          a_cache_is_given_to_whoever_subscribes_where_the_namespace_says_so, without_recovery_there_is_no_cache,
+          a_head_of_another_epoch_says_nothing_of_an_offset_above_ours)

@@ -304,6 +304,25 @@ START_TEST(a_client_may_unsubscribe_before_and_after_it_is_told)
 }
 END_TEST
 
+START_TEST(what_was_missed_in_all_of_them_is_bounded_and_the_rest_is_pushed)
+{
+    start();
+    options.recovered_bytes = 100;
+    struct ws_socket *other = edges_reader(&g, "a"), *another = edges_reader(&g, "b");
+    edges_publish(&g, "default/a", 1, 1, "1");
+    edges_publish(&g, "default/b", 1, 1, "1");
+    struct ws_socket *s = come("\"subs\":{\"a\":{\"recover\":true,\"epoch\":\"1\"},\"b\":{\"recover\":true,\"epoch\":\"1\"}}", "[\"a\",\"b\"]", "");
+    char *text = edges_take(s), *first = strstr(text, "\"publications\""), *push = strstr(text, "\"push\":{\"channel\":\"b\",\"pub\"");
+    ck_assert_ptr_nonnull(first);
+    ck_assert_ptr_null(strstr(first + 1, "\"publications\""));
+    ck_assert_ptr_nonnull(push);
+    free(text);
+    edges_leave(other);
+    edges_leave(another);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("gateway/server_sub", connect_is_answered_when_each_channel_has_a_position, a_grant_brings_info_data_and_other_options,
           a_client_that_comes_back_recovers_what_it_is_granted,
           what_has_changed_until_the_last_one_is_there_counts,
@@ -314,4 +333,5 @@ UNIT_MAIN("gateway/server_sub", connect_is_answered_when_each_channel_has_a_posi
           a_connect_under_way_goes_where_its_tenant_has_gone,
           what_makes_a_client_subscribe_anew_makes_it_connect_anew, an_application_says_who_comes_and_what_it_gets,
           one_on_demand_is_pushed_and_goes_on_from_where_it_is_told, one_that_expires_ends_the_connection,
-          a_client_may_unsubscribe_before_and_after_it_is_told)
+          a_client_may_unsubscribe_before_and_after_it_is_told,
+          what_was_missed_in_all_of_them_is_bounded_and_the_rest_is_pushed)

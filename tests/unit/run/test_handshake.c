@@ -208,7 +208,19 @@ START_TEST(who_connects_is_not_deceived_by_his_own_proof_sent_back)
 }
 END_TEST
 
+START_TEST(a_nonce_of_another_length_is_refused)
+{
+    static const char nonce[HANDSHAKE_NONCE + 1];
+    for (size_t n = HANDSHAKE_NONCE - 1; n <= HANDSHAKE_NONCE + 1; n += 2) {
+        start(NULL, OLD);
+        LINK_SEND(connecting.link, LINK_START, link_start, (&(struct link_start){.nonce = bytes_of(nonce, n)}));
+        ck_refused("it begins with nonsense", "it begins with nonsense");
+    }
+}
+END_TEST
+
 UNIT_MAIN("run/handshake", both_know_it, without_secrets_there_is_nothing_to_it, a_new_secret_is_given_out_without_a_gap,
           who_does_not_know_it_is_refused_and_both_ends_say_why,
           a_file_that_can_not_be_read_refuses_and_its_name_is_told_to_its_own_log_alone, who_skips_the_proof_is_refused,
-          who_connects_is_not_deceived_by_his_own_proof_sent_back)
+          who_connects_is_not_deceived_by_his_own_proof_sent_back,
+          a_nonce_of_another_length_is_refused)
