@@ -4,12 +4,13 @@
 #ifndef FANOUT_FILL_H
 #define FANOUT_FILL_H
 
+#include "core/clock.h"
 #include "routes.h"
 
-#define SOON_NS 50000000LL       /* visibility lags by milliseconds; then it is asked again */
-#define LATE_NS 1000000000LL     /* after TRIES_SOON times; also: Kafka's time to bring it */
-#define TRIES_SOON 10            /* answers that did not help */
-#define GIVE_UP_NS 10000000000LL /* PostgreSQL goes on denying what Kafka told of */
+#define SOON_NS (50 * NS_PER_MS)     /* visibility lags by milliseconds; then it is asked again */
+#define LATE_NS NS_PER_S             /* after TRIES_SOON times; also: Kafka's time to bring it */
+#define TRIES_SOON 10                /* answers that did not help */
+#define GIVE_UP_NS (10 * NS_PER_S)   /* PostgreSQL goes on denying what Kafka told of */
 
 void fill_ask_head(struct routes *r, struct channel *ch);
 void fill_ask_behind(struct routes *r, struct channel *ch);

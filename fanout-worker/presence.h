@@ -19,14 +19,15 @@
 #ifndef FANOUT_PRESENCE_H
 #define FANOUT_PRESENCE_H
 
+#include "core/clock.h"
 #include "core/list.h"
 #include "core/map.h"
 #include "lease.h"
 #include "vacancy.h"
 
-#define PRESENCE_YOUNG_NS 3000000000LL /* so long a partition's presence is incomplete */
-#define PRESENCE_ANSWER_MAX (3 << 20)  /* bytes of entries in a page, about, whatever is asked for */
-#define PRESENCE_SLICE 500             /* entries that a tick ends at most */
+#define PRESENCE_YOUNG_NS (3 * NS_PER_S) /* so long a partition's presence is incomplete */
+#define PRESENCE_ANSWER_MAX (3 << 20)    /* bytes of entries in a page, about, whatever is asked for */
+#define PRESENCE_SLICE 500               /* entries that a tick ends at most */
 
 struct presence_ports {
     void (*told)(void *owner, struct bytes channel, struct bytes info, bool joined);

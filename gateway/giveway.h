@@ -8,11 +8,13 @@
 #ifndef GATEWAY_GIVEWAY_H
 #define GATEWAY_GIVEWAY_H
 
+#include "core/clock.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
-#define GIVEWAY_CUTS 8               /* slices in a row that left something: a few ms of writing */
-#define GIVEWAY_APART_NS 100000000LL /* between two times that it begins: a change takes locks of all cores */
+#define GIVEWAY_CUTS 8                     /* slices in a row that left something: a few ms of writing */
+#define GIVEWAY_APART_NS (100 * NS_PER_MS) /* between two times that it begins: a change takes locks of all cores */
 
 struct giveway {
     int fd;   /* where the nice value is written to (no seeking there); -1: nowhere */

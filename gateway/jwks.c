@@ -7,7 +7,6 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
-
 struct missed {
     uint64_t kid; /* its hash */
     int64_t since_s; /* 0: free */

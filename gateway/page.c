@@ -4,11 +4,13 @@
 #include "join.h"
 #include "sub.h"
 
+#include "core/clock.h"
+
 #include <assert.h>
 #include <stdlib.h>
 
-#define RETRY_MIN_NS (250 * 1000000LL)
-#define RETRY_MAX_NS (2000 * 1000000LL)
+#define RETRY_MIN_NS (250 * NS_PER_MS)
+#define RETRY_MAX_NS (2000 * NS_PER_MS)
 #define EMPTY_MAX 2 /* empty reads that are asked for again */
 
 /* A reader goes on at the end of the turn: never here, since that may end subscriptions. */

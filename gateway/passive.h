@@ -11,8 +11,10 @@
 
 #include "channel.h"
 
-#define PASSIVE_NS 1000000000LL /* between two heads of a channel */
-#define PASSIVE_SLICE 1000      /* subscriptions that are told at a time */
+#include "core/clock.h"
+
+#define PASSIVE_NS NS_PER_S /* between two heads of a channel */
+#define PASSIVE_SLICE 1000  /* subscriptions that are told at a time */
 
 void passive_init(struct passive *p);
 bool passive_is_idle(const struct passive *p); /* nothing in it is in use */

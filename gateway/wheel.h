@@ -4,12 +4,13 @@
 #ifndef GATEWAY_WHEEL_H
 #define GATEWAY_WHEEL_H
 
+#include "core/clock.h"
 #include "core/list.h"
 
 #include <stdint.h>
 
 #define WHEEL_SLOTS 1024
-#define WHEEL_TICK_NS 32000000LL
+#define WHEEL_TICK_NS (32 * NS_PER_MS)
 
 struct wheel_timer {
     struct list link; /* struct wheel::slots */

@@ -4,9 +4,10 @@
 #define GATEWAY_WRITTEN_H
 
 #include "core/bytes.h"
+#include "core/clock.h"
 
 #define WRITTEN_PLACES 16384          /* 32 bytes each */
-#define WRITTEN_FOR_NS 2000000000LL   /* that it is remembered */
+#define WRITTEN_FOR_NS (2 * NS_PER_S) /* that it is remembered */
 
 struct written {
     struct written_mark *marks; /* NULL: nothing was published yet */

@@ -5,7 +5,6 @@
 #include "fake_edges.h"
 #include "unit.h"
 
-
 #define OTHER "other.topic"
 
 struct asker {
