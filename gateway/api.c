@@ -23,20 +23,12 @@ static bool is_batch(struct bytes name)
     return bytes_is(name, "batch");
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* RFC 3986, 2.1; a + stays a +, as keys have them. */
 static void percent_decode(struct bytes text, struct buf *into)
 {
     for (size_t i = 0; i < text.n; i++) {
-        int high = i + 2 < text.n && text.p[i] == '%' ? hex_digit(text.p[i + 1]) : -1;
-        int low = high >= 0 ? hex_digit(text.p[i + 2]) : -1;
+        int high = i + 2 < text.n && text.p[i] == '%' ? bytes_hex_digit(text.p[i + 1]) : -1;
+        int low = high >= 0 ? bytes_hex_digit(text.p[i + 2]) : -1;
         buf_append_char(into, low >= 0 ? (char)(high << 4 | low) : text.p[i]);
         i += low >= 0 ? 2 : 0;
     }

@@ -1,13 +1,5 @@
 #include "chunked.h"
 
-static int hex(char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return byte - '0';
-    byte = (char)(byte | 0x20);
-    return byte >= 'a' && byte <= 'f' ? byte - 'a' + 10 : -1;
-}
-
 static enum chunked_state line_begins(struct chunked *c, enum chunked_state state)
 {
     c->digits = c->line = 0;
@@ -16,7 +8,7 @@ static enum chunked_state line_begins(struct chunked *c, enum chunked_state stat
 
 static enum chunked_state on_size(struct chunked *c, char byte)
 {
-    int digit = hex(byte);
+    int digit = bytes_hex_digit(byte);
     if (digit >= 0) {
         c->left = c->left << 4 | (unsigned)digit;
         return ++c->digits <= CHUNKED_SIZE_DIGITS ? CHUNKED_SIZE : CHUNKED_BROKEN;

@@ -50,6 +50,15 @@ static inline bool bytes_starts(struct bytes a, struct bytes prefix)
     return a.n >= prefix.n && (prefix.n == 0 || memcmp(a.p, prefix.p, prefix.n) == 0);
 }
 
+/* -> 0 to 15, or -1 */
+static inline int bytes_hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 /* Unsigned decimal, digits only. -> true, or false when empty, not digits or above UINT64_MAX. */
 static inline bool bytes_u64(struct bytes a, uint64_t *ret_value)
 {

@@ -30,14 +30,6 @@ static void skip_space(struct cursor *c)
         c->at++;
 }
 
-static int hex_digit(char c)
-{
-    if (is_digit(c))
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Length of the well-formed UTF-8 sequence at p (Unicode 15, table 3-7), 0 if there is none. */
 static size_t utf8_length(const char *p, const char *end)
 {
@@ -77,7 +69,7 @@ static bool scan_escape(struct cursor *c)
     if (c->end - c->at < 5)
         return false;
     for (int i = 1; i <= 4; i++)
-        if (hex_digit(c->at[i]) < 0)
+        if (bytes_hex_digit(c->at[i]) < 0)
             return false;
     c->at += 5;
     return true;
@@ -339,7 +331,7 @@ struct bytes json_member(struct bytes object, const char *name)
 
 static unsigned hex4(const char *p)
 {
-    return (unsigned)(hex_digit(p[0]) << 12 | hex_digit(p[1]) << 8 | hex_digit(p[2]) << 4 | hex_digit(p[3]));
+    return (unsigned)(bytes_hex_digit(p[0]) << 12 | bytes_hex_digit(p[1]) << 8 | bytes_hex_digit(p[2]) << 4 | bytes_hex_digit(p[3]));
 }
 
 static void append_utf8(struct buf *into, unsigned cp)
