@@ -198,8 +198,38 @@ START_TEST(a_newer_epoch_ends_all_reading)
 }
 END_TEST
 
+/* It is at head, and of what follows two publications are gone. */
+static void lose(struct ws_socket *s, uint64_t head)
+{
+    edges_publish(&g, "default/x", 1, head + 5, "1");
+    edges_range(&g, 0, 1, head + 5, head + 3, head + 5);
+    char *text = edges_take(s);
+    ck_assert_ptr_nonnull(strstr(text, "\"code\":2500"));
+    free(text);
+}
+
+START_TEST(three_times_within_a_minute_is_too_much_and_three_times_in_longer_is_not)
+{
+    start();
+    options.ping_interval = 3600000; /* nobody answers a ping here */
+    struct ws_socket *s = back(100, 100);
+    for (uint64_t n = 0; n < 6; n++) {
+        ck_assert_uint_eq(s->close_code, 0);
+        lose(s, 100 + 5 * n);
+        if (n < 3)
+            edges_pass(&g, 61000);
+        edges_say(s, "{\"id\":3,\"subscribe\":{\"channel\":\"x\"}}");
+        edges_subscribed(&g, "default/x", 1, 105 + 5 * n);
+        free(edges_take(s));
+    }
+    ck_assert_uint_eq(s->close_code, DISCONNECT_SLOW);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("page", reads_on_page_by_page_until_it_is_in_the_ring, readers_of_the_same_part_share_a_page,
           a_page_that_reaches_the_ring_goes_into_it, a_page_that_fails_is_read_again_and_nothing_is_skipped,
           a_worker_that_is_away_is_asked_again, a_cursor_whose_rows_are_gone_is_told_2500,
           rows_that_are_not_there_yet_are_waited_for_and_not_for_ever,
-          pages_are_bounded_and_further_cursors_wait_their_turn, a_reader_may_leave_at_any_moment, a_newer_epoch_ends_all_reading)
+          pages_are_bounded_and_further_cursors_wait_their_turn, a_reader_may_leave_at_any_moment, a_newer_epoch_ends_all_reading,
+          three_times_within_a_minute_is_too_much_and_three_times_in_longer_is_not)
