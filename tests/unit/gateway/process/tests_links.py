@@ -69,6 +69,26 @@ async def channels_move_to_another_worker_with_a_new_map(c):
 
 
 @test()
+async def a_map_that_is_not_newer_changes_nothing(c):
+    client = await connect(c)
+    await client.call(subscribe={"channel": "news"})
+    second = FakeWorker()
+    second.channels = c.worker.channels
+    await second.serve(c.dir + "/worker-2.sock")
+    workers = {1: c.path, 2: c.dir + "/worker-2.sock"}
+    c.supervisor.map(3, workers, [2] * 4)
+    await c.until(lambda: "FAN_UNSUBSCRIBE" in c.worker.heard)
+    c.supervisor.map(2, workers, [1] * 4)
+    c.supervisor.map(3, workers, [1] * 4)
+    c.supervisor.map(4, workers, [2] * 4)
+    await c.until(lambda: c.worker.heard.count("FAN_SYNCED") == 3)  # of generations 1, 3 and 4
+    eq((second.heard.count("FAN_SUBSCRIBE"), second.heard.count("FAN_UNSUBSCRIBE")), (1, 0))
+    second.append("default/news", data="1")
+    eq((await client.push())["pub"]["offset"], 1)
+    second.server.close()
+
+
+@test()
 async def a_channel_with_a_lane_is_its_lanes_workers_and_no_other_is_told_anew(c):
     client = await connect(c)
     for channel in ("news", "hot"):
