@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #define RETRY_MS 200
+#define REFERENCE_MAX (TENANT_MAX + 1 + CHANNEL_MAX + 1 + 19) /* bytes of channel@seq */
 
 /* n: 1 for the first item. Only what is found comes back, but for LOOKUP_AFTER: there each
  * reference does. */
@@ -106,8 +107,7 @@ static void first_results_answered(struct lookup *k, const struct pg_result *r)
 static void after_answered(struct lookup *k, const struct pg_result *r)
 {
     struct sequencer *s = k->sequencer;
-    static char missing[LOOKUP_MAX]
-                       [320]; /* channel@seq with what stands before and behind it */
+    static char missing[LOOKUP_MAX][sizeof "after:  does not exist" + REFERENCE_MAX];
     for (size_t i = 0; i < k->n; i++)
         missing[i][0] = 0;
     for (int i = 0; i < pg_rows(r); i++) {
