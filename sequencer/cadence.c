@@ -5,7 +5,7 @@ int64_t cadence_wait(struct cadence *c, size_t ready, size_t enough, int64_t now
     if (ready >= enough || now_ns < c->alone_until_ns)
         return 0;
     int64_t wait_ns = bucket_wait(&c->batches, c->rate, now_ns);
-    c->held |= wait_ns > 0;
+    c->held |= wait_ns > NS_PER_S / c->rate / 2;
     return wait_ns;
 }
 

@@ -2,7 +2,7 @@
  * it: above `rate` a second what comes waits for the next one, 1/rate at most (decision 34). Pure: time is a parameter.
  *
  * A batch that is full enough has paid for itself and does not wait. Nor does who would wait in vain: a batch that had waited
- * and is of one message all the same tells that nobody came to share it, as behind a publisher that sends the next one when it
+ * for half of 1/rate and is of one message all the same tells that nobody came to share it, as behind a publisher that sends the next one when it
  * has the answer to the last. From then on a batch waits no more, until one is shared or CADENCE_ALONE of them are past. */
 #ifndef SEQUENCER_CADENCE_H
 #define SEQUENCER_CADENCE_H
@@ -17,7 +17,7 @@ struct cadence {
     double rate; /* batches a second; 0: none waits */
     struct bucket batches;
     int64_t alone_until_ns; /* nobody waits in vain before; CLOCK_MONOTONIC */
-    bool held;              /* the next batch has waited */
+    bool held;              /* the next batch has waited for long */
 };
 
 /* -> ns that a batch of `ready` messages, above 0, waits; 0: it begins. enough: messages of one that does not wait */

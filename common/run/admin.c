@@ -225,8 +225,8 @@ static void on_accepted(void *owner, int fd, const struct address *peer)
     }
     /* Of two writes, head and body, the second would wait for a delayed acknowledgement. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    a->connections++;
-    lws_adopt_socket_vhost(a->vhost, fd);
+    if (lws_adopt_socket_vhost(a->vhost, fd)) /* else it is closed */
+        a->connections++;
 }
 
 static void on_log(int level, const char *line)

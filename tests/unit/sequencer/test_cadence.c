@@ -59,6 +59,16 @@ START_TEST(who_has_waited_in_vain_waits_no_more)
 }
 END_TEST
 
+START_TEST(a_short_wait_alone_tells_nothing)
+{
+    struct cadence c = {.rate = 100};
+    int64_t now_ns = BEGIN;
+    for (int i = 0; i < 500; i++)
+        now_ns = begin(&c, 1, now_ns) + 7 * NS_PER_MS; /* so it waits for 3 */
+    ck_assert_int_eq(c.alone_until_ns, 0);
+}
+END_TEST
+
 START_TEST(a_batch_that_is_shared_brings_the_rate_back)
 {
     struct cadence c = {.rate = 100};
@@ -80,5 +90,5 @@ START_TEST(without_a_rate_nobody_waits)
 END_TEST
 
 UNIT_MAIN("sequencer/cadence", a_burst_begins_at_once_and_a_steady_stream_keeps_the_rate, nobody_waits_longer_than_one_part_of_the_rate,
-          what_is_full_enough_does_not_wait, who_has_waited_in_vain_waits_no_more, a_batch_that_is_shared_brings_the_rate_back,
+          what_is_full_enough_does_not_wait, who_has_waited_in_vain_waits_no_more, a_short_wait_alone_tells_nothing, a_batch_that_is_shared_brings_the_rate_back,
           without_a_rate_nobody_waits)
