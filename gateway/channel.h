@@ -103,7 +103,7 @@ struct sub_extras {
     struct sub *sub;
     struct joining *joining; /* while not live */
     struct page *page;       /* what it reads while it is below the ring, or NULL */
-    struct list page_link;   /* struct page::readers */
+    struct list page_link;   /* struct page::readers, or struct tenant::page_waiters */
     struct hold *hold;       /* once it waited for another one of the connection's, or was waited for; or NULL */
     uint64_t old;            /* head when the subscribe was answered: up to it a delivery is recovery, not news */
     int64_t expires_ns;      /* loop clock; 0: never; grace included */

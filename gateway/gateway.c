@@ -36,7 +36,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     list_init(&g->slow);
     list_init(&g->resuming);
     list_init(&g->pages);
-    list_init(&g->page_waiters);
+    drr_init(&g->page_turns, 1);
     list_init(&g->joinings);
     list_init(&g->summoned);
     strangers_init(&g->strangers);

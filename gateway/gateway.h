@@ -66,7 +66,8 @@ struct gateway {
     struct episode headers_cut; /* told once (proxied.h) */
     struct list pages;        /* struct page::by_age, oldest first */
     uint32_t n_pages;
-    struct list page_waiters; /* struct sub_extras::page_link of cursors that wait for a place among the pages */
+    uint32_t page_tenants;    /* that hold any of them */
+    struct drr page_turns;    /* struct tenant::page_turn of those with cursors that wait for a place among the pages */
     struct list joinings;     /* struct joining::due: subscribes that can be decided */
     struct list summoned;     /* questions of other cells that the worker is asked for (gathering.c) */
     struct buf scratch;       /* encoding; used up within a call */

@@ -208,7 +208,7 @@ static void settle(struct sub *s)
         c->extras->entrance->unsettled--;
     j->settled = true;
     j->settled_epoch = s->channel->epoch;
-    if (!list_is_empty(&c->gateway->page_waiters))
+    if (pages_are_wanted(c->gateway))
         page_leave(s);
     if (c->extras->entrance->unsettled == 0)
         entrance_settled(c);

@@ -3,6 +3,7 @@
 #include "connection.h"
 #include "join.h"
 #include "sub.h"
+#include "tenant.h"
 
 #include "core/clock.h"
 
@@ -36,17 +37,53 @@ static void forget_frames(struct page *p)
     p->frames = NULL;
 }
 
-/* The one that waits for a place longest. -> whether there was one */
-static bool wake_waiter(struct gateway *g)
+/* Nothing is written to it; when that changes it asks for its next frame by itself. */
+static bool is_blocked(const struct sub *s)
 {
-    struct sub *waiter = first_of(&g->page_waiters);
-    if (!waiter)
-        return false;
-    page_leave(waiter);
-    wake(waiter);
-    return true;
+    return s->live && s->connection->blocked;
 }
 
+static void wait_for_place(struct sub *s)
+{
+    struct tenant *t = s->channel->tenant;
+    list_append(&t->page_waiters, &s->extras->page_link);
+    drr_join(&s->channel->gateway->page_turns, &t->page_turn);
+}
+
+bool pages_are_wanted(const struct gateway *g)
+{
+    return !drr_is_empty(&g->page_turns);
+}
+
+/* The one that waits longest of the tenant whose turn it is, and could use a place. -> whether there was one */
+static bool wake_waiter(struct gateway *g)
+{
+    struct drr_flow *turn;
+    while ((turn = drr_next(&g->page_turns))) {
+        struct sub *waiter = first_of(&container_of(turn, struct tenant, page_turn)->page_waiters);
+        bool blocked = is_blocked(waiter);
+        if (!blocked)
+            drr_pay(turn, 1);
+        page_leave(waiter);
+        wake(waiter);
+        if (!blocked)
+            return true;
+    }
+    return false;
+}
+
+static void count_page(struct page *p, int change)
+{
+    struct gateway *g = p->channel->gateway;
+    struct tenant *t = p->channel->tenant;
+    g->page_tenants -= t->pages > 0;
+    t->pages += (uint32_t)change;
+    g->page_tenants += t->pages > 0;
+    g->n_pages += (uint32_t)change;
+    g->metrics.pages += change;
+}
+
+/* Its place is the caller's to give away. */
 static void page_free(struct page *p)
 {
     struct gateway *g = p->channel->gateway;
@@ -56,17 +93,16 @@ static void page_free(struct page *p)
     forget_frames(p);
     list_remove(&p->by_channel);
     list_remove(&p->by_age);
+    count_page(p, -1);
     channel_tidy(p->channel);
-    g->n_pages--;
-    g->metrics.pages--;
     free(p);
-    wake_waiter(g);
 }
 
-void pages_tick(struct gateway *g)
+static void page_end(struct page *p)
 {
-    for (uint64_t n = g->n_pages; n < (uint64_t)g->options->pages_max && wake_waiter(g); n++)
-        ;
+    struct gateway *g = p->channel->gateway;
+    page_free(p);
+    wake_waiter(g);
 }
 
 void page_leave(struct sub *s)
@@ -75,15 +111,18 @@ void page_leave(struct sub *s)
     if (!e)
         return;
     struct page *p = e->page;
+    bool waited = !p && list_is_linked(&e->page_link);
     list_remove(&e->page_link);
     e->page = NULL;
+    if (waited && list_is_empty(&s->channel->tenant->page_waiters))
+        drr_leave(&s->channel->tenant->page_turn);
     sub_tidy(s);
     if (p && !p->held && list_is_empty(&p->readers))
-        page_free(p);
+        page_end(p);
 }
 
 /* Everybody leaves and goes on: to the ring, or to another page. */
-static void release_all(struct page *p)
+static void release_readers(struct page *p)
 {
     struct sub *s;
     p->held = true;
@@ -91,7 +130,12 @@ static void release_all(struct page *p)
         page_leave(s);
         wake(s);
     }
-    page_free(p);
+}
+
+static void release_all(struct page *p)
+{
+    release_readers(p);
+    page_end(p);
 }
 
 /* What they wait for does not exist any more. */
@@ -106,7 +150,44 @@ static void gone(struct page *p)
         else
             join_unrecovered(s);
     }
-    page_free(p);
+    page_end(p);
+}
+
+/* ---- places */
+
+static bool all_are_blocked(const struct page *p)
+{
+    const struct sub_extras *e;
+    list_for_each(e, &p->readers, page_link)
+        if (!is_blocked(e->sub))
+            return false;
+    return true;
+}
+
+static bool waits_to_be_read_again(const struct page *p)
+{
+    return list_is_linked(&p->again.link);
+}
+
+/* Nobody can be served from it now. */
+static bool is_of_no_use(const struct page *p)
+{
+    return p->loaded ? budget_is_spent(p->channel) || all_are_blocked(p) : waits_to_be_read_again(p);
+}
+
+static bool may_be_put_out(const struct page *p)
+{
+    return p->served || is_of_no_use(p);
+}
+
+void pages_tick(struct gateway *g)
+{
+    const struct page *p;
+    uint32_t places = (uint32_t)g->options->pages_max - g->n_pages;
+    list_for_each(p, &g->pages, by_age)
+        places += is_of_no_use(p);
+    while (places-- && wake_waiter(g))
+        ;
 }
 
 /* ---- reading */
@@ -197,6 +278,8 @@ static void arrived(void *ctx, const struct ops_range *answer)
     struct sub_extras *e;
     list_for_each(e, &p->readers, page_link)
         wake(e->sub);
+    if (is_of_no_use(p))
+        wake_waiter(c->gateway);
 }
 
 /* ---- wanting */
@@ -214,24 +297,61 @@ static struct page *find(const struct channel *c, uint64_t sent, uint32_t page_m
     return NULL;
 }
 
-/* Makes room by putting out the oldest page that somebody has been served from, or whose tenant's budget is spent. Its readers
- * ask again. -> whether */
-static bool put_out(struct gateway *g)
+/* Most pages of one tenant while others want some, who asks now being one of those that hold any. */
+static uint32_t even_share(const struct gateway *g, const struct tenant *asks)
 {
-    struct page *p;
+    uint32_t share = (uint32_t)g->options->pages_max / (g->page_tenants + (asks->pages == 0));
+    return share ? share : 1;
+}
+
+/* The oldest page that may go for one of that tenant. -> NULL: it has to wait */
+static struct page *expendable(struct gateway *g, const struct tenant *asks)
+{
+    uint32_t share = even_share(g, asks);
+    bool has_its_share = asks->pages >= share;
+    struct page *p, *of_too_many = NULL;
     list_for_each(p, &g->pages, by_age) {
-        if (!p->loaded || !(p->served || budget_is_spent(p->channel)))
+        const struct tenant *t = p->channel->tenant;
+        if (has_its_share && t != asks)
             continue;
-        release_all(p);
-        return true;
+        if (may_be_put_out(p))
+            return p;
+        if (!has_its_share && !of_too_many && t->pages > share)
+            of_too_many = p;
     }
-    return false;
+    return of_too_many;
+}
+
+/* Its readers ask again; those of a page that is not here yet wait their turn first, so that they do not put out one
+ * another's pages in circles. */
+static void put_out(struct page *p)
+{
+    struct sub *s;
+    p->held = true;
+    while (!p->loaded && (s = first_of(&p->readers))) {
+        list_remove(&s->extras->page_link);
+        s->extras->page = NULL;
+        wait_for_place(s);
+    }
+    release_readers(p);
+    page_free(p);
+}
+
+/* -> whether there is room for one more page of that tenant */
+static bool make_room(struct gateway *g, const struct tenant *asks)
+{
+    if (g->n_pages < g->options->pages_max)
+        return true;
+    struct page *p = expendable(g, asks);
+    if (p)
+        put_out(p);
+    return p;
 }
 
 static struct page *page_new(struct channel *c, uint64_t since)
 {
     struct gateway *g = c->gateway;
-    if (g->n_pages >= g->options->pages_max && !put_out(g))
+    if (!make_room(g, c->tenant))
         return NULL;
     struct page *p = calloc(1, sizeof *p);
     assert(p);
@@ -241,8 +361,7 @@ static struct page *page_new(struct channel *c, uint64_t since)
     wheel_timer_init(&p->again, read_again);
     list_append(&channel_extras(c)->pages, &p->by_channel);
     list_append(&g->pages, &p->by_age);
-    g->n_pages++;
-    g->metrics.pages++;
+    count_page(p, 1);
     read_now(p);
     return p;
 }
@@ -265,7 +384,10 @@ struct frame *page_next(struct sub *s)
             p = page_new(c, s->sent);
         }
         s->extras->page = p;
-        list_append(p ? &p->readers : &g->page_waiters, &s->extras->page_link);
+        if (p)
+            list_append(&p->readers, &s->extras->page_link);
+        else
+            wait_for_place(s);
     }
     if (!p || !p->loaded)
         return NULL;

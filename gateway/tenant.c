@@ -29,6 +29,8 @@ static struct tenant *make(struct gateway *g, struct bytes name)
     memcpy(t->text, name.n ? name.p : "", name.n);
     t->name = bytes_of(t->text, name.n);
     list_init(&t->talking);
+    list_init(&t->page_waiters);
+    drr_flow_init(&t->page_turn);
     drr_flow_init(&t->turn);
     drr_init(&t->dirty, fairflush_quantum(g));
     weigh(g, t);
@@ -49,7 +51,7 @@ void tenant_unref(struct gateway *g, struct tenant *t)
 {
     if (!t || --t->refs)
         return;
-    assert(list_is_empty(&t->talking) && drr_is_empty(&t->dirty));
+    assert(list_is_empty(&t->talking) && drr_is_empty(&t->dirty) && list_is_empty(&t->page_waiters) && t->pages == 0);
     g->metrics.tenants_slowed -= t->noise.noisy;
     drr_leave(&t->turn);
     map_remove(&g->tenants, &t->by_name);

@@ -19,6 +19,9 @@ struct tenant {
     struct list talking;     /* struct connection::talking: replies wait, or cursors are behind */
     struct drr dirty;        /* struct channel::dirty: somebody may be behind */
     struct noise noise;
+    uint32_t pages;          /* that it holds (page.h) */
+    struct list page_waiters; /* struct sub_extras::page_link: cursors that wait for a place among them */
+    struct drr_flow page_turn; /* struct gateway::page_turns */
     struct episode proxy_fails; /* its application does not answer (proxy.h) */
     struct bytes name;
     char text[];
