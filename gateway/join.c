@@ -166,6 +166,14 @@ static void go_live(struct sub *s)
         passive_begin(s);
 }
 
+/* Of what was missed; the rest follows as pushes. Replies to a socket that is full would pile up, and are bounded; cursors
+ * are not. */
+static size_t reply_takes(const struct connection *c)
+{
+    const struct gateway_options *o = c->gateway->options;
+    return c->blocked || c->out.n > (size_t)o->replies_max / 2 ? 0 : (size_t)o->recovered_bytes;
+}
+
 static void reply(struct sub *s, bool recovered)
 {
     struct connection *c = s->connection;
@@ -173,7 +181,7 @@ static void reply(struct sub *s, bool recovered)
     struct reply_subscribed r = result_of(s, recovered);
     struct buf publications = {0};
     if (recovered)
-        list_publications(s, &publications, (size_t)c->gateway->options->recovered_bytes);
+        list_publications(s, &publications, reply_takes(c));
     r.publications = buf_bytes(&publications);
     reply_put(c->encoding, &c->out, &(struct reply){.id = j->id, .kind = REPLY_SUBSCRIBE, .subscribed = r});
     buf_fini(&publications);

@@ -237,7 +237,29 @@ START_TEST(a_head_of_another_epoch_says_nothing_of_an_offset_above_ours)
 }
 END_TEST
 
-UNIT_MAIN("join", a_removal_is_for_nobody_and_makes_no_hole, who_had_everything_recovers_over_a_removal_and_nobody_else,
+START_TEST(a_reply_to_a_full_socket_leaves_what_was_missed_to_the_cursor)
+{
+    start();
+    struct ws_socket *s = edges_reader(&g, "a");
+    edges_publish(&g, "default/a", 1, 1, "1");
+    free(edges_take(s));
+    s->full = true;
+    edges_publish(&g, "default/a", 1, 2, "1");
+    free(edges_take(s));
+    edges_say(s, "{\"id\":3,\"subscribe\":{\"channel\":\"x\",\"recover\":true,\"epoch\":\"3\",\"offset\":8}}");
+    edges_subscribed(&g, "default/x", 3, 9);
+    edges_range(&g, 0, 3, 9, 9, 9);
+    ck_told(s, "");
+    s->full = false;
+    connection_writable(s->connection);
+    edges_pass(&g, 1);
+    ck_told(s, "{\"id\":3,\"subscribe\":{" PLACE ",\"offset\":8" BACK "}}\n"
+               "{\"push\":{\"channel\":\"x\",\"pub\":{\"data\":1,\"offset\":9,\"tags\":{\"id\":\"9\"}}}}");
+    edges_stop(&g);
+}
+END_TEST
+
+UNIT_MAIN("join", a_reply_to_a_full_socket_leaves_what_was_missed_to_the_cursor, a_removal_is_for_nobody_and_makes_no_hole, who_had_everything_recovers_over_a_removal_and_nobody_else,
           what_was_being_read_is_read_anew_after_a_removal, a_cache_that_was_removed_is_none,
           who_rejects_to_be_unrecovered_gets_112_and_is_not_subscribed, the_flag_without_recover_is_an_ordinary_subscribe,
           a_cache_gives_the_newest_alone_whatever_was_missed, from_a_cache_who_has_the_newest_gets_nothing,
