@@ -159,6 +159,7 @@ enum fan_type {
     FAN_ASK_PRESENCE = 8,
     FAN_SYNCED = 9,
     FAN_BEAT = 10,
+    FAN_FORGET = 11,
     FAN_WELCOME = 20,
     FAN_SUBSCRIBED = 21,
     FAN_PUBLICATION = 22,
@@ -218,6 +219,7 @@ enum fan_type {
     F(u64, seed, "of the hashes")
 #define FAN_SYNCED_FIELDS(F) F(u64, generation, "all interest and presence of this gateway have been sent")
 #define FAN_BEAT_FIELDS(F) F(u64, sent_us, "every second each way")
+#define FAN_FORGET_FIELDS(F) F(u64, request, "of a fan_read or fan_ask_head whose answer nobody waits for any more")
 #define FAN_WELCOME_FIELDS(F)                                                                                \
     F(u32, version, "WIRE_VERSION")                                                                          \
     F(u32, worker, "slot")                                                                                   \
@@ -233,14 +235,14 @@ enum fan_type {
     F(str, publication, "one publication")
 #define FAN_RANGE_FIELDS(F)                                                                                  \
     F(u64, request, "")                                                                                      \
-    F(u32, status, "0; 100 PostgreSQL is away; 112 epoch differs")                                           \
+    F(u32, status, "0; 100 PostgreSQL is away; 111 too many wait; 112 epoch differs")                                           \
     F(u64, epoch, "")                                                                                        \
     F(u64, head, "seq of the newest")                                                                        \
     F(u8, more, "1: limit or size cut it short")                                                             \
     F(str, publications, "list of publication, ascending (descending when reverse)")
 #define FAN_HEAD_FIELDS(F)                                                                                   \
     F(u64, request, "")                                                                                      \
-    F(u32, status, "0, or 100")                                                                              \
+    F(u32, status, "0, 100 or 111")                                                                              \
     F(u64, epoch, "")                                                                                        \
     F(u64, head, "")
 #define FAN_PRESENCE_FIELDS(F)                                                                               \
@@ -509,7 +511,8 @@ enum link_type {
     M(ctl_emulated, CTL_EMULATED_FIELDS)                                                                     \
     M(ctl_jwks, CTL_JWKS_FIELDS)                                                                             \
     M(ctl_jwks_ask, CTL_JWKS_ASK_FIELDS)                                                                     \
-    M(presence_news, PRESENCE_NEWS_FIELDS)
+    M(presence_news, PRESENCE_NEWS_FIELDS)                                                                   \
+    M(fan_forget, FAN_FORGET_FIELDS)
 
 WIRE_MESSAGES(WIRE_DECLARE)
 
