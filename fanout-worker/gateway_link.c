@@ -42,9 +42,17 @@ bool gateway_crowded(const struct gateway_link *g)
     return link_pending(g->l) > (size_t)g->worker->options.link_pending_max / 4;
 }
 
+/* Two answers to reads may be on it besides: one that filled it, and one that was under way then. */
+static bool is_choked(const struct gateway_link *g)
+{
+    const struct worker_options *o = &g->worker->options;
+    return link_pending(g->l) > (size_t)(o->link_pending_max + 2 * o->read_bytes);
+}
+
 void gateway_breathe(struct gateway_link *g)
 {
-    g->paused = g->n_reads >= (uint32_t)g->worker->options.reads_max || gateway_full(g);
+    reads_begin(g);
+    g->paused = is_choked(g);
     link_pause(g->l, g->paused);
 }
 
@@ -57,6 +65,7 @@ static void forget(struct gateway_link *g)
         w->metrics.gateways--;
     }
     flow_gateway_gone(w, g);
+    fair_queue_fini(&g->waiting);
     taker_fini(&g->taker);
     link_free(g->l);
     list_remove(&g->link);
@@ -68,7 +77,7 @@ static void cut(struct gateway_link *g, const char *why)
     g->worker->metrics.gateways_cut_total++;
     log_warn("gateway_cut", "peer=%s why=\"%s\" interests=%s pending=%zu reads=%u", g->name,
              why, list_is_empty(&g->taker.cursors) ? "none" : "dropped", link_pending(g->l),
-             g->n_reads);
+             g->n_reads + g->waiting.n);
     forget(g);
 }
 
@@ -139,6 +148,15 @@ static int synced_came(struct gateway_link *g, struct bytes body)
     return error;
 }
 
+static int forget_came(struct gateway_link *g, struct bytes body)
+{
+    struct fan_forget m;
+    int error = wire_get_fan_forget(body, &m);
+    if (error == 0)
+        read_forget(g, m.request);
+    return error;
+}
+
 static int take(struct gateway_link *g, uint8_t type, struct bytes body)
 {
     struct worker *w = g->worker;
@@ -163,6 +181,8 @@ static int take(struct gateway_link *g, uint8_t type, struct bytes body)
         return HEAR(fan_ask_presence, body, flow_ask_presence(w, g, &m));
     case FAN_SYNCED:
         return synced_came(g, body);
+    case FAN_FORGET:
+        return forget_came(g, body);
     default:
         return 0; /* beats, and what a newer one may say */
     }
@@ -224,6 +244,7 @@ void gateways_accept(void *owner, int fd, const struct address *peer)
     g->taken_ns = clock_mono_ns();
     taker_init(&g->taker);
     list_init(&g->reads);
+    fair_queue_init(&g->waiting);
     list_append(&w->gateways, &g->link);
     g->l = link_new(w->process.loop, fd, &doors, g);
 }

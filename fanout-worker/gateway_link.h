@@ -5,6 +5,7 @@
 #define FANOUT_GATEWAY_LINK_H
 
 #include "channel.h"
+#include "core/fair_queue.h"
 #include "presence.h"
 #include "run/link.h"
 
@@ -17,9 +18,10 @@ struct gateway_link {
     struct worker *worker;
     struct link *l;
     struct lease *lease; /* NULL before the hello */
-    struct list reads;   /* struct read::link */
-    uint32_t n_reads;
-    bool paused;      /* nothing is read from it: too much is unanswered */
+    struct list reads;   /* struct read::link: unanswered, waiting ones too, in the order of asking */
+    uint32_t n_reads;    /* of them, what PostgreSQL is asked for: --reads-max */
+    struct fair_queue waiting; /* the others: struct read::place */
+    bool paused;      /* nothing is read from it: it does not take what it is told */
     uint64_t given;   /* bytes handed to the link */
     uint64_t taken;   /* of them by the kernel, when it was last looked */
     int64_t taken_ns; /* loop clock, when that last grew */
@@ -37,7 +39,8 @@ void gateways_weigh(struct worker *w); /* the shares of tenants; each second, si
 struct gateway_link *gateway_of(struct taker *t);
 bool gateway_full(const struct gateway_link *g); /* it takes nothing now */
 bool gateway_crowded(const struct gateway_link *g); /* what is worth nothing later gives way */
-/* More or less is unanswered than before: its link is read, or not. */
+/* More or less waits for its socket than before: reads begin, its link is read, or not. Reads alone never pause it: they
+ * wait in a queue while it is full, so that a subscribe does not stand behind them. */
 void gateway_breathe(struct gateway_link *g);
 
 void gateway_send_subscribed(struct gateway_link *g, struct bytes channel, uint32_t status,

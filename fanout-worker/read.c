@@ -1,6 +1,7 @@
 #include "read.h"
 
 #include "core/clock.h"
+#include "wire/channel.h"
 #include "worker.h"
 
 #include <assert.h>
@@ -9,13 +10,14 @@
 #define READ_ROWS_MAX 1000 /* in one answer that comes from PostgreSQL */
 #define WARM_SEQS 64       /* a ring is filled downwards in such steps: who lacks about the same asks the same */
 
-/* A question that waits for PostgreSQL. */
+/* waiting for its turn ──▶ asked of PostgreSQL ──▶ answered */
 struct read {
     struct list link; /* of struct gateway_link::reads, in the order of asking */
+    struct fair_place place; /* of struct gateway_link::waiting */
     struct gateway_link *gateway;
-    struct history_wait *wait;
+    struct history_wait *wait; /* NULL while it waits for its turn */
     int64_t asked_ns;     /* loop clock */
-    bool head;            /* fan_ask_head: of `what` only request and channel are meant */
+    bool head;            /* fan_ask_head: of `what` request and channel are meant, and since: at_least */
     struct fan_read what; /* its channel stands behind the struct */
 };
 
@@ -81,13 +83,24 @@ static void send_slice(struct worker *w, struct gateway_link *g, const struct fa
     gateway_send_range(g, &answer);
 }
 
+static void send_status(struct gateway_link *g, uint64_t request, bool head, uint32_t status)
+{
+    if (head)
+        gateway_send_head(g, &(struct fan_head){.request = request, .status = status});
+    else
+        gateway_send_range(g, &(struct fan_range){.request = request, .status = status});
+}
+
 static void send_failure(struct gateway_link *g, uint64_t request, bool head)
 {
     g->worker->metrics.reads_failed_total++;
-    if (head)
-        gateway_send_head(g, &(struct fan_head){.request = request, .status = STATUS_AWAY});
-    else
-        gateway_send_range(g, &(struct fan_range){.request = request, .status = STATUS_AWAY});
+    send_status(g, request, head, STATUS_AWAY);
+}
+
+static void send_refusal(struct gateway_link *g, uint64_t request, bool head)
+{
+    g->worker->metrics.reads_refused_total++;
+    send_status(g, request, head, STATUS_BUSY);
 }
 
 /* -> true when it was answered */
@@ -179,12 +192,21 @@ static void send_page(struct worker *w, struct gateway_link *g, const struct rea
     gateway_send_range(g, &answer);
 }
 
+/* Wherever it is: nobody is told. */
+static void drop(struct read *q)
+{
+    struct gateway_link *g = q->gateway;
+    g->worker->metrics.reads_waiting -= q->place.line != NULL;
+    g->n_reads -= q->wait != NULL;
+    fair_queue_leave(&g->waiting, &q->place);
+    list_remove(&q->link);
+    free(q);
+}
+
 static void read_end(struct read *q)
 {
     struct gateway_link *g = q->gateway;
-    list_remove(&q->link);
-    g->n_reads--;
-    free(q);
+    drop(q);
     gateway_breathe(g);
 }
 
@@ -244,53 +266,143 @@ static void on_warm(void *ctx, const struct page *page)
     }
 }
 
-static void ask(struct worker *w, struct gateway_link *g, const struct fan_read *m, bool head)
+/* ---- in turn */
+
+static bool has_room(const struct gateway_link *g)
 {
-    struct history_ask warm;
+    return g->n_reads < (uint32_t)g->worker->options.reads_max && !gateway_full(g);
+}
+
+static struct read *read_new(struct gateway_link *g, const struct fan_read *m, bool head)
+{
     struct read *q = calloc(1, sizeof *q + m->channel.n);
     assert(q);
     *q = (struct read){.gateway = g, .asked_ns = clock_mono_ns(), .head = head, .what = *m};
     q->what.channel = bytes_of(q + 1, m->channel.n);
     memcpy(q + 1, m->channel.p, m->channel.n);
     list_append(&g->reads, &q->link);
+    return q;
+}
+
+static void ask(struct read *q)
+{
+    struct gateway_link *g = q->gateway;
+    struct worker *w = g->worker;
+    struct history_ask warm;
     g->n_reads++;
-    if (!head && ask_to_warm(w, &q->what, &warm))
+    if (!q->head && ask_to_warm(w, &q->what, &warm))
         q->wait = history_page(w->history, &warm, false, on_warm, q);
     else
         ask_exactly(q);
 }
 
-void read_range(struct worker *w, struct gateway_link *g, const struct fan_read *m)
+static struct bytes tenant_of(struct bytes channel)
+{
+    struct bytes tenant = BYTES(""), name;
+    channel_split(channel, &tenant, &name);
+    return tenant;
+}
+
+/* The newest of the tenant that has most waiting makes room, or this one is refused. */
+static void queue(struct gateway_link *g, const struct fan_read *m, bool head)
+{
+    if (g->waiting.n >= (uint32_t)g->worker->options.reads_waiting_max) {
+        struct fair_place *last = fair_queue_gives_way(&g->waiting, tenant_of(m->channel));
+        if (!last) {
+            send_refusal(g, m->request, head);
+            return;
+        }
+        struct read *loser = container_of(last, struct read, place);
+        send_refusal(g, loser->what.request, loser->head);
+        drop(loser);
+    }
+    struct read *q = read_new(g, m, head);
+    fair_queue_join(&g->waiting, tenant_of(q->what.channel), &q->place);
+    g->worker->metrics.reads_waiting++;
+}
+
+static void ask_in_turn(struct gateway_link *g, const struct fan_read *m, bool head)
+{
+    if (g->waiting.n == 0 && has_room(g))
+        ask(read_new(g, m, head));
+    else
+        queue(g, m, head);
+}
+
+/* -> true when it was answered */
+static bool answer_head_from_ring(struct worker *w, struct gateway_link *g, const struct fan_read *m, uint64_t at_least)
+{
+    const struct channel *ch = routes_channel(&w->routes, m->channel);
+    if (!ch || ring_head(&ch->ring) < at_least)
+        return false;
+    gateway_send_head(g, &(struct fan_head){.request = m->request,
+                                            .epoch = ch->epoch,
+                                            .head = ring_head(&ch->ring)});
+    return true;
+}
+
+/* -> true when it needs no PostgreSQL, and was answered */
+static bool answer_at_once(struct worker *w, struct gateway_link *g, const struct fan_read *m, bool head)
 {
     bool up = history_is_up(w->history);
-    w->metrics.reads_total++;
     if (!routes_owns(&w->routes, m->channel)) {
         gateway_send_not_mine(g, m->channel);
-        send_failure(g, m->request, false);
-    } else if (answer_from_ring(w, g, m, !up)) {
-        w->metrics.reads_ring_total++;
+        send_failure(g, m->request, head);
+    } else if (head ? answer_head_from_ring(w, g, m, m->since) : answer_from_ring(w, g, m, !up)) {
+        w->metrics.reads_ring_total += !head;
     } else if (!up) {
-        send_failure(g, m->request, false);
+        send_failure(g, m->request, head);
     } else {
-        ask(w, g, m, false);
+        return false;
     }
+    return true;
+}
+
+void reads_begin(struct gateway_link *g)
+{
+    struct fair_place *place;
+    while (has_room(g) && (place = fair_queue_next(&g->waiting))) {
+        struct read *q = container_of(place, struct read, place);
+        g->worker->metrics.reads_waiting--;
+        if (answer_at_once(g->worker, g, &q->what, q->head))
+            drop(q);
+        else
+            ask(q);
+    }
+}
+
+void read_range(struct worker *w, struct gateway_link *g, const struct fan_read *m)
+{
+    w->metrics.reads_total++;
+    if (gateway_full(g) || !answer_at_once(w, g, m, false))
+        ask_in_turn(g, m, false);
 }
 
 void read_head(struct worker *w, struct gateway_link *g, const struct fan_ask_head *m)
 {
-    const struct channel *ch = routes_channel(&w->routes, m->channel);
-    if (!routes_owns(&w->routes, m->channel)) {
-        gateway_send_not_mine(g, m->channel);
-        send_failure(g, m->request, true);
-    } else if (ch && ring_head(&ch->ring) >= m->at_least) {
-        gateway_send_head(g, &(struct fan_head){.request = m->request,
-                                                .epoch = ch->epoch,
-                                                .head = ring_head(&ch->ring)});
-    } else if (!history_is_up(w->history)) {
-        send_failure(g, m->request, true);
-    } else {
-        ask(w, g, &(struct fan_read){.request = m->request, .channel = m->channel}, true);
-    }
+    struct fan_read what = {.request = m->request, .channel = m->channel, .since = m->at_least};
+    if (!answer_at_once(w, g, &what, true))
+        ask_in_turn(g, &what, true);
+}
+
+static struct read *find(const struct gateway_link *g, uint64_t request)
+{
+    struct read *q;
+    list_for_each (q, &g->reads, link)
+        if (q->what.request == request)
+            return q;
+    return NULL;
+}
+
+void read_forget(struct gateway_link *g, uint64_t request)
+{
+    struct read *q = find(g, request);
+    if (!q)
+        return;
+    g->worker->metrics.reads_forgotten_total++;
+    if (q->wait)
+        history_forget(q->wait);
+    drop(q);
 }
 
 void read_tick(struct gateway_link *g, int64_t now_ns)
@@ -298,18 +410,20 @@ void read_tick(struct gateway_link *g, int64_t now_ns)
     int64_t timeout_ns = g->worker->options.read_timeout * NS_PER_MS;
     struct read *q;
     while ((q = list_first(&g->reads, struct read, link)) && now_ns - q->asked_ns > timeout_ns) {
-        history_forget(q->wait);
+        if (q->wait)
+            history_forget(q->wait);
         send_failure(g, q->what.request, q->head);
-        read_end(q);
+        drop(q);
     }
+    gateway_breathe(g);
 }
 
 void read_forget_all(struct gateway_link *g)
 {
     struct read *q, *spare;
     list_for_each_safe (q, spare, &g->reads, link) {
-        history_forget(q->wait);
-        list_remove(&q->link);
-        free(q);
+        if (q->wait)
+            history_forget(q->wait);
+        drop(q);
     }
 }

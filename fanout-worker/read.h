@@ -2,7 +2,11 @@
  * else from PostgreSQL. What a ring has room for is put into it first, by one query that all
  * wait for who lack about the same; so a cold channel costs one, however many ask. While
  * PostgreSQL is away the ring gives what it can, and the rest is status 100, as is what waits
- * longer than --read-timeout. */
+ * longer than --read-timeout.
+ *
+ * Of each gateway PostgreSQL is asked for --reads-max at once, and nothing is answered while its
+ * link is full; what comes meanwhile waits, --reads-waiting-max at most, tenants in turn. Above
+ * that the tenant that has most waiting loses one, with status 111. */
 #ifndef FANOUT_READ_H
 #define FANOUT_READ_H
 
@@ -12,6 +16,8 @@ struct worker;
 
 void read_range(struct worker *w, struct gateway_link *g, const struct fan_read *m);
 void read_head(struct worker *w, struct gateway_link *g, const struct fan_ask_head *m);
+void reads_begin(struct gateway_link *g); /* those that wait, as far as there is room for them */
+void read_forget(struct gateway_link *g, uint64_t request); /* nobody waits for it; unknown is fine */
 void read_tick(struct gateway_link *g, int64_t now_ns); /* gives up what waits too long */
 void read_forget_all(struct gateway_link *g); /* its questions will not be answered */
 

@@ -20,6 +20,7 @@
 
 #define STATUS_OK 0
 #define STATUS_AWAY 100          /* protocol.md 9.2: internal, temporary */
+#define STATUS_BUSY 111          /* too many requests, temporary */
 #define STATUS_UNRECOVERABLE 112 /* unrecoverable position */
 
 enum page_purpose { PAGE_FILL, PAGE_REFILL };

@@ -303,6 +303,21 @@ START_TEST(a_head_is_answered_when_it_is_high_enough)
 }
 END_TEST
 
+START_TEST(what_it_does_not_know_is_passed_over)
+{
+    struct peer p;
+    begin();
+    publish("t/x", 1, 9);
+    greet(&p, "a-1", 1);
+    SAY(&p, FAN_FORGET, fan_forget, .request = 77); /* answered long ago */
+    SAY(&p, 99, fan_forget, .request = 1);          /* of a newer gateway */
+    SAY(&p, FAN_ASK_HEAD, fan_ask_head, .request = 2, .channel = BYTES("t/x"), .at_least = 1);
+    ck_assert_uint_eq(EXPECT(&p, FAN_HEAD, fan_head).request, 2);
+    hang_up(&p);
+    end();
+}
+END_TEST
+
 START_TEST(joins_go_to_who_is_interested_and_presence_is_answered)
 {
     struct peer p, other;
@@ -403,8 +418,7 @@ START_TEST(a_second_link_of_a_name_replaces_the_first)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/flow", a_gateway_is_welcomed, nothing_is_heard_before_the_hello,
-          who_says_hello_twice_is_cut, another_wire_version_is_refused, what_cannot_be_read_cuts_that_gateway_alone,
+UNIT_MAIN("fanout-worker/flow", what_it_does_not_know_is_passed_over, a_gateway_is_welcomed, nothing_is_heard_before_the_hello, another_wire_version_is_refused, what_cannot_be_read_cuts_that_gateway_alone, who_says_hello_twice_is_cut,
           a_record_goes_out_with_its_stamps, reads_come_from_the_ring_while_postgresql_is_away,
           a_head_is_answered_when_it_is_high_enough,
           joins_go_to_who_is_interested_and_presence_is_answered,

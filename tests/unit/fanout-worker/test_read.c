@@ -246,8 +246,16 @@ void gateway_send_not_mine(struct gateway_link *link, struct bytes channel)
 {
 }
 
+static bool full;
+
+bool gateway_full(const struct gateway_link *link)
+{
+    return full;
+}
+
 void gateway_breathe(struct gateway_link *link)
 {
+    reads_begin(link);
 }
 
 static void on_subscribed(void *owner, struct taker *t, struct bytes channel, uint32_t status,
@@ -268,12 +276,14 @@ static const struct routes_ports ports = {.subscribed = on_subscribed, .ask_head
 /* t/x stands at 100 of epoch 7, and nothing of it is in memory. */
 static void begin_cold(void)
 {
-    w = (struct worker){.options = {.ring_bytes = 1 << 20, .read_bytes = 1 << 20, .read_timeout = 4000}};
+    w = (struct worker){.options = {.ring_bytes = 1 << 20, .read_bytes = 1 << 20, .read_timeout = 4000, .reads_max = 8, .reads_waiting_max = 8}};
     g = (struct gateway_link){.worker = &w};
     n_asked = 0;
     up = true;
+    full = false;
     buf_fini(&sent);
     list_init(&g.reads);
+    fair_queue_init(&g.waiting);
     taker_init(&g.taker);
     routes_init(&w.routes, &ports, NULL,
                 &(struct routes_limits){.ring = {256, 1 << 20}, .cache_bytes = 1 << 20}, &w.metrics);
@@ -286,6 +296,10 @@ static void begin_cold(void)
 static void end_cold(void)
 {
     read_forget_all(&g);
+    ck_assert_uint_eq(g.n_reads, 0);
+    ck_assert_uint_eq(g.waiting.n, 0);
+    ck_assert_int_eq(w.metrics.reads_waiting, 0);
+    fair_queue_fini(&g.waiting);
     routes_taker_gone(&w.routes, &g.taker);
     taker_fini(&g.taker);
     routes_fini(&w.routes);
@@ -408,7 +422,119 @@ START_TEST(who_waits_while_postgresql_goes_is_told_so)
 }
 END_TEST
 
-UNIT_MAIN("fanout-worker/read", forward_reads_what_the_ring_holds_whole,
+/* ---- waiting in turn */
+
+static void ask_of(uint64_t request, struct bytes channel)
+{
+    read_range(&w, &g, &(struct fan_read){.request = request, .channel = channel, .since = 5, .limit = 10});
+}
+
+static void ck_asked(size_t at, const char *channel)
+{
+    ck_assert_uint_gt(n_asked, at);
+    ck_assert_bytes(asked[at].ask.channel, channel);
+}
+
+static void end_one(size_t at)
+{
+    asked[at].done(asked[at].ctx, NULL);
+}
+
+START_TEST(reads_above_the_bound_wait_and_tenants_take_turns)
+{
+    begin_cold();
+    w.options.reads_max = 1;
+    ask_of(1, BYTES("whale/a"));
+    ask_of(2, BYTES("whale/b"));
+    ask_of(3, BYTES("whale/c"));
+    ask_of(4, BYTES("quiet/x"));
+    read_head(&w, &g, &(struct fan_ask_head){.request = 5, .channel = BYTES("quiet/y"), .at_least = 7});
+    ck_assert_uint_eq(n_asked, 1);
+    const char *order[] = {"whale/a", "whale/b", "quiet/x", "whale/c", "quiet/y"};
+    for (size_t i = 0; i < 5; i++) {
+        ck_asked(i, order[i]);
+        end_one(i);
+    }
+    ck_sent("1!100 2!100 4!100 3!100 5=0 ");
+    end_cold();
+}
+END_TEST
+
+START_TEST(while_the_link_is_full_nothing_is_answered_and_nothing_asked)
+{
+    begin_cold();
+    ask(1, 90, 32);
+    answer(0, 37, 100); /* the ring has it from here on */
+    ck_sent("1:91-100 ");
+    full = true;
+    ask(2, 95, 32);
+    ask_of(3, BYTES("t/cold"));
+    ck_sent("");
+    ck_assert_uint_eq(n_asked, 1);
+    full = false;
+    reads_begin(&g);
+    ck_sent("2:96-100 ");
+    ck_asked(1, "t/cold");
+    end_cold();
+}
+END_TEST
+
+START_TEST(when_too_many_wait_the_tenant_that_has_most_loses_one)
+{
+    begin_cold();
+    w.options.reads_max = 1;
+    w.options.reads_waiting_max = 3;
+    for (uint64_t i = 1; i <= 4; i++)
+        ask_of(i, BYTES("whale/a"));
+    ck_sent("");
+    ask_of(5, BYTES("whale/a"));
+    ck_sent("5!111 ");
+    ask_of(6, BYTES("quiet/x"));
+    ck_sent("4!111 ");
+    ask_of(7, BYTES("quiet/x"));
+    ck_sent("7!111 "); /* it has its half */
+    ck_assert_uint_eq(g.waiting.n, 3);
+    ck_assert_int_eq(w.metrics.reads_refused_total, 3);
+    end_cold();
+}
+END_TEST
+
+START_TEST(a_read_that_nobody_waits_for_is_not_carried_out)
+{
+    begin_cold();
+    w.options.reads_max = 1;
+    ask_of(1, BYTES("whale/a"));
+    ask_of(2, BYTES("whale/b"));
+    ask_of(3, BYTES("whale/c"));
+    read_forget(&g, 2);
+    read_forget(&g, 77);
+    read_forget(&g, 1);
+    ck_assert(asked[0].forgotten);
+    reads_begin(&g);
+    ck_asked(1, "whale/c");
+    ck_assert_uint_eq(n_asked, 2);
+    ck_sent("");
+    end_cold();
+}
+END_TEST
+
+START_TEST(a_read_whose_turn_does_not_come_is_given_up)
+{
+    begin_cold();
+    w.options.reads_max = 1;
+    ask_of(1, BYTES("whale/a"));
+    ask_of(2, BYTES("whale/b"));
+    read_tick(&g, clock_mono_ns() + 5 * NS_PER_S);
+    ck_sent("1!100 2!100 ");
+    ck_assert_uint_eq(n_asked, 1);
+    end_cold();
+}
+END_TEST
+
+UNIT_MAIN("fanout-worker/read", reads_above_the_bound_wait_and_tenants_take_turns,
+          while_the_link_is_full_nothing_is_answered_and_nothing_asked,
+          when_too_many_wait_the_tenant_that_has_most_loses_one, a_read_that_nobody_waits_for_is_not_carried_out,
+          a_read_whose_turn_does_not_come_is_given_up, forward_reads_what_the_ring_holds_whole,
           forward_below_the_ring_takes_postgresql,
           forward_above_the_head_takes_postgresql_unless_it_is_away, reverse_reads_downwards,
           reverse_gives_the_rings_part_while_postgresql_is_away,
