@@ -13,6 +13,8 @@ static void history_arrived(void *ctx, const struct ops_range *answer)
     struct publication p;
     struct buf *into = &op->result;
     op->work = NULL;
+    if (answer->code == 111)
+        api_op_detail(op, "too many wait: --histories-max; or at the worker, --reads-waiting-max");
     if (answer->code)
         return api_op_finish(op, answer->code);
     buf_append_str(into, "{\"publications\":[");

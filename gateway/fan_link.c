@@ -145,6 +145,23 @@ int fan_ask_presence(struct fan_links *f, const struct fan_ask_presence *m)
     return ASK(f, FAN_ASK_PRESENCE, fan_ask_presence, m);
 }
 
+static struct fan_peer *find_peer(const struct fan_links *f, uint32_t slot)
+{
+    struct fan_peer *p;
+    list_for_each(p, &f->peers, link)
+        if (p->slot == slot)
+            return p;
+    return NULL;
+}
+
+void fan_forget(struct fan_links *f, uint32_t slot, uint64_t request)
+{
+    struct fan_peer *p = find_peer(f, slot);
+    struct link *l = p && p->welcome ? dial_link(p->dial) : NULL;
+    if (l)
+        LINK_SEND(l, FAN_FORGET, fan_forget, (&(struct fan_forget){.request = request}));
+}
+
 /* All that a worker has to know about one channel. */
 static void tell_channel(struct fan_links *f, struct channel *c)
 {
@@ -315,15 +332,6 @@ static void find_astray(struct wheel_timer *t)
 }
 
 /* ---- the map */
-
-static struct fan_peer *find_peer(const struct fan_links *f, uint32_t slot)
-{
-    struct fan_peer *p;
-    list_for_each(p, &f->peers, link)
-        if (p->slot == slot)
-            return p;
-    return NULL;
-}
 
 static void drop_peer(struct fan_peer *p)
 {

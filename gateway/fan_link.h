@@ -34,5 +34,7 @@ void fan_links_look(struct fan_links *f); /* run/link.h's link_look, for each */
 int fan_read(struct fan_links *f, const struct fan_read *m);
 int fan_ask_head(struct fan_links *f, const struct fan_ask_head *m);
 int fan_ask_presence(struct fan_links *f, const struct fan_ask_presence *m);
+/* Nobody waits any more for what the worker in that slot was asked. */
+void fan_forget(struct fan_links *f, uint32_t slot, uint64_t request);
 
 #endif

@@ -49,6 +49,7 @@ void gateway_init(struct gateway *g, const struct gateway_options *options, int6
     token_cache_init(&g->tokens, &g->metrics);
     jwks_init(&g->jwks, (int)options->jwks_keys_max);
     g->ops = ops_new(g);
+    fair_queue_init(&g->histories.waiting);
     if (options->compression)
         g->deflate = deflate_new((int)options->compression_level);
 }
@@ -68,6 +69,7 @@ void gateway_fini(struct gateway *g)
     map_fini(&g->filters);
     emulations_fini(&g->emulations);
     departure_fini(&g->departure);
+    fair_queue_fini(&g->histories.waiting);
     ops_free(g->ops);
     deflate_free(g->deflate);
     gathering_fini(g);

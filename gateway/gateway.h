@@ -12,6 +12,7 @@
 #include "emulation.h"
 #include "fairflush.h"
 #include "giveway.h"
+#include "history.h"
 #include "jwks.h"
 #include "lag.h"
 #include "ops.h"
@@ -83,6 +84,7 @@ struct gateway {
     struct kafka_link *kafka;
     struct ctl_link *ctl;     /* NULL without a supervisor */
     struct ops *ops;
+    struct histories histories; /* history calls */
     struct http_client *http; /* asks applications; NULL in unit tests */
     struct admission admission;
     struct budgets budgets;   /* what each tenant may use */

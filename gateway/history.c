@@ -3,14 +3,18 @@
 #include "gateway.h"
 
 #include "core/clock.h"
+#include "wire/channel.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #define WAIT_NS (500 * NS_PER_MS) /* for the worker to hear of what was published here */
 
+/* waiting ──▶ under way ──▶ done */
 struct history {
     struct gateway *gateway;
+    struct fair_place place; /* while it waits: of struct histories::waiting */
+    bool under_way;
     uint64_t ticket; /* of the ops_read under way */
     ops_range_fn *done;
     void *ctx;
@@ -22,7 +26,7 @@ struct history {
     uint64_t head;      /* of the first answer: what comes later is not looked at */
     uint64_t oldest_ms; /* ms since 1970: what is older is not shown */
     int64_t began_ns;
-    struct wheel_timer again; /* set while the worker is behind */
+    struct wheel_timer timer; /* waiting: the end of its patience; under way: set while the worker is behind */
     struct buf found;   /* list of publication */
     size_t channel_n;
     char channel[CONFIG_FULL_MAX];
@@ -30,6 +34,7 @@ struct history {
 
 static void page_arrived(void *ctx, const struct ops_range *answer);
 static void head_arrived(void *ctx, const struct ops_range *answer);
+static void begin_waiting(struct gateway *g);
 
 /* The wire carries epochs as numbers; a text that is none can be nobody's epoch. */
 static bool read_epoch(struct bytes text, uint64_t *ret)
@@ -48,9 +53,14 @@ uint32_t history_check(const struct history_query *q)
 
 static void history_free(struct history *h)
 {
-    wheel_cancel(&h->again);
+    struct gateway *g = h->gateway;
+    g->histories.under_way -= h->under_way;
+    g->metrics.histories_waiting -= h->place.line != NULL;
+    fair_queue_leave(&g->histories.waiting, &h->place);
+    wheel_cancel(&h->timer);
     buf_fini(&h->found);
     free(h);
+    begin_waiting(g);
 }
 
 void history_cancel(struct history *h)
@@ -123,9 +133,13 @@ static void page_arrived(void *ctx, const struct ops_range *answer)
     ask(h, h->wanted, page_arrived);
 }
 
-static void ask_again(struct wheel_timer *t)
+static void time_is_up(struct wheel_timer *t)
 {
-    ask(container_of(t, struct history, again), 0, head_arrived);
+    struct history *h = container_of(t, struct history, timer);
+    if (h->under_way)
+        return ask(h, 0, head_arrived); /* again */
+    h->gateway->metrics.histories_refused_total++;
+    finish(h, 111);
 }
 
 /* -> whether what was published here is on its way to the worker, and worth waiting for */
@@ -136,7 +150,7 @@ static bool is_behind(struct history *h, const struct ops_range *answer)
     if (g->now_ns - h->began_ns >= WAIT_NS || answer->head >= written_seq(&g->written, channel, answer->epoch, g->now_ns))
         return false;
     h->ticket = 0;
-    wheel_set(&g->wheel, &h->again, g->now_ns + 1);
+    wheel_set(&g->wheel, &h->timer, g->now_ns + 1);
     return true;
 }
 
@@ -166,6 +180,42 @@ static uint32_t page_size(const struct gateway *g, int64_t limit)
     return (uint32_t)(limit < 0 || limit > most ? most : limit);
 }
 
+/* ---- in turn */
+
+static void begin(struct history *h)
+{
+    h->under_way = true;
+    h->gateway->histories.under_way++;
+    h->began_ns = h->gateway->now_ns;
+    ask(h, 0, head_arrived);
+}
+
+static bool has_room(const struct gateway *g)
+{
+    return g->histories.under_way < (uint32_t)g->options->histories_max;
+}
+
+static void begin_waiting(struct gateway *g)
+{
+    struct fair_place *p;
+    while (has_room(g) && (p = fair_queue_next(&g->histories.waiting))) {
+        struct history *h = container_of(p, struct history, place);
+        g->metrics.histories_waiting--;
+        wheel_cancel(&h->timer);
+        begin(h);
+    }
+}
+
+static void wait_for_turn(struct history *h)
+{
+    struct gateway *g = h->gateway;
+    struct bytes tenant = BYTES(""), name;
+    channel_split(bytes_of(h->channel, h->channel_n), &tenant, &name);
+    fair_queue_join(&g->histories.waiting, tenant, &h->place);
+    g->metrics.histories_waiting++;
+    wheel_set(&g->wheel, &h->timer, g->now_ns + g->options->ask_timeout * NS_PER_MS);
+}
+
 struct history *history_read(struct gateway *g, const struct config_channel *channel,
                              const struct history_query *q, ops_range_fn *done, void *ctx)
 {
@@ -173,8 +223,7 @@ struct history *history_read(struct gateway *g, const struct config_channel *cha
     struct history *h = calloc(1, sizeof *h);
     assert(h && history_check(q) == 0 && o->history_limit > 0);
     h->gateway = g;
-    h->began_ns = g->now_ns;
-    wheel_timer_init(&h->again, ask_again);
+    wheel_timer_init(&h->timer, time_is_up);
     h->done = done;
     h->ctx = ctx;
     h->reverse = q->reverse;
@@ -187,6 +236,9 @@ struct history *history_read(struct gateway *g, const struct config_channel *cha
         q->now_ms > (uint64_t)o->history_ttl ? q->now_ms - (uint64_t)o->history_ttl : 0;
     h->channel_n = channel->full.n;
     memcpy(h->channel, channel->full.p, channel->full.n);
-    ask(h, 0, head_arrived);
+    if (has_room(g))
+        begin(h);
+    else
+        wait_for_turn(h);
     return h;
 }

@@ -117,9 +117,17 @@ static void fail_soon(struct operation *o, uint32_t code)
         list_append(&o->g->ops->due, &o->due);
 }
 
+/* What a worker has yet to begin it need not do. */
+static void take_back(const struct operation *o)
+{
+    if (o->slot >= 0 && (o->kind == READ || o->kind == HEAD))
+        fan_forget(o->g->fan, (uint32_t)o->slot, o->ticket);
+}
+
 static void too_late(struct wheel_timer *t)
 {
     struct operation *o = container_of(t, struct operation, deadline);
+    take_back(o);
     o->code = 100;
     fail(o);
 }
@@ -248,8 +256,10 @@ uint64_t ops_call_cells(struct gateway *g, struct bytes method, struct bytes ten
 void ops_cancel(struct gateway *g, uint64_t ticket)
 {
     struct operation *o = ticket ? find(g, ticket) : NULL;
-    if (o)
-        forget(o);
+    if (!o)
+        return;
+    take_back(o);
+    forget(o);
 }
 
 /* ---- answers */

@@ -178,6 +178,14 @@ int fan_ask_presence(struct fan_links *f, const struct fan_ask_presence *m)
     return 1;
 }
 
+void fan_forget(struct fan_links *f, uint32_t slot, uint64_t request)
+{
+    edges.forgotten++;
+    for (int i = 0; i < edges.n_open; i++)
+        if (edges.open[i].request == request)
+            memmove(&edges.open[i], &edges.open[i + 1], (size_t)(--edges.n_open - i) * sizeof edges.open[0]);
+}
+
 uint32_t fan_lane(const struct fan_links *f, struct bytes full)
 {
     return 0;

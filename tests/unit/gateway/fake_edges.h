@@ -53,6 +53,7 @@ struct edges {
     int n_open;
     uint64_t publish_ticket;   /* of the last publish */
     int reads, publishes;
+    int forgotten;             /* reads that it was told to forget */
     struct buf canary;         /* a line per report: channel */
     bool supervisor;           /* takes calls; else there is none */
     struct {

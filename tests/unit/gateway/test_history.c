@@ -342,7 +342,90 @@ START_TEST(a_cancelled_call_asks_and_tells_nothing_more)
 }
 END_TEST
 
-UNIT_MAIN("gateway/history", without_a_limit_only_the_position_is_told, a_removal_is_not_shown_and_costs_none_of_the_limit,
+/* ---- in turn */
+
+static struct config_channel quiet = {.ns = &ns, .full = BYTES("quiet/news")};
+static struct history_query only_position = {.now_ms = 5000};
+
+static void begin_with_room_for(int64_t n)
+{
+    fake_reset();
+    memset(&got, 0, sizeof got);
+    wheel_init(&fake_gateway->wheel, fake_gateway->now_ns);
+    fair_queue_init(&fake_gateway->histories.waiting);
+    fake_options.histories_max = n;
+}
+
+static void end_room(void)
+{
+    ck_assert_uint_eq(fake_gateway->histories.under_way, 0);
+    ck_assert_uint_eq(fake_gateway->histories.waiting.n, 0);
+    ck_assert_int_eq(fake_gateway->metrics.histories_waiting, 0);
+    fair_queue_fini(&fake_gateway->histories.waiting);
+    fake_options.histories_max = 64;
+    fake_reset();
+}
+
+static struct history *call(const struct config_channel *of)
+{
+    return history_read(fake_gateway, of, &only_position, arrived, NULL);
+}
+
+static void ck_asked(size_t at, const char *name)
+{
+    ck_assert_uint_gt(fake_n, at);
+    ck_assert_bytes(buf_bytes(&fake_ops[at].channel), name);
+}
+
+START_TEST(calls_above_the_bound_wait_and_tenants_take_turns)
+{
+    begin_with_room_for(2);
+    for (int i = 0; i < 5; i++)
+        call(&channel);
+    call(&quiet);
+    ck_assert_uint_eq(fake_n, 2);
+    answer(0, 3, 45, 0, 0);
+    ck_asked(2, "default/news");
+    answer(1, 3, 45, 0, 0);
+    ck_asked(3, "quiet/news"); /* before the two that came earlier */
+    for (size_t i = 2; i < 6; i++)
+        answer(i, 3, 45, 0, 0);
+    ck_assert_int_eq(got.times, 6);
+    end_room();
+}
+END_TEST
+
+START_TEST(a_call_whose_turn_does_not_come_is_told_to_try_later)
+{
+    begin_with_room_for(1);
+    struct history *first = call(&channel);
+    call(&quiet);
+    for (int i = 0; i < 100 && got.times == 0; i++)
+        pass(fake_options.ask_timeout * NS_PER_MS / 50);
+    ck_assert_int_eq(got.times, 1);
+    ck_assert_uint_eq(got.code, 111);
+    history_cancel(first);
+    ck_assert_uint_eq(fake_n, 1);
+    end_room();
+}
+END_TEST
+
+START_TEST(who_goes_gives_its_place_to_the_next)
+{
+    begin_with_room_for(1);
+    struct history *first = call(&channel), *second = call(&channel);
+    call(&quiet);
+    history_cancel(second);
+    ck_assert_uint_eq(fake_n, 1);
+    history_cancel(first);
+    ck_asked(1, "quiet/news");
+    answer(1, 3, 45, 0, 0);
+    end_room();
+}
+END_TEST
+
+UNIT_MAIN("gateway/history", calls_above_the_bound_wait_and_tenants_take_turns, a_call_whose_turn_does_not_come_is_told_to_try_later,
+          who_goes_gives_its_place_to_the_next, without_a_limit_only_the_position_is_told, a_removal_is_not_shown_and_costs_none_of_the_limit,
           an_answer_has_a_bound_whatever_the_limit_says,
           forward_begins_at_the_oldest_that_the_limit_shows,
           reverse_begins_at_the_head_and_ends_at_the_oldest_shown, a_page_cut_short_is_read_on,

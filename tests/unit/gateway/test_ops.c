@@ -128,6 +128,24 @@ START_TEST(an_answer_of_another_kind_is_not_taken)
 }
 END_TEST
 
+START_TEST(a_read_that_nobody_waits_for_is_taken_back)
+{
+    start();
+    ops_cancel(&g, read_one());
+    ck_assert_int_eq(edges.forgotten, 1);
+    read_one();
+    edges_pass(&g, options.ask_timeout + 1000);
+    ck_assert_uint_eq(code, 100);
+    ck_assert_int_eq(edges.forgotten, 2);
+    read_one();
+    edges_range(&g, 0, 1, 0, 0, 0);
+    edges.worker_away = true;
+    ops_cancel(&g, read_one()); /* it never went out */
+    ck_assert_int_eq(edges.forgotten, 2);
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("ops", an_answer_is_handed_over_once, what_fails_at_once_is_answered_from_the_loop_and_not_inside_the_call,
           without_an_answer_it_is_100_in_time, a_lost_worker_answers_its_own_with_100, a_cancelled_one_calls_nobody,
-          an_answer_of_another_kind_is_not_taken)
+          an_answer_of_another_kind_is_not_taken, a_read_that_nobody_waits_for_is_taken_back)
