@@ -2,6 +2,7 @@
 
 #include "config_options.h"
 
+#include "wire/option_bounds.h"
 #include "wire/proxy_option.h"
 
 #include <assert.h>
@@ -9,8 +10,6 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
-
-#define JOIN_LEAVE_LINGER_MAX (3600 * 1000) /* ms */
 
 struct config {
     unsigned refs;
@@ -43,18 +42,6 @@ static int refuse(struct reader *r, const char *what, struct bytes which, const 
 {
     buf_printf(r->why, "%s \"%.*s\": %s", what, BYTES_FMT(which), reason);
     return -EBADMSG;
-}
-
-static bool namespace_name_valid(struct bytes name)
-{
-    for (size_t i = 0; i < name.n; i++) {
-        char c = name.p[i];
-        bool ok = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-' || c == '_';
-        if (!ok)
-            return false;
-    }
-    return name.n != 1 && name.n <= CHANNEL_MAX;
 }
 
 static bool is_among(struct bytes text, struct texts texts)
@@ -268,7 +255,7 @@ static int read_namespace(struct reader *r, json_t *from)
         return refuse(r, "namespace", name, "of a tenant that is not registered");
     if (!json_is_string(json_object_get(from, "name")) || !namespace_name_valid(name))
         return refuse(r, "namespace", name,
-                      "a name is empty, or two and more of a-z, A-Z, 0-9, - and _");
+                      "a name is empty, or two to 64 of a-z, A-Z, 0-9, - and _");
     if (config_namespace(r->config, tenant->name, name))
         return refuse(r, "namespace", name, "is there twice");
     struct config_namespace *ns = calloc(1, sizeof *ns);

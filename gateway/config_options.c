@@ -1,6 +1,7 @@
 #include "config_options.h"
 
 #include "run/option_value.h"
+#include "wire/option_bounds.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -97,7 +98,7 @@ static bool set_given(const struct spec *s, void *field, json_t *value)
         *(bool *)field = json_is_true(value);
         return true;
     case TYPE_INT:
-        return read_int(value, INT32_MAX, field);
+        return read_int(value, OPTION_INT_MAX, field);
     case TYPE_DURATION:
         if (json_is_string(value))
             return read_duration(text_of(value), field);

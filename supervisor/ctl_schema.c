@@ -5,6 +5,7 @@
 #include "run/option_help.h"
 #include "run/option_value.h"
 #include "wire/channel.h"
+#include "wire/option_bounds.h"
 #include "wire/public_key.h"
 
 #include <assert.h>
@@ -15,7 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NAMESPACE_MAX 64 /* bytes */
 #define PARTITIONS_MOST 4096
 
 enum option_kind { KIND_BOOL, KIND_INT, KIND_DURATION, KIND_TEXT, KIND_TEXTS };
@@ -217,8 +217,8 @@ static void check_option(struct check *c, const char *place, const struct known 
             check_fault(c, place, "it is %s, true or false is wanted", type_name(v));
         break;
     case KIND_INT:
-        if (!json_is_integer(v) || json_integer_value(v) < 0)
-            check_fault(c, place, "a whole number, 0 or above, is wanted");
+        if (!json_is_integer(v) || json_integer_value(v) < 0 || json_integer_value(v) > OPTION_INT_MAX)
+            check_fault(c, place, "a whole number from 0 to %d is wanted", OPTION_INT_MAX);
         break;
     case KIND_DURATION:
         check_duration(c, place, v);
@@ -311,14 +311,6 @@ static void check_webhook(struct check *c, const char *place, json_t *tenant)
 
 /* ---- the parts of the file */
 
-static bool namespace_valid(struct bytes name)
-{
-    for (size_t i = 0; i < name.n; i++)
-        if (name.p[i] <= 0x20 || name.p[i] >= 0x7f || name.p[i] == '/' || name.p[i] == ':')
-            return false;
-    return name.n <= NAMESPACE_MAX;
-}
-
 static void check_cell(struct check *c, json_t *cells, size_t i)
 {
     static const struct known members[] = {{"name", 0}, {"partitions", 0}, {"topic", 0}};
@@ -350,8 +342,8 @@ static void check_namespace(struct check *c, const char *tenant_place, json_t *t
     if (!is_object(c, at, ns))
         return;
     check_members(c, at, ns, members, COUNT(members));
-    name_of(c, at, namespaces, i, namespace_valid,
-            "printable ASCII without / and :, 64 characters at most,");
+    name_of(c, at, namespaces, i, namespace_name_valid,
+            "none (\"\": channels without a namespace), or 2 to 64 of a-z, A-Z, 0-9, - and _,");
     check_options(c, at, ns, namespace_options, COUNT(namespace_options));
     check_namespace_options(c, at, ns);
     check_namespace_proxies(c, at, ns, tenant);

@@ -44,6 +44,16 @@ bool tenant_name_valid(struct bytes name)
     return true;
 }
 
+bool namespace_name_valid(struct bytes name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        char c = name.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+            return false;
+    }
+    return name.n != 1 && name.n <= NAMESPACE_MAX;
+}
+
 bool channel_split(struct bytes full, struct bytes *ret_tenant, struct bytes *ret_name)
 {
     const char *slash = full.n ? memchr(full.p, '/', full.n) : NULL;

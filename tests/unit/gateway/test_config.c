@@ -177,10 +177,10 @@ START_TEST(what_does_not_hold_together_is_refused_with_the_reason)
         {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\"}]}",
          "a name is empty"},
         {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"a\"}]}",
-         "two and more"},
+         "two to 64"},
         {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"a "
          "b\"}]}",
-         "two and more"},
+         "two to 64"},
         {"{\"tenants\":[{\"name\":\"x\"}],\"namespaces\":[{\"tenant\":\"x\",\"name\":\"\"},{"
          "\"tenant\":\"x\",\"name\":\"\"}]}",
          "twice"},

@@ -25,7 +25,7 @@ static int check_it(const char *text)
 #define FILE_OF(cells, tenants, keys) "{\"cells\":[" cells "],\"tenants\":[" tenants "],\"api_keys\":[" keys "]}"
 #define CELL "{\"name\":\"a\"}"
 #define TENANT(more) "{\"name\":\"t\",\"cells\":[\"a\"]" more "}"
-#define NAMESPACE(options) TENANT(",\"namespaces\":[{\"name\":\"n\",\"options\":{" options "}}]")
+#define NAMESPACE(options) TENANT(",\"namespaces\":[{\"name\":\"ns\",\"options\":{" options "}}]")
 
 START_TEST(a_file_that_is_right_passes_with_its_keys_hashed)
 {
@@ -61,9 +61,9 @@ START_TEST(an_option_in_the_wrong_place_is_told_the_right_one)
              "tenants[0]: unknown member \"publish_rate\"; it belongs in the tenant's \"options\"");
     ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"presence\":true}"), ""),
              "tenants[0].options: unknown member \"presence\"; it belongs in a namespace's \"options\"");
-    ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"n\",\"presence\":true}]"), ""),
+    ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"ns\",\"presence\":true}]"), ""),
              "tenants[0].namespaces[0]: unknown member \"presence\"; it belongs in a namespace's \"options\"");
-    ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"n\",\"publish_rate\":5}]"), ""),
+    ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"ns\",\"publish_rate\":5}]"), ""),
              "tenants[0].namespaces[0]: unknown member \"publish_rate\"; it belongs in a namespace's \"options\"");
 }
 END_TEST
@@ -73,7 +73,7 @@ START_TEST(a_value_of_the_wrong_kind_is_told_what_is_wanted)
     ck_fault(FILE_OF(CELL, NAMESPACE("\"presence\":\"yes\""), ""),
              "tenants[0].namespaces[0].options.presence: it is a string, true or false is wanted");
     ck_fault(FILE_OF(CELL, NAMESPACE("\"history_limit\":-1"), ""),
-             "tenants[0].namespaces[0].options.history_limit: a whole number, 0 or above, is wanted");
+             "tenants[0].namespaces[0].options.history_limit: a whole number from 0 to 2147483647 is wanted");
     ck_fault(FILE_OF(CELL, NAMESPACE("\"history_ttl\":\"1 day\""), ""),
              "tenants[0].namespaces[0].options.history_ttl: a duration is wanted: \"500ms\", \"30s\", \"10m\", "
              "\"24h\", \"7d\", or ms as a number");
@@ -101,8 +101,10 @@ START_TEST(names_are_checked_for_form_repeats_and_what_they_point_to)
     ck_fault(FILE_OF(CELL, "{\"name\":\"cellcast\",\"cells\":[\"a\"]}", ""),
              "tenants[0]: tenant \"cellcast\" is reserved");
     ck_fault(FILE_OF(CELL, TENANT(",\"namespaces\":[{\"name\":\"a:b\"}]"), ""),
-             "tenants[0].namespaces[0]: name \"a:b\": printable ASCII without / and :, 64 characters at most, is "
-             "wanted");
+             "tenants[0].namespaces[0]: name \"a:b\": none (\"\": channels without a namespace), or 2 to 64 of a-z, A-Z, "
+             "0-9, - and _, is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"join_leave_linger\":\"2h\""), ""),
+             "tenants[0].namespaces[0].options.join_leave_linger: at most 1h is wanted");
     ck_fault(FILE_OF(CELL, "{\"cells\":[\"a\"]}", ""), "tenants[0]: \"name\" is missing");
 }
 END_TEST
@@ -291,7 +293,7 @@ START_TEST(what_a_proxy_can_not_go_by_is_told)
                                       TENANT(",\"options\":{\"proxy_publish_endpoint\":\"https://app:8443/p\",\"proxy_publish_timeout\":250,"
                                              "\"proxy_http_headers\":[\"Cookie\"],\"proxy_static_http_headers\":[\"X-A: b\"],"
                                              "\"proxy_status_transforms\":[\"404 error 404 no\"]},"
-                                             "\"namespaces\":[{\"name\":\"n\",\"options\":{\"publish_proxy_enabled\":true}}]"),
+                                             "\"namespaces\":[{\"name\":\"ns\",\"options\":{\"publish_proxy_enabled\":true}}]"),
                                       "")),
                      0);
 }

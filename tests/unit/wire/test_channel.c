@@ -43,6 +43,16 @@ START_TEST(a_tenant_is_1_to_32_of_a_few_bytes)
 }
 END_TEST
 
+START_TEST(a_namespace_is_none_or_2_to_64_of_a_few_bytes)
+{
+    ck_assert(namespace_name_valid(BYTES("")) && namespace_name_valid(BYTES("a-")) && namespace_name_valid(BYTES("Chat_9")));
+    ck_assert(namespace_name_valid(BYTES("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")));
+    ck_assert(!namespace_name_valid(BYTES("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_a")));
+    ck_assert(!namespace_name_valid(BYTES("x")) && !namespace_name_valid(BYTES("a.b")) &&
+              !namespace_name_valid(BYTES("chat$")) && !namespace_name_valid(BYTES("a b")));
+}
+END_TEST
+
 START_TEST(a_full_name_is_split_at_its_first_slash)
 {
     struct bytes tenant = {0}, name = {0};
@@ -117,6 +127,6 @@ END_TEST
 
 UNIT_MAIN("wire/channel", a_channel_has_its_place_by_md5,
           a_name_is_1_to_255_printable_bytes_without_a_space,
-          a_tenant_is_1_to_32_of_a_few_bytes, a_full_name_is_split_at_its_first_slash,
+          a_tenant_is_1_to_32_of_a_few_bytes, a_namespace_is_none_or_2_to_64_of_a_few_bytes, a_full_name_is_split_at_its_first_slash,
           a_namespace_stands_before_the_first_colon, references_come_off_a_list_one_by_one,
           what_is_no_reference_is_refused_and_changes_nothing)
