@@ -406,6 +406,11 @@ struct jwks *config_jwks(const struct config *c)
     return c->jwks;
 }
 
+bool config_may_subscribe(const struct config_tenant *t, uint64_t n)
+{
+    return t->options.channel_limit == 0 || n <= (uint64_t)t->options.channel_limit;
+}
+
 const struct config_tenant *config_tenant(const struct config *c, struct bytes name)
 {
     return map_find_bytes(&c->tenants, name, struct config_tenant, by_name, name);

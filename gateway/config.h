@@ -101,6 +101,9 @@ struct jwks;
 void config_attach_jwks(struct config *c, struct jwks *jwks);
 struct jwks *config_jwks(const struct config *c);
 
+/* May one of its connections have so many subscriptions? (channel_limit; 0: any number) */
+bool config_may_subscribe(const struct config_tenant *t, uint64_t n);
+
 /* All three borrow, until the configuration goes. -> NULL when there is none */
 const struct config_tenant *config_tenant(const struct config *c, struct bytes name);
 const struct config_namespace *config_namespace(const struct config *c, struct bytes tenant,

@@ -105,7 +105,7 @@ bool entrance_has_place(struct connection *c, const struct auth *a)
     uint32_t code = 0;
     if (tenant && !tenant->here) /* it has left since the client, or its application, was asked */
         code = DISCONNECT_MOVED;
-    else if (tenant && c->extras->entrance->asked.n > (uint64_t)tenant->options.channel_limit) /* it never had so many */
+    else if (tenant && !config_may_subscribe(tenant, c->extras->entrance->asked.n)) /* it never had so many */
         code = DISCONNECT_CHANNEL_LIMIT;
     else if (!users_have_place(c->gateway, a->tenant, a->user))
         code = DISCONNECT_CONNECTION_LIMIT;

@@ -29,7 +29,7 @@ static struct sub *make(struct connection *c, const struct config_channel *ch, c
 
 static bool is_full(const struct connection *c, const struct config_channel *ch)
 {
-    return c->n_subs >= (uint64_t)ch->tenant->options.channel_limit;
+    return !config_may_subscribe(ch->tenant, c->n_subs + 1ULL);
 }
 
 uint64_t server_subs_print(const struct connection *c, const struct wants *granted)

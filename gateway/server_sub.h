@@ -15,7 +15,7 @@ struct server_subs_answer {
     uint32_t disconnect; /* 3501: a channel that is asked for cannot be; 3505: more than channel_limit */
 };
 
-/* Begins those of a connect (JOIN_CONNECT), the personal channel among them. asked: by the client, channel_limit at most; it gets
+/* Begins those of a connect (JOIN_CONNECT), the personal channel among them. asked: by the client, channel_limit at most (0: as many as its command holds); it gets
  * those that it could subscribe to, and where the others go on from. */
 struct server_subs_answer server_subs_enter(struct connection *c, const struct wants *granted, const struct wants *asked);
 

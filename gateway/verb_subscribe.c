@@ -50,7 +50,7 @@ static uint32_t check(struct connection *c, const struct command *m, const struc
 {
     if (find(c, ch->full) || verb_subscribe_asked(c, ch->full))
         return 105;
-    if (c->n_subs >= (uint64_t)ch->tenant->options.channel_limit)
+    if (!config_may_subscribe(ch->tenant, c->n_subs + 1ULL))
         return 106;
     if (m->type != TYPE_STREAM)
         return 103;

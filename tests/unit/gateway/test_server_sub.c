@@ -155,6 +155,24 @@ START_TEST(more_than_channel_limit_ends_the_connection)
 }
 END_TEST
 
+START_TEST(a_channel_limit_of_0_is_none)
+{
+    start();
+    edges_quotas(&g, ",\"channel_limit\":0", "");
+    struct ws_socket *s = come("\"subs\":{\"$c\":{}}", "[\"a\",\"b\"]", "");
+    ck_assert_int_eq(s->connection->state, CONNECTION_ENTERING);
+    edges_subscribed(&g, "default/a", 1, 0);
+    edges_subscribed(&g, "default/b", 1, 0);
+    ck_assert_int_eq(s->connection->state, CONNECTION_OPEN);
+    edges_say(s, "{\"id\":2,\"subscribe\":{\"channel\":\"chat:d\"}}");
+    edges_subscribed(&g, "default/chat:d", 1, 0);
+    char *told = edges_take(s);
+    ck_assert_msg(told && strstr(told, "{\"id\":2,\"subscribe\":{"), "%s", told ? told : "nothing");
+    free(told);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(who_asks_for_more_than_there_can_be_is_not_kept_waiting)
 {
     gateway_options_default(&options);
@@ -327,7 +345,7 @@ UNIT_MAIN("gateway/server_sub", connect_is_answered_when_each_channel_has_a_posi
           a_client_that_comes_back_recovers_what_it_is_granted,
           what_has_changed_until_the_last_one_is_there_counts,
           a_client_gets_what_it_may_subscribe_to_and_is_ended_for_what_cannot_be,
-          what_is_granted_and_cannot_be_is_the_error_of_connect, more_than_channel_limit_ends_the_connection,
+          what_is_granted_and_cannot_be_is_the_error_of_connect, more_than_channel_limit_ends_the_connection, a_channel_limit_of_0_is_none,
           who_asks_for_more_than_there_can_be_is_not_kept_waiting,
           the_personal_channel_is_the_tenants_option, a_worker_that_is_silent_makes_connect_fail_in_time,
           a_connect_under_way_goes_where_its_tenant_has_gone,
