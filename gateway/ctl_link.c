@@ -25,6 +25,7 @@
 #define TURN_ACCEPTS 64 /* descriptors taken in one turn of the loop */
 #define PEER_BYTES 512  /* of a ctl_accepted */
 #define LAG_STEP_MS 4   /* a change of the lag that is told by itself */
+#define CONFIG_WHY_MAX 512 /* bytes */
 
 struct ctl_link {
     struct gateway *g;
@@ -33,6 +34,9 @@ struct ctl_link {
     ev_timer status_timer, metrics_timer, usage_timer;
     struct ctl_status told; /* last one sent */
     bool told_any;
+    uint64_t taken;         /* version of the configuration that is gone by; 0: none yet */
+    uint64_t refused;       /* of the one that came last, if it can't be gone by; else 0 */
+    struct buf refused_why; /* CONFIG_WHY_MAX at most */
     uint64_t adopted;
 };
 
@@ -78,6 +82,15 @@ static void ask_for_keys(struct ctl_link *c)
         LINK_SEND(c->link, CTL_JWKS_ASK, ctl_jwks_ask, (&(struct ctl_jwks_ask){.url = url}));
 }
 
+static void send_status(struct ctl_link *c, const struct ctl_status *m)
+{
+    struct ctl_config_held held = {.version = c->taken, .refused = c->refused, .why = buf_bytes(&c->refused_why)};
+    struct buf *frame = link_begin(c->link, CTL_STATUS);
+    wire_put_ctl_status(frame, m);
+    wire_put_ctl_config_held(frame, &held);
+    link_end(c->link);
+}
+
 static void tell_status(struct ev_loop *loop, ev_timer *w, int events)
 {
     struct ctl_link *c = w->data;
@@ -96,7 +109,7 @@ static void tell_status(struct ev_loop *loop, ev_timer *w, int events)
         return;
     c->told = status; /* the reasons are literals */
     c->told_any = true;
-    LINK_SEND(c->link, CTL_STATUS, ctl_status, &status);
+    send_status(c, &status);
 }
 
 static void tell_metrics(struct ev_loop *loop, ev_timer *w, int events)
@@ -121,8 +134,20 @@ static void tell_usage(struct ev_loop *loop, ev_timer *w, int events)
 
 /* ---- in */
 
-static int config_came(struct gateway *g, struct bytes body)
+/* why: NULL, it is gone by. Told with the next status. */
+static void note_config(struct ctl_link *c, uint64_t version, const struct buf *why)
 {
+    c->taken = why ? c->taken : version;
+    c->refused = why ? version : 0;
+    buf_clear(&c->refused_why);
+    if (why)
+        buf_append(&c->refused_why, why->p, why->n < CONFIG_WHY_MAX ? why->n : CONFIG_WHY_MAX);
+    c->told_any = false;
+}
+
+static int config_came(struct ctl_link *c, struct bytes body)
+{
+    struct gateway *g = c->g;
     struct ctl_config m;
     struct config *fresh;
     struct buf why = {0};
@@ -131,7 +156,9 @@ static int config_came(struct gateway *g, struct bytes body)
     if (config_parse(m.json, bytes_str(g->options->cell), &fresh, &why) < 0) {
         log_error("config_refused", "version=%llu why=%.*s the old one stays", (unsigned long long)m.version,
                   BYTES_FMT(buf_bytes(&why)));
+        note_config(c, m.version, &why);
     } else {
+        note_config(c, m.version, NULL);
         log_info("config_taken", "version=%llu", (unsigned long long)m.version);
         if (why.n)
             log_warn("config_unknown", "what=%.*s left out", BYTES_FMT(buf_bytes(&why)));
@@ -198,7 +225,7 @@ static int frame_came(struct ctl_link *c, uint8_t type, struct bytes body)
     struct gateway *g = c->g;
     switch (type) {
     case CTL_CONFIG:
-        return config_came(g, body);
+        return config_came(c, body);
     case CTL_MAP:
         return HEAR(ctl_map, body, error_ = fan_links_map(g->fan, &m));
     case CTL_DRAIN:
@@ -342,5 +369,6 @@ void ctl_link_free(struct ctl_link *c)
     ev_timer_stop(c->g->loop, &c->metrics_timer);
     ev_timer_stop(c->g->loop, &c->usage_timer);
     link_free(c->link);
+    buf_fini(&c->refused_why);
     free(c);
 }

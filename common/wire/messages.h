@@ -313,6 +313,12 @@ enum ctl_type {
     F(u8, draining, "")                                                                                      \
     F(str, why, "what it waits for, when not ready")                                                         \
     F(u32, lag_ms, "gateway: how late its loop does what is due, worst of the last moments")
+/* Behind ctl_status in the same frame, from a gateway: who knows of none skips it, and one of before has none there. So
+ * ctl_status itself is complete: what is to be added goes to the end of this one. */
+#define CTL_CONFIG_HELD_FIELDS(F)                                                                            \
+    F(u64, version, "of the configuration that it goes by; 0: none yet")                                     \
+    F(u64, refused, "of the one that it was handed last and cannot go by; 0: it goes by that")               \
+    F(str, why, "what is wrong with that one")
 #define CTL_METRICS_FIELDS(F) F(str, metrics, "list of metric: everything that the process counts")
 #define METRIC_FIELDS(F)                                                                                     \
     F(u8, kind, "enum metric_kind (run/metrics.h)")                                                          \
@@ -475,6 +481,7 @@ enum link_type {
     M(ctl_accepted, CTL_ACCEPTED_FIELDS)                                                                     \
     M(ctl_hello, CTL_HELLO_FIELDS)                                                                           \
     M(ctl_status, CTL_STATUS_FIELDS)                                                                         \
+    M(ctl_config_held, CTL_CONFIG_HELD_FIELDS)                                                               \
     M(ctl_metrics, CTL_METRICS_FIELDS)                                                                       \
     M(metric, METRIC_FIELDS)                                                                                 \
     M(metric_cell, METRIC_CELL_FIELDS)                                                                       \

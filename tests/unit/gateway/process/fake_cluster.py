@@ -258,7 +258,7 @@ class FakeSequencer:
 class FakeSupervisor:
     def __init__(self, cluster):
         self.cluster, self.frames, self.status, self.worst_lag_ms = cluster, [], None, 0
-        self.metrics, self.seen = {}, []
+        self.metrics, self.seen, self.held = {}, [], None
 
     async def start(self, argv):
         ctl, self.ctl_child = socket.socketpair()
@@ -285,6 +285,8 @@ class FakeSupervisor:
                 kind, body = await wire.read_frame(self.reader)
                 name = next(n for n, number in wire.TYPES.items() if n.startswith("CTL_") and number == kind).lower()
                 getattr(self, "on_" + name, lambda m: None)(wire.unpack(name, body))
+                if name == "ctl_status":
+                    self.held = wire.unpack_behind(name, "ctl_config_held", body)
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
 

@@ -4,7 +4,7 @@ import json
 import time
 
 from client import http
-from fake_cluster import FakeWorker, now_us
+from fake_cluster import CONFIG, FakeWorker, now_us
 from harness import connect, eq, test
 import wire
 
@@ -217,6 +217,17 @@ async def reads_fail_with_100_while_the_worker_is_away(c):
 
 
 # ---- supervisor
+
+@test()
+async def says_which_configuration_it_goes_by_and_which_it_refuses(c):
+    await c.until(lambda: c.supervisor.held == {"version": 1, "refused": 0, "why": b""})
+    c.supervisor.configure(dict(CONFIG, version=2, namespaces=[{"tenant": "default", "name": "x"}]))
+    await c.until(lambda: c.supervisor.held["refused"] == 2)
+    assert c.supervisor.held["version"] == 1 and b'namespace "x": a name is empty, or two to 64' in c.supervisor.held["why"], c.supervisor.held
+    assert c.supervisor.status["ready"]
+    c.supervisor.configure(dict(CONFIG, version=3))
+    await c.until(lambda: c.supervisor.held == {"version": 3, "refused": 0, "why": b""})
+
 
 @test()
 async def reports_the_canary_with_its_stamps(c):

@@ -58,6 +58,11 @@ def unpack(name, data):
     return _take(name, data, 0)[0]
 
 
+def unpack_behind(name, behind, data):
+    """-> what stands behind the first one in the same frame"""
+    return _take(behind, data, _take(name, data, 0)[1])[0]
+
+
 def unpack_list(name, data):
     at, items = 0, []
     while at < len(data):
