@@ -159,12 +159,6 @@ static void ask(struct canary *c, struct canary_flights *f)
 
 /* ---- pairs */
 
-/* Only what fills a slot that is wanted counts; what is on its way out does not. */
-static bool counts(const struct child *c, const struct cell *cell)
-{
-    return cell_fills(cell, c) && c->slot <= cell->crews[c->role].wanted && c->state != CHILD_DRAINING;
-}
-
 static bool is_fresh(const struct canary *c, uint32_t worker, unsigned gateway, int64_t now_ns)
 {
     int64_t seen = c->seen_ns[worker - 1][gateway - 1];
@@ -178,7 +172,7 @@ static unsigned count_stale(const struct canary *c, uint32_t worker, int64_t now
     struct child *g;
     unsigned stale = 0, fresh = 0;
     for cell_each_gateway (g, c->cell) {
-        if (!counts(g, c->cell))
+        if (!cell_counts(c->cell, g))
             continue;
         bool is = is_fresh(c, worker, g->slot, now_ns);
         fresh += is;
@@ -307,7 +301,7 @@ static bool lane_proved(const struct canary *c, uint32_t worker)
     struct child *g;
     bool any = false;
     for cell_each_gateway (g, c->cell) {
-        if (!counts(g, c->cell))
+        if (!cell_counts(c->cell, g))
             continue;
         if (!(c->proof.seen[worker - 1][(g->slot - 1) / 64] >> (g->slot - 1) % 64 & 1))
             return false;
@@ -333,7 +327,7 @@ static const struct child *unready_gateway(const struct canary *c, enum hop hop)
     if (hop != HOP_PUBLISH && hop != HOP_COMMIT)
         return NULL;
     for cell_each_gateway (g, c->cell)
-        if (counts(g, c->cell) && g->state != CHILD_UP)
+        if (cell_counts(c->cell, g) && g->state != CHILD_UP)
             return g;
     return NULL;
 }
@@ -391,7 +385,7 @@ static bool lane_ready(const struct canary *c, uint32_t worker, int64_t now_ns, 
         return false;
     }
     for cell_each_gateway (g, c->cell)
-        if (counts(g, c->cell) && !is_fresh(c, worker, g->slot, now_ns))
+        if (cell_counts(c->cell, g) && !is_fresh(c, worker, g->slot, now_ns))
             put_why(c, worker, g, true, now_ns, why);
     return false;
 }
@@ -416,7 +410,7 @@ void canary_put_pairs(const struct canary *c, int64_t now_ns, struct buf *into)
         uint32_t worker = c->lanes.lane[i].worker;
         for cell_each_gateway (g, c->cell) {
             int64_t seen = c->seen_ns[worker - 1][g->slot - 1];
-            if (!counts(g, c->cell))
+            if (!cell_counts(c->cell, g))
                 continue;
             buf_printf(into, "%s{\"worker\":%u,\"gateway\":%u,\"seen_ms_ago\":", comma, worker,
                        g->slot);

@@ -182,6 +182,11 @@ bool cell_fills(const struct cell *cell, const struct child *c)
     return cell->crews[c->role].at[c->slot - 1] == c;
 }
 
+bool cell_counts(const struct cell *cell, const struct child *c)
+{
+    return cell_fills(cell, c) && c->slot <= cell->crews[c->role].wanted && c->state != CHILD_DRAINING;
+}
+
 struct child *cell_spare(struct cell *cell, const struct child *beside)
 {
     struct crew *crew = &cell->crews[beside->role];

@@ -49,6 +49,8 @@ struct child *cell_spare(struct cell *cell, const struct child *beside);
 /* The spare fills the slot, and what has filled it is the spare. Of a worker: the gateways are told. -> the latter */
 struct child *cell_take_over(struct cell *cell, struct child *spare);
 bool cell_fills(const struct cell *cell, const struct child *c); /* or is it a spare? */
+/* It fills a slot that is wanted, and is not on its way out: the cell is as ready as these are. */
+bool cell_counts(const struct cell *cell, const struct child *c);
 /* "gateway-3" or "3". -> the gateway that fills the slot; NULL: none of that name */
 struct child *cell_find(const struct cell *cell, struct bytes name);
 

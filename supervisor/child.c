@@ -44,13 +44,31 @@ static int take_hello(struct child *c, struct bytes body)
     return 0;
 }
 
+static void keep_why(struct buf *why, struct bytes text)
+{
+    buf_clear(why);
+    buf_append(why, text.p, text.n < CHILD_WHY_MAX ? text.n : CHILD_WHY_MAX);
+}
+
+static int take_config_held(struct child_config *config, struct bytes body)
+{
+    struct ctl_config_held m;
+    int there = wire_next_ctl_config_held(&body, &m);
+    if (there <= 0)
+        return there;
+    config->says = true;
+    config->version = m.version;
+    config->refused = m.refused;
+    keep_why(&config->why, m.why);
+    return 0;
+}
+
 static int take_status(struct child *c, struct bytes body)
 {
     struct ctl_status m;
-    if (!c->greeted || wire_get_ctl_status(body, &m) < 0)
+    if (!c->greeted || wire_next_ctl_status(&body, &m) <= 0 || take_config_held(&c->config, body) < 0)
         return -EBADMSG;
-    buf_clear(&c->why);
-    buf_append(&c->why, m.why.p, m.why.n < CHILD_WHY_MAX ? m.why.n : CHILD_WHY_MAX);
+    keep_why(&c->why, m.why);
     c->report = m;
     c->report.why = bytes_of(NULL, 0);
     child_event(c, m.ready && !m.draining ? CHILD_ON_READY : CHILD_ON_NOT_READY);
@@ -168,6 +186,8 @@ static void forget_process(struct child *c)
     c->passed = 0;
     c->report = (struct ctl_status){0};
     buf_clear(&c->why);
+    buf_fini(&c->config.why);
+    c->config = (struct child_config){0};
     buf_clear(&c->metrics);
 }
 
@@ -345,6 +365,7 @@ void child_free(struct child *c)
     forget_process(c);
     ev_timer_stop(c->loop, &c->timer);
     buf_fini(&c->why);
+    buf_fini(&c->config.why);
     buf_fini(&c->metrics);
     free(c);
 }

@@ -21,7 +21,7 @@
 #define CHILD_SETTLED_MS 30000           /* up for so long: the backoff begins anew */
 #define CHILD_PENDING_MAX (16 << 20)     /* bytes waiting for a child that does not read: a fault */
 #define CHILD_METRICS_MAX (1 << 20)      /* bytes of one ctl_metrics kept; a longer one is dropped */
-#define CHILD_WHY_MAX 1024               /* bytes of ctl_status.why kept */
+#define CHILD_WHY_MAX 1024               /* bytes of ctl_status.why kept, and of ctl_config_held.why */
 
 enum child_role { ROLE_GATEWAY, ROLE_WORKER, ROLE_COUNT };
 
@@ -70,6 +70,13 @@ struct child {
     char node[64];     /* gateway: its clients' name for it */
     struct ctl_status report; /* the last one; its texts are not kept here */
     struct buf why;           /* ctl_status.why */
+    struct child_config {     /* gateway; taken.h */
+        uint64_t told;        /* version handed to it last; 0: none yet */
+        int64_t told_ns;      /* monotonic */
+        bool says;            /* which one it goes by; a program of before does not */
+        uint64_t version, refused; /* ctl_config_held */
+        struct buf why;            /* the same */
+    } config;
     struct buf metrics;       /* ctl_metrics.metrics */
     /* of the slot */
     struct child_counts counts;

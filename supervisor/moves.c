@@ -1,5 +1,7 @@
 #include "moves.h"
 
+#include "taken.h"
+
 #include "core/json.h"
 #include "run/log.h"
 
@@ -25,6 +27,8 @@ static void confirm(struct moves *m)
 {
     uint64_t version = m->config->facts.version;
     if (m->telling || m->told == version || m->config->source != CONFIG_FROM_POSTGRES || !canary_proved(m->canary))
+        return;
+    if (!taken_by_all(m->cell, version))
         return;
     m->telling = true;
     m->confirming = version;

@@ -1,6 +1,6 @@
 /* This cell's part in the moves of tenants (decision 21); PostgreSQL holds the rest (schema/0024-tenant-move.sql).
  *
- *     a configuration came ─▶ every process is told, canaries prove it ─▶ cell_confirms(cell, version)
+ *     a configuration came ─▶ every process is told, gateways have taken it, canaries prove it ─▶ cell_confirms(cell, version)
  *     a tenant leaves ─▶ its gateways lead the clients away ─▶ nobody is left, twice in a row ─▶ cell_left(cell, tenant)
  *
  * What PostgreSQL did not take is told again: a second later, and by the next supervisor. */

@@ -4,6 +4,7 @@
 #include "core/json.h"
 #include "dashboard.h"
 #include "order.h"
+#include "taken.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -28,6 +29,40 @@ static void put_why(struct buf *why, const char *hop, const char *what, struct b
     buf_fini(&text);
 }
 
+static bool put_untaken(const struct supervisor *s, int64_t now_ns, struct buf *why)
+{
+    const struct child *c;
+    bool any = false;
+    for cell_each_gateway (c, &s->cell) {
+        struct buf text = {0};
+        if (cell_counts(&s->cell, c) && taken_not(c, s->config.facts.version, now_ns, &text)) {
+            put_why(why, "config", "", buf_bytes(&text));
+            any = true;
+        }
+        buf_fini(&text);
+    }
+    return any;
+}
+
+/* Canaries pass gateways that clients are kept from: who has no configuration, who is set aside. */
+static bool put_unserved(const struct supervisor *s, struct buf *why)
+{
+    const struct child *c, *first = NULL;
+    struct buf text = {0};
+    for cell_each_gateway (c, &s->cell) {
+        enum child_state state = child_headroom(c).state;
+        if (state == CHILD_UP || state == CHILD_WAITING)
+            return false;
+        first = first || !cell_counts(&s->cell, c) ? first : c;
+    }
+    if (first)
+        buf_printf(&text, ": %s is %s%s%.*s", first->name, first->set_aside ? "set aside" : child_state_name(first->state),
+                   first->why.n ? ": " : "", BYTES_FMT(buf_bytes(&first->why)));
+    put_why(why, "gateway", "no gateway takes clients", buf_bytes(&text));
+    buf_fini(&text);
+    return true;
+}
+
 bool status_ready(const struct supervisor *s, int64_t now_ns, struct buf *why)
 {
     if (s->drain.state != DRAIN_RUNNING) {
@@ -38,7 +73,8 @@ bool status_ready(const struct supervisor *s, int64_t now_ns, struct buf *why)
         put_why(why, "config", "there is no configuration: ", buf_bytes(&s->config.problem));
         return false;
     }
-    return canary_ready(&s->canary, now_ns, why);
+    bool untaken = put_untaken(s, now_ns, why), unserved = put_unserved(s, why);
+    return canary_ready(&s->canary, now_ns, why) && !untaken && !unserved;
 }
 
 /* ---- /metrics */
@@ -82,6 +118,7 @@ static void set_gauges(struct supervisor *s, int64_t now_ns)
     s->metrics.postgres_up = !config_postgres_away(&s->config, now_ns);
     s->metrics.kafka_up = kafka_watch_up(s->kafka);
     s->metrics.config_version = (int64_t)s->config.facts.version;
+    s->metrics.config_untaken = taken_count_not(&s->cell, s->config.facts.version, now_ns);
     s->metrics.map_generation = (int64_t)s->cell.plan.generation;
 }
 
@@ -151,7 +188,17 @@ static void put_roll(const struct roll *r, struct buf *into)
     buf_append_char(into, '}');
 }
 
-static void put_process(const struct child *c, int64_t now_ns, struct buf *into)
+/* That it does not go by the configuration that it should, or else what it says of itself. */
+static void put_child_why(const struct child *c, uint64_t version, int64_t now_ns, struct buf *into)
+{
+    struct buf text = {0};
+    if (c->role != ROLE_GATEWAY || !taken_not(c, version, now_ns, &text))
+        buf_append_bytes(&text, buf_bytes(&c->why));
+    put_text(into, "why", buf_bytes(&text));
+    buf_fini(&text);
+}
+
+static void put_process(const struct child *c, uint64_t version, int64_t now_ns, struct buf *into)
 {
     bool runs = child_state_has_process(c->state);
     buf_printf(into, "{\"name\":\"%s\",\"role\":\"%s\",\"slot\":%u,\"pid\":%d,\"state\":\"%s\",",
@@ -167,7 +214,7 @@ static void put_process(const struct child *c, int64_t now_ns, struct buf *into)
                    c->port, c->report.connections, c->report.capacity,
                    (unsigned long long)c->counts.passed_total, c->port);
     put_drain(c, into);
-    put_text(into, "why", buf_bytes(&c->why));
+    put_child_why(c, version, now_ns, into);
     buf_append_char(into, ',');
     put_text(into, "last_end", bytes_str(c->last_end));
     buf_append_char(into, '}');
@@ -180,7 +227,7 @@ static void put_processes(const struct supervisor *s, int64_t now_ns, struct buf
     buf_append_str(into, "\"processes\":[");
     for cell_each (c, &s->cell) {
         buf_append_str(into, comma);
-        put_process(c, now_ns, into);
+        put_process(c, s->config.facts.version, now_ns, into);
         comma = ",\n";
     }
     buf_append_char(into, ']');

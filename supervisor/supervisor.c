@@ -33,12 +33,14 @@ static void send_config(struct supervisor *s, struct child *c)
     struct ctl_config m = {.version = s->config.facts.version,
                            .json = buf_bytes(&s->config.json)};
     struct buf body;
-    if (s->config.source == CONFIG_NONE)
+    if (s->config.source == CONFIG_NONE || !child_can_hear(c))
         return;
     buf_init(&body);
     wire_put_ctl_config(&body, &m);
     child_send(c, CTL_CONFIG, buf_bytes(&body));
     buf_fini(&body);
+    c->config.told = m.version;
+    c->config.told_ns = clock_mono_ns();
 }
 
 static void tell_tls(struct supervisor *s, struct child *c)

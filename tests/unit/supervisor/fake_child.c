@@ -4,6 +4,7 @@
  *     unready  silent  garbage  version  stubborn (ignores ctl_drain)  blind (sees no canary)  mute (answers no call)
  *     lagging (its loop is late, it says)  verbose (its answers are 3 MiB, of which a client is shown the beginning)
  *     swept (the canaries that it publishes pass Kafka by)
+ *     refusing (the configuration; it has none)  slow (to take it: never)  olden (says nothing of it, as programs of before)
  *     stillborn (ends at once)  late (never ready): these two only of a process that starts while the file says so
  * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, with "call b" of
  * cell b, too, with "call one b" of one there alone; one that says
@@ -31,6 +32,7 @@ static struct {
     char doing[64];
     struct link *ctl;
     bool mapped, configured, draining, late, clear;
+    uint64_t version, refused; /* of the configuration that it goes by, and does not */
     uint64_t adopted;
     struct buf listen;
     int canaries; /* datagram socket */
@@ -68,7 +70,12 @@ static void send_status(void)
                            .draining = f.draining,
                            .why = ready ? BYTES("") : BYTES("it was told so"),
                            .lag_ms = doing("lagging") ? 500 : 0};
-    LINK_SEND(f.ctl, CTL_STATUS, ctl_status, &m);
+    struct ctl_config_held held = {.version = f.version, .refused = f.refused, .why = f.refused ? BYTES("not \"so\"") : BYTES("")};
+    struct buf *frame = link_begin(f.ctl, CTL_STATUS);
+    wire_put_ctl_status(frame, &m);
+    if (f.gateway && !doing("olden"))
+        wire_put_ctl_config_held(frame, &held);
+    link_end(f.ctl);
 }
 
 static void read_orders(void)
@@ -225,6 +232,15 @@ static void show_result(const struct ctl_result *m)
     close(fd);
 }
 
+static void take_config(uint64_t version)
+{
+    f.refused = doing("refusing") ? version : 0;
+    if (doing("refusing") || doing("slow"))
+        return;
+    f.configured = true;
+    f.version = version;
+}
+
 static void on_drain(uint32_t seconds)
 {
     note("drain", seconds, BYTES(""));
@@ -247,7 +263,7 @@ static void on_frame(void *owner, struct link *l, uint8_t type, struct bytes bod
         struct ctl_result result;
     } m;
     if (type == CTL_CONFIG && wire_get_ctl_config(body, &m.config) == 0) {
-        f.configured = true;
+        take_config(m.config.version);
         note("config", m.config.version, m.config.json);
     } else if (type == CTL_MAP && wire_get_ctl_map(body, &m.map) == 0) {
         f.mapped = true;

@@ -273,6 +273,60 @@ START_TEST(ready_names_the_gateway_that_sees_no_canaries)
 }
 END_TEST
 
+START_TEST(a_gateway_that_refuses_the_configuration_makes_the_cell_not_ready_and_says_why)
+{
+    setup();
+    order(&r, "gateway-2", "refusing");
+    START("--gateways=2");
+    wait_until(&r, says(&r, "/ready", "{\"hop\":\"config\",\"text\":\"gateway-2 refuses configuration 7 and has none: not \\\"so\\\"\"}"));
+    ck_assert_int_eq(http(&r, "GET", "/ready"), 503);
+    ck_assert(!strstr(r.answer.p, "gateway-1 refuses") && !strstr(r.answer.p, "no gateway takes clients"));
+    ck_assert(says(&r, "/status", "\"why\":\"gateway-2 refuses configuration 7"));
+    ck_assert(says(&r, "/metrics", "cellcast_supervisor_config_untaken{cell=\"a\",process=\"supervisor\"} 1"));
+    order(&r, "gateway-2", "");
+    kill(pid_of(&r, "gateway-2"), SIGKILL);
+    wait_until(&r, is_ready());
+    ck_assert(says(&r, "/metrics", "cellcast_supervisor_config_untaken{cell=\"a\",process=\"supervisor\"} 0"));
+    teardown();
+}
+END_TEST
+
+START_TEST(one_that_does_not_say_whether_it_took_it_is_blamed_after_a_while)
+{
+    setup();
+    order(&r, "gateway-2", "slow");
+    START("--gateways=2");
+    wait_until(&r, is_up("gateway-1") && pid_of(&r, "gateway-2"));
+    ck_assert(!says(&r, "/ready", "\"hop\":\"config\""));
+    wait_until(&r, says(&r, "/ready", "gateway-2 has not taken configuration 7 for 5 s and has none"));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_program_of_before_says_nothing_of_it_and_is_taken_at_its_word)
+{
+    setup();
+    order(&r, "gateway-1", "olden");
+    START("--gateways=1");
+    wait_until(&r, is_ready());
+    ck_assert(!logged(&r, "event=child_fault"));
+    teardown();
+}
+END_TEST
+
+START_TEST(a_cell_whose_gateways_all_only_start_is_not_ready)
+{
+    setup();
+    order(&r, "gateway-1", "late");
+    START("--gateways=1");
+    wait_until(&r, says(&r, "/metrics", "cellcast_supervisor_canaries_seen_total{cell=\"a\",process=\"supervisor\"} 3"));
+    ck_assert_int_eq(http(&r, "GET", "/ready"), 503);
+    ck_assert(says(&r, "/ready", "{\"hop\":\"gateway\",\"text\":\"no gateway takes clients: gateway-1 is starting: it was told so\"}"));
+    ck_assert(says(&r, "/metrics", "cellcast_supervisor_ready{cell=\"a\",process=\"supervisor\"} 0"));
+    teardown();
+}
+END_TEST
+
 START_TEST(canaries_that_kafka_does_not_bring_do_not_make_it_ready)
 {
     setup();
@@ -531,6 +585,9 @@ UNIT_MAIN("supervisor/supervisor",
           answers_are_as_much_as_the_option_says, top_asks_every_gateway_and_keeps_their_answers_until_the_next_question,
           who_looks_at_top_again_and_again_gets_answers_that_are_fresh_and_disturbs_nobody,
           ready_names_the_gateway_that_sees_no_canaries, canaries_that_kafka_does_not_bring_do_not_make_it_ready,
+          a_gateway_that_refuses_the_configuration_makes_the_cell_not_ready_and_says_why,
+          one_that_does_not_say_whether_it_took_it_is_blamed_after_a_while,
+          a_program_of_before_says_nothing_of_it_and_is_taken_at_its_word, a_cell_whose_gateways_all_only_start_is_not_ready,
           sigterm_drains_gateways_then_workers_and_exits_with_0,
           one_that_does_not_leave_is_killed_after_its_time, a_second_signal_ends_everything_at_once,
           children_end_with_a_supervisor_that_is_killed,
