@@ -5,8 +5,11 @@
 #include "join.h"
 #include "permission.h"
 #include "sub_options.h"
+#include "tenant.h"
 #include "verb_proxy.h"
 #include "verbs.h"
+
+#include "run/log.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -120,9 +123,26 @@ static void want_personal(struct wants *w, const struct connection *c)
     buf_fini(&name);
 }
 
+/* None of the tenant's clients with a user can connect: `cellcastctl apply` would have refused it. */
+static void say_personal_fails(const struct connection *c)
+{
+    const struct config_tenant *tenant = config_tenant(c->gateway->config, connection_tenant(c));
+    if (tenant && episode_happens(&c->tenant->personal_fails, c->gateway->now_ns))
+        log_warn("personal_channel_fails", "tenant=%.*s namespace=\"%.*s\" is not there: its clients with a user can't connect",
+                 BYTES_FMT(tenant->name), BYTES_FMT(tenant->options.user_personal_channel_namespace));
+}
+
 static void begin(const struct plan *p)
 {
     join_begin(p->sub, &(struct joining){.answers = JOIN_CONNECT, .since = *p->since, .data = p->want->data});
+}
+
+static struct server_subs_answer enter_personal(struct entry *e, const struct wants *personal)
+{
+    struct server_subs_answer answer = plan_granted(e, personal);
+    if (answer.error == 102)
+        say_personal_fails(e->connection);
+    return answer;
 }
 
 struct server_subs_answer server_subs_enter(struct connection *c, const struct wants *granted, const struct wants *asked)
@@ -133,7 +153,7 @@ struct server_subs_answer server_subs_enter(struct connection *c, const struct w
     assert(e.plans);
     struct server_subs_answer answer = plan_granted(&e, granted);
     if (!answer.error && !answer.disconnect)
-        answer = plan_granted(&e, &personal);
+        answer = enter_personal(&e, &personal);
     if (!answer.error && !answer.disconnect)
         answer = plan_asked(&e, asked);
     for (size_t i = 0; i < e.n && !answer.error && !answer.disconnect; i++)

@@ -23,6 +23,7 @@ struct tenant {
     struct list page_waiters; /* struct sub_extras::page_link: cursors that wait for a place among them */
     struct drr_flow page_turn; /* struct gateway::page_turns */
     struct episode proxy_fails; /* its application does not answer (proxy.h) */
+    struct episode personal_fails; /* there is no namespace for its users' personal channels (server_sub.c) */
     struct bytes name;
     char text[];
 };

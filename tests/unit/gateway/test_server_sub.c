@@ -3,6 +3,7 @@
 #include "entrance.h"
 #include "fake_edges.h"
 #include "sub.h"
+#include "tenant.h"
 #include "unit.h"
 #include "verbs.h"
 
@@ -188,6 +189,22 @@ START_TEST(who_asks_for_more_than_there_can_be_is_not_kept_waiting)
 }
 END_TEST
 
+START_TEST(a_personal_channel_without_its_namespace_is_said_once)
+{
+    start();
+    edges_quotas(&g, ",\"subscribe_to_user_personal_channel\":true,\"user_personal_channel_namespace\":\"nowhere\"", "");
+    struct ws_socket *anonymous = edges_connect(&g); /* keeps the tenant here */
+    edges_say(anonymous, "{\"id\":1,\"connect\":{}}");
+    ck_told(anonymous, CONNECTED());
+    const struct tenant *t = tenant_find(&g, BYTES("default"));
+    ck_assert_uint_eq(t->personal_fails.n, 0);
+    ck_told(come("", "", ""), "{\"id\":1,\"error\":{\"code\":102,\"message\":\"unknown channel\"}}");
+    come("", "", "");
+    ck_assert_uint_eq(t->personal_fails.n, 2); /* of one episode */
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(the_personal_channel_is_the_tenants_option)
 {
     start();
@@ -347,7 +364,7 @@ UNIT_MAIN("gateway/server_sub", connect_is_answered_when_each_channel_has_a_posi
           a_client_gets_what_it_may_subscribe_to_and_is_ended_for_what_cannot_be,
           what_is_granted_and_cannot_be_is_the_error_of_connect, more_than_channel_limit_ends_the_connection, a_channel_limit_of_0_is_none,
           who_asks_for_more_than_there_can_be_is_not_kept_waiting,
-          the_personal_channel_is_the_tenants_option, a_worker_that_is_silent_makes_connect_fail_in_time,
+          the_personal_channel_is_the_tenants_option, a_personal_channel_without_its_namespace_is_said_once, a_worker_that_is_silent_makes_connect_fail_in_time,
           a_connect_under_way_goes_where_its_tenant_has_gone,
           what_makes_a_client_subscribe_anew_makes_it_connect_anew, an_application_says_who_comes_and_what_it_gets,
           one_on_demand_is_pushed_and_goes_on_from_where_it_is_told, one_that_expires_ends_the_connection,
