@@ -20,7 +20,9 @@ void check_fault(struct check *c, const char *place, const char *fmt, ...) __att
 /* -> ret, which has PATH_MAX_BYTES */
 const char *check_path(char *ret, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* ctl_schema_namespaces.c, ctl_schema_proxies.c: what their types do not say yet. */
+/* ctl_schema_tenants.c, ctl_schema_namespaces.c, ctl_schema_proxies.c: what their types do not say yet. Gateways make the
+ * best of most of it; where they would refuse the configuration (wire/option_bounds.h), it has to be refused here. */
+void check_tenant_options(struct check *c, const char *place, json_t *tenant);
 void check_namespace_options(struct check *c, const char *place, json_t *ns);
 void check_proxies(struct check *c, const char *place, json_t *tenant);
 void check_namespace_proxies(struct check *c, const char *place, json_t *ns, json_t *tenant);

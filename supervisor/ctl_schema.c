@@ -274,14 +274,6 @@ static void check_previous_key(struct check *c, const char *place, json_t *tenan
               "there is no token_hmac_secret_key, which it would be previous to");
 }
 
-static void check_webhook_url(struct check *c, const char *place, json_t *options)
-{
-    char at[PATH_MAX_BYTES];
-    const char *url = json_string_value(json_object_get(options, "webhook_url"));
-    if (url && *url && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)
-        check_fault(c, check_path(at, "%s.options.webhook_url", place), "\"%s\": an address that begins with http:// or https:// is wanted", url);
-}
-
 static void check_webhook_events(struct check *c, const char *place, json_t *options)
 {
     static const struct known events[] = {{"channel_occupied", 0}, {"channel_vacated", 0}, {"client_connected", 0}, {"client_disconnected", 0}};
@@ -302,7 +294,6 @@ static void check_webhook(struct check *c, const char *place, json_t *tenant)
     char at[PATH_MAX_BYTES];
     json_t *options = json_object_get(tenant, "options");
     const char *url = json_string_value(json_object_get(options, "webhook_url"));
-    check_webhook_url(c, place, options);
     check_webhook_events(c, place, options);
     for (size_t i = 0; i < COUNT(more) && !(url && *url); i++)
         if (json_object_get(options, more[i]))
@@ -389,6 +380,7 @@ static void check_tenant(struct check *c, json_t *tenants, size_t i)
     check_previous_key(c, at, tenant);
     check_proxies(c, at, tenant);
     check_webhook(c, at, tenant);
+    check_tenant_options(c, at, tenant);
     namespaces = array_of(c, at, tenant, "namespaces");
     for (size_t k = 0; k < json_array_size(namespaces); k++)
         check_namespace(c, at, tenant, namespaces, k);

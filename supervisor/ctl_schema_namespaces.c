@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
+#define NO_DELTAS "an ephemeral namespace keeps nothing that a delta could build on; leave it out"
 
 static void check_format(struct check *c, const char *place, json_t *ns)
 {
@@ -55,8 +56,12 @@ static void check_delta_types(struct check *c, const char *place, json_t *ns)
         if (type && strcmp(type, "fossil") != 0)
             check_fault(c, at, "\"%s\": fossil is wanted", type);
     }
-    if (json_array_size(types) && json_is_true(json_object_get(options, "ephemeral")))
-        check_fault(c, at, "an ephemeral namespace keeps nothing that a delta could build on; leave it out");
+    if (!json_is_true(json_object_get(options, "ephemeral")))
+        return;
+    if (json_array_size(types))
+        check_fault(c, at, NO_DELTAS);
+    if (json_is_true(json_object_get(options, "delta_publish")))
+        check_fault(c, check_path(at, "%s.options.delta_publish", place), NO_DELTAS);
 }
 
 /* Nobody is promised every publication and given the newest: a subscription with a position has no holes. */

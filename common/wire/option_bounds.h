@@ -7,8 +7,4 @@
 #define OPTION_INT_MAX 2147483647             /* of every INT; PL/pgSQL reads some as integer */
 #define JOIN_LEAVE_LINGER_MAX (3600 * 1000LL) /* ms */
 
-/* What apply refuses and gateways bring within: a configuration of before goes on. */
-#define OPTION_WEIGHT_MIN 1
-#define OPTION_WEIGHT_MAX 1000
-
 #endif

@@ -271,6 +271,42 @@ START_TEST(a_public_key_that_no_gateway_could_use_is_refused)
 }
 END_TEST
 
+START_TEST(a_personal_channel_needs_its_namespace)
+{
+#define PERSONAL(more, namespaces) \
+    TENANT(",\"options\":{\"subscribe_to_user_personal_channel\":true" more "},\"namespaces\":[" namespaces "]")
+    ck_assert_int_eq(check_it(FILE_OF(CELL, PERSONAL(",\"user_personal_channel_namespace\":\"user\"", "{\"name\":\"user\"}"), "")), 0);
+    ck_assert_int_eq(check_it(FILE_OF(CELL, PERSONAL("", "{\"name\":\"\"}"), "")), 0);
+    ck_fault(FILE_OF(CELL, PERSONAL(",\"user_personal_channel_namespace\":\"usr\"", "{\"name\":\"user\"}"), ""),
+             "tenants[0].options.user_personal_channel_namespace: \"usr\" is not among the tenant's namespaces");
+    ck_fault(FILE_OF(CELL, PERSONAL("", "{\"name\":\"user\"}"), ""),
+             "tenants[0].options.subscribe_to_user_personal_channel: the tenant has no namespace \"\", whose channels these "
+             "would be; add it, or name another one in \"user_personal_channel_namespace\"");
+}
+END_TEST
+
+START_TEST(what_would_be_taken_and_mean_nothing_is_refused)
+{
+#define OPTIONS(text) FILE_OF(CELL, TENANT(",\"options\":{" text "}"), "")
+#define NO_ORIGIN ": what a browser sends is wanted, \"https://example.org\" without a slash behind it, or a pattern with *"
+    ck_assert_int_eq(check_it(OPTIONS("\"weight\":1")), 0);
+    ck_assert_int_eq(check_it(OPTIONS("\"weight\":1000")), 0);
+    ck_fault(OPTIONS("\"weight\":0"), "tenants[0].options.weight: a whole number from 1 to 1000 is wanted");
+    ck_fault(OPTIONS("\"weight\":5000"), "tenants[0].options.weight: a whole number from 1 to 1000 is wanted");
+    ck_fault(OPTIONS("\"webhook_url\":\"http://\""),
+             "tenants[0].options.webhook_url: \"http://\": an address that begins with http:// or https:// is wanted");
+    ck_assert_int_eq(check_it(OPTIONS("\"allowed_origins\":[\"*\",\"null\",\"file://\",\"http://localhost:*\",\"HTTPS://Example.org\","
+                                      "\"https://[::1]:8443\",\"capacitor://localhost\",\"https://a?.example.org\"]")), 0);
+    ck_fault(OPTIONS("\"allowed_origins\":[\"*\",\"nonsense\"]"), "tenants[0].options.allowed_origins[1]: \"nonsense\"" NO_ORIGIN);
+    ck_fault(OPTIONS("\"allowed_origins\":[\"http://\"]"), "tenants[0].options.allowed_origins[0]: \"http://\"" NO_ORIGIN);
+    ck_fault(OPTIONS("\"allowed_origins\":[\"https://a.org/\"]"), "tenants[0].options.allowed_origins[0]: \"https://a.org/\"" NO_ORIGIN);
+    ck_fault(OPTIONS("\"allowed_origins\":[\"\"]"), "tenants[0].options.allowed_origins[0]: \"\"" NO_ORIGIN);
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"ephemeral\":true,\"delta_publish\":true"), ""),
+             "tenants[0].namespaces[0].options.delta_publish: an ephemeral namespace keeps nothing that a delta could build on; "
+             "leave it out");
+}
+END_TEST
+
 START_TEST(what_a_proxy_can_not_go_by_is_told)
 {
     ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_rpc_endpoint\":\"app/rpc\"}"), ""),
@@ -307,4 +343,5 @@ UNIT_MAIN("supervisor/ctl_schema", a_file_that_is_right_passes_with_its_keys_has
           a_policy_for_slow_readers_that_breaks_a_promise_is_refused, a_cache_that_nobody_could_recover_from_is_refused, deltas_are_of_the_one_kind_that_there_is, what_an_ephemeral_namespace_cannot_keep_is_refused,
           a_file_replaces_everything_so_no_part_may_be_forgotten,
           all_faults_are_told_at_once_and_too_many_are_counted, members_of_the_wrong_type_everywhere_harm_nobody,
-          what_a_proxy_can_not_go_by_is_told)
+          what_a_proxy_can_not_go_by_is_told, a_personal_channel_needs_its_namespace,
+          what_would_be_taken_and_mean_nothing_is_refused)
