@@ -78,3 +78,14 @@ def test_it_shows_a_process_that_was_killed(stack, page):
     assert "signal 9" in shown["processes"]["gateway-2"]["why"].lower() or "killed" in shown["processes"]["gateway-2"]["why"].lower()
     wait_until(lambda: page.look()["ready"] == "ready", what="it shows that all is well again")
     stack.wait_ready()
+
+
+def test_it_says_why_the_cell_is_not_ready(stack, page):
+    with stack.sql(autocommit=True) as db:
+        db.execute("insert into cellcast.namespace (tenant, name) values ('default', 'x')")  # no gateway takes it
+        try:
+            shown = wait_until(lambda: (s := page.look())["why"] and s, what="it says why")
+            assert shown["why"].startswith("config: gateway-1 refuses configuration ") and shown["errors"] == [], shown["why"]
+        finally:
+            db.execute("delete from cellcast.namespace where tenant = 'default' and name = 'x'")
+    wait_until(lambda: page.look()["why"] == "", what="it shows that all is well again")

@@ -87,6 +87,47 @@ async def test_the_configuration_is_live(stack, channel):
     await raw.close()
 
 
+def test_a_configuration_that_gateways_refuse_is_not_applied(stack):
+    from stack import CONFIGURATION
+    import copy
+
+    for options, name, why in (({}, "x", "2 to 64 of a-z, A-Z, 0-9, - and _"), ({}, "a.b", "2 to 64"), ({"join_leave_linger": "2h"}, "ns", "at most 1h"),
+                               ({"presence_limit": 2**31}, "ns", "from 0 to 2147483647")):
+        changed = copy.deepcopy(CONFIGURATION)
+        changed["tenants"][0]["namespaces"].append({"name": name, "options": options})
+        with pytest.raises(RuntimeError, match=f"tenants.0..namespaces.{len(changed['tenants'][0]['namespaces']) - 1}.*{why}"):
+            stack.configure(changed)
+
+
+def proved(stack):
+    return int(re.search(r"^cellcast_supervisor_config_proved{.*} (\d+)", stack.metrics(), re.M).group(1))
+
+
+async def test_one_that_is_written_past_it_makes_the_cell_not_ready_until_it_is_gone_by(stack, channel):
+    def why():
+        return requests.get(f"http://127.0.0.1:{stack.admin_port}/ready", timeout=5).json()["why"]
+
+    with stack.sql(autocommit=True) as db:
+        def version():
+            return db.execute("select cellcast.config_version()").fetchone()[0]
+        before = version()
+        await asyncio.to_thread(wait_until, lambda: proved(stack) == before, 30, "it is proved")
+        db.execute("insert into cellcast.namespace (tenant, name) values ('default', 'x')")
+        bad = version()
+        refusal = f'refuses configuration {bad} and goes on by {before}: namespace "x": a name is empty, or two to 64'
+        await asyncio.to_thread(wait_until, lambda: sum(w["hop"] == "config" and refusal in w["text"] for w in why()) == stack.gateways, 10, "/ready says so")
+        shown = stack.tool(BUILD / "supervisor/cellcastctl", f"--admin=127.0.0.1:{stack.admin_port}", "status").stdout
+        assert "not ready" in shown and len(re.findall(rf"^gateway-\d .*refuses configuration {bad}", shown, re.M)) == stack.gateways, shown
+        await asyncio.sleep(3)
+        assert proved(stack) == before and "cellcast_supervisor_ready{cell=\"a\",process=\"supervisor\"} 0" in stack.metrics()
+        raw = await Raw.open(stack.ws())  # who is there goes on
+        await raw.connect()
+        await raw.close()
+        db.execute("delete from cellcast.namespace where tenant = 'default' and name = 'x'")
+        good = version()
+        await asyncio.to_thread(wait_until, lambda: not why() and proved(stack) == good, 30, "it is proved")
+
+
 async def test_an_idle_relay_holds_no_wal_back(stack):
     with stack.sql(autocommit=True) as db:
         db.execute("create table if not exists noise (t text)")
