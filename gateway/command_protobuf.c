@@ -173,7 +173,7 @@ int command_take_protobuf(struct bytes *frame, struct command *ret)
 {
     struct command c = {0};
     struct bytes rest = *frame, message;
-    if (protobuf_take(&rest, &message) <= 0)
+    if (protobuf_take(&rest, &message) <= 0 || protobuf_check(message, &pb__command__descriptor) < 0)
         return -EBADMSG;
     c.unpacked = pb__command__unpack(NULL, message.n, (const uint8_t *)message.p);
     if (!c.unpacked)

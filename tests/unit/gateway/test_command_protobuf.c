@@ -1,9 +1,11 @@
 #include "command.h"
 
 #include "hex.h"
+#include "protobuf.h"
 #include "unit.h"
 
 #include <errno.h>
+#include <time.h>
 
 static struct buf text;
 
@@ -143,6 +145,11 @@ START_TEST(refuses_what_is_no_command)
         "02 0b 01",                          /* a group */
         "0a 08 01 3a 06 0a 01 ff 12 01 31",  /* a channel that is not UTF-8 */
         "0c 08 01 3a 08 0a 03 61 00 62 12 01 31", /* one with a NUL in it */
+        "04 22 00 22 00",                    /* two connects */
+        "08 2a 02 0a 00 08 01 2a 00",        /* two subscribes, apart */
+        "0b 08 01 52 07 0a 01 63 42 00 42 00", /* two positions of a history */
+        "0b 22 09 1a 07 0a 01 63 12 00 12 00", /* of a subscription that the client had, two */
+        "06 22 04 1a 05 0a 00",              /* one that is longer than its connect */
     };
     for (size_t i = 0; i < sizeof frames / sizeof *frames; i++) {
         struct buf frame = hex(frames[i]);
@@ -155,6 +162,53 @@ START_TEST(refuses_what_is_no_command)
 }
 END_TEST
 
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+/* A command of about 128 KB: `head` in front of as many of `unit`. -> ns of CPU, the least of some tries */
+static int64_t costs(const char *head, const char *unit)
+{
+    struct buf frame = {0}, begins = hex(head), more = hex(unit);
+    size_t n = 131000 / more.n, size = begins.n + n * more.n;
+    int64_t least = INT64_MAX;
+    buf_reserve(&frame, UVARINT_MAX);
+    frame.n = uvarint_write(frame.p, size);
+    buf_append_bytes(&frame, buf_bytes(&begins));
+    for (size_t i = 0; i < n; i++)
+        buf_append_bytes(&frame, buf_bytes(&more));
+    for (int i = 0; i < 3; i++) {
+        struct bytes rest = buf_bytes(&frame);
+        struct command m;
+        int64_t began = cpu_ns();
+        if (command_take_protobuf(&rest, &m) == 0)
+            command_fini(&m);
+        int64_t took = cpu_ns() - began;
+        least = took < least ? took : least;
+    }
+    buf_fini(&frame);
+    buf_fini(&begins);
+    buf_fini(&more);
+    return least;
+}
+
+/* protobuf-c made one connect of them all, and copied what was in it each time. */
+START_TEST(many_small_messages_cost_no_more_than_many_small_fields)
+{
+    static const char *const units[] = {
+        "22 02 1a 00", "22 02 32 00", "22 04 1a 02 12 00", "22 04 32 02 0a 00", "52 02 42 00", "2a 02 6a 00", "22 00 2a 00",
+    };
+    int64_t fields = costs("", "08 01 08 01"); /* so many ids, of which the last one counts */
+    int64_t most = 5 * (fields + costs("22 b8 ff 07", "1a 00"));
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+        ck_assert_int_lt(costs("", units[i]), most);
+}
+END_TEST
+
 UNIT_MAIN("command_protobuf", reads_the_frames_of_the_protocol, connect_says_where_the_client_stood, reads_every_field_of_a_subscribe, history_reads_its_position,
           data_is_any_bytes_and_json_only_if_it_is, the_first_known_kind_in_the_protocols_order_wins,
-          commands_stand_behind_each_other, refuses_what_is_no_command)
+          commands_stand_behind_each_other, refuses_what_is_no_command,
+          many_small_messages_cost_no_more_than_many_small_fields)
