@@ -6,6 +6,7 @@
 #include "gateway.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,7 +95,8 @@ static void add_op(struct api_call *call, struct bytes method, struct bytes para
     struct api_op *op = &call->ops[call->n_ops++];
     op->call = call;
     op->method = api_method_find(method);
-    op->params = params;
+    op->too_deep = call->deep && json_check(params, API_PARAMS_DEPTH, NULL) < 0;
+    op->params = op->too_deep ? bytes_of(NULL, 0) : params;
 }
 
 /* The name of a command is the member that is a method; {"publish":{…}}. */
@@ -198,12 +200,14 @@ struct api_call *api_handle(struct gateway *g, const struct api_request *r, api_
             "no API key, or not one of ours: X-API-Key, Authorization: apikey, ?api_key=\n");
     if (r->body.n > API_BODY_MAX)
         return answer_text(done, ctx, 413, "a body is at most %d bytes\n", API_BODY_MAX);
-    if (json_check(r->body, JSON_DEPTH_MAX, &at) < 0)
+    int good = json_check(r->body, API_PARAMS_DEPTH, &at);
+    if (good < 0 && good != -E2BIG)
         return answer_text(done, ctx, 400, "the body is not JSON: byte %zu of %zu\n", at,
                            r->body.n);
     if (json_type(r->body) != JSON_OBJECT)
         return answer_text(done, ctx, 400, "the body is not a JSON object\n");
     struct api_call *call = call_new(g, r, key, done, ctx);
+    call->deep = good == -E2BIG;
     if (call_fill(call, method)) {
         api_call_free(call);
         return answer_text(done, ctx, 400, "commands: an array of at most %lld (--api-commands-max)\n",

@@ -40,7 +40,10 @@ static void op_start(struct api_op *op)
         api_op_finish(op, 104);
     else if (!op->method->start)
         api_op_finish(op, op->method->refused);
-    else if (op->call->bytes > (size_t)op->call->gateway->options->api_answer_max) {
+    else if (op->too_deep) {
+        api_op_detail(op, "nested deeper than %d levels", JSON_DEPTH_MAX);
+        api_op_finish(op, 107);
+    } else if (op->call->bytes > (size_t)op->call->gateway->options->api_answer_max) {
         api_op_detail(op, "the results are above --api-answer-max");
         api_op_finish(op, 106);
     } else {

@@ -14,6 +14,8 @@
 #include "api.h"
 #include "history.h"
 
+#include "core/json.h"
+
 /* The members of a command that some method reads; one walk over the JSON finds them all. */
 /* clang-format off */
 #define API_FIELDS(F)                                                                          \
@@ -28,6 +30,8 @@ enum api_field {
     API_N_FIELDS
 };
 /* clang-format on */
+
+#define API_PARAMS_DEPTH (JSON_DEPTH_MAX + 1) /* a payload lies in the params */
 
 struct api_op;
 struct call_question;
@@ -46,12 +50,13 @@ const struct api_method *api_method_find(struct bytes name); /* -> NULL: unknown
 struct api_op {
     struct api_call *call;
     const struct api_method *method;   /* NULL: unknown, 104 */
-    struct bytes params;               /* checked JSON, slice of call->body */
+    struct bytes params;               /* checked JSON, slice of call->body; empty when it is too deep */
     struct bytes fields[API_N_FIELDS]; /* of params; empty: absent or null */
     struct buf memory;                 /* texts decoded from params; api_params.h */
     uint64_t ticket;                   /* of its one operation under way */
     void *work; /* what the method keeps while it is under way; freed with the op */
     bool started, finished;
+    bool too_deep;     /* a value of params is */
     bool malformed;    /* a field of a wrong type: HTTP 400 when it is the only command */
     uint32_t code;     /* 0, or the error; set with finished */
     struct buf result; /* JSON of the result when code is 0 */
@@ -66,6 +71,7 @@ struct api_call {
     void *ctx;
     const char *method; /* as in struct api_answer */
     bool batch, transport_errors;
+    bool deep; /* body is nested deeper than params may be: each command's have to be looked at */
     struct buf body; /* what all slices point into */
     char detail[96]; /* of the first error that has one */
     struct api_op *ops;

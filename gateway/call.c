@@ -167,7 +167,7 @@ static int read_fields(struct call_question *q, struct bytes body)
 static int read_body(struct call_question *q, struct bytes body)
 {
     uint64_t code = DISCONNECT_FORCE, expire_at = 0, limit = CALL_PAGE_MOST;
-    if (json_check(body, JSON_DEPTH_MAX, NULL) < 0 || json_type(body) != JSON_OBJECT)
+    if (json_check(body, JSON_DEPTH_MAX + 1, NULL) < 0 || json_type(body) != JSON_OBJECT)
         return -EBADMSG;
     buf_reserve(&q->memory, body.n);
     if (read_number(body, "code", 4999, &code) < 0 || code < 3000 ||

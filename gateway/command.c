@@ -8,9 +8,15 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+/* What cellcast.publish publishes is a member of its data. */
+int command_depth_max(const struct command *c)
+{
+    return c->kind == COMMAND_RPC && bytes_is(c->method, "cellcast.publish") ? JSON_DEPTH_MAX + 1 : JSON_DEPTH_MAX;
+}
+
 bool command_has_json(const struct command *c)
 {
-    return c->data.n > 0 && (c->data_is_json || json_check(c->data, JSON_DEPTH_MAX, NULL) == 0);
+    return c->data.n > 0 && (c->data_is_json || json_check(c->data, command_depth_max(c), NULL) == 0);
 }
 
 void command_fini(struct command *c)

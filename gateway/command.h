@@ -36,6 +36,7 @@ struct command {
     struct bytes data;        /* as it came, or empty */
     struct bytes filter;      /* tf of subscribe as JSON, or empty */
     bool data_is_json;        /* it is known to be one value; otherwise nothing is known (command_has_json) */
+    bool too_deep;            /* data of a publish or rpc was JSON nested deeper than it may be, and is empty: error 107 */
     uint64_t offset;          /* of subscribe, or of history's since */
     int64_t limit, flag, type;
     bool recover, join_leave, positioned, recoverable, reverse;
@@ -61,5 +62,7 @@ void command_free(struct command *c); /* NULL is fine */
 
 /* Whether `data` is there and is one JSON value. */
 bool command_has_json(const struct command *c);
+/* Levels that `data` may be nested. */
+int command_depth_max(const struct command *c);
 
 #endif

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stddef.h>
 
+#define LINE_DEPTH (JSON_DEPTH_MAX + 2) /* a payload lies in its command's body, and that in the line */
+
 enum field_type { TEXT, RAW, U64, I64, OBJECT, FLAG, SINCE, ASKED };
 
 #define ON(kind) (1u << COMMAND_##kind)
@@ -203,10 +205,40 @@ static int read_command(struct bytes line, struct command *ret)
     return -EBADMSG;
 }
 
+/* Of a line that is too deep. What it is too deep in has not been looked at as a whole: it is to be the data of a command whose client can be
+ * told so, or what nobody reads. -> 0, -EBADMSG */
+static int check_depth(struct command *c)
+{
+    bool tells = c->kind == COMMAND_PUBLISH || c->kind == COMMAND_RPC;
+    bool shallow = (c->filter.n == 0 || json_check(c->filter, JSON_DEPTH_MAX, NULL) == 0) &&
+                   (c->headers.n == 0 || json_check(c->headers, JSON_DEPTH_MAX, NULL) == 0);
+    c->too_deep = c->data.n && json_check(c->data, command_depth_max(c), NULL) < 0;
+    if (c->too_deep)
+        c->data = (struct bytes){0};
+    return shallow && (tells || !c->too_deep) ? 0 : -EBADMSG;
+}
+
+static int read_deep_command(struct bytes line, struct command *ret)
+{
+    struct command c;
+    if (read_command(line, &c) < 0)
+        return -EBADMSG;
+    if (check_depth(&c) < 0) {
+        command_fini(&c);
+        return -EBADMSG;
+    }
+    *ret = c;
+    return 0;
+}
+
 int command_take_json(struct bytes *frame, struct command *ret)
 {
     struct bytes rest = *frame, line = take_line(&rest);
-    if (json_check(line, JSON_DEPTH_MAX, NULL) < 0 || read_command(json_trim(line), ret) < 0)
+    int good = json_check(line, LINE_DEPTH, NULL);
+    if (good < 0 && good != -E2BIG)
+        return -EBADMSG;
+    line = json_trim(line);
+    if ((good == 0 ? read_command(line, ret) : read_deep_command(line, ret)) < 0)
         return -EBADMSG;
     *frame = rest;
     return 0;
@@ -215,7 +247,7 @@ int command_take_json(struct bytes *frame, struct command *ret)
 int command_take_connect(struct bytes request, struct command *ret)
 {
     struct command c = {.kind = COMMAND_CONNECT, .data_is_json = true};
-    if (json_check(request, JSON_DEPTH_MAX, NULL) < 0)
+    if (json_check(request, JSON_DEPTH_MAX + 1, NULL) < 0)
         return -EBADMSG;
     buf_reserve(&c.text, request.n);
     return finish(&c, json_trim(request), ret);

@@ -189,8 +189,9 @@ int proxy_answer_read(int status, struct bytes body, struct texts transforms, st
         *ret_why = "the status is not 200";
         return transform(status, transforms, ret) ? 0 : -EBADMSG;
     }
-    if (json_check(body, JSON_DEPTH_MAX, NULL) < 0 || json_type(body = json_trim(body)) != JSON_OBJECT) {
-        *ret_why = "it is no JSON object";
+    int good = json_check(body, JSON_DEPTH_MAX + 2, NULL); /* data lies in the result, and that in the answer */
+    if (good < 0 || json_type(body = json_trim(body)) != JSON_OBJECT) {
+        *ret_why = good == -E2BIG ? "it has data that is nested deeper than 128 levels" : "it is no JSON object";
         return -EBADMSG;
     }
     buf_reserve(&ret->memory, 2 * body.n + 16); /* Base64 is decoded twice */

@@ -69,6 +69,10 @@ static void ask(struct connection *c, const struct command *m)
 
 void verb_rpc(struct connection *c, const struct command *m)
 {
+    if (m->too_deep) {
+        connection_reply_error(c, m->id, 107);
+        return;
+    }
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (!bytes_is(m->method, methods[i].method))
             continue;

@@ -5,14 +5,15 @@
 #include "wire/messages.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #define OVERHEAD                                                                               \
     512 /* bytes counted beside the texts: structs, maps, the row's other columns */
 
-static bool is_json_object(struct bytes text)
+static bool is_json_object(struct bytes text, int depth_max)
 {
-    return text.n == 0 || (json_check(text, JSON_DEPTH_MAX, NULL) == 0 &&
+    return text.n == 0 || (json_check(text, depth_max, NULL) == 0 &&
                            json_type(json_trim(text)) == JSON_OBJECT);
 }
 
@@ -20,7 +21,7 @@ static bool are_tags(struct bytes text)
 {
     struct json_iter it;
     struct bytes key, value;
-    if (!is_json_object(text))
+    if (!is_json_object(text, JSON_DEPTH_MAX))
         return false;
     json_object_each (&it, text, &key, &value) {
         if (json_type(value) != JSON_STRING)
@@ -68,11 +69,12 @@ const char *message_refusal(const struct message_fields *f)
         return "data: more than 65536 bytes";
     if (f->format > FORMAT_MOST)
         return "format: unknown";
-    if (!format_is_binary(f->format) && json_check(f->data, JSON_DEPTH_MAX, NULL) < 0)
-        return "data: no JSON";
+    int good = format_is_binary(f->format) ? 0 : json_check(f->data, JSON_DEPTH_MAX, NULL);
+    if (good < 0)
+        return good == -E2BIG ? "data: nested deeper than 128 levels" : "data: no JSON";
     if (f->tags.n > DATA_MAX || !are_tags(f->tags))
         return "tags: no JSON object of strings, or more than 65536 bytes";
-    if (f->info.n > DATA_MAX || !is_json_object(f->info))
+    if (f->info.n > DATA_MAX || !is_json_object(f->info, JSON_DEPTH_MAX + 1)) /* conn_info lies in it */
         return "info: no JSON object, or more than 65536 bytes";
     if (f->key.n > KEY_MAX || (f->key.n && !is_text(f->key)))
         return "key: more than 255 bytes, or no UTF-8";

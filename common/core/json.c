@@ -5,7 +5,8 @@
 
 struct cursor {
     const char *at, *end;
-    int depth; /* levels still allowed */
+    int depth;            /* levels still allowed */
+    const char *too_deep; /* the first bracket beyond them, or NULL */
 };
 
 /* Adding even nothing to a null pointer is undefined. */
@@ -155,11 +156,34 @@ static bool scan_member(struct cursor *c, bool object)
     return scan_value(c);
 }
 
+/* To where the brackets outside strings balance; what stands between them is not looked at. */
+static bool skip_nested(struct cursor *c)
+{
+    size_t open = 0;
+    while (c->at < c->end) {
+        char ch = *c->at;
+        if (ch == '"') {
+            if (!scan_string(c))
+                return false;
+            continue;
+        }
+        c->at++;
+        if (ch == '{' || ch == '[')
+            open++;
+        else if ((ch == '}' || ch == ']') && --open == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool scan_nested(struct cursor *c, bool object)
 {
     char close = object ? '}' : ']';
-    if (c->depth-- == 0)
-        return false;
+    if (c->depth == 0) {
+        c->too_deep = c->too_deep ? c->too_deep : c->at;
+        return skip_nested(c);
+    }
+    c->depth--;
     c->at++;
     skip_space(c);
     if (c->at < c->end && *c->at == close) {
@@ -206,16 +230,17 @@ static bool scan_value(struct cursor *c)
 
 int json_check(struct bytes text, int depth_max, size_t *ret_at)
 {
-    struct cursor c = {text.p, end_of(text), depth_max};
+    struct cursor c = {.at = text.p, .end = end_of(text), .depth = depth_max};
     skip_space(&c);
     bool ok = scan_value(&c);
     if (ok)
         skip_space(&c);
-    if (ok && c.at == c.end)
+    ok = ok && c.at == c.end;
+    if (ok && !c.too_deep)
         return 0;
     if (ret_at)
-        *ret_at = (size_t)(c.at - text.p);
-    return -EBADMSG;
+        *ret_at = (size_t)((ok ? c.too_deep : c.at) - text.p);
+    return ok ? -E2BIG : -EBADMSG;
 }
 
 struct bytes json_trim(struct bytes text)
@@ -253,7 +278,7 @@ enum json_type json_type(struct bytes value)
 /* In checked text a value ends where its brackets balance outside strings. */
 static const char *value_end(const char *at, const char *end)
 {
-    struct cursor c = {at, end, JSON_DEPTH_MAX};
+    struct cursor c = {.at = at, .end = end};
     return scan_value(&c) ? c.at : end;
 }
 

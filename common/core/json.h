@@ -12,7 +12,7 @@
 #include "core/buf.h"
 #include "core/bytes.h"
 
-#define JSON_DEPTH_MAX 128 /* nested arrays and objects */
+#define JSON_DEPTH_MAX 128 /* nested arrays and objects: of a payload by itself, without what it is wrapped in */
 
 enum json_type { JSON_NONE, JSON_OBJECT, JSON_ARRAY, JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL };
 
@@ -20,9 +20,10 @@ struct json_iter {
     const char *at, *end;
 };
 
-/* Exactly one value, white space around it allowed. -> 0, or -EBADMSG (ret_at, may be NULL: where). */
+/* Exactly one value, white space around it allowed. -> 0, -EBADMSG, or -E2BIG: nested deeper than depth_max, and otherwise
+ * good as far as it is looked at, which inside of what is too deep is brackets and strings alone (ret_at, may be NULL: where). */
 int json_check(struct bytes text, int depth_max, size_t *ret_at);
-/* The functions below expect text that json_check has passed. */
+/* The functions below expect text that json_check has passed; of one that was too deep they may be used as deep as was allowed. */
 enum json_type json_type(struct bytes value);
 static inline bool json_is_absent(struct bytes value) /* null is as good */
 {

@@ -88,7 +88,36 @@ START_TEST(nesting_is_bounded)
     ck_assert_int_eq(json_check(buf_bytes(&deep), JSON_DEPTH_MAX, NULL), -EBADMSG);
     ck_assert_int_eq(json_check(BYTES("[[[]]]"), 3, NULL), 0);
     ck_assert_int_eq(json_check(BYTES("[[],[],{\"a\":[]}]"), 3, NULL), 0);
-    ck_assert_int_eq(json_check(BYTES("[[[]]]"), 2, NULL), -EBADMSG);
+    ck_assert_int_eq(json_check(BYTES("[[[]]]"), 2, NULL), -E2BIG);
+    buf_fini(&deep);
+}
+END_TEST
+
+START_TEST(what_is_too_deep_is_told_from_what_is_no_json)
+{
+    static const char *const deep[] = {"[[[]]]", " {\"a\":[{\"]}\":\"[{\\\"\"}, 1]} ", "[[[[[]]]], {\"b\": [[]]}]"};
+    static const char *const none[] = {"[[[]]", "[[[]]] x", "[[[]],x]", "[[[\"\xff\"]]]", "[[[\"]]]", "[[[]]}"};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof deep / sizeof *deep; i++)
+        ck_assert_msg(json_check(bytes_str(deep[i]), 2, NULL) == -E2BIG, "%s", deep[i]);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        ck_assert_msg(json_check(bytes_str(none[i]), 2, NULL) == -EBADMSG, "%s", none[i]);
+    ck_assert_int_eq(json_check(BYTES("[1, [[], []]]"), 2, &at), -E2BIG);
+    ck_assert_uint_eq(at, 5);
+}
+END_TEST
+
+/* 200,000 of them end on no stack. */
+START_TEST(what_is_too_deep_is_walked_over)
+{
+    struct buf deep = {0};
+    buf_append_str(&deep, "{\"a\":");
+    for (int i = 0; i < 200000; i++)
+        buf_append_char(&deep, i < 100000 ? '[' : ']');
+    buf_append_str(&deep, ",\"b\":7}");
+    ck_assert_int_eq(json_check(buf_bytes(&deep), JSON_DEPTH_MAX, NULL), -E2BIG);
+    ck_assert_uint_eq(json_member(buf_bytes(&deep), "a").n, 200000);
+    ck_assert_bytes(json_member(buf_bytes(&deep), "b"), "7");
     buf_fini(&deep);
 }
 END_TEST
@@ -254,7 +283,7 @@ START_TEST(raw_line_breaks_between_tokens_become_spaces_and_nothing_else_changes
 END_TEST
 
 UNIT_MAIN("core/json", what_rfc_8259_allows_is_accepted, what_it_does_not_allow_is_refused,
-          text_that_is_not_utf8_is_refused, nesting_is_bounded, a_fault_is_shown_where_it_is,
+          text_that_is_not_utf8_is_refused, nesting_is_bounded, what_is_too_deep_is_told_from_what_is_no_json, what_is_too_deep_is_walked_over, a_fault_is_shown_where_it_is,
           values_are_slices_of_the_text_byte_for_byte,
           the_last_of_equal_members_wins_and_escaped_keys_count,
           arrays_and_objects_are_walked_in_order, strings_are_decoded_with_their_escapes,

@@ -335,8 +335,65 @@ START_TEST(without_a_configuration_nobody_is_let_in)
 }
 END_TEST
 
+/* `levels` arrays within each other: in front of them `before`, behind them `behind` */
+static struct buf nested(const char *before, int levels, const char *behind)
+{
+    struct buf b = {0};
+    buf_append_str(&b, before);
+    for (int i = 0; i < 2 * levels; i++)
+        buf_append_char(&b, i < levels ? '[' : ']');
+    buf_append_str(&b, behind);
+    return b;
+}
+
+#define DEEP "nested deeper than 128 levels"
+
+static void post_nested(const char *path, const char *before, int levels, const char *behind)
+{
+    struct buf body = nested(before, levels, behind);
+    api_post("K", path, body.p);
+    buf_fini(&body);
+}
+
+START_TEST(data_is_as_deep_as_it_may_be_by_itself_however_it_is_wrapped)
+{
+    static const struct {
+        const char *path, *before, *behind;
+    } rows[] = {
+        {"/api/publish", "{\"channel\":\"news\",\"data\":", "}"},
+        {"/api", "{\"method\":\"publish\",\"params\":{\"channel\":\"news\",\"data\":", "}}"},
+        {"/api/batch", "{\"commands\":[{\"publish\":{\"channel\":\"news\",\"data\":", "}}]}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        post_nested(rows[i].path, rows[i].before, 128, rows[i].behind);
+        ck_assert_msg(api.call, "%s: %d %s", rows[i].path, api.status, api.detail);
+        api_end();
+        for (int levels = 129; levels < 100000; levels = levels < 134 ? levels + 1 : 100 * levels) {
+            post_nested(rows[i].path, rows[i].before, levels, rows[i].behind);
+            ck_assert_int_eq(api.status, 200);
+            ck_assert_str_eq(api.detail, DEEP);
+            ck_assert_ptr_nonnull(memmem(api.body.p, api.body.n, "\"code\":107", 10));
+        }
+    }
+    api_end();
+}
+END_TEST
+
+START_TEST(who_is_in_a_batch_with_what_is_too_deep_is_not_concerned)
+{
+    post_nested("/api/batch", "{\"commands\":[{\"rpc\":{}},{\"publish\":{\"channel\":\"news\",\"data\":", 200, "}},{\"rpc\":{}}]}");
+    API_ANSWERED(200, "{\"replies\":[{\"error\":{\"code\":104,\"message\":\"method not found\"}},{\"error\":{\"code\":107,\"message\":\"bad request\"}},"
+                      "{\"error\":{\"code\":104,\"message\":\"method not found\"}}]}");
+    ck_assert_str_eq(api.detail, DEEP);
+    post_nested("/api/publish", "{\"channel\":\"news\",\"data\":", 200, "} x");
+    ck_assert_int_eq(api.status, 400);
+    api_end();
+}
+END_TEST
+
 UNIT_MAIN("gateway/api", only_post_is_taken, unknown_paths_are_404,
-          a_key_comes_in_one_of_three_places, a_body_that_is_no_json_object_is_400,
+          a_key_comes_in_one_of_three_places, a_body_that_is_no_json_object_is_400, data_is_as_deep_as_it_may_be_by_itself_however_it_is_wrapped,
+          who_is_in_a_batch_with_what_is_too_deep_is_not_concerned,
           a_body_beyond_the_limit_is_413, what_is_not_offered_says_so,
           the_legacy_form_names_the_method_in_its_body, in_transport_mode_an_error_is_a_status, each_code_has_its_status_in_transport_mode,
           a_batch_runs_one_after_the_other, a_parallel_batch_runs_at_once_and_answers_in_order,

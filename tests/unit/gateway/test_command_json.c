@@ -105,16 +105,74 @@ START_TEST(refuses_what_is_no_command)
 }
 END_TEST
 
-START_TEST(nesting_is_bounded)
+/* `levels` arrays within each other: in front of them `before`, behind them `behind` */
+static struct buf nested(const char *before, int levels, const char *behind)
 {
-    char deep[400] = "{\"id\":1,\"publish\":{\"channel\":\"c\",\"data\":";
-    size_t n = strlen(deep);
-    memset(deep + n, '[', 150);
+    struct buf b = {0};
+    buf_append_str(&b, before);
+    for (int i = 0; i < 2 * levels; i++)
+        buf_append_char(&b, i < levels ? '[' : ']');
+    buf_append_str(&b, behind);
+    return b;
+}
+
+static int takes_nested(const char *before, int levels, const char *behind, struct command *ret)
+{
+    struct buf line = nested(before, levels, behind);
+    struct bytes frame = buf_bytes(&line);
+    int error = command_take_json(&frame, ret);
+    if (error == 0)
+        command_fini(ret);
+    buf_fini(&line);
+    return error;
+}
+
+#define PUBLISH "{\"id\":7,\"publish\":{\"channel\":\"c\",\"data\":"
+#define RPC "{\"id\":7,\"rpc\":{\"method\":\"m\",\"data\":"
+#define RPC_PUBLISH "{\"id\":7,\"rpc\":{\"data\":{\"channel\":\"c\",\"data\":"
+
+START_TEST(data_is_as_deep_as_it_may_be_by_itself_and_the_command_is_known_when_it_is_deeper)
+{
+    static const struct {
+        const char *before, *behind;
+    } rows[] = {
+        {PUBLISH, "}}"}, {RPC, "}}"}, {RPC_PUBLISH, "},\"method\":\"cellcast.publish\"}}"},
+        {"{\"publish\":{\"data\":", ",\"channel\":\"c\"},\"id\":7}"},
+    };
     struct command m;
-    memset(deep + n + 150, ']', 150);
-    strcpy(deep + n + 300, "}}");
-    struct bytes frame = bytes_str(deep);
-    ck_assert_int_eq(command_take_json(&frame, &m), -EBADMSG);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ck_assert_int_eq(takes_nested(rows[i].before, 128, rows[i].behind, &m), 0);
+        ck_assert(!m.too_deep && m.data.n >= 256);
+        for (int levels = 129; levels < 60000; levels = levels < 131 ? levels + 1 : 100 * levels) {
+            ck_assert_int_eq(takes_nested(rows[i].before, levels, rows[i].behind, &m), 0);
+            ck_assert(m.too_deep && m.data.n == 0);
+            ck_assert_uint_eq(m.id, 7);
+        }
+    }
+}
+END_TEST
+
+START_TEST(what_nobody_reads_may_be_as_deep_as_it_likes)
+{
+    struct command m;
+    ck_assert_int_eq(takes_nested("{\"id\":7,\"publish\":{\"data\":1,\"channel\":\"c\"},\"x\":", 1000, "}", &m), 0);
+    ck_assert(!m.too_deep && m.data.n == 1);
+    ck_assert_int_eq(takes_nested("{\"id\":7,\"history\":{\"channel\":\"c\",\"x\":", 1000, "}}", &m), 0);
+}
+END_TEST
+
+START_TEST(other_fields_that_are_too_deep_make_no_command)
+{
+    static const char *const before[] = {
+        "{\"id\":1,\"subscribe\":{\"channel\":\"c\",\"tf\":", "{\"id\":1,\"subscribe\":{\"channel\":\"c\",\"data\":",
+        "{\"id\":1,\"connect\":{\"data\":", "{\"id\":1,\"connect\":{\"headers\":"};
+    struct command m;
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        ck_assert_int_eq(takes_nested(before[i], 128, "}}", &m), 0);
+        ck_assert_int_eq(takes_nested(before[i], 129, "}}", &m), -EBADMSG);
+    }
+    ck_assert_int_eq(takes_nested(PUBLISH, 200, "]}}", &m), -EBADMSG);
+    ck_assert_int_eq(takes_nested(PUBLISH, 200, "}", &m), -EBADMSG);
 }
 END_TEST
 
@@ -136,5 +194,7 @@ END_TEST
 UNIT_MAIN("command_json", reads_every_field_of_a_subscribe, data_is_a_slice_of_the_line_even_when_it_is_null,
           headers_of_a_connect_that_are_null_are_none,
           history_reads_its_position, the_first_known_kind_in_the_protocols_order_wins,
-          nothing_known_is_a_pong_or_a_mistake_but_a_line, refuses_what_is_no_command, nesting_is_bounded,
+          nothing_known_is_a_pong_or_a_mistake_but_a_line, refuses_what_is_no_command,
+          data_is_as_deep_as_it_may_be_by_itself_and_the_command_is_known_when_it_is_deeper,
+          what_nobody_reads_may_be_as_deep_as_it_likes, other_fields_that_are_too_deep_make_no_command,
           lines_are_parted_by_single_line_ends)

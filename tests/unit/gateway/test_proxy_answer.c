@@ -125,6 +125,28 @@ START_TEST(a_status_means_what_the_tenant_says)
 }
 END_TEST
 
+/* `levels` arrays within each other: in front of them `before`, behind them `behind` */
+static struct buf nested(const char *before, int levels, const char *behind)
+{
+    struct buf b = {0};
+    buf_append_str(&b, before);
+    for (int i = 0; i < 2 * levels; i++)
+        buf_append_char(&b, i < levels ? '[' : ']');
+    buf_append_str(&b, behind);
+    return b;
+}
+
+START_TEST(data_is_as_deep_as_it_may_be_by_itself)
+{
+    for (int levels = 128; levels < 130; levels++) {
+        struct buf body = nested("{\"result\":{\"data\":", levels, "}}");
+        ck_assert_int_eq(read_body(body.p) == 0, levels == 128);
+        buf_fini(&body);
+    }
+    ck_assert_str_eq(why, "it has data that is nested deeper than 128 levels");
+}
+END_TEST
+
 UNIT_MAIN("gateway/proxy_answer", a_result_has_the_fields_of_all_events, base64_wins_and_has_to_hold_json,
           an_error_goes_before_a_result_and_a_disconnect_before_both, a_reason_is_cut_between_characters,
-          what_is_no_answer_says_why, a_status_means_what_the_tenant_says)
+          what_is_no_answer_says_why, data_is_as_deep_as_it_may_be_by_itself, a_status_means_what_the_tenant_says)

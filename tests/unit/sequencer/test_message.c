@@ -110,7 +110,31 @@ START_TEST(needs_are_looked_up_receipt_first_then_key_then_answers)
 }
 END_TEST
 
+/* `levels` arrays within each other: in front of them `before`, behind them `behind` */
+static struct buf nested(const char *before, int levels, const char *behind)
+{
+    struct buf b = {0};
+    buf_append_str(&b, before);
+    for (int i = 0; i < 2 * levels; i++)
+        buf_append_char(&b, i < levels ? '[' : ']');
+    buf_append_str(&b, behind);
+    return b;
+}
+
+START_TEST(data_is_as_deep_as_it_may_be_by_itself_and_so_is_what_lies_in_info)
+{
+    struct buf data = nested("", 128, ""), deeper = nested("", 129, ""), info = nested("{\"conn_info\":", 128, "}");
+    struct message_fields f = good();
+    f.data = buf_bytes(&data);
+    f.info = buf_bytes(&info);
+    ck_assert_ptr_null(message_refusal(&f));
+    REFUSES(data, buf_bytes(&deeper), "data: nested deeper than 128 levels");
+    buf_fini(&data);
+    buf_fini(&deeper);
+    buf_fini(&info);
+}
+END_TEST
+
 UNIT_MAIN("sequencer/message", what_is_right_is_kept_byte_for_byte,
-          what_no_gateway_should_send_is_refused_with_its_reason,
-          what_is_as_long_as_it_may_be_is_taken,
+          what_no_gateway_should_send_is_refused_with_its_reason, data_is_as_deep_as_it_may_be_by_itself_and_so_is_what_lies_in_info, what_is_as_long_as_it_may_be_is_taken,
           needs_are_looked_up_receipt_first_then_key_then_answers)

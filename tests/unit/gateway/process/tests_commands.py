@@ -50,6 +50,20 @@ async def a_payload_above_64_KiB_is_107_and_one_of_64_KiB_is_not(c):
 
 
 @test()
+async def a_payload_of_129_levels_is_107_and_one_of_128_is_not(c):
+    client = await connect(c)
+    for levels, answer in ((128, {}), (129, 107), (20000, 107)):
+        deep = "[" * levels + "]" * levels
+        for n, command in enumerate(('"publish":{"channel":"news","data":%s}', '"rpc":{"method":"cellcast.publish","data":{"channel":"news","data":%s}}',
+                                     '"rpc":{"method":"mine","data":%s}')):
+            client.send_frame(('{"id":9,%s}' % command % deep).encode())
+            got = await client.next()
+            eq((levels, n, got.get("error", {}).get("code", 0)), (levels, n, 108 if answer == {} and n == 2 else answer or 0))
+    eq([len(m["data"]) for m in c.sequencer.seen], [256, 256])
+    eq(await client.call(publish={"channel": "news", "data": 1}), {})
+
+
+@test()
 async def answers_errors_of_channels_and_permissions(c):
     client = await connect(c)
     for channel, code in (("nowhere:x", 102), ("closed:x", 103), ("x" * 256, 107), ("raw:x", 108), ("$secret", 103),
