@@ -1,6 +1,7 @@
 /* Proxies to the tenant's application, and where its JWK set is. */
 #include "ctl_check.h"
 
+#include "run/http1.h"
 #include "run/http_client.h"
 #include "run/option_value.h"
 #include "wire/proxy_option.h"
@@ -51,6 +52,11 @@ static bool transform_is_good(struct bytes row)
     return proxy_transform_read(row, &unused);
 }
 
+static bool name_is_seen(struct bytes name)
+{
+    return !proxy_header_name_is_good(name) || !http1_loses(name); /* no good: it has been told */
+}
+
 void check_proxies(struct check *c, const char *place, json_t *tenant)
 {
     char at[PATH_MAX_BYTES], name[64];
@@ -67,6 +73,8 @@ void check_proxies(struct check *c, const char *place, json_t *tenant)
         check_fault(c, check_path(at, "%s.options.proxy_concurrency", place), "a whole number from 1 to %d is wanted", PROXY_CONCURRENCY_MAX);
     check_path(at, "%s.options", place);
     check_rows(c, at, options, "proxy_http_headers", proxy_header_name_is_good, "the name of a header that no request has of itself");
+    check_rows(c, at, options, "proxy_http_headers", name_is_seen,
+               "a name that is not the beginning of one that libwebsockets knows, which would lose it (deploy/proxies.md),");
     check_rows(c, at, options, "proxy_static_http_headers", proxy_header_is_good, "\"Name: value\", of a header that no request has of itself,");
     check_rows(c, at, options, "proxy_status_transforms", transform_is_good,
                "\"404 error 1404 not found\", \"429 temporary 1429 later\" or \"403 disconnect 4403 go away\"");

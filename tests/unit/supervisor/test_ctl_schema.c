@@ -317,6 +317,9 @@ START_TEST(what_a_proxy_can_not_go_by_is_told)
              "tenants[0].options.proxy_concurrency: a whole number from 1 to 1000 is wanted");
     ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_http_headers\":[\"Cookie\",\"Host\"]}"), ""),
              "tenants[0].options.proxy_http_headers[1]: \"Host\": the name of a header that no request has of itself is wanted");
+    ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_http_headers\":[\"X-Auth-Token\",\"X-AB\",\"X-Auth\"]}"), ""),
+             "tenants[0].options.proxy_http_headers[2]: \"X-Auth\": a name that is not the beginning of one that libwebsockets knows, which would lose it "
+             "(deploy/proxies.md), is wanted");
     ck_fault(FILE_OF(CELL, TENANT(",\"options\":{\"proxy_static_http_headers\":[\"X-Secret\"]}"), ""),
              "tenants[0].options.proxy_static_http_headers[0]: \"X-Secret\": \"Name: value\", of a header that no request has of "
              "itself, is wanted");
