@@ -6,10 +6,11 @@
 
 #define PROCESS "cellcast-migrate"
 
-/* What no later statement could repair; each message says what would be right. */
+/* What no later statement could repair; each message says what would be right. Behind the lock of a table that only its
+ * owner may write to, since an advisory lock is anybody's. Of those who come at once to where there is none yet, one makes
+ * it, and the others wait for that in the catalog. */
 static const char before[] =
     "BEGIN ISOLATION LEVEL READ COMMITTED;\n"
-    "SELECT pg_advisory_xact_lock(7161110097);\n"
     "DO $check$ BEGIN\n"
     "IF current_setting('server_version_num')::integer < 150000 THEN\n"
     "    RAISE EXCEPTION 'PostgreSQL % is too old', current_setting('server_version')\n"
@@ -25,10 +26,18 @@ static const char before[] =
     "        USING HINT = 'CREATE DATABASE … ENCODING ''UTF8'' TEMPLATE template0.';\n"
     "END IF;\n"
     "END $check$;\n"
+    "DO $make$ BEGIN\n"
     "CREATE SCHEMA IF NOT EXISTS cellcast;\n"
-    "CREATE TABLE IF NOT EXISTS cellcast.migration (number integer PRIMARY KEY, name text NOT "
-    "NULL,\n"
-    "    applied_at timestamptz NOT NULL DEFAULT clock_timestamp());\n";
+    "EXCEPTION WHEN unique_violation OR duplicate_schema THEN NULL;\n"
+    "END $make$;\n"
+    "DO $make$ BEGIN\n"
+    "CREATE TABLE IF NOT EXISTS cellcast.migration (number integer PRIMARY KEY, name text NOT NULL,\n"
+    "    applied_at timestamptz NOT NULL DEFAULT clock_timestamp());\n"
+    "EXCEPTION WHEN unique_violation OR duplicate_table OR duplicate_object THEN NULL;\n"
+    "END $make$;\n"
+    "LOCK TABLE cellcast.migration IN EXCLUSIVE MODE;\n"
+    /* The first ones make partitions as they were made before 0037, behind an advisory lock. */
+    "SELECT set_config('lock_timeout', '10s', true) WHERE NOT EXISTS (SELECT FROM cellcast.migration);\n";
 
 static void append_one(struct buf *b, const struct migration *m)
 {

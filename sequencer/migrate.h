@@ -1,5 +1,5 @@
 /* The schema's migrations: SQL texts of schema/, embedded at build time, applied in order,
- * forward only, in one transaction under an advisory lock, and recorded in cellcast.migration.
+ * forward only, in one transaction, and recorded in cellcast.migration, whose lock they are applied under.
  * Blocking; for --migrate alone. */
 #ifndef SEQUENCER_MIGRATE_H
 #define SEQUENCER_MIGRATE_H

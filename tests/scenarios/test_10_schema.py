@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -44,10 +45,13 @@ def sqlstate(db, sql, *args):
 # ---- migrations
 
 
-def test_migrating_an_empty_database_many_times_at_once_does_it_once(server):
+@pytest.mark.parametrize("before", ["SELECT 1", "CREATE SCHEMA cellcast"], ids=["empty", "schema-is-there"])
+def test_migrating_an_empty_database_many_times_at_once_does_it_once(server, before):
     name = server.make()
     try:
         conninfo = server.of(name)
+        with psycopg.connect(conninfo) as c:
+            c.execute(before)
         with ThreadPoolExecutor(4) as pool:
             answers = list(pool.map(migrate, [conninfo] * 4))
         assert [a.returncode for a in answers] == [0] * 4, [a.stderr for a in answers]
@@ -57,6 +61,51 @@ def test_migrating_an_empty_database_many_times_at_once_does_it_once(server):
             numbers = [r[0] for r in c.execute("SELECT number FROM cellcast.migration ORDER BY number")]
             assert numbers[0] == 1 and numbers == sorted(set(numbers))
             assert one(c, "SELECT count(*) FROM cellcast.shard") == 64
+    finally:
+        server.drop(name)
+
+
+@pytest.fixture
+def nobody(server):
+    """nobody(conninfo) -> connections of a role that was granted nothing: it has CONNECT, as everybody has."""
+    role = "nobody_" + uuid.uuid4().hex[:12]
+    server.admin.execute(f"CREATE ROLE {role} LOGIN")
+    opened = []
+
+    def connect(conninfo):
+        opened.append(psycopg.connect(psycopg.conninfo.make_conninfo(conninfo, user=role), autocommit=True))
+        return opened[-1]
+
+    yield connect
+    for c in opened:
+        c.close()
+    server.admin.execute(f"DROP ROLE {role}")
+
+
+OLD_LOCKS = "SELECT pg_advisory_lock(7161110097), pg_advisory_lock(hashtext('cellcast.add_partition'))"
+
+
+def test_a_role_without_rights_holds_up_no_migration(server, nobody):
+    name = server.make_configured()
+    try:
+        with psycopg.connect(server.of(name)) as c:
+            c.execute("DELETE FROM cellcast.migration WHERE number >= 37")
+        nobody(server.of(name)).execute(OLD_LOCKS)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(migrate, server.of(name)).result(30)
+        assert answer.returncode == 0 and "migration 37 to" in answer.stdout
+    finally:
+        server.drop(name)
+
+
+def test_a_new_database_is_not_waited_for_for_ever(server, nobody):
+    """The first migrations are as they were released: in them a partition wants the advisory lock."""
+    name = server.make()
+    try:
+        nobody(server.of(name)).execute(OLD_LOCKS)
+        with ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(migrate, server.of(name)).result(30)
+        assert answer.returncode == 1 and "lock timeout" in answer.stderr
     finally:
         server.drop(name)
 
@@ -714,6 +763,36 @@ def test_a_partition_that_two_want_is_made_by_one_and_found_by_the_other(db, con
             second.result(0.3)
         other.commit()
         assert second.result(10) is False
+
+
+def test_a_role_without_rights_holds_up_no_partition(db, conninfo, nobody):
+    """Nor does one that reads: with an advisory lock of the same name, a new day waited for whoever held it."""
+    stranger, reader = nobody(conninfo), psycopg.connect(conninfo)
+    role = stranger.info.user
+    db.execute(f"GRANT USAGE ON SCHEMA cellcast TO {role}; GRANT SELECT ON ALL TABLES IN SCHEMA cellcast TO {role}; "
+               f"GRANT cellcast_publisher TO {role}")
+    reader.execute(f"SET ROLE {role}")
+    try:
+        stranger.execute(OLD_LOCKS)
+        reader.execute("SELECT count(*) FROM cellcast.message, cellcast.shard")  # and its transaction goes on
+        reader.execute("SELECT cellcast.publish('news', '1')")
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(one, db, "SELECT cellcast.add_partition(3000)").result(10) is True
+        for table in ("message", "shard", "migration"):
+            assert sqlstate(stranger, f"LOCK TABLE cellcast.{table} IN ROW SHARE MODE") == "42501"
+            assert sqlstate(stranger, f"SELECT FROM cellcast.{table} FOR KEY SHARE") == "42501"
+    finally:
+        reader.close()
+        db.execute(f"DROP OWNED BY {role}")
+
+
+def test_who_wants_a_partition_waits_a_second_at_most(db, conninfo):
+    with psycopg.connect(conninfo) as other:
+        other.execute("LOCK TABLE ONLY cellcast.message IN SHARE UPDATE EXCLUSIVE MODE")
+        began = time.monotonic()
+        assert sqlstate(db, "SELECT cellcast.add_partition(3000)") == "55P03"
+        assert 0.5 < time.monotonic() - began < 5
+        assert sqlstate(db, "SELECT cellcast.add_partitions(2)") is None  # they are there: it asks for no lock
 
 
 def drop(db, retention="7 days"):
