@@ -150,6 +150,7 @@ void sequencer_cut_off(struct sequencer *s)
     s->metrics.cut_off_total++;
     pg_reset(s->writer);
     pg_reset(s->reader);
+    pg_reset(s->upkeep.keeper);
     pulse_reset(&s->pulse);
 }
 
@@ -277,6 +278,7 @@ int sequencer_start(struct sequencer *s, const struct sequencer_options *options
         pg_new(s->loop, options->postgres, options->name, writer_setup, &writer_handlers, s);
     s->reader =
         pg_new(s->loop, options->postgres, options->name, reader_setup, &reader_handlers, s);
+    upkeep_start(s);
     if (peers_are_configured(s->peers))
         pulse_start(&s->pulse, s->loop, options->postgres, options->name,
                     options->leader_silence * NS_PER_MS);
@@ -295,6 +297,7 @@ void sequencer_fini(struct sequencer *s)
         outbox_fini(s);
     pg_free(s->writer);
     pg_free(s->reader);
+    upkeep_stop(s);
     pulse_stop(&s->pulse);
     if (s->admin)
         admin_free(s->admin);

@@ -1,7 +1,7 @@
 /* The sequencer process: what its parts share. They find each other through this struct; flow.c
- * says how the data travels. Two connections to PostgreSQL: the writer commits and leads, the
- * reader looks up, reads the outbox and keeps house; with peers a third one only asks whether
- * PostgreSQL answers (pulse.h). */
+ * says how the data travels. Three connections to PostgreSQL: the writer commits and leads, the
+ * reader looks up, reads the outbox and keeps house, the keeper makes and drops partitions
+ * (upkeep.h); with peers a fourth one only asks whether PostgreSQL answers (pulse.h). */
 #ifndef SEQUENCER_SEQUENCER_H
 #define SEQUENCER_SEQUENCER_H
 

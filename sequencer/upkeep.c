@@ -42,23 +42,29 @@ static void on_dropped(void *ctx, enum pg_status status, const struct pg_result 
 static void on_added(void *ctx, enum pg_status status, const struct pg_result *r)
 {
     struct sequencer *s = ctx;
-    if (!done(status, r, "add_partitions")) {
+    bool ok = done(status, r, "add_partitions");
+    if (!ok || pg_rows(r) == 0) {
         s->upkeep.partitions_busy = false;
         s->upkeep.partitions_ns = clock_mono_ns() + PARTITIONS_AGAIN_NS;
+        if (ok)
+            pg_reset(s->upkeep.keeper);
         return;
     }
     pg_add_i64(s->params, s->options->retention);
     pg_query(
-        s->reader,
+        s->upkeep.keeper,
         "SELECT dropped, held FROM cellcast.drop_partitions($1 * interval '1 millisecond')",
         s->params, on_dropped, s);
 }
 
+/* On the server that is led on, and no other one. */
 static void partitions(struct sequencer *s)
 {
     s->upkeep.partitions_busy = true;
     pg_add_i32(s->params, (int32_t)s->options->partitions_ahead);
-    pg_query(s->reader, "SELECT cellcast.add_partitions($1)", s->params, on_added, s);
+    pg_add_text(s->params, bytes_str(s->leader.identity));
+    pg_query(s->upkeep.keeper, "SELECT cellcast.add_partitions($1) WHERE cellcast.identity() = $2", s->params,
+             on_added, s);
 }
 
 static void on_swept(void *ctx, enum pg_status status, const struct pg_result *r)
@@ -134,7 +140,7 @@ void upkeep_tick(struct sequencer *s, int64_t now_ns)
     struct upkeep *u = &s->upkeep;
     if (s->lead.phase != LEADING || !sequencer_can_read(s))
         return;
-    if (!u->partitions_busy && now_ns >= u->partitions_ns)
+    if (!u->partitions_busy && now_ns >= u->partitions_ns && pg_is_up(u->keeper))
         partitions(s);
     if (!u->sweep_busy && now_ns >= u->sweep_ns)
         sweep(s);
@@ -148,4 +154,32 @@ void upkeep_soon(struct sequencer *s)
 {
     s->upkeep.partitions_ns = 0;
     upkeep_tick(s, clock_mono_ns());
+}
+
+/* ---- life */
+
+static void on_up(void *owner, struct pg *p)
+{
+}
+
+static void on_down(void *owner, struct pg *p, const char *why)
+{
+}
+
+static const struct pg_handlers handlers = {on_up, on_down, NULL};
+
+void upkeep_start(struct sequencer *s)
+{
+    s->upkeep.keeper = pg_new(s->loop, s->options->postgres, s->options->name,
+                              "SET default_transaction_isolation = 'read committed'; "
+                              "SET default_transaction_read_only = off; "
+                              "SET statement_timeout = 0; SET idle_session_timeout = 0",
+                              &handlers, s);
+}
+
+void upkeep_stop(struct sequencer *s)
+{
+    if (s->upkeep.keeper)
+        pg_free(s->upkeep.keeper);
+    s->upkeep.keeper = NULL;
 }

@@ -1,17 +1,18 @@
-/* Keeping house, on the reader, while leading: publish quotas as the configuration has them (its version is asked for each
- * second), partitions ahead of their day and past their
- * retention (at the start of leadership, then hourly; sooner again when a drop had to give
- * way), used-up keys and receipts (each minute), and what the outbox looks like, for the
- * metrics (each 5 s). Several sequencers may do it at once. */
+/* Keeping house while leading. On the reader: publish quotas as the configuration has them (its version is asked for each
+ * second), used-up keys and receipts (each minute), and what the outbox looks like, for the metrics (each 5 s). On a
+ * connection of its own, since no lookup may wait for their locks: partitions ahead of their day and past their retention
+ * (at the start of leadership, then hourly; a minute later when one had to give way). Several sequencers may do it at once. */
 #ifndef SEQUENCER_UPKEEP_H
 #define SEQUENCER_UPKEEP_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+struct pg;
 struct sequencer;
 
 struct upkeep {
+    struct pg *keeper; /* of partitions */
     int64_t partitions_ns, sweep_ns, state_ns; /* CLOCK_MONOTONIC: when each is due */
     int64_t state_asked_ns;
     bool partitions_busy, sweep_busy, state_busy, quotas_busy;
@@ -19,6 +20,8 @@ struct upkeep {
     int64_t config_asked;   /* whose are being read */
 };
 
+void upkeep_start(struct sequencer *s);
+void upkeep_stop(struct sequencer *s); /* never started is fine */
 void upkeep_tick(struct sequencer *s, int64_t now_ns); /* call it each second */
 void upkeep_soon(struct sequencer *s);                 /* leadership was taken */
 

@@ -60,3 +60,23 @@ def test_a_batch_behind_one_that_failed_fails_too(start, connect, db):
     g.settle()
     assert (g.results[bad]["code"], g.results[good]["code"], g.results[good]["seq"]) == (107, 0, 2)
     check_log(db, [g])
+
+
+def test_a_day_that_cannot_be_added_holds_no_publish_up(start, connect, db, conninfo):
+    """What looks up heads and reads the outbox does not wait behind it."""
+    newest = one(db, "SELECT max(inhrelid::regclass::text) FROM pg_inherits WHERE inhparent = 'cellcast.message'::regclass")
+    db.execute(f"DROP TABLE {newest}")
+    db.execute("ALTER FUNCTION cellcast.add_partition(integer) SET lock_timeout = '5min'")
+    waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'cellcast.message'::regclass"
+    with psycopg.connect(conninfo) as other:
+        other.execute("LOCK TABLE ONLY cellcast.message IN SHARE UPDATE EXCLUSIVE MODE")
+        sequencer = start()
+        g = connect(sequencer).ready()
+        sequencer.wait(lambda: one(db, waits) == 1)
+        assert g.publish("default/fresh")["seq"] == 1
+        db.execute("SELECT cellcast.publish('of-sql', '1')")
+        sequencer.wait(lambda: one(db, "SELECT count(*) FROM cellcast.outbox") == 0)
+        assert one(db, waits) == 1
+        other.rollback()
+    sequencer.wait(lambda: one(db, "SELECT to_regclass(%s) IS NOT NULL", newest))
+    check_log(db, [g])
