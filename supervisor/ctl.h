@@ -1,8 +1,9 @@
 /* cellcastctl: a verb, its words, an exit code. Each verb is a function in ctl_verbs.c (ctl_status.c and ctl_top.c for the
- * tables, ctl_move.c for what moves clients, ctl_tenant.c for what moves tenants, ctl_webhooks.c). */
+ * tables, ctl_plain.c for what others have named, ctl_move.c for what moves clients, ctl_tenant.c for what moves tenants, ctl_webhooks.c). */
 #ifndef SUPERVISOR_CTL_H
 #define SUPERVISOR_CTL_H
 
+#include "core/buf.h"
 #include "run/options.h"
 
 #include <jansson.h>
@@ -45,12 +46,15 @@ int ctl_ask(const struct ctl_options *o, const char *method, const char *path,
             struct buf *ret_answer);
 /* POSTs an order and prints what it was answered. -> CTL_DONE, CTL_FAILED, said */
 int ctl_order(const struct ctl_options *o, const char *path);
-/* GET /status, parsed, and as it came in ret_text. -> the caller's; NULL, said */
+/* GET /status, parsed, plain, and as it came in ret_text. -> the caller's; NULL, said */
 json_t *ctl_look(const struct ctl_options *o, struct buf *ret_text);
 /* One statement with one parameter or NULL; the first column of its first row, or nothing, in into. -> 0, or -1, said */
 int ctl_ask_postgres(const struct ctl_options *o, const char *sql, const char *param, struct buf *into);
 /* How far the drain of a process of /status is. -> false: it keeps its clients */
 bool ctl_put_drain(const json_t *process, char *ret, size_t size);
-int ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* on standard error -> CTL_FAILED */
+/* Appends the text with its control characters, which a terminal would obey, as \xNN: names of users and channels are strangers'. */
+void ctl_append_plain(struct buf *into, struct bytes text);
+void ctl_to_plain(json_t *root); /* the same for each string in it; before anything of it is printed */
+int ctl_say(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* on standard error, plain but for its lines -> CTL_FAILED */
 
 #endif

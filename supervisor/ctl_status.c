@@ -113,6 +113,7 @@ json_t *ctl_look(const struct ctl_options *o, struct buf *ret_text)
     json_t *root = status == 200 ? json_loadb(ret_text->p, ret_text->n, 0, NULL) : NULL;
     if (!root && status >= 0)
         ctl_say("%s answers %d: is that a supervisor's admin port?", o->admin, status);
+    ctl_to_plain(root);
     return root;
 }
 
@@ -142,6 +143,7 @@ int ctl_health(const struct ctl_options *o, char *const *words)
         ctl_say("%s answers %d: is that a supervisor's admin port?", o->admin, status);
     else if (status > 0)
         puts(ready ? "ready" : "not ready");
+    ctl_to_plain(root);
     print_why(json_object_get(root, "why"), stdout);
     json_decref(root);
     buf_fini(&answer);

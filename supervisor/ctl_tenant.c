@@ -32,6 +32,7 @@ static json_t *look(const struct ctl_options *o, const char *tenant)
         where = answer.n ? json_loadb(answer.p, answer.n, 0, NULL) : NULL;
         if (!where)
             ctl_say("there is no tenant %s", tenant);
+        ctl_to_plain(where);
     }
     buf_fini(&answer);
     return where;

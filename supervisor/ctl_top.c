@@ -164,6 +164,8 @@ int ctl_top(const struct ctl_options *o, char *const *words)
     json_decref(asked);
     if (!root)
         return CTL_FAILED;
+    if (!o->json)
+        ctl_to_plain(root);
     json_t *rows = merge(json_object_get(root, "answers"), &came);
     size_t wanted = (size_t)json_integer_value(json_object_get(root, "asked"));
     if (o->json)

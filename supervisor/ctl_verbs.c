@@ -17,11 +17,18 @@
 int ctl_say(const char *fmt, ...)
 {
     va_list args;
+    char *text = NULL, *line, *rest;
+    struct buf plain = {0};
     va_start(args, fmt);
-    fputs("cellcastctl: ", stderr);
-    vfprintf(stderr, fmt, args);
-    fputc('\n', stderr);
+    int n = vasprintf(&text, fmt, args);
     va_end(args);
+    for (rest = n < 0 ? NULL : text; (line = strsep(&rest, "\n"));) {
+        ctl_append_plain(&plain, bytes_str(line));
+        buf_append_char(&plain, '\n');
+    }
+    fprintf(stderr, "cellcastctl: %s", plain.n ? plain.p : "out of memory\n");
+    buf_fini(&plain);
+    free(text);
     return CTL_FAILED;
 }
 

@@ -38,6 +38,7 @@ int ctl_webhooks(const struct ctl_options *o, char *const *words)
         return CTL_FAILED;
     }
     json_t *rows = answer.n ? json_loadb(answer.p, answer.n, 0, NULL) : NULL;
+    ctl_to_plain(rows);
     if (json_array_size(rows) == 0)
         puts("no tenant has a webhook_url");
     else

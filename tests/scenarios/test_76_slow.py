@@ -7,7 +7,7 @@ import re
 import pytest
 
 from idle import open_many, read_frame, subscribe_all
-from sdk import Person
+from sdk import Person, token
 from stack import BUILD, wait_until
 
 MESSAGES, BYTES, BATCH = 300, 10000, 10  # far more than a socket and the rings hold
@@ -90,6 +90,14 @@ async def test_an_operator_sees_what_costs_most_and_who_is_behind(stack, channel
     assert (first.split()[3], first.split()[-1]) == ("1", "default")
     assert len(top(stack, "connections", "--by=behind").splitlines()) >= 2
     slow.close()
+
+
+async def test_no_name_that_somebody_gives_himself_reaches_the_terminal(stack):
+    person = await Person(stack.ws(1), token=token(sub="\x1b]0;owned\x07\x1b[2J\nann\u009b")).connect()
+    shown = wait_until(lambda: (t := top(stack, "connections", "--rows=100")) and "owned" in t and t, what="the connection is there")
+    assert r"  \x1b]0;owned\x07\x1b[2J\x0aann\xc2\x9b" + "\n" in shown
+    assert all(c == "\n" or c.isprintable() for c in shown)
+    await person.close()
 
 
 @pytest.mark.parametrize("words", [("rooms",), ("channels", "--by=name")])
