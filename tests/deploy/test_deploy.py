@@ -1,10 +1,13 @@
 """The deployment files say what they are meant to say, and every link of the documents leads somewhere."""
 
+import fcntl
 import json
 import os
 import re
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +58,53 @@ def test_scripts_are_well_formed():
                    "deploy/kafka/stop", "deploy/postgres/server", "tests/run", "tests/fuzz/run", ".ci/run"):
         done = run("bash", "-n", script)
         assert done.returncode == 0 and os.access(REPO / script, os.X_OK), (script, done.stderr)
+
+
+def until(what, seconds=20):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_locked(path):
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_a_daemon_holds_no_lock_of_whoever_started_it(tmp_path):
+    """`flock FILE deploy/local up` gives the file back when it ends."""
+    lock = tmp_path / "lock"
+    with open(lock, "w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        kept = subprocess.Popen([REPO / "deploy/keep", "sleeper", tmp_path, "sleep", "60"], pass_fds=[held.fileno()], stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: (tmp_path / "sleeper.pid").exists() and (tmp_path / "sleeper.pid").read_text())
+        pid = (tmp_path / "sleeper.pid").read_text().strip()
+        until(lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n")
+        assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]
+        assert not is_locked(lock)
+    finally:
+        kept.terminate()
+        assert kept.wait(20) == 0
+
+
+@pytest.mark.parametrize("offset, cells, whose", [(0, 1, "cell"), (7, 1, "kafka"), (102, 1, "cell"), (203, 2, "cell-b")])
+def test_a_port_that_is_taken_is_said_before_anything_is_started(tmp_path, offset, cells, whose):
+    port = 18000 + os.getpid() % 400 * 10
+    (tmp_path / "cells").write_text(str(cells))
+    names = {n: v for n, v in os.environ.items() if not n.startswith("CELLCAST_")}
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", port + offset))
+        other.listen()
+        done = run("deploy/local", "up", env={**names, "CELLCAST_HOME": str(tmp_path), "CELLCAST_PORT": str(port), "CELLCAST_BUILD": str(tmp_path / "build")})
+    assert done.returncode == 1 and f"port {port + offset} of {whose} is in use by another process" in done.stderr, done.stderr
+    assert not (tmp_path / "build").exists()
 
 
 def test_every_flag_of_the_deployment_exists():
