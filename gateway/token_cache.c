@@ -16,7 +16,8 @@ _Static_assert(sizeof(struct token_entry) == 32, "two to a cache line");
 void token_cache_init(struct token_cache *c, struct gateway_metrics *metrics)
 {
     *c = (struct token_cache){.metrics = metrics, .hash = EVP_MD_CTX_new()};
-    assert(c->hash && EVP_DigestInit_ex(c->hash, EVP_sha256(), NULL));
+    bool ok = c->hash && EVP_DigestInit_ex(c->hash, EVP_sha256(), NULL);
+    assert(ok);
 }
 
 void token_cache_fini(struct token_cache *c)

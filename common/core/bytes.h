@@ -3,6 +3,10 @@
 #ifndef CORE_BYTES_H
 #define CORE_BYTES_H
 
+#ifdef NDEBUG
+#error "assert stays on: what it finds wrong would go on with what strangers sent"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
