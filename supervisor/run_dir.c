@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Each folder on the way, too. */
+/* Each folder on the way, too, and that one for nobody else; one that is there is as its maker wanted it. */
 static int make(const char *path)
 {
     char part[PATH_MAX];
@@ -19,7 +19,7 @@ static int make(const char *path)
         n += strcspn(path + n, "/");
         memcpy(part, path, n);
         part[n] = 0;
-        if (mkdir(part, 0755) < 0 && errno != EEXIST)
+        if (mkdir(part, n < all ? 0755 : 0750) < 0 && errno != EEXIST)
             return -errno;
     }
     return 0;
@@ -39,9 +39,11 @@ int run_dir_take(const char *path, struct buf *ret_error)
     char lock[PATH_MAX], pid[24];
     int error = make(path);
     snprintf(lock, sizeof lock, "%s/supervisor.lock", path);
-    int fd = error == 0 ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0644) : -1;
-    if (fd < 0) {
+    int fd = error == 0 ? open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600) : -1;
+    if (fd < 0 || fchmod(fd, 0600) < 0) { /* whoever can read it can lock it */
         error = error ? error : -errno;
+        if (fd >= 0)
+            close(fd);
         buf_printf(ret_error, "--run-dir=%s can't be used: %s", path, strerror(-error));
         return error;
     }

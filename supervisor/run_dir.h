@@ -1,4 +1,5 @@
-/* RUNDIR: made when missing, held by one supervisor at a time. */
+/* RUNDIR: made when missing (0750; one that is there keeps its mode), held by one supervisor at a time. Its lock is the
+ * supervisor's user's alone: a lock on a file is anybody's who can read it. */
 #ifndef SUPERVISOR_RUN_DIR_H
 #define SUPERVISOR_RUN_DIR_H
 

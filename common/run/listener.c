@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define TURN_ACCEPTS 64 /* per loop turn */
+#define LOCAL_MODE 0660 /* of a Unix socket, less what the umask takes */
 #define SHORT_OF_S 0.1  /* pause without descriptors or memory: the socket stays readable */
 
 struct listener {
@@ -101,7 +102,9 @@ static int bind_one(const struct address *a, int backlog)
         return -errno;
     if (a->any.sa_family != AF_UNIX)
         setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(fd, &a->any, a->n) < 0)
+    else if (fchmod(fd, LOCAL_MODE) < 0) /* bind takes it from here: there is no moment at which it is wider */
+        error = -errno;
+    if (error == 0 && bind(fd, &a->any, a->n) < 0)
         error = -errno;
     if (error == -EADDRINUSE && a->any.sa_family == AF_UNIX) {
         error = remove_stale(a);

@@ -11,8 +11,8 @@ struct listener;
 /* fd is the callee's. peer: the remote address. */
 typedef void listener_accepted(void *owner, int fd, const struct address *peer);
 
-/* A Unix socket file left behind by a dead process is replaced; one that answers is -EADDRINUSE.
- * -> 0, or -errno with the reason in ret_error */
+/* A Unix socket is its user's and group's at most (0660, less the umask). One that a dead process left behind is replaced; one
+ * that answers is -EADDRINUSE. -> 0, or -errno with the reason in ret_error */
 int listener_new(struct ev_loop *loop, const char *address, int backlog, listener_accepted *accepted, void *owner,
                  struct listener **ret_listener, struct buf *ret_error);
 /* The first half of it: -> descriptor, listening, non-blocking, close-on-exec; or -errno with the reason in ret_error */

@@ -123,6 +123,23 @@ START_TEST(the_socket_file_of_a_dead_process_is_replaced_one_that_answers_is_not
 }
 END_TEST
 
+START_TEST(a_socket_file_is_nobody_elses_whatever_the_umask)
+{
+    static const struct {
+        mode_t umask, want;
+    } cases[] = {{0, 0660}, {022, 0640}, {077, 0600}};
+    struct stat is;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mode_t before = umask(cases[i].umask);
+        ck_assert_int_eq(listen_on(path), 0);
+        umask(before);
+        ck_assert_int_eq(stat(path, &is), 0);
+        ck_assert_uint_eq(is.st_mode & 07777, cases[i].want);
+        listener_free(l);
+    }
+}
+END_TEST
+
 START_TEST(a_file_that_is_no_socket_is_left_alone)
 {
     struct stat is;
@@ -195,6 +212,6 @@ UNIT_MAIN("run/listener", port_0_is_any_free_port_and_the_peer_is_named,
           an_address_in_use_is_refused_with_the_reason,
           a_unix_socket_is_served_and_its_file_removed,
           the_socket_file_of_a_dead_process_is_replaced_one_that_answers_is_not,
-          a_file_that_is_no_socket_is_left_alone, the_file_of_a_successor_is_left_alone,
+          a_socket_file_is_nobody_elses_whatever_the_umask, a_file_that_is_no_socket_is_left_alone, the_file_of_a_successor_is_left_alone,
           a_paused_listener_accepts_nothing_until_it_goes_on,
           without_free_descriptors_accepting_pauses_and_comes_back)
