@@ -13,6 +13,17 @@ static int fail(struct buf *text)
     return 1;
 }
 
+static int migrate(const char *conninfo, struct buf *text)
+{
+    struct buf missing;
+    buf_init(&missing);
+    int error = migrate_run(conninfo, text, &missing);
+    if (missing.n)
+        fprintf(stderr, "%.*s\n", (int)missing.n, missing.p);
+    buf_fini(&missing);
+    return error;
+}
+
 int main(int argc, char **argv)
 {
     static struct sequencer sequencer;
@@ -32,7 +43,7 @@ int main(int argc, char **argv)
     }
     if (answer == OPTIONS_RUN)
         log_init(options.name, level);
-    if (answer == OPTIONS_RUN && options.migrate && migrate_run(options.postgres, &text) < 0)
+    if (answer == OPTIONS_RUN && options.migrate && migrate(options.postgres, &text) < 0)
         return fail(&text);
     if (answer == OPTIONS_PRINT || options.migrate) {
         fputs(text.p, stdout);

@@ -78,7 +78,15 @@ static uint64_t recorded(const char *conninfo)
     return number;
 }
 
-int migrate_run(const char *conninfo, struct buf *ret_text)
+/* Each time, not once: roles are the server's, so they may come later than the schema, or be gone. */
+static int grant_rights(const char *conninfo, struct buf *ret_text, struct buf *ret_missing)
+{
+    int error = pg_ask(conninfo, PROCESS, "SELECT string_agg(line, E'\n') FROM cellcast.grant_rights() line", NULL,
+                       ret_missing, ret_text);
+    return error < 0 ? -EIO : 0;
+}
+
+int migrate_run(const char *conninfo, struct buf *ret_text, struct buf *ret_missing)
 {
     struct buf script;
     buf_init(&script);
@@ -86,6 +94,8 @@ int migrate_run(const char *conninfo, struct buf *ret_text)
     uint64_t from = recorded(conninfo);
     int error = pg_run_script(conninfo, PROCESS, script.p, ret_text);
     buf_fini(&script);
+    if (error == 0)
+        error = grant_rights(conninfo, ret_text, ret_missing);
     if (error < 0)
         return error;
     uint64_t to = recorded(conninfo);

@@ -128,6 +128,7 @@ class Stack:
         self.kafka = f"127.0.0.1:{self.kafka_port}"
         self.kept = {}
         self.environment = {}  # for the broker
+        self.logins = {}  # of sequencer, relay, cell, webhooks, migrate at PostgreSQL, where it is not the server's owner
         self.secret = None  # file of what sequencers and gateways share
 
     # -- starting and stopping
@@ -167,8 +168,12 @@ class Stack:
     def kill_kafka(self, how=signal.SIGKILL):
         os.kill(int((self.home / "kafka/kafka.pid").read_text()), how)
 
+    def pg_of(self, process):
+        """The conninfo by which a process finds PostgreSQL."""
+        return self.pg.replace("//cellcast@", f"//{self.logins.get(process, 'cellcast')}@", 1)
+
     def migrate(self):
-        self.tool(BUILD / "sequencer/cellcast-sequencer", "--migrate", f"--postgres={self.pg}")
+        self.tool(BUILD / "sequencer/cellcast-sequencer", "--migrate", f"--postgres={self.pg_of('migrate')}")
 
     def configure(self, configuration):
         path = self.home / "configuration.json"
@@ -208,24 +213,24 @@ class Stack:
         listen, admin = self.sequencer_ports(number)
         name = "sequencer" if number == 1 else f"sequencer-{number}"
         peers = [f"--peers={self.sequencer_addresses()}"] if self.sequencers > 1 else []
-        self.keep(name, BUILD / "sequencer/cellcast-sequencer", f"--postgres={postgres or self.pg}", f"--listen=127.0.0.1:{listen}",
+        self.keep(name, BUILD / "sequencer/cellcast-sequencer", f"--postgres={postgres or self.pg_of('sequencer')}", f"--listen=127.0.0.1:{listen}",
                   f"--admin=127.0.0.1:{admin}", f"--name={name}", *self.secret_flag(), *peers, *more)
 
     def secret_flag(self):
         return [f"--secret-file={self.secret}"] if self.secret else []
 
     def start_relay(self, *more):
-        self.keep("relay", BUILD / "sequencer/relay/cellcast-relay", f"--postgres={self.pg}", f"--kafka={self.kafka}",
+        self.keep("relay", BUILD / "sequencer/relay/cellcast-relay", f"--postgres={self.pg_of('relay')}", f"--kafka={self.kafka}",
                   f"--admin=127.0.0.1:{self.relay_admin}", *more)
 
     def start_webhooks(self, *more):
-        self.keep("webhooks", BUILD / "webhooks/cellcast-webhooks", f"--postgres={self.pg}",
+        self.keep("webhooks", BUILD / "webhooks/cellcast-webhooks", f"--postgres={self.pg_of('webhooks')}",
                   f"--admin=127.0.0.1:{self.webhooks_admin}", *more)
 
     def start_cell(self, *more):
         self.keep("cell", BUILD / "supervisor/cellcast-supervisor", f"--cell={self.cell}", f"--gateways={self.gateways}",
                   f"--workers={self.workers}", f"--listen={self.host}:{self.port}", f"--admin=127.0.0.1:{self.admin_port}",
-                  f"--slot-port-base={self.slot_base}", f"--run-dir={self.run}", f"--postgres={self.pg}",
+                  f"--slot-port-base={self.slot_base}", f"--run-dir={self.run}", f"--postgres={self.pg_of('cell')}",
                   f"--kafka={self.kafka}", f"--sequencer={self.sequencer_addresses()}", *self.secret_flag(), *more)
 
     def end(self, name, how=signal.SIGTERM, seconds=20):

@@ -336,6 +336,43 @@ def test_a_role_that_may_ask_for_the_configuration_needs_no_right_to_its_tables(
         assert sqlstate(db, "SELECT * FROM cellcast.tenant") == "42501"
 
 
+def test_a_role_that_is_missing_is_told_with_what_an_administrator_can_do_and_granted_at_the_next_migration(server, conninfo):
+    """As after a migration by a role that may not make it, or a dump that came to another server."""
+    login = psycopg.conninfo.make_conninfo(conninfo, user="plain_owner")
+    server.admin.execute("CREATE ROLE plain_owner LOGIN")
+    server.admin.execute(f"GRANT {server.admin.info.user} TO plain_owner")
+    server.admin.execute("ALTER ROLE cellcast_webhooks RENAME TO cellcast_webhooks_aside")
+    try:
+        answer = migrate(login)
+        assert answer.returncode == 0 and "nothing to do" in answer.stdout
+        assert answer.stderr == ("role cellcast_webhooks is missing, and plain_owner may not make it: let an administrator say "
+                                 "CREATE ROLE cellcast_webhooks NOLOGIN; then --migrate again\n")
+        server.admin.execute("CREATE ROLE cellcast_webhooks NOLOGIN")
+        assert migrate(login).stderr == ""
+        with psycopg.connect(conninfo) as c:
+            c.execute("SET ROLE cellcast_webhooks")
+            assert c.execute("SELECT * FROM cellcast.webhook_waiting()").fetchall() == []
+    finally:
+        with psycopg.connect(conninfo, autocommit=True) as c:
+            if one(c, "SELECT count(*) FROM pg_roles WHERE rolname = 'cellcast_webhooks'"):
+                c.execute("DROP OWNED BY cellcast_webhooks")
+                c.execute("DROP ROLE cellcast_webhooks")
+        server.admin.execute("ALTER ROLE cellcast_webhooks_aside RENAME TO cellcast_webhooks")
+        server.admin.execute(f"REVOKE {server.admin.info.user} FROM plain_owner")
+        server.admin.execute("DROP ROLE plain_owner")
+
+
+def test_roles_that_were_granted_singly_go_on(db):
+    """What the READMEs of relay and supervisor named before there were group roles."""
+    with db.transaction(force_rollback=True):
+        db.execute("CREATE ROLE single NOLOGIN")
+        db.execute("GRANT USAGE ON SCHEMA cellcast TO single")
+        db.execute("GRANT EXECUTE ON FUNCTION cellcast.config_version() TO single")
+        db.execute("SET LOCAL ROLE single")
+        assert one(db, "SELECT cellcast.config_version()") > 0
+        assert sqlstate(db, "SELECT * FROM cellcast.config_state") == "42501"
+
+
 # ---- configuration
 
 
