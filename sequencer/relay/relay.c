@@ -188,9 +188,9 @@ static void on_catch_end(void *owner, bool all)
     parking_end(owner, all);
 }
 
-static void on_slot(void *owner, enum store_slot slot)
+static void on_slot(void *owner, enum store_slot slot, struct bytes name)
 {
-    source_slot(owner, slot);
+    source_slot(owner, slot, name);
 }
 
 static void on_writers_gone(void *owner)

@@ -20,7 +20,7 @@
 #include "run/process.h"
 
 #define RELAY_NAME "cellcast-relay"
-#define RELAY_SLOT "cellcast_relay"
+#define RELAY_SLOT "cellcast_relay" /* and the number of the database: store.c */
 #define RELAY_PUBLICATION "cellcast"
 
 struct relay {

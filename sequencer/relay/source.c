@@ -169,7 +169,7 @@ static void open_stream(struct relay *r)
     struct source *s = &r->source;
     snprintf(s->stream_name, sizeof s->stream_name, RELAY_NAME " %08x-%u",
              (unsigned)random_u64(), ++s->streams);
-    s->stream = pg_stream_new(r->process.loop, r->options.postgres, s->stream_name, RELAY_SLOT,
+    s->stream = pg_stream_new(r->process.loop, r->options.postgres, s->stream_name, s->slot,
                               false, RELAY_PUBLICATION, &stream_handlers, r);
     s->paused = true;
     pg_stream_pause(s->stream, true);
@@ -260,9 +260,11 @@ static void pair(struct relay *r, enum store_slot slot)
     store_wait_for_writers(r->store);
 }
 
-void source_slot(struct relay *r, enum store_slot slot)
+void source_slot(struct relay *r, enum store_slot slot, struct bytes name)
 {
     enum source_state state = r->source.state;
+    if (state == SOURCE_LOADING)
+        snprintf(r->source.slot, sizeof r->source.slot, "%.*s", BYTES_FMT(name));
     if (state == SOURCE_LOADING && slot == STORE_SLOT_OTHERS)
         source_goto(r, SOURCE_STANDBY, "another relay has the slot");
     else if (state == SOURCE_LOADING)
@@ -296,6 +298,7 @@ void source_joined(struct relay *r)
         if (r->accepted[shard] < s->target[shard])
             return;
     source_goto(r, SOURCE_STREAMING, "the table is read up to where the stream begins");
+    store_drop_spare_slot(r->store, s->slot);
 }
 
 static void aim(struct relay *r, const struct store_heads *heads)

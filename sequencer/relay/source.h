@@ -15,6 +15,8 @@
 
 #include "store.h"
 
+#define SLOT_NAME_MAX 48 /* bytes with NUL */
+
 struct pg_stream;
 struct relay;
 
@@ -35,6 +37,7 @@ struct source {
     enum source_state state;
     struct pg_stream *stream; /* from tailing on */
     char stream_name[48];     /* its application_name, new for each */
+    char slot[SLOT_NAME_MAX]; /* of the streams of this session: as it was called when it was found free */
     unsigned streams;         /* made so far */
     bool paused;              /* as the stream was told */
     enum source_join join;    /* what joining waits for */
@@ -59,7 +62,7 @@ bool source_ready(const struct source *s); /* messages come in, one way or the o
 void source_up(struct relay *r);
 void source_down(struct relay *r, const char *why);
 void source_loaded(struct relay *r); /* progress has been read */
-void source_slot(struct relay *r, enum store_slot slot);
+void source_slot(struct relay *r, enum store_slot slot, struct bytes name);
 void source_writers_gone(struct relay *r);
 void source_heads(struct relay *r, const struct store_heads *heads);
 

@@ -1,6 +1,7 @@
 #include "store.h"
 
 #include "pg/pg.h"
+#include "run/log.h"
 #include "wire/newest.h"
 
 #include <assert.h>
@@ -52,12 +53,24 @@ static const char rows_sql[] = ROW_COLUMNS "ORDER BY id LIMIT $4";
 static const char catch_sql[] =
     ROW_COLUMNS "AND tenant IN (SELECT t.tenant FROM cellcast.tenant_cell t WHERE t.cell = $5) "
                 "ORDER BY id LIMIT $4";
-/* A slot that somebody is still making serves nobody: whoever makes it may be dead. */
+/* Names of slots are the server's, so ours ends with the database's number. It did not at first:
+ * one of this database without it goes on to be used. A slot that somebody is still making serves
+ * nobody: whoever makes it may be dead. */
+#define SLOT_NAMES                                                                             \
+    "(SELECT $1::text AS plain, $1 || '_' || oid AS own FROM pg_database"                      \
+    " WHERE datname = current_database()) n "
 static const char slot_sql[] =
-    "SELECT coalesce(a.application_name, '') FROM pg_replication_slots r"
-    " LEFT JOIN pg_stat_activity a ON a.pid = r.active_pid"
-    " WHERE r.slot_name = $1 AND r.active_pid IS NOT NULL"
-    " AND r.confirmed_flush_lsn IS NOT NULL";
+    "SELECT CASE WHEN bool_or(r.slot_name = n.plain) THEN n.plain ELSE n.own END,"
+    " coalesce(bool_or(r.active_pid IS NOT NULL AND coalesce(a.application_name, '') IS DISTINCT "
+    "FROM nullif($2, '')), false),"
+    " coalesce(bool_or(a.application_name = nullif($2, '')), false)"
+    " FROM " SLOT_NAMES "LEFT JOIN pg_replication_slots r ON r.database = current_database()"
+    " AND r.slot_name IN (n.plain, n.own) AND r.confirmed_flush_lsn IS NOT NULL"
+    " LEFT JOIN pg_stat_activity a ON a.pid = r.active_pid GROUP BY n.plain, n.own";
+static const char spare_sql[] =
+    "SELECT r.slot_name::text, pg_drop_replication_slot(r.slot_name) FROM " SLOT_NAMES
+    "JOIN pg_replication_slots r ON r.database = current_database()"
+    " AND r.slot_name IN (n.plain, n.own) AND r.slot_name <> $2 AND r.active_pid IS NULL";
 static const char writers_sql[] =
     "SELECT array_to_string(ARRAY(SELECT DISTINCT virtualtransaction FROM pg_locks WHERE "
     "locktype = 'relation'"
@@ -66,16 +79,16 @@ static const char writers_sql[] =
     " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
     " AND ($1 = '' OR virtualtransaction = ANY (string_to_array($1, ' ')))), ' ')";
 
-enum question { HEADS, CONFIG, PROGRESS, WRITE, ROWS, CATCH, SLOT, WRITERS, QUESTIONS };
+enum question { HEADS, CONFIG, PROGRESS, WRITE, ROWS, CATCH, SLOT, SPARE, WRITERS, QUESTIONS };
 static const char *const question_names[QUESTIONS] = {
-    "heads", "config", "progress", "write_progress", "rows", "catch_up", "slot", "writers"};
+    "heads", "config", "progress", "write_progress", "rows", "catch_up", "slot", "spare_slot", "writers"};
 #define WRITERS_AGAIN 0.005 /* s */
 
 struct store {
     struct pg *pg;
     const struct store_handlers *handlers;
     void *owner;
-    const char *slot;
+    const char *slot; /* its name without the database's number */
     struct pg_params *params;
     bool asked[QUESTIONS];
     bool synchronous;  /* commits wait for standbys, the last answer said */
@@ -85,7 +98,6 @@ struct store {
         uint64_t above, upto;
     } rows;
     unsigned catch_limit; /* of the rows asked for by store_catch_up */
-    const char *ours;       /* given with the question about the slot */
     struct buf writers;     /* those that are waited for; empty before the first answer */
     ev_timer writers_again; /* while some are left */
     struct ev_loop *loop;
@@ -424,20 +436,37 @@ static void on_slot(void *ctx, enum pg_status status, const struct pg_result *r)
     if (!answered(s, SLOT, status, r))
         return;
     if (pg_rows(r) == 0)
-        s->handlers->slot(s->owner, STORE_SLOT_FREE);
-    else if (s->ours[0] && bytes_is(pg_bytes(r, 0, 0), s->ours))
-        s->handlers->slot(s->owner, STORE_SLOT_OURS);
-    else
-        s->handlers->slot(s->owner, STORE_SLOT_OTHERS);
+        return;
+    enum store_slot slot = pg_bool(r, 0, 1)   ? STORE_SLOT_OTHERS
+                           : pg_bool(r, 0, 2) ? STORE_SLOT_OURS
+                                              : STORE_SLOT_FREE;
+    s->handlers->slot(s->owner, slot, pg_bytes(r, 0, 0));
 }
 
 bool store_ask_slot(struct store *s, const char *ours)
 {
     if (!may_ask(s, SLOT))
         return false;
-    s->ours = ours;
     pg_add_text(s->params, bytes_str(s->slot));
+    pg_add_text(s->params, bytes_str(ours));
     return ask(s, SLOT, slot_sql, on_slot);
+}
+
+static void on_spare(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct store *s = ctx;
+    if (answered(s, SPARE, status, r) && pg_rows(r) > 0)
+        log_warn("slot_dropped", "slot=%.*s nobody reads it, and it held WAL back",
+                 BYTES_FMT(pg_bytes(r, 0, 0)));
+}
+
+bool store_drop_spare_slot(struct store *s, const char *used)
+{
+    if (!may_ask(s, SPARE))
+        return false;
+    pg_add_text(s->params, bytes_str(s->slot));
+    pg_add_text(s->params, bytes_str(used));
+    return ask(s, SPARE, spare_sql, on_spare);
 }
 
 /* ---- writers */

@@ -49,12 +49,14 @@ struct store_handlers {
      * as well when the question was refused. */
     void (*catch_row)(void *owner, const struct row *row);
     void (*catch_end)(void *owner, bool all);
-    void (*slot)(void *owner, enum store_slot slot);
+    /* name: of the slot that is to be used by who finds it free */
+    void (*slot)(void *owner, enum store_slot slot, struct bytes name);
     void (*writers_gone)(void *owner);
     void (*refused)(void *owner, const char *question, const char *sqlstate,
                     const char *message);
 };
 
+/* slot: the slot's name without the database's number */
 struct store *store_new(struct ev_loop *loop, const char *conninfo, const char *name,
                         const char *slot, const struct store_handlers *handlers, void *owner);
 void store_free(struct store *s);
@@ -70,10 +72,12 @@ bool store_read_rows(struct store *s, unsigned shard, uint64_t above, uint64_t u
 /* The same for one cell: only rows of tenants that it hosts. Rows that make no sense are left out. */
 bool store_catch_up(struct store *s, const char *cell, unsigned shard, uint64_t above,
                     uint64_t upto, unsigned limit);
-/* Who has the replication slot of the server that this connection is to: asked again when our
- * stream is up, it proves that both are to the same server. ours: application_name of our
- * walsender, kept by the caller; "": we have none. */
+/* Who has the replication slot of the database that this connection is to, under either of its
+ * names: asked again when our stream is up, it proves that both are to the same server. ours:
+ * application_name of our walsender; "": we have none. */
 bool store_ask_slot(struct store *s, const char *ours);
+/* Drops the slot of the other name, if there is one that nobody reads: it would hold WAL back. */
+bool store_drop_spare_slot(struct store *s, const char *used);
 /* Asks until every transaction that may have been writing messages when it was called first has
  * ended, then says writers_gone. Read from the lock table: such a transaction holds a lock on
  * cellcast.shard until it has become visible, and an application's long transaction holds none.

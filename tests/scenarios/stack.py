@@ -321,6 +321,13 @@ class Stack:
     def sql(self, **options):
         return psycopg.connect(self.pg, **options)
 
+    def relay_slot(self):
+        """The name of the relay's slot; None while there is none."""
+        with self.sql() as db:
+            found = db.execute("select slot_name from pg_replication_slots where slot_name ~ '^cellcast_relay(_[0-9]+)?$' "
+                               "and database = current_database()").fetchone()
+        return found and found[0]
+
     def rows(self, channel):
         """What was committed to a channel: [(seq, id, data)] in order of seq."""
         with self.sql() as db:

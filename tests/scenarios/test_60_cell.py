@@ -134,7 +134,7 @@ async def test_an_idle_relay_holds_no_wal_back(stack):
         db.execute("insert into noise select repeat('x', 100) from generate_series(1, 50000)")
         target = db.execute("select pg_current_wal_lsn()::text").fetchone()[0]
         await asyncio.to_thread(wait_until, lambda: db.execute("select confirmed_flush_lsn >= %s::pg_lsn from pg_replication_slots "
-                                      "where slot_name = 'cellcast_relay'", (target,)).fetchone()[0], 30, "the slot has moved on")
+                                      "where slot_name = %s", (target, stack.relay_slot())).fetchone()[0], 30, "the slot has moved on")
 
 
 async def test_sigterm_drains_and_clients_come_back(stack, channel):

@@ -148,12 +148,12 @@ async def test_a_cell_whose_topic_is_gone_is_parked_and_the_other_is_not_moved(s
 # ---- the slot
 
 
-def drop_slot(db):
+def drop_slot(db, name):
     """Against a relay that takes it again at once."""
     for _ in range(1000):
-        db.execute("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'cellcast_relay'")
+        db.execute("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = %s", (name,))
         try:
-            db.execute("select pg_drop_replication_slot('cellcast_relay')")
+            db.execute("select pg_drop_replication_slot(%s)", (name,))
             return
         except (psycopg.errors.ObjectInUse, psycopg.errors.UndefinedObject):
             pass
@@ -170,7 +170,7 @@ async def test_a_slot_dropped_while_a_transaction_stays_open_stops_nothing(stack
         open_transaction.execute("create temporary table busy (n int)")
         open_transaction.execute("insert into busy values (1)")
         made = stack.relay("relay_slots_made_total")
-        await asyncio.to_thread(drop_slot, db)
+        await asyncio.to_thread(drop_slot, db, stack.relay_slot())
         flow = Flow(stack, [channel])
         await asyncio.sleep(60 if LONG else 3)
         assert stack.source() == "tailing"  # a slot can't be made before the transaction ends
@@ -191,8 +191,8 @@ async def test_a_wal_sender_that_is_killed_again_and_again_loses_and_repeats_not
     with stack.sql(autocommit=True) as db:
         for _ in range(5):
             await asyncio.to_thread(stack.wait_source, "streaming")
-            killed = db.execute("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'cellcast_relay' "
-                                "and active").fetchall()
+            killed = db.execute("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = %s "
+                                "and active", (stack.relay_slot(),)).fetchall()
             assert killed == [(True,)]
             await asyncio.sleep(0.3)
     sent = await asyncio.to_thread(flow.finish)
@@ -218,7 +218,7 @@ async def test_a_slot_invalidated_by_its_size_is_made_anew_and_the_gap_read_by_i
                 db.execute("select pg_switch_wal()")
                 db.execute("select txid_current()")
                 db.execute("checkpoint")
-                return db.execute("select wal_status from pg_replication_slots where slot_name = 'cellcast_relay'").fetchone()[0] == "lost"
+                return db.execute("select wal_status from pg_replication_slots where slot_name = %s", (stack.relay_slot(),)).fetchone()[0] == "lost"
 
             await asyncio.to_thread(wait_until, lost, 20, "the slot is lost")
     finally:
@@ -324,7 +324,7 @@ async def test_a_record_lost_at_the_tail_of_a_quiet_channel_is_found_by_the_swee
         db.execute("select cellcast.publish(%s, '1')", (channel,))
         await asyncio.to_thread(wait_until, lambda: len(stack.rows(f"default/{channel}")) == 2)
         db.execute("update cellcast.relay_progress p set id = s.last_id from cellcast.shard s where s.shard = p.shard")
-        db.execute("select pg_replication_slot_advance('cellcast_relay', pg_current_wal_lsn())")
+        db.execute("select pg_replication_slot_advance(%s, pg_current_wal_lsn())", (stack.relay_slot(),))
     stack.start_relay()
     started = time.monotonic()
     await recorder.wait_for(2, 30)
