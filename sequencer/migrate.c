@@ -23,7 +23,7 @@ static const char before[] =
     "IF current_setting('server_encoding') <> 'UTF8' THEN\n"
     "    RAISE EXCEPTION 'the encoding of this database is %, but must be UTF8', "
     "current_setting('server_encoding')\n"
-    "        USING HINT = 'CREATE DATABASE … ENCODING ''UTF8'' TEMPLATE template0.';\n"
+    "        USING HINT = 'CREATE DATABASE ... ENCODING ''UTF8'' TEMPLATE template0.';\n"
     "END IF;\n"
     "END $check$;\n"
     "DO $make$ BEGIN\n"
@@ -57,6 +57,8 @@ static void append_one(struct buf *b, const struct migration *m)
 void migrate_script(struct buf *ret_sql)
 {
     buf_append_str(ret_sql, before);
+    /* In bodies that are parsed here, and not when they are called, backslashes stand in plain quotes. */
+    buf_append_str(ret_sql, "SET LOCAL standard_conforming_strings = on;\n");
     for (unsigned i = 0; i < n_migrations; i++)
         append_one(ret_sql, &migrations[i]);
     buf_append_str(ret_sql, "COMMIT;\n");

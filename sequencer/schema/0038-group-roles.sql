@@ -3,7 +3,7 @@
 -- have to make them, and a dump of the database does not bring them. Whoever adds what a process asks PostgreSQL adds it here.
 
 -- p_privileges: on tables, or EXECUTE on all functions of these names
-CREATE FUNCTION cellcast.rights(OUT role text, OUT privileges text, OUT names text[]) RETURNS SETOF record LANGUAGE sql IMMUTABLE
+CREATE OR REPLACE FUNCTION cellcast.rights(OUT role text, OUT privileges text, OUT names text[]) RETURNS SETOF record LANGUAGE sql IMMUTABLE
     SET search_path = pg_catalog, pg_temp AS $$
 VALUES
     ('cellcast_publisher', 'EXECUTE', '{publish,history_remove}'::text[]),
@@ -30,14 +30,14 @@ $$;
 
 -- Makes the roles that are not there, and grants; what is granted already stays. -> a line for each role that is missing and that
 -- this role may not make, with what has to be done
-CREATE FUNCTION cellcast.grant_rights() RETURNS SETOF text LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION cellcast.grant_rights() RETURNS SETOF text LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_role text;
     v_right record;
     v_function regprocedure;
 BEGIN
-    PERFORM pg_advisory_xact_lock(7161110097); -- of migrations
+    LOCK TABLE cellcast.migration IN EXCLUSIVE MODE; -- two at once would update the same rows of the catalog
     FOR v_role IN SELECT DISTINCT r.role FROM cellcast.rights() r ORDER BY 1 LOOP
         BEGIN
             IF NOT EXISTS (SELECT FROM pg_roles p WHERE p.rolname = v_role) THEN
@@ -73,3 +73,19 @@ ALTER FUNCTION cellcast.config_version() SECURITY DEFINER;
 ALTER FUNCTION cellcast.publish_quotas() SECURITY DEFINER;
 ALTER FUNCTION cellcast.add_partition(integer) SECURITY DEFINER;
 ALTER FUNCTION cellcast.drop_partitions(interval) SECURITY DEFINER;
+
+-- Regular expressions without a backslash: where standard_conforming_strings is off, for the session that publishes or, in a body that is
+-- parsed at once, for the one that migrated, it was lost, and channels like $chat:x had another namespace.
+DO $$
+DECLARE
+    v_function oid;
+    v_text text;
+BEGIN
+    FOR v_function IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'cellcast'::regnamespace AND p.prokind = 'f'
+                      AND p.proname IN ('plain_row', 'check_data', 'check_namespace', 'full_after', 'drop_partitions') LOOP
+        v_text := pg_get_functiondef(v_function);
+        v_text := replace(replace(v_text, E'^\\\\$?', '^[$]?'), E'^\\$?', '^[$]?');
+        v_text := replace(replace(v_text, '^$?', '^[$]?'), E'\\d', '[0-9]');
+        EXECUTE v_text;
+    END LOOP;
+END $$;

@@ -24,7 +24,10 @@ def main(output, *sources):
         if not match or int(match[1]) <= last:
             sys.exit(f"{path.name}: expected NNNN-name.sql, with a number above {last:04d}")
         last = int(match[1])
-        text = path.read_text(encoding="utf-8")
+        # A database of another encoding is told so, by what it can read; the letter stands in comments.
+        text = path.read_text(encoding="utf-8").replace("µ", "u")
+        if not text.isascii():
+            sys.exit(f"{path.name}: ASCII alone")
         if f"$migration_{match[1]}$" in text:
             sys.exit(f"{path.name}: holds the quote that it is wrapped in")
         rows.append('    {%d, "%s",\n%s},\n' % (last, match[2], c_string(text)))
