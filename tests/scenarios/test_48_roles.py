@@ -179,3 +179,20 @@ def test_the_sequencer_tends_the_log(cells):
 def test_postgresql_has_refused_nothing(cells):
     log = next(cells[0].home.glob("postgres/**/server.log")).read_text(errors="replace")
     assert "permission denied" not in log, [line for line in log.splitlines() if "permission denied" in line][:5]
+
+
+async def test_a_cell_whose_role_may_not_read_is_told_of(cells, channel):
+    """By what alarm CellcastReadsRefused goes by; and all is well as soon as it may."""
+    a, _ = cells
+    await api(a, "publish", channel=channel, data=1)
+    with a.sql(autocommit=True) as db:
+        db.execute("revoke cellcast_cell from its_cell")
+        try:
+            before = a.metric("worker_queries_failed_total")
+            assert (await asyncio.to_thread(a.api, "history", {"channel": f"never-{channel}", "limit": 1})).json()["error"]["code"] == 100
+            await asyncio.to_thread(wait_until, lambda: a.metric("worker_queries_failed_total") >= before + 5, 60, "it is refused again and again")
+        finally:
+            db.execute("grant cellcast_cell to its_cell")
+    assert "query_refused" in (a.log / "cell.log").read_text(errors="replace")
+    await asyncio.to_thread(wait_until, lambda: "result" in a.api("history", {"channel": channel, "limit": 1}).json(), what="it may read")
+    await asyncio.to_thread(a.wait_ready)
