@@ -2,10 +2,13 @@
 
 import asyncio
 import copy
+import signal
 
 import psycopg
 import pytest
+import requests
 
+from prometheus import value
 from receiver import Receiver
 from sdk import Person, Raw, token
 from stack import BUILD, CONFIGURATION, KEY, OPEN, Neighbour, Stack, wait_until
@@ -45,7 +48,7 @@ def hook():
 @pytest.fixture(scope="module")
 def cells(hook):
     """-> cell a, with all that is shared, and cell b"""
-    a = Stack(gateways=1, workers=1, ports=80)
+    a = Stack(gateways=1, workers=1, sequencers=2, ports=80)
     a.secret = a.home / "secret"
     a.secret.write_text("what the cells share with the sequencer\n")
     b = Neighbour(a, gateways=1)
@@ -59,7 +62,8 @@ def cells(hook):
         with a.sql(autocommit=True) as db:
             db.execute(GRANTS)
         a.configure(configuration(hook))
-        a.start_sequencer()
+        for number in (1, 2):
+            a.start_sequencer(number=number)
         a.start_relay()
         a.start_webhooks("--poll=50ms")
         a.start_cell(*COLD)
@@ -171,9 +175,22 @@ def test_the_sequencer_tends_the_log(cells):
         db.execute("select cellcast.sweep(100) + cellcast.sweep_removed(100)")
         db.execute("select cellcast.outbox_bury(0, 107, '')")
         db.execute("delete from cellcast.outbox where id = 0")
-    cells[0].end("sequencer")
-    cells[0].start_sequencer()  # and takes over
-    cells[0].wait_ready()
+
+
+def test_a_sequencer_that_stands_still_is_taken_over_from(cells, channel):
+    """Which ends its backend: the login is the same."""
+    leads = {1: "sequencer", 2: "sequencer-2"}
+
+    def led(number):
+        return value(requests.get(f"http://127.0.0.1:{cells[0].sequencer_ports(number)[1]}/metrics", timeout=5).text, "cellcast_sequencer_shards")
+
+    number = 1 if led(1) else 2
+    cells[0].kill(leads[number], signal.SIGSTOP)
+    try:
+        wait_until(lambda: led(3 - number) == 64, 30, "the other one leads")
+        wait_until(lambda: "result" in cells[0].api("publish", {"channel": channel, "data": 1}).json(), 20, "and commits")
+    finally:
+        cells[0].kill(leads[number], signal.SIGCONT)
 
 
 def test_postgresql_has_refused_nothing(cells):
