@@ -57,7 +57,7 @@ static void append_one(struct buf *b, const struct migration *m)
 void migrate_script(struct buf *ret_sql)
 {
     buf_append_str(ret_sql, before);
-    /* In bodies that are parsed here, and not when they are called, backslashes stand in plain quotes. */
+    /* Bodies that are parsed here, not when they are called, have backslashes in plain quotes. */
     buf_append_str(ret_sql, "SET LOCAL standard_conforming_strings = on;\n");
     for (unsigned i = 0; i < n_migrations; i++)
         append_one(ret_sql, &migrations[i]);
@@ -83,7 +83,8 @@ static uint64_t recorded(const char *conninfo)
 /* Each time, not once: roles are the server's, so they may come later than the schema, or be gone. */
 static int grant_rights(const char *conninfo, struct buf *ret_text, struct buf *ret_missing)
 {
-    int error = pg_ask(conninfo, PROCESS, "SELECT string_agg(line, E'\n') FROM cellcast.grant_rights() line", NULL,
+    int error = pg_ask(conninfo, PROCESS,
+                       "SELECT string_agg(line, E'\n') FROM cellcast.grant_rights() line", NULL,
                        ret_missing, ret_text);
     return error < 0 ? -EIO : 0;
 }

@@ -17,9 +17,9 @@ extern const unsigned n_migrations;
 
 /* The script that brings any state up to date; running it again changes nothing. */
 void migrate_script(struct buf *ret_sql);
-/* Then grants what the schema says that each process may do (0038).
- * -> 0 with what was done in ret_text, and in ret_missing a line for each role that is missing and that this one may not make;
- * or -EIO with the reason in ret_text */
+/* Then grants what the schema says that each process may do (0038). -> 0 with what was done in
+ * ret_text, and in ret_missing a line for each role that is missing and that this one may not
+ * make; or -EIO with the reason in ret_text */
 int migrate_run(const char *conninfo, struct buf *ret_text, struct buf *ret_missing);
 
 #endif

@@ -37,7 +37,7 @@ struct source {
     enum source_state state;
     struct pg_stream *stream; /* from tailing on */
     char stream_name[48];     /* its application_name, new for each */
-    char slot[SLOT_NAME_MAX]; /* of the streams of this session: as it was called when it was found free */
+    char slot[SLOT_NAME_MAX]; /* of this session's streams: what it was called when it was free */
     unsigned streams;         /* made so far */
     bool paused;              /* as the stream was told */
     enum source_join join;    /* what joining waits for */

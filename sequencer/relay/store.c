@@ -81,7 +81,8 @@ static const char writers_sql[] =
 
 enum question { HEADS, CONFIG, PROGRESS, WRITE, ROWS, CATCH, SLOT, SPARE, WRITERS, QUESTIONS };
 static const char *const question_names[QUESTIONS] = {
-    "heads", "config", "progress", "write_progress", "rows", "catch_up", "slot", "spare_slot", "writers"};
+    "heads",    "config", "progress",   "write_progress", "rows",
+    "catch_up", "slot",   "spare_slot", "writers"};
 #define WRITERS_AGAIN 0.005 /* s */
 
 struct store {

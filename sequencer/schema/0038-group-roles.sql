@@ -68,7 +68,8 @@ END $$;
 REVOKE ALL ON FUNCTION cellcast.rights(), cellcast.grant_rights() FROM PUBLIC;
 
 -- Whoever may call these needs no right to what they read, or make. Since 0036 config_version() asked for one to config_state, which
--- relays and supervisors of the documented rights do not have; they went round and round on `permission denied`.
+-- relays and supervisors of the documented rights do not have; they went round and round on `permission denied`. Whoever replaces one of
+-- them says SECURITY DEFINER again: CREATE OR REPLACE takes it away.
 ALTER FUNCTION cellcast.config_version() SECURITY DEFINER;
 ALTER FUNCTION cellcast.publish_quotas() SECURITY DEFINER;
 ALTER FUNCTION cellcast.add_partition(integer) SECURITY DEFINER;
