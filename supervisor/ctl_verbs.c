@@ -117,9 +117,31 @@ static int apply_text(const struct ctl_options *o, const char *path, struct byte
     return code;
 }
 
+/* Beside tenant cellcast, which the schema brings along. -> 1, 0, or -1, said */
+static int is_configured(const struct ctl_options *o)
+{
+    struct buf answer;
+    buf_init(&answer);
+    int there = ctl_ask_postgres(o,
+                                 "SELECT (json_array_length(c->'cells') > 0 OR json_array_length(c->'tenants') > 1"
+                                 " OR json_array_length(c->'api_keys') > 0)::text FROM cellcast.config() c",
+                                 NULL, &answer);
+    if (there == 0)
+        there = answer.n && strcmp(answer.p, "true") == 0;
+    buf_fini(&answer);
+    return there;
+}
+
 int ctl_apply(const struct ctl_options *o, char *const *words)
 {
     struct buf text;
+    int there = o->if_none ? is_configured(o) : 0;
+    if (there < 0)
+        return CTL_FAILED;
+    if (there) {
+        printf("there is a configuration already: left as it is; %s is not applied\n", words[0]);
+        return CTL_DONE;
+    }
     buf_init(&text);
     int code = read_file(words[0], &text);
     if (code == CTL_DONE)
