@@ -1,6 +1,7 @@
 """The deployment files say what they are meant to say, and every link of the documents leads somewhere."""
 
 import fcntl
+import functools
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 REPO = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("CELLCAST_BUILD", REPO / "build"))
@@ -29,7 +31,36 @@ def test_the_compose_file_is_valid_and_its_flags_scale_the_cell():
 def test_the_compose_file_takes_a_second_cell():
     done = run("docker-compose", "-f", "deploy/docker-compose.yml", "-f", "deploy/docker-compose.two-cells.yml", "config")
     assert done.returncode == 0, done.stderr
-    assert "--cell=a" in done.stdout and "--cell=b" in done.stdout and "cell add b" in done.stdout
+    assert "--cell=a" in done.stdout and "--cell=b" in done.stdout and "cellcast-configure b" in done.stdout
+    assert "prometheus/cell-b.yml:/etc/cells/cell-b.yml:ro" in done.stdout and "/etc/cells/*.yml" in (REPO / "deploy/prometheus/prometheus.yml").read_text()
+
+
+@functools.cache
+def compose(**env):
+    done = run("docker-compose", "-f", "deploy/docker-compose.yml", "-f", "deploy/docker-compose.two-cells.yml", "config", env={**os.environ, **env})
+    assert done.returncode == 0, done.stderr
+    return yaml.safe_load(done.stdout)["services"]
+
+
+def test_an_up_puts_the_demo_in_place_only_where_there_is_no_configuration():
+    assert compose()["migrate"]["environment"]["CONFIGURATION"] == ""  # tests/scenarios/test_10_configure.py has what becomes of it
+    assert compose(CELLCAST_CONFIGURATION="/mine.json")["migrate"]["environment"]["CONFIGURATION"] == "/mine.json"
+    for name in ("docker-compose.yml", "docker-compose.two-cells.yml"):
+        assert "cellcastctl apply" not in (REPO / "deploy" / name).read_text(), name
+
+
+def test_a_password_may_have_spaces_and_quotes():
+    for name, service in compose(POSTGRES_PASSWORD="my secret's").items():
+        environment = service.get("environment") or {}
+        if "CELLCAST_POSTGRES" in environment:
+            assert "password" not in environment["CELLCAST_POSTGRES"] and environment["PGPASSWORD"] == "my secret's", name
+
+
+def test_nothing_but_the_clients_port_is_published_beyond_this_host():
+    for name, service in compose().items():
+        for port in service.get("ports", []):
+            assert name == "haproxy" or str(port).startswith("127.0.0.1:"), (name, port)
+    assert compose(POSTGRES_BIND="0.0.0.0")["postgres"]["ports"] == ["0.0.0.0:5432:5432/tcp"]
 
 
 @pytest.mark.parametrize("more", [{}, {"CELLCAST_CELL_2": "cell-b:8000"}])
@@ -55,7 +86,7 @@ def test_alarms_ring_when_they_should():
 
 def test_scripts_are_well_formed():
     for script in ("deploy/local", "deploy/packages", "deploy/keep", "deploy/test-clients", "deploy/kafka/get", "deploy/kafka/start",
-                   "deploy/kafka/stop", "deploy/postgres/server", "tests/run", "tests/fuzz/run", ".ci/run"):
+                   "deploy/kafka/stop", "deploy/postgres/server", "deploy/configure", "tests/run", "tests/fuzz/run", ".ci/run"):
         done = run("bash", "-n", script)
         assert done.returncode == 0 and os.access(REPO / script, os.X_OK), (script, done.stderr)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import requests
 
@@ -64,17 +65,35 @@ async def main():
         print(f"{service} was killed and healed, its message came {time.monotonic() - began:.1f} s after it ran again")
     assert recorder.publications == [1, 2, 3, 4, 5] and recorder.offsets == [1, 2, 3, 4, 5], recorder.publications
 
-    def targets_up():
-        answer = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/query", params={"query": "up"}, timeout=5).json()
-        return [r["value"][1] for r in answer["data"]["result"]] == ["1"] * 5
-    wait_until(targets_up, 60, "Prometheus scrapes cell, sequencers, relay and webhooks", every=1)
+    wait_until(lambda: targets() == ["1"] * 5, 60, "Prometheus scrapes cell, sequencers, relay and webhooks", every=1)
     assert "<title>Cellcast</title>" in requests.get(f"http://127.0.0.1:{os.environ['DASHBOARD_PORT']}/", timeout=5).text
     rules = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/rules", timeout=5).json()["data"]["groups"]
     assert [g["name"] for g in rules] == ["cellcast"], rules
     print("Prometheus scrapes all five and watches for alarms")
+    apply_ours()
     COMPOSE.extend(TWO_CELLS)
     await move_to_a_second_cell(person, recorder)
+    wait_until(lambda: targets() == ["1"] * 6, 60, "Prometheus scrapes the second cell, too", every=1)
+    assert limit() == 1234, "the second `up` replaced the configuration by the demo's"
+    print("the configuration that was applied before the second up is there, and Prometheus scrapes both cells")
     await person.close()
+
+
+def targets():
+    answer = requests.get(f"http://127.0.0.1:{os.environ['PROMETHEUS_PORT']}/api/v1/query", params={"query": "up"}, timeout=5).json()
+    return [r["value"][1] for r in answer["data"]["result"]]
+
+
+def apply_ours():
+    """A configuration of our own, as deploy/README.md shows it."""
+    mine = json.loads(Path("deploy/local.json").read_text())
+    mine["tenants"][0]["options"]["user_connection_limit"] = 1234
+    subprocess.run(["docker", "exec", "-i", container("cell-a"), "cellcastctl", "apply", "-"], input=json.dumps(mine), text=True, check=True, capture_output=True, timeout=60)
+
+
+def limit():
+    config = json.loads(compose("exec", "-T", "cell-a", "cellcastctl", "config"))
+    return next(t["options"].get("user_connection_limit") for t in config["tenants"] if t["name"] == "default")
 
 
 async def move_to_a_second_cell(person, recorder):

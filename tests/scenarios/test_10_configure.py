@@ -1,0 +1,71 @@
+"""What compose's `migrate` runs at each `up`: deploy/configure, on a database of its own."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+from seq_database import server  # noqa: F401
+from stack import BUILD, REPO
+
+DEMO = {"api_keys": [], "cells": [{"name": "a"}], "tenants": [{"name": "default", "cells": ["a"], "options": {"connection_limit": 1}}]}
+MINE = {"api_keys": [], "cells": [{"name": "a"}], "tenants": [{"name": "default", "cells": ["a"], "options": {"connection_limit": 2}}]}
+
+
+class Up:
+    def __init__(self, conninfo, folder):
+        self.env = {**os.environ, "PATH": f"{BUILD / 'sequencer'}:{BUILD / 'supervisor'}:{os.environ['PATH']}",
+                    "CELLCAST_POSTGRES": conninfo, "DEMO": str(folder / "demo.json")}
+        (folder / "demo.json").write_text(json.dumps(DEMO))
+        self.mine = folder / "mine.json"
+        self.mine.write_text(json.dumps(MINE))
+
+    def run(self, *words, **env):
+        return subprocess.run(words, env={**self.env, **env}, capture_output=True, text=True, timeout=60)
+
+    def up(self, *cells, **env):
+        return self.run(REPO / "deploy/configure", *cells, **env)
+
+    def limit(self):
+        config = json.loads(self.run("cellcastctl", "config").stdout)
+        return next(t["options"].get("connection_limit") for t in config["tenants"] if t["name"] == "default")
+
+    def cells(self):
+        return [c["name"] for c in json.loads(self.run("cellcastctl", "config").stdout)["cells"]]
+
+
+@pytest.fixture
+def host(server, tmp_path):
+    name = server.make()
+    yield Up(server.of(name), tmp_path)
+    server.drop(name)
+
+
+def test_the_demo_is_put_in_place_once_and_what_was_applied_stays(host):
+    assert "applied" in host.up().stdout and host.limit() == 1
+    host.run("cellcastctl", "apply", host.mine)
+    again = host.up()
+    assert (again.returncode, host.limit()) == (0, 2) and "there is a configuration already: left as it is" in again.stdout
+
+
+def test_a_file_that_is_named_is_applied_each_time(host):
+    host.up(CONFIGURATION=str(host.mine))
+    assert host.limit() == 2
+    host.mine.write_text(json.dumps(DEMO))
+    host.up(CONFIGURATION=str(host.mine))
+    assert host.limit() == 1
+    host.mine.write_text("{")
+    broken = host.up(CONFIGURATION=str(host.mine))
+    assert broken.returncode != 0 and "is not applied" in broken.stderr and host.limit() == 1
+
+
+def test_further_cells_are_there_and_stay(host):
+    host.up("b")
+    assert host.up("b").returncode == 0 and host.cells() == ["a", "b"]
+    assert host.up().returncode == 0 and host.cells() == ["a", "b"]
+
+
+def test_where_postgresql_does_not_answer_nothing_is_said_to_be_there(host):
+    done = host.run("cellcastctl", "apply", "--if-none", host.mine, CELLCAST_POSTGRES="host=127.0.0.1 port=1 connect_timeout=2")
+    assert done.returncode == 1 and "already" not in done.stdout and "postgres" in done.stderr
