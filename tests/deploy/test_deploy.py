@@ -74,6 +74,19 @@ def test_a_cell_that_is_added_is_treated_as_the_first_one():
     assert f'SERVER = "{written}"' in (REPO / "deploy/haproxy/cells").read_text()
 
 
+def test_without_a_balancer_its_cells_are_an_error_that_says_what_is_missing(tmp_path):
+    done = run("deploy/haproxy/cells", "show", env={**os.environ, "CELLCAST_ADMIN_SOCKET": str(tmp_path / "none.sock")})
+    assert done.returncode == 1 and "CELLCAST_ADMIN_SOCKET" in done.stderr and str(tmp_path) in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_broker_does_not_speak_the_users_language(tmp_path):
+    """In Turkish Java makes dotless letters small."""
+    (tmp_path / "java").write_text('#!/bin/sh\n[ "$1" = -version ] || { echo "$LC_ALL" >&2; exit 1; }\n')
+    (tmp_path / "java").chmod(0o755)
+    done = run("deploy/kafka/start", 11979, tmp_path / "data", env={**os.environ, "LC_ALL": "tr_TR.UTF-8", "JAVA": str(tmp_path / "java"), "KAFKA_LIBS": str(tmp_path)})
+    assert done.returncode != 0 and "C.UTF-8" in done.stdout + done.stderr and "tr_TR" not in done.stdout + done.stderr
+
+
 def test_the_prometheus_configuration_is_valid():
     done = run("promtool", "check", "config", "deploy/prometheus/prometheus.yml")
     assert done.returncode == 0, done.stdout + done.stderr
