@@ -176,6 +176,13 @@ def test_the_local_configuration_has_the_channels_that_the_readme_publishes_to()
     assert {c.partition(":")[0] if ":" in c else "" for c in channels} <= {n["name"] for n in tenant["namespaces"]}
 
 
+def test_files_that_a_gateway_sets_aside_are_as_many_as_the_page_says():
+    defaults = dict(re.findall(r'OPT\("(proxy-sockets|proxy-idle)", INT, \w+, "(\d+)"', (REPO / "gateway/options.def").read_text()))
+    other = int(re.search(r"#define OTHER_FILES (\d+)", (REPO / "gateway/gateway_loop.c").read_text())[1])
+    said = other + 2 * int(defaults["proxy-sockets"]) + int(defaults["proxy-idle"])
+    assert f"or {said} less than the limit of open files" in (REPO / "deploy/capacity.md").read_text()
+
+
 def test_short_turns_run_the_command_and_hand_on_how_it_ended():
     done = run("nice", "-n", "3", "deploy/turns", "bash", "-c", "nice; grep -s '^se.slice' /proc/self/sched; exit 7")
     nice, *slice_line = done.stdout.split("\n")
