@@ -69,6 +69,30 @@ def test_the_balancer_configuration_is_valid(more):
     assert done.returncode == 0, done.stderr
 
 
+UNITS = sorted(p.name for p in (REPO / "deploy/systemd").glob("*.service"))
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_a_unit_of_systemd_starts_a_program_with_options_that_it_has(unit):
+    text = (REPO / "deploy/systemd" / unit).read_text()
+    path, *flags = re.search(r"^ExecStart=(.*)$", text, re.M)[1].replace("%i", "a").split()
+    program = next(BUILD.glob(f"*/{Path(path).name}"), None) or next(BUILD.glob(f"*/*/{Path(path).name}"))
+    settings = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', (REPO / "deploy/systemd/cellcast.env").read_text(), re.M))
+    done = run(program, *flags, "--print-config", env={**settings, "PATH": os.environ["PATH"]})
+    assert done.returncode == 0 and json.loads(done.stdout)["postgres"] == settings["CELLCAST_POSTGRES"], done.stderr
+    assert "Restart=always" in text and "KillMode=mixed" in text and "LimitNOFILE=" in text
+
+
+def test_systemd_understands_the_units(tmp_path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd is not installed here")
+    for unit in UNITS:
+        text = re.sub(r"(ExecStart=)\S+", r"\1/bin/true", (REPO / "deploy/systemd" / unit).read_text())
+        (tmp_path / unit.replace("@", "@a")).write_text(text)
+    done = run("systemd-analyze", "verify", "--man=no", *tmp_path.iterdir())
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+
+
 def test_a_cell_that_is_added_is_treated_as_the_first_one():
     written = re.search(r"default-server (.*) resolvers", (REPO / "deploy/haproxy/haproxy.cfg").read_text())[1]
     assert f'SERVER = "{written}"' in (REPO / "deploy/haproxy/cells").read_text()

@@ -1,12 +1,14 @@
-"""What compose's `migrate` runs at each `up`: deploy/configure, on a database of its own."""
+"""What compose's `migrate` runs at each `up`: deploy/configure, on a database of its own; and how one is rid of it all."""
 
 import json
 import os
+import re
 import subprocess
 
+import psycopg
 import pytest
 
-from seq_database import server  # noqa: F401
+from seq_database import conninfo, server  # noqa: F401
 from stack import BUILD, REPO
 
 DEMO = {"api_keys": [], "cells": [{"name": "a"}], "tenants": [{"name": "default", "cells": ["a"], "options": {"connection_limit": 1}}]}
@@ -69,3 +71,14 @@ def test_further_cells_are_there_and_stay(host):
 def test_where_postgresql_does_not_answer_nothing_is_said_to_be_there(host):
     done = host.run("cellcastctl", "apply", "--if-none", host.mine, CELLCAST_POSTGRES="host=127.0.0.1 port=1 connect_timeout=2")
     assert done.returncode == 1 and "already" not in done.stdout and "postgres" in done.stderr
+
+
+def test_what_bare_metal_md_says_of_taking_it_away_leaves_nothing(conninfo):
+    page = (REPO / "deploy/bare-metal.md").read_text().partition("## Taking it away")[2]
+    with psycopg.connect(conninfo, autocommit=True) as db:
+        for statement in re.search(r"```sql\n(.*?)```", page, re.S)[1].split(";"):
+            if statement.strip():
+                db.execute(statement)
+        left = db.execute("""select (select count(*) from pg_namespace where nspname = 'cellcast'), (select count(*) from pg_publication),
+            (select count(*) from pg_replication_slots where database = current_database())""").fetchone()
+        assert left == (0, 0, 0)
