@@ -126,7 +126,7 @@ static void say_starved(struct acceptor *a, bool starved)
 {
     if (starved && !a->metrics->accept_paused) {
         a->metrics->accept_pauses_total++;
-        log_debug("accept_paused", "no gateway can take a connection held=%u", a->arrivals.n[ARRIVAL_READY]);
+        log_debug("accept_paused", "held=%u no gateway can take a connection", a->arrivals.n[ARRIVAL_READY]);
     }
     a->metrics->accept_paused = starved;
 }

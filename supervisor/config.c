@@ -14,7 +14,7 @@ static void set_problem(struct config *c, const char *what, const char *why)
     buf_init(&c->problem);
     buf_printf(&c->problem, "%s%s%s", what, why[0] ? ": " : "", why);
     if (!bytes_equal(buf_bytes(&before), buf_bytes(&c->problem)))
-        log_warn("config_problem", "%s served=%s version=%llu", c->problem.p,
+        log_warn("config_problem", "why=\"%s\" served=%s version=%llu", c->problem.p,
                  config_source_name(c->source), (unsigned long long)c->facts.version);
     buf_fini(&before);
 }

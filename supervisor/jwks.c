@@ -185,7 +185,7 @@ static void fetched(struct jwks_source *s, struct bytes set)
     s->fetched_ms = (uint64_t)(clock_real_ns() / NS_PER_MS);
     j->metrics->jwks_fetched_total++;
     if (!same || s->failing)
-        log_info("jwks_fetched", "url=%s bytes=%zu%s", s->url, set.n, same ? " it answers again" : "");
+        log_info("jwks_fetched", "url=%s bytes=%zu %s", s->url, set.n, same ? "it answers again" : "");
     s->failing = false;
     buf_clear(&s->set);
     buf_append_bytes(&s->set, set);

@@ -89,8 +89,8 @@ static void on_moved(void *owner, struct child *c, enum child_state from)
 {
     struct supervisor *s = owner;
     log_line(c->state == CHILD_WAITING ? LOG_LEVEL_WARN : LOG_LEVEL_INFO, "child_moved",
-             "child=%s from=%s to=%s%s%.*s", c->name, child_state_name(from),
-             child_state_name(c->state), c->why.n ? " why=" : "", BYTES_FMT(buf_bytes(&c->why)));
+             "child=%s from=%s to=%s why=\"%.*s\"", c->name, child_state_name(from),
+             child_state_name(c->state), BYTES_FMT(buf_bytes(&c->why)));
     if (c->state == CHILD_ENDING)
         s->metrics.faults_total++;
     if (c->role == ROLE_GATEWAY && c->pid == 0) {
@@ -207,7 +207,7 @@ static void say_spared(struct supervisor *s, enum watch_verdict verdict)
     };
     bool spared = verdict != WATCH_NONE && verdict != WATCH_KILL;
     if (spared && !s->watch_said)
-        log_warn("silent_spared", "children are silent and not killed: %s", why[verdict]);
+        log_warn("silent_spared", "why=\"%s\" children are silent and not killed", why[verdict]);
     s->watch_said = spared;
 }
 
@@ -276,7 +276,7 @@ static void on_stop(void *owner)
 static void on_hup(void *owner)
 {
     struct supervisor *s = owner;
-    log_info("roll", "SIGHUP: children=%d are replaced one by one", supervisor_restart(s, BYTES("all")));
+    log_info("roll", "children=%d SIGHUP: they are replaced one by one", supervisor_restart(s, BYTES("all")));
 }
 
 static void on_stopped(void *owner)

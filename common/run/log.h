@@ -1,6 +1,11 @@
-/* One line per event on standard error, logfmt: `ts=… level=warn proc=gateway-1 event=link_lost peer=sequencer …`.
- * Log where it is decided, once, with the consequence and the numbers. Values with spaces or quotes are quoted by the
- * caller's format (%s with LOG_TEXT is not needed: log escapes line breaks itself). An event is one word. */
+/* One line per event on standard error, logfmt: `ts=… level=warn proc=gateway-1 event=link_lost peer=sequencer … msg="…"`.
+ * Log where it is decided, once, with the consequence and the numbers. An event is one word.
+ *
+ * A format is pairs, then words for whoever reads it: "peer=%s errno=%s its channels wait". log_line makes logfmt of that: each
+ * pair ends with its word of the format, whatever its value holds; values are quoted and escaped where they must be, and always
+ * where the format quotes them; from the first word on that is no pair the rest is the value of msg. A `;` or `,` of the format
+ * behind a pair's value is left out. So nobody's text can begin a pair, nor a line, nor drive a terminal.
+ * Conversions: %d %i %u %x %X %c with none, l, ll or z; %s, %.*s, %f, %p, %%. tests/deploy/test_logs.py looks at all calls. */
 #ifndef RUN_LOG_H
 #define RUN_LOG_H
 
