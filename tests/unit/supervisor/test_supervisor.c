@@ -278,6 +278,7 @@ START_TEST(a_gateway_that_refuses_the_configuration_makes_the_cell_not_ready_and
     setup();
     order(&r, "gateway-2", "refusing");
     START("--gateways=2");
+    wait_until(&r, is_up("gateway-1"));
     wait_until(&r, says(&r, "/ready", "{\"hop\":\"config\",\"text\":\"gateway-2 refuses configuration 7 and has none: not \\\"so\\\"\"}"));
     ck_assert_int_eq(http(&r, "GET", "/ready"), 503);
     ck_assert(!strstr(r.answer.p, "gateway-1 refuses") && !strstr(r.answer.p, "no gateway takes clients"));
