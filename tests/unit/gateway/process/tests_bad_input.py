@@ -183,7 +183,7 @@ IDS = ['-1', '1.5', '1e1', '"2"', '4294967296', 'true', '[]', '{}']  # and 0 or 
 FRAMES = [b'', b'\n', b'[]', b'null', b'3', b'"x"', b'{"id":2,}', b"{'id':2}", b'{"id":2,"rpc":{"data":NaN}}', b'{"id":02,"rpc":{}}',
           b'{"id":2,"rpc":{}}\n\n', b'{"id":2,"rpc":{}}\n\n{"id":3,"rpc":{}}', b'{"id":2,"rpc":{}} {"id":3,"rpc":{}}',
           b'{"id":2,"rpc":{"method":"\xff"}}', b'{"id":2,"rpc":{"method":"\\ud800"}}', b'{"id":2,"rpc":{"method":"\\u0000"}}',
-          b'\xef\xbb\xbf{"id":2,"rpc":{}}', b'{"id":2,"rpc":{"data":' + b'[' * 200 + b']' * 200 + b'}}', b'{"id":2,"rpc":{"method":"' + b'x' * 9]
+          b'\xef\xbb\xbf{"id":2,"rpc":{}}', b'{"id":2,"rpc":{"data":' + b'[' * 200 + b']' * 199 + b'}}', b'{"id":2,"rpc":{"method":"' + b'x' * 9]
 
 
 @test()
