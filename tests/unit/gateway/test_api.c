@@ -367,6 +367,7 @@ START_TEST(data_is_as_deep_as_it_may_be_by_itself_however_it_is_wrapped)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         post_nested(rows[i].path, rows[i].before, 128, rows[i].behind);
         ck_assert_msg(api.call, "%s: %d %s", rows[i].path, api.status, api.detail);
+        api_cancel(api.call);
         api_end();
         for (int levels = 129; levels < 100000; levels = levels < 134 ? levels + 1 : 100 * levels) {
             post_nested(rows[i].path, rows[i].before, levels, rows[i].behind);
