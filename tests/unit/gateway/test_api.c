@@ -1,5 +1,6 @@
 /* The doors of the API: method, path, key, body, batch, cancelling. */
 #include "api_help.h"
+#include "nested.h"
 
 #define EMPTY "{\"channel\":\"news\"}"
 
@@ -334,17 +335,6 @@ START_TEST(without_a_configuration_nobody_is_let_in)
     api_end();
 }
 END_TEST
-
-/* `levels` arrays within each other: in front of them `before`, behind them `behind` */
-static struct buf nested(const char *before, int levels, const char *behind)
-{
-    struct buf b = {0};
-    buf_append_str(&b, before);
-    for (int i = 0; i < 2 * levels; i++)
-        buf_append_char(&b, i < levels ? '[' : ']');
-    buf_append_str(&b, behind);
-    return b;
-}
 
 #define DEEP "nested deeper than 128 levels"
 

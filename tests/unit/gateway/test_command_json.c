@@ -1,5 +1,6 @@
 #include "command.h"
 
+#include "nested.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -104,17 +105,6 @@ START_TEST(refuses_what_is_no_command)
     }
 }
 END_TEST
-
-/* `levels` arrays within each other: in front of them `before`, behind them `behind` */
-static struct buf nested(const char *before, int levels, const char *behind)
-{
-    struct buf b = {0};
-    buf_append_str(&b, before);
-    for (int i = 0; i < 2 * levels; i++)
-        buf_append_char(&b, i < levels ? '[' : ']');
-    buf_append_str(&b, behind);
-    return b;
-}
 
 static int takes_nested(const char *before, int levels, const char *behind, struct command *ret)
 {

@@ -1,5 +1,6 @@
 #include "proxy_answer.h"
 
+#include "nested.h"
 #include "unit.h"
 
 static struct proxy_answer a;
@@ -124,17 +125,6 @@ START_TEST(a_status_means_what_the_tenant_says)
     proxy_answer_fini(&a);
 }
 END_TEST
-
-/* `levels` arrays within each other: in front of them `before`, behind them `behind` */
-static struct buf nested(const char *before, int levels, const char *behind)
-{
-    struct buf b = {0};
-    buf_append_str(&b, before);
-    for (int i = 0; i < 2 * levels; i++)
-        buf_append_char(&b, i < levels ? '[' : ']');
-    buf_append_str(&b, behind);
-    return b;
-}
 
 START_TEST(data_is_as_deep_as_it_may_be_by_itself)
 {

@@ -1,5 +1,6 @@
 #include "message.h"
 
+#include "nested.h"
 #include "unit.h"
 #include "wire/messages.h"
 
@@ -109,17 +110,6 @@ START_TEST(needs_are_looked_up_receipt_first_then_key_then_answers)
     message_free(m);
 }
 END_TEST
-
-/* `levels` arrays within each other: in front of them `before`, behind them `behind` */
-static struct buf nested(const char *before, int levels, const char *behind)
-{
-    struct buf b = {0};
-    buf_append_str(&b, before);
-    for (int i = 0; i < 2 * levels; i++)
-        buf_append_char(&b, i < levels ? '[' : ']');
-    buf_append_str(&b, behind);
-    return b;
-}
 
 START_TEST(data_is_as_deep_as_it_may_be_by_itself_and_so_is_what_lies_in_info)
 {
