@@ -55,7 +55,7 @@ static void subscribe(struct connection *c, uint64_t since)
     struct config_channel ch;
     struct want want = {.channel = BYTES("x"), .since = {.recover = since % 2, .offset = since / 2}};
     if (connection_is_open(c) && config_resolve(g.config, NULL, want.channel, &ch) == 0)
-        server_sub_add(c, &ch, &want);
+        server_sub_add(c, &ch, &want, NULL);
     edges_pass(&g, 0);
 }
 

@@ -18,8 +18,7 @@ static struct ws_socket *ask(const char *method, const char *path, bool binary, 
                            .path = bytes_str(path),
                            .cf_connect = words,
                            .body = words,
-                           .content_type = bytes_str(binary ? "application/octet-stream" : "application/json"),
-                           .streams = true};
+                           .content_type = bytes_str(binary ? "application/octet-stream" : "application/json")};
     if (!s)
         abort();
     http_handlers.request(&g, s, &r);
