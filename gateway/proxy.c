@@ -97,7 +97,7 @@ static void too_soon(struct wheel_timer *t)
 static void tell(struct proxy_call *p, const char *why, int status)
 {
     if (episode_happens(&p->tenant->proxy_fails, p->gateway->now_ns))
-        log_warn("proxy_failed", "tenant=%.*s event=%s status=%d why=\"%s\" clients get an error", BYTES_FMT(p->name),
+        log_warn("proxy_failed", "tenant=%.*s asked=%s status=%d why=\"%s\" clients get an error", BYTES_FMT(p->name),
                  proxy_event_name(p->event), status, why);
 }
 

@@ -28,7 +28,7 @@ static int on_upgrade(struct ws_socket *s, char *to)
     ws_http_abandon(s);
     if (ws_http_plain_by_mistake(s))
         return ws_http_refuse(s, 400, NOT_TLS);
-    if (strcasecmp(to, "websocket") != 0 || ws_head_fault(s)) /* such a head is refused as a request's */
+    if (strcasecmp(to, "websocket") != 0)
         return http1_pass_over(to);
     struct exchange *x = exchange_read(s);
     struct ws_request r = exchange_request(x);

@@ -248,8 +248,6 @@ int ws_http_request(struct ws_socket *s)
         ws_answer_text(s, 400, NOT_TLS);
     else if (s->exchange->version == HTTP_NONE)
         ws_answer_text(s, 400, BAD_LINE);
-    else if ((why = ws_head_fault(s)))
-        return refuse_body(s, 400, why);
     else if ((status = length_of_body(s->exchange, s->wsi, &length, &why)) != 0)
         return refuse_body(s, status, why);
     else if (lws_hdr_total_length(s->wsi, WSI_TOKEN_POST_URI))

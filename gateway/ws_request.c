@@ -1,7 +1,5 @@
 #include "ws_socket.h"
 
-#include "head.h"
-
 #include "core/clock.h"
 
 #include <assert.h>
@@ -84,19 +82,6 @@ static enum http_version version_of(struct lws *wsi)
     char version[16] = "";
     int n = lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_HTTP);
     return n > 0 && strcmp(version, "HTTP/1.1") == 0 ? HTTP_1_1 : n > 0 && strcmp(version, "HTTP/1.0") == 0 ? HTTP_1_0 : HTTP_NONE;
-}
-
-/* Of another one the memory may look different: nobody is refused for that, and the process tests say what is let in. */
-#define HEAD_IS_KNOWN (LWS_LIBRARY_VERSION_MAJOR == 4 && LWS_LIBRARY_VERSION_MINOR == 1)
-#define PATH_AT 9 /* in libwebsockets' memory of a head; before it, what it has begun to keep of a header when it saw one letter of the method */
-
-const char *ws_head_fault(const struct ws_socket *s)
-{
-    char *path;
-    int n;
-    if (!HEAD_IS_KNOWN || lws_http_get_uri_and_method(s->wsi, &path, &n) < 0)
-        return NULL;
-    return head_fault(bytes_of(path, (size_t)s->ws->g->options->headers_max - PATH_AT));
 }
 
 struct exchange *exchange_read(struct ws_socket *s)

@@ -73,7 +73,6 @@ struct ws_socket {
 struct exchange *exchange_new(struct ws_socket *s);
 struct exchange *exchange_read(struct ws_socket *s); /* new, with the request that libwebsockets has */
 void exchange_free(struct exchange *x);              /* NULL is fine */
-const char *ws_head_fault(const struct ws_socket *s); /* head.h */
 /* More has to come before anything is known of it; ms 0: libwebsockets has a deadline of its own for that. */
 void exchange_await(struct exchange *x, int64_t ms);
 void exchange_has_come(struct exchange *x);

@@ -10,10 +10,10 @@
 
 /* An upgrade to what is not spoken is to be taken for none (RFC 9110 7.8). Java's HttpClient asks for h2c, which libwebsockets would speak, with each
  * request; to anything but that and a WebSocket it has answered 403 by itself. In LWS_CALLBACK_HTTP_CONFIRM_UPGRADE, of which `to` is `in`: libwebsockets
- * looks once more at what stands there. A WebSocket is passed over as well, if it is asked to be. -> what the callback is to return */
+ * looks once more at what stands there. -> what the callback is to return */
 static inline int http1_pass_over(char *to)
 {
-    if (strcasecmp(to, "h2c") != 0 && strcasecmp(to, "websocket") != 0)
+    if (strcasecmp(to, "h2c") != 0)
         return -1;
     *to = '-';
     return 0;

@@ -7,7 +7,6 @@ import harness
 import tests_bad_input  # noqa: F401
 import tests_bodies  # noqa: F401
 import tests_commands  # noqa: F401
-import tests_heads  # noqa: F401
 import tests_http  # noqa: F401
 import tests_links  # noqa: F401
 import tests_recovery  # noqa: F401
