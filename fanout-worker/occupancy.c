@@ -4,13 +4,13 @@
 #include "core/json.h"
 #include "run/option_value.h"
 #include "wire/channel.h"
+#include "wire/option_bounds.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
 #define LINGER_MS 15000 /* where webhook_linger is not said; wire/tenant.def */
-#define LINGER_MAX_MS 3600000
 
 /* A tenant that has a webhook. */
 struct watched {
@@ -260,7 +260,7 @@ static int64_t linger_of(struct bytes given)
     else if (json_type(given) == JSON_NUMBER)
         json_i64(given, &ms);
     buf_fini(&text);
-    return ms < 0 ? 0 : ms > LINGER_MAX_MS ? LINGER_MAX_MS : ms;
+    return ms < 0 ? 0 : ms > WEBHOOK_LINGER_MAX ? WEBHOOK_LINGER_MAX : ms;
 }
 
 static struct watched *watch(struct occupancy *o, struct bytes name)

@@ -20,7 +20,6 @@
 #define BATCH_LOAD_MS 100
 #define BATCH_ABOVE 8000  /* deliveries of a channel in a second */
 #define BATCH_WRITES 4000 /* a second that are left of them */
-#define BATCH_DELAY_MAX 1000 /* ms that a namespace may ask for */
 
 struct channel;
 struct gateway;

@@ -47,6 +47,7 @@ struct gateway {
     struct rings rings;
     struct written written;   /* what was published here lately */
     struct map channels;      /* struct channel::by_name */
+    struct map_node *sweep_next; /* of those, where sweep_heads goes on; NULL: from the beginning */
     struct map tenants;       /* struct tenant::by_name */
     struct map filters;       /* struct filter::by_text */
     struct map sessions;      /* struct session::by_id */

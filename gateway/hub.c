@@ -6,6 +6,7 @@
 #include "tenant.h"
 
 #include "core/clock.h"
+#include "wire/option_bounds.h"
 
 struct channel *hub_find(const struct gateway *g, struct bytes full)
 {

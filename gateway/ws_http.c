@@ -148,6 +148,7 @@ static int length_of_body(struct exchange *x, struct lws *wsi, uint64_t *ret_len
     int told = copy_short(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, length, sizeof length);
     bool posts = lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0;
     x->in_chunks = coded && posts && x->version == HTTP_1_1;
+    x->last |= !told; /* a length may be among what is lost (http1_loses), and what seems to be the next request inside a body */
     *ret_length = 0;
     *ret_why = "content-length is no number, or there is another length beside it\n";
     if (told < 0 || (told && (coded || !bytes_u64(bytes_str(length), ret_length))))

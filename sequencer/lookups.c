@@ -4,11 +4,13 @@
 
 #include "core/clock.h"
 #include "run/log.h"
+#include "wire/id.h"
 #include "wire/newest.h"
 
 #include <stdio.h>
 
 #define RETRY_MS 200
+#define KEYS_MS 600000 /* also in schema/0036, 0039 */
 #define REFERENCE_MAX (TENANT_MAX + 1 + CHANNEL_MAX + 1 + 19) /* bytes of channel@seq */
 
 /* n: 1 for the first item. Only what is found comes back, but for LOOKUP_AFTER: there each
@@ -25,7 +27,7 @@ static const char *const sql[LOOKUP_KINDS] = {
     [LOOKUP_KEYS] = "SELECT w.n, k.epoch, k.seq, k.id FROM unnest($1::text[], $2::text[]) WITH "
                     "ORDINALITY w(channel, key, n) "
                     "JOIN cellcast.idempotency k ON k.channel = w.channel AND k.key = w.key "
-                    "WHERE k.created_at > clock_timestamp() - interval '10 minutes'",
+                    "WHERE k.created_at > clock_timestamp() - interval '10 minutes' OR k.id >= $3",
     [LOOKUP_AFTER] = "SELECT w.n, coalesce(h.seq >= w.seq, false), coalesce(m.id, h.id, 0), "
                      "w.channel || '@' || w.seq "
                      "FROM unnest($1::bigint[], $2::text[], $3::bigint[]) w(n, channel, seq) "
@@ -234,6 +236,13 @@ static void reference_column(struct lookup *k, struct pg_params *p, int column)
     pg_array_close(p);
 }
 
+/* A key is good for ten minutes by the database's clock and by that of the ids, which a jump does not drag along. */
+static void add_oldest_id(const struct sequencer *s, struct pg_params *p)
+{
+    uint64_t now_ms = sequencer_now_ms(s);
+    pg_add_i64(p, now_ms > KEYS_MS ? (int64_t)id_floor(now_ms - KEYS_MS) : INT64_MAX);
+}
+
 static void ask(struct lookup *k)
 {
     struct sequencer *s = k->sequencer;
@@ -247,6 +256,7 @@ static void ask(struct lookup *k)
     } else if (k->kind == LOOKUP_KEYS) {
         text_column(k, p, false);
         text_column(k, p, true);
+        add_oldest_id(s, p);
     } else {
         for (int column = 0; column < 3; column++)
             reference_column(k, p, column);

@@ -13,6 +13,7 @@
 
 #define AGAIN_NS NS_PER_MS /* a gateway takes thousands in a second */
 #define FULL_NS (20 * NS_PER_MS)
+#define FULL_TICKS 5 /* s */
 #define WINDOW_NS (200 * NS_PER_MS) /* gateways report each 100 ms */
 #define BURST_NS (20 * NS_PER_MS)
 
@@ -207,6 +208,15 @@ static void watch_backlog(struct acceptor *a, int64_t now_ns)
                                  "sysctl net.core.somaxconn", b.waiting);
 }
 
+/* Once, when it has lasted: gateways that are replaced are away for less. */
+static void watch_room(struct acceptor *a)
+{
+    a->starved_ticks = a->metrics->accept_paused ? a->starved_ticks + 1 : 0;
+    if (a->starved_ticks == FULL_TICKS)
+        log_warn("cell_full", "seconds=%d no gateway can take a client: all are at --gateway-option=connections-max, or away (cellcastctl status)",
+                 FULL_TICKS);
+}
+
 void acceptor_tick(struct acceptor *a, int64_t now_ns)
 {
     struct episode over;
@@ -214,6 +224,7 @@ void acceptor_tick(struct acceptor *a, int64_t now_ns)
         return;
     hear_lag(a);
     watch_backlog(a, now_ns);
+    watch_room(a);
     if (episode_ends(&a->paced, now_ns, &over))
         log_info("gate_open", "paced_ms=%lld rate=%.0f nobody waits for the gate any more",
                  (long long)((over.last_ns - over.since_ns) / NS_PER_MS), a->rate.rate);

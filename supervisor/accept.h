@@ -27,6 +27,7 @@ struct acceptor {
     struct episode paced, full;
     ev_timer again; /* ACCEPT_FD of all were full, or the rate was used up */
     size_t turn;    /* equal gateways take turns */
+    uint32_t starved_ticks; /* for so many in a row no gateway could take a connection */
 };
 
 /* -> 0, or -errno with the reason in ret_error */

@@ -19,6 +19,8 @@ struct check {
 void check_fault(struct check *c, const char *place, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* -> ret, which has PATH_MAX_BYTES */
 const char *check_path(char *ret, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A duration among the options of what stands at `place`, in ms; most_text: as the fault says it. */
+void check_at_most(struct check *c, const char *place, const json_t *owner, const char *option, int64_t most_ms, const char *most_text);
 
 /* ctl_schema_tenants.c, ctl_schema_namespaces.c, ctl_schema_proxies.c: what their types do not say yet. Gateways make the
  * best of most of it; where they would refuse the configuration (wire/option_bounds.h), it has to be refused here. */

@@ -58,6 +58,17 @@ const char *check_path(char *ret, const char *fmt, ...)
     return ret;
 }
 
+void check_at_most(struct check *c, const char *place, const json_t *owner, const char *option, int64_t most_ms, const char *most_text)
+{
+    char at[PATH_MAX_BYTES];
+    const json_t *value = json_object_get(json_object_get(owner, "options"), option);
+    int64_t ms = json_integer_value(value);
+    if (json_is_string(value) && option_parse_duration(bytes_str(json_string_value(value)), &ms) < 0)
+        return; /* it has been told */
+    if (ms > most_ms)
+        check_fault(c, check_path(at, "%s.options.%s", place, option), "at most %s is wanted", most_text);
+}
+
 static const char *type_name(const json_t *v)
 {
     static const char *const names[] = {"an object", "an array", "a string", "a number",

@@ -1,7 +1,6 @@
 /* Options of a namespace: their words, and what two of them can't be together. */
 #include "ctl_check.h"
 
-#include "run/option_value.h"
 #include "wire/channel_regex.h"
 #include "wire/option_bounds.h"
 
@@ -104,24 +103,14 @@ static void check_ephemeral(struct check *c, const char *place, json_t *ns)
         check_fault(c, check_path(at, "%s.options.history_ttl", place), "an ephemeral namespace has no history; leave it out, or 0");
 }
 
-static void check_linger(struct check *c, const char *place, json_t *ns)
-{
-    char at[PATH_MAX_BYTES];
-    const json_t *linger = json_object_get(json_object_get(ns, "options"), "join_leave_linger");
-    int64_t ms = json_integer_value(linger);
-    if (json_is_string(linger) && option_parse_duration(bytes_str(json_string_value(linger)), &ms) < 0)
-        return; /* it has been told */
-    if (ms > JOIN_LEAVE_LINGER_MAX)
-        check_fault(c, check_path(at, "%s.options.join_leave_linger", place), "at most 1h is wanted");
-}
-
 void check_namespace_options(struct check *c, const char *place, json_t *ns)
 {
     check_format(c, place, ns);
     check_regex(c, place, ns);
     check_ephemeral(c, place, ns);
     check_slow_reader(c, place, ns);
-    check_linger(c, place, ns);
+    check_at_most(c, place, ns, "join_leave_linger", JOIN_LEAVE_LINGER_MAX, "1h");
+    check_at_most(c, place, ns, "batch_delay", BATCH_DELAY_MAX, "1s");
     check_recovery_mode(c, place, ns);
     check_delta_types(c, place, ns);
 }

@@ -3,6 +3,7 @@
 
 #include "core/drr.h"
 #include "run/http_client.h"
+#include "wire/option_bounds.h"
 
 #include <string.h>
 
@@ -81,5 +82,6 @@ void check_tenant_options(struct check *c, const char *place, json_t *tenant)
     check_webhook_url(c, place, options);
     check_weight(c, place, options);
     check_origins(c, place, options);
+    check_at_most(c, place, tenant, "webhook_linger", WEBHOOK_LINGER_MAX, "1h");
     check_personal(c, place, tenant);
 }

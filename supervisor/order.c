@@ -25,11 +25,15 @@ static int scale(struct supervisor *s, struct bytes query, struct buf *body)
 {
     struct scale to;
     struct buf error;
+    uint32_t partitions = s->cell.plan.partitions;
     int status = 200;
     buf_init(&error);
     if (scale_read(query, &to, &error) < 0)
         status = refuse(400, error.p, body);
-    else if (supervisor_scale(s, to.gateways, to.workers) < 0)
+    else if (partitions && to.workers > partitions) {
+        buf_printf(&error, "workers=%u: the cell has %u partitions, and a worker without one has nothing to do", to.workers, partitions);
+        status = refuse(400, error.p, body);
+    } else if (supervisor_scale(s, to.gateways, to.workers) < 0)
         status = refuse(409, "the cell stops", body);
     else
         buf_printf(body, "{\"gateways\":%u,\"workers\":%u}\n",

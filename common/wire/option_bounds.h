@@ -6,5 +6,7 @@
 
 #define OPTION_INT_MAX 2147483647             /* of every INT; PL/pgSQL reads some as integer */
 #define JOIN_LEAVE_LINGER_MAX (3600 * 1000LL) /* ms */
+#define BATCH_DELAY_MAX 1000                  /* ms */
+#define WEBHOOK_LINGER_MAX (3600 * 1000LL)    /* ms */
 
 #endif

@@ -105,10 +105,10 @@ def test_without_a_balancer_its_cells_are_an_error_that_says_what_is_missing(tmp
 
 def test_the_broker_does_not_speak_the_users_language(tmp_path):
     """In Turkish Java makes dotless letters small."""
-    (tmp_path / "java").write_text('#!/bin/sh\n[ "$1" = -version ] || { echo "$LC_ALL" >&2; exit 1; }\n')
+    (tmp_path / "java").write_text('#!/bin/sh\n[ "$1" = -version ] || { echo "java: $LC_ALL" >&2; exit 1; }\n')
     (tmp_path / "java").chmod(0o755)
     done = run("deploy/kafka/start", 11979, tmp_path / "data", env={**os.environ, "LC_ALL": "tr_TR.UTF-8", "JAVA": str(tmp_path / "java"), "KAFKA_LIBS": str(tmp_path)})
-    assert done.returncode != 0 and "C.UTF-8" in done.stdout + done.stderr and "tr_TR" not in done.stdout + done.stderr
+    assert done.returncode != 0 and "java: C.UTF-8" in done.stdout + done.stderr and "java: tr_TR" not in done.stdout + done.stderr
 
 
 def test_the_prometheus_configuration_is_valid():

@@ -58,3 +58,14 @@ async def test_clients_publish_and_ids_ascend_whatever_the_clock_does(cell):
         ahead = db.execute("select extract(epoch from to_timestamp(1704067200 + (%s >> 21) / 1000.0) - clock_timestamp())", (ids[-1],)).fetchone()[0]
     assert 3 * 3600 < ahead < 5 * 3600  # an hour when the sequencer began under a wrong clock, and three by which it is wrong now
     await person.close()
+
+
+def test_who_tries_again_when_the_clock_has_jumped_publishes_once(cell):
+    first = cell.publish("retried", "x", idempotency_key="k")
+    cell.set_clock("+1h")
+    wait_until(lambda: cell.publish("other", "y") and cell.said("sequencer", "event=clock_jumped"), 20, "the sequencer has seen the jump")
+    with cell.sql() as db:
+        removed = db.execute("select cellcast.sweep(1000)").fetchone()[0]
+    assert removed == 0
+    assert cell.publish("retried", "x", idempotency_key="k") == first
+    assert len(cell.rows("default/retried")) == 1

@@ -3,6 +3,8 @@
 #include "fake_edges.h"
 #include "unit.h"
 
+#include <stdio.h>
+
 static struct gateway_options options;
 static struct gateway g;
 static struct ws_socket *s;
@@ -90,5 +92,41 @@ START_TEST(a_channel_that_goes_while_it_is_asked_for_is_forgotten)
 }
 END_TEST
 
+/* More than are asked for in one call, each quiet again before the next one. */
+START_TEST(each_of_many_channels_has_its_turn_also_when_others_go_meanwhile)
+{
+    enum { CONNECTIONS = 12, EACH = 100 };
+    struct ws_socket *sockets[CONNECTIONS];
+    char text[96], name[32];
+    start();
+    for (int i = 0; i < CONNECTIONS; i++) {
+        sockets[i] = edges_connect(&g);
+        edges_say(sockets[i], "{\"id\":1,\"connect\":{}}");
+        for (int j = 0; j < EACH; j++) {
+            snprintf(text, sizeof text, "{\"id\":%d,\"subscribe\":{\"channel\":\"%d-%d\"}}", 2 + j, i, j);
+            edges_say(sockets[i], text);
+            snprintf(name, sizeof name, "default/%d-%d", i, j);
+            edges_subscribed(&g, name, 1, 5);
+        }
+    }
+    buf_clear(&edges.asked);
+    for (int round = 0; round < 3; round++) {
+        edges_pass(&g, 21000);
+        sweep_heads(&g);
+        if (round == 0)
+            edges_leave(sockets[0]); /* its channels go with it, among them the one that would be next */
+    }
+    edges_pass(&g, 21000);
+    buf_append(&edges.asked, "", 1);
+    for (int i = 1; i < CONNECTIONS; i++)
+        for (int j = 0; j < EACH; j++) {
+            snprintf(text, sizeof text, "head default/%d-%d at least 5\n", i, j);
+            ck_assert_msg(strstr(edges.asked.p, text), "never asked for: %d-%d", i, j);
+        }
+    edges_stop(&g);
+}
+END_TEST
+
 UNIT_MAIN("sweep", a_quiet_channel_is_asked_for_and_a_busy_one_is_not, a_message_that_went_missing_is_read_and_delivered,
-          a_head_that_is_ours_or_below_changes_nothing, a_channel_that_goes_while_it_is_asked_for_is_forgotten)
+          a_head_that_is_ours_or_below_changes_nothing, a_channel_that_goes_while_it_is_asked_for_is_forgotten,
+          each_of_many_channels_has_its_turn_also_when_others_go_meanwhile)

@@ -105,6 +105,7 @@ START_TEST(names_are_checked_for_form_repeats_and_what_they_point_to)
              "0-9, - and _, is wanted");
     ck_fault(FILE_OF(CELL, NAMESPACE("\"join_leave_linger\":\"2h\""), ""),
              "tenants[0].namespaces[0].options.join_leave_linger: at most 1h is wanted");
+    ck_fault(FILE_OF(CELL, NAMESPACE("\"batch_delay\":1001"), ""), "tenants[0].namespaces[0].options.batch_delay: at most 1s is wanted");
     ck_fault(FILE_OF(CELL, "{\"cells\":[\"a\"]}", ""), "tenants[0]: \"name\" is missing");
 }
 END_TEST

@@ -551,6 +551,7 @@ START_TEST(scaling_adds_and_drains_while_the_cell_stays_ready)
     wait_until(&r, says(&r, "/status", "\"owners\":[1,1,1,1,1,1,1,1]"));
     ck_assert(is_ready());
     ck_assert_int_eq(http(&r, "POST", "/scale?gateways=0"), 400);
+    ck_assert_int_eq(http(&r, "POST", "/scale?workers=63"), 400); /* more than there are partitions */
     ck_assert_int_eq(http(&r, "GET", "/scale?gateways=2"), 405);
     ck_assert(!logged(&r, "event=not_ready"));
     teardown();

@@ -135,9 +135,10 @@ async def says_continue_to_who_waits_for_it(c):
 @test(config=API_CONFIG)
 async def head_has_no_body(c):
     reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
+    none = b"Content-Length: 0\r\n"
     for path, status, length in (("/health", 200, 2), ("/ready", 200, 2), ("/api/info", 405, None), ("/connection/sse", 405, None),
                                  ("/connection/websocket", 426, None), ("/elsewhere", 404, None)):
-        writer.write(head(b"HEAD " + path.encode()) + head(b"GET /health"))
+        writer.write(head(b"HEAD " + path.encode(), none) + head(b"GET /health", none))
         got, headers = await asyncio.wait_for(read_head(reader), 5)
         eq((path, got), (path, status))
         assert length is None or int(headers["content-length"]) == length
@@ -150,7 +151,7 @@ async def takes_an_upgrade_to_http_2_for_none(c):
     h2c = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\n"
     status, body, after = await tell(c, post(LENGTH, h2c) + BODY)
     eq((status, offset(body), after), (200, 1, 200))
-    eq((await tell(c, head(b"GET /ready", h2c)))[::2], (200, 200))
+    eq((await tell(c, head(b"GET /ready", h2c + b"Content-Length: 0\r\n")))[::2], (200, 200))
     reader, writer = await asyncio.open_connection("127.0.0.1", c.port)
     writer.write(head(b"GET /health", b"Connection: Upgrade\r\nUpgrade: mqtt\r\n") * 2)
     answers = await asyncio.wait_for(reader.read(), 5)
