@@ -1,5 +1,5 @@
 /* cellcastctl: a verb, its words, an exit code. Each verb is a function in ctl_verbs.c (ctl_status.c and ctl_top.c for the
- * tables, ctl_plain.c for what others have named, ctl_move.c for what moves clients, ctl_tenant.c for what moves tenants, ctl_webhooks.c). */
+ * tables, ctl_plain.c for what others have named, ctl_move.c for what moves clients, ctl_tenant.c for what moves tenants, ctl_export.c, ctl_webhooks.c). */
 #ifndef SUPERVISOR_CTL_H
 #define SUPERVISOR_CTL_H
 
@@ -22,6 +22,7 @@ struct ctl_options {
 #define CTL_VERBS(V)                                                                               \
     V(apply, "FILE.json", 1, 1, "replaces the whole configuration: cells, tenants, namespaces, keys") \
     V(config, "", 0, 0, "prints the configuration in force")                                          \
+    V(export, "", 0, 0, "prints it as the file that apply takes (keys by their SHA-256)")               \
     V(status, "", 0, 0, "processes, ports and canaries of the cell")                                  \
     V(health, "", 0, 0, "exit code 0 when messages arrive, else 1 and why they do not")               \
     V(top, "channels|connections|tenants", 1, 1, "what costs most now, by --by: deliveries and bytes a second, slow clients") \
@@ -50,6 +51,11 @@ int ctl_order(const struct ctl_options *o, const char *path);
 json_t *ctl_look(const struct ctl_options *o, struct buf *ret_text);
 /* One statement with one parameter or NULL; the first column of its first row, or nothing, in into. -> 0, or -1, said */
 int ctl_ask_postgres(const struct ctl_options *o, const char *sql, const char *param, struct buf *into);
+/* The configuration in force, cellcast.config(). -> the caller's; NULL, said */
+json_t *ctl_ask_config(const struct ctl_options *o);
+void ctl_print_json(const json_t *root); /* indented, on standard output */
+/* config: as of ctl_ask_config. -> the caller's: what ctl_schema_check takes (ctl_schema.h) */
+json_t *ctl_file_of(const json_t *config);
 /* How far the drain of a process of /status is. -> false: it keeps its clients */
 bool ctl_put_drain(const json_t *process, char *ret, size_t size);
 /* Appends the text with its control characters, which a terminal would obey, as \xNN: names of users and channels are strangers'. */

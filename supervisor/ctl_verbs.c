@@ -152,21 +152,32 @@ int ctl_apply(const struct ctl_options *o, char *const *words)
 
 /* ---- config */
 
-int ctl_config(const struct ctl_options *o, char *const *words)
+json_t *ctl_ask_config(const struct ctl_options *o)
 {
     struct buf text;
     buf_init(&text);
     int failed = ctl_ask_postgres(o, "SELECT cellcast.config()::text", NULL, &text);
     json_t *root = failed ? NULL : json_loadb(text.p, text.n, 0, NULL);
-    if (root) {
-        json_dumpf(root, stdout, JSON_INDENT(2));
-        putchar('\n');
-    } else if (!failed) {
-        failed = ctl_say("PostgreSQL's answer is no JSON");
-    }
-    json_decref(root);
+    if (!root && !failed)
+        ctl_say("PostgreSQL's answer is no JSON");
     buf_fini(&text);
-    return failed ? CTL_FAILED : CTL_DONE;
+    return root;
+}
+
+void ctl_print_json(const json_t *root)
+{
+    json_dumpf(root, stdout, JSON_INDENT(2));
+    putchar('\n');
+}
+
+int ctl_config(const struct ctl_options *o, char *const *words)
+{
+    json_t *root = ctl_ask_config(o);
+    if (!root)
+        return CTL_FAILED;
+    ctl_print_json(root);
+    json_decref(root);
+    return CTL_DONE;
 }
 
 /* ---- lane */

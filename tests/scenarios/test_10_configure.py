@@ -51,6 +51,32 @@ def test_the_demo_is_put_in_place_once_and_what_was_applied_stays(host):
     assert (again.returncode, host.limit()) == (0, 2) and "there is a configuration already: left as it is" in again.stdout
 
 
+RICH = {
+    "cells": [{"name": "a", "partitions": 8}, {"name": "b", "topic": "of.b"}],
+    "tenants": [{"name": "acme", "cells": ["b"], "options": {"token_hmac_secret_key": "s", "weight": 5},
+                 "namespaces": [{"name": "", "options": {"presence": True}}, {"name": "chat", "options": {"history_limit": 3, "history_ttl": "5m"}}]},
+                {"name": "default", "cells": ["a", "b"]}],
+    "api_keys": [{"key": "one", "tenant": "acme"}, {"key": "all", "tenant": None}],
+}
+
+
+def test_what_is_exported_can_be_applied_and_changes_nothing(host, tmp_path):
+    host.mine.write_text(json.dumps(RICH))
+    done = host.up(CONFIGURATION=str(host.mine))
+    assert done.returncode == 0, done.stdout + done.stderr
+    before, exported = host.run("cellcastctl", "config").stdout, host.run("cellcastctl", "export")
+    file = json.loads(exported.stdout)
+    assert [t["name"] for t in file["tenants"]] == ["acme", "default"] and "key" not in str(file["api_keys"])
+    host.mine.write_text(json.dumps({**RICH, "tenants": [{"name": "default", "cells": ["a", "b"]}], "api_keys": []}))
+    host.run("cellcastctl", "apply", host.mine)
+    assert "acme" not in host.run("cellcastctl", "config").stdout
+    host.mine.write_text(exported.stdout)
+    done = host.run("cellcastctl", "apply", host.mine)
+    assert done.returncode == 0, done.stderr
+    after = host.run("cellcastctl", "config").stdout
+    assert {**json.loads(before), "version": 0} == {**json.loads(after), "version": 0}
+
+
 def test_a_file_that_is_named_is_applied_each_time(host):
     host.up(CONFIGURATION=str(host.mine))
     assert host.limit() == 2
