@@ -54,8 +54,6 @@ int ctl_ask_postgres(const struct ctl_options *o, const char *sql, const char *p
 /* The configuration in force, cellcast.config(). -> the caller's; NULL, said */
 json_t *ctl_ask_config(const struct ctl_options *o);
 void ctl_print_json(const json_t *root); /* indented, on standard output */
-/* config: as of ctl_ask_config. -> the caller's: what ctl_schema_check takes (ctl_schema.h) */
-json_t *ctl_file_of(const json_t *config);
 /* How far the drain of a process of /status is. -> false: it keeps its clients */
 bool ctl_put_drain(const json_t *process, char *ret, size_t size);
 /* Appends the text with its control characters, which a terminal would obey, as \xNN: names of users and channels are strangers'. */

@@ -83,7 +83,8 @@ static json_t *each_with(const json_t *all, const char *const *names)
     return list;
 }
 
-json_t *ctl_file_of(const json_t *config)
+/* What ctl_schema_check takes (ctl_schema.h). */
+static json_t *file_of(const json_t *config)
 {
     static const char *const cell[] = {"name", "topic", "partitions", NULL}, *const key[] = {"sha256", "tenant", NULL};
     json_t *file = json_object();
@@ -98,7 +99,7 @@ int ctl_export(const struct ctl_options *o, char *const *words)
     json_t *config = ctl_ask_config(o);
     if (!config)
         return CTL_FAILED;
-    json_t *file = ctl_file_of(config);
+    json_t *file = file_of(config);
     ctl_print_json(file);
     json_decref(file);
     json_decref(config);
