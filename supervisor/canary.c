@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- what gateways listen to */
@@ -110,17 +111,20 @@ static void publish(struct canary *c, const struct canary_lane *lane)
     c->metrics->canaries_published_total++;
 }
 
+/* -> whether it is a supervisor's; run: its, of this one or another */
+static bool read_canary(struct bytes data, struct buf *run, uint64_t *ret_n, uint64_t *ret_us)
+{
+    return json_check(data, 2, NULL) == 0 && json_type(data) == JSON_OBJECT && json_string(json_member(data, "run"), run) == 0 &&
+           json_u64(json_member(data, "n"), ret_n) && json_u64(json_member(data, "sent_us"), ret_us);
+}
+
 /* ---- asking the table */
 
-static bool is_ours(const struct canary *c, struct bytes data, uint64_t *ret_n, uint64_t *ret_us)
+static bool is_ours(const struct canary *c, struct bytes data, uint64_t *ret_n)
 {
-    struct buf run;
-    if (json_check(data, 2, NULL) < 0 || json_type(data) != JSON_OBJECT)
-        return false;
-    buf_init(&run);
-    bool ours = json_string(json_member(data, "run"), &run) == 0 &&
-                bytes_is(buf_bytes(&run), c->run) && json_u64(json_member(data, "n"), ret_n) &&
-                json_u64(json_member(data, "sent_us"), ret_us);
+    struct buf run = {0};
+    uint64_t sent_us;
+    bool ours = read_canary(data, &run, ret_n, &sent_us) && bytes_is(buf_bytes(&run), c->run);
     buf_fini(&run);
     return ours;
 }
@@ -128,13 +132,13 @@ static bool is_ours(const struct canary *c, struct bytes data, uint64_t *ret_n, 
 static void on_answer(void *ctx, enum pg_status status, const struct pg_result *r)
 {
     struct canary_flights *f = ctx;
-    uint64_t n = 0, sent_us;
+    uint64_t n = 0;
     f->asking = false;
     f->known = status == PG_OK;
     f->committed = f->relayed = false;
     if (status != PG_OK || pg_rows(r) != 1)
         return;
-    f->committed = is_ours(f->canary, pg_bytes(r, 0, 0), &n, &sent_us) && n >= f->asked_n;
+    f->committed = is_ours(f->canary, pg_bytes(r, 0, 0), &n) && n >= f->asked_n;
     f->relayed = f->committed && pg_bool(r, 0, 1);
 }
 
@@ -272,20 +276,37 @@ static void arrived(struct canary *c, uint32_t partition, const struct child *ga
         c->proof.seen[worker][slot / 64] |= 1ull << slot % 64;
 }
 
+/* Somebody else publishes them now. Those of the process that was here before are older, and come soon after the start if at all. */
+static void strange(struct canary *c, struct bytes run, uint64_t published_us, int64_t now_ns)
+{
+    int64_t patience_ns = c->cell->options->canary_patience * NS_PER_MS, age_us = (int64_t)(clock_real_us() - published_us);
+    if (now_ns - c->began_ns < 2 * patience_ns || llabs(age_us) > patience_ns / NS_PER_US)
+        return;
+    c->metrics->strange_canaries_total++;
+    if (episode_happens(&c->strange, now_ns))
+        log_error("cell_twice", "run=%.*s cell=%s another supervisor runs this cell, or another installation has its topic: their messages mix",
+                  BYTES_FMT(run), c->cell->options->cell);
+}
+
 int canary_seen(struct canary *c, struct child *gateway, struct bytes body, int64_t now_ns)
 {
     struct ctl_canary_seen m;
     struct publication p;
+    struct buf run = {0};
     uint64_t n, published_us;
     if (wire_get_ctl_canary_seen(body, &m) < 0 || wire_get_publication(m.publication, &p) < 0)
         return -EBADMSG;
     const struct plan *plan = &c->cell->plan;
-    if (plan->generation == 0 || !is_ours(c, p.data, &n, &published_us))
-        return 0;
-    if (p.relayed_us)
-        arrived(c, channel_place(m.channel).partition_hash % plan->hashed, gateway, n, now_ns);
-    c->metrics->canaries_seen_total++;
-    record_hops(c->metrics, &p, published_us, m.seen_us);
+    bool canary = plan->generation && read_canary(p.data, &run, &n, &published_us);
+    if (canary && !bytes_is(buf_bytes(&run), c->run)) {
+        strange(c, buf_bytes(&run), published_us, now_ns);
+    } else if (canary) {
+        if (p.relayed_us)
+            arrived(c, channel_place(m.channel).partition_hash % plan->hashed, gateway, n, now_ns);
+        c->metrics->canaries_seen_total++;
+        record_hops(c->metrics, &p, published_us, m.seen_us);
+    }
+    buf_fini(&run);
     return 0;
 }
 
@@ -432,6 +453,7 @@ void canary_init(struct canary *c, struct cell *cell, struct config *config,
     *c = (struct canary){.cell = cell, .config = config, .kafka = kafka, .metrics = metrics};
     for (unsigned i = 0; i < SLOTS_MAX; i++)
         c->flights[i].canary = c;
+    c->began_ns = clock_mono_ns();
     snprintf(c->run, sizeof c->run, "%016" PRIx64, random_u64());
     buf_init(&c->listen);
     c->params = pg_params_new();

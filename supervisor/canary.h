@@ -13,6 +13,7 @@
 #include "canary_lanes.h"
 #include "cell.h"
 #include "config.h"
+#include "core/episode.h"
 #include "kafka_watch.h"
 #include "metrics.h"
 
@@ -51,6 +52,8 @@ struct canary {
     int64_t seen_ns[SLOTS_MAX][SLOTS_MAX];   /* worker slot - 1, gateway slot - 1: monotonic; 0: never */
     ev_timer tick;
     char run[17];
+    int64_t began_ns;
+    struct episode strange; /* canaries of others, in the same channels */
     uint64_t n;
     unsigned next_lane, next_gateway;
     struct pg_params *params;

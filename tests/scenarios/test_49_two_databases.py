@@ -1,5 +1,5 @@
 """Two installations on one PostgreSQL server, each in a database of its own: replication slots are the server's, and neither relay takes
-the other one's. A slot of before their names held the database goes on to be used."""
+the other one's. A slot of before their names held the database goes on to be used. Two supervisors of one cell notice each other."""
 
 import copy
 
@@ -131,3 +131,19 @@ async def test_a_slot_that_nobody_reads_does_not_stay(both, channel):
         db.execute("select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = 'cellcast_relay'")
     wait_until(lambda: slots(first) == {"cellcast_relay": True, own_name(second): True}, 20, "it is gone, the other database's is not")
     await delivers(first, channel)
+
+
+def test_a_cell_that_another_supervisor_runs_too_says_so(both):
+    """As another installation does that has the same topic."""
+    first, _ = both
+    port = first.slot_base + 60
+    assert not first.said("cell", "event=cell_twice")
+    first.keep("twin", BUILD / "supervisor/cellcast-supervisor", f"--cell={first.cell}", "--gateways=1", "--workers=1", f"--listen=127.0.0.1:{port}",
+               f"--admin=127.0.0.1:{port + 1}", f"--slot-port-base={port + 2}", f"--run-dir={first.home / 'twin'}", f"--postgres={first.pg}",
+               f"--kafka={first.kafka}", f"--sequencer={first.sequencer_addresses()}")
+    try:
+        for name in ("cell", "twin"):
+            wait_until(lambda name=name: first.said(name, "event=cell_twice"), 40, f"{name} says so")
+        wait_until(lambda: first.metric("supervisor_strange_canaries_total") > 3, 20, "it goes on saying so")
+    finally:
+        first.end("twin")
