@@ -142,7 +142,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
         l->swept_ns = l->g->now_ns;
         sweep_heads(l->g);
         pages_tick(l->g);
-        slow_count(l->g);
+        slow_tick(l->g);
         fairflush_judge(l->g);
         l->g->metrics.busy_percent = (int64_t)(l->g->batch.load * 100);
         l->g->metrics.trims_total += trim_turn(&l->g->trim, l->g->now_ns, &l->g->channels);

@@ -14,7 +14,7 @@ void slow_ends(struct connection *c);
 /* Moves its conflating cursors to just before the newest. */
 void slow_conflate(struct connection *c);
 void slow_skip(struct sub *s); /* that one alone, if it conflates */
-/* The gauges slow_connections and slow_subscriptions. */
-void slow_count(struct gateway *g);
+/* The gauges slow_connections, slow_subscriptions and unread_bytes; and keeps to --unread-bytes. To be called every second. */
+void slow_tick(struct gateway *g);
 
 #endif

@@ -116,11 +116,11 @@ START_TEST(what_waits_at_slow_clients_is_counted)
     edges_reader(&g, "news");
     fill(slow, "default/news", 1);
     publish("default/news", 2, 3);
-    slow_count(&g);
+    slow_tick(&g);
     ck_assert_int_eq(g.metrics.slow_connections, 1);
     ck_assert_int_eq(g.metrics.slow_subscriptions, 1);
     drain(slow);
-    slow_count(&g);
+    slow_tick(&g);
     ck_assert_int_eq(g.metrics.slow_connections, 0);
     ck_assert_int_eq(g.metrics.slow_subscriptions, 0);
     edges_stop(&g);
@@ -135,8 +135,38 @@ START_TEST(a_slow_client_that_goes_is_forgotten)
     publish("default/news", 1, 2);
     connection_disconnect(closed->connection, DISCONNECT_FORCE, NULL);
     edges_leave(slow);
-    slow_count(&g);
+    slow_tick(&g);
     ck_assert_int_eq(g.metrics.slow_connections, 0);
+    edges_stop(&g);
+}
+END_TEST
+
+START_TEST(who_holds_more_than_an_even_share_of_what_is_unread_goes_when_it_is_too_much)
+{
+    start();
+    struct ws_socket *slow[4];
+    for (int i = 0; i < 4; i++)
+        slow[i] = edges_reader(&g, "news");
+    for (int i = 0; i < 4; i++)
+        slow[i]->full = true;
+    publish("default/news", 1, 1);
+    for (int i = 0; i < 4; i++)
+        for (int replies = 0; replies < 20 * (i + 1); replies++)
+            connection_reply_error(slow[i]->connection, 1, 100);
+    slow_tick(&g);
+    ck_assert_int_eq(g.metrics.slow_connections, 4);
+    int64_t all = g.metrics.unread_bytes;
+    options.unread_bytes = all;
+    slow_tick(&g);
+    for (int i = 0; i < 4; i++)
+        ck_assert_uint_eq(slow[i]->close_code, 0);
+    options.unread_bytes = all * 7 / 10; /* a fifth is 14 %: of the 10, 20, 30 and 40 % the second goes first, then the third */
+    slow_tick(&g);
+    ck_assert_uint_eq(slow[0]->close_code, 0);
+    ck_assert_uint_eq(slow[1]->close_code, DISCONNECT_SLOW);
+    ck_assert_uint_eq(slow[2]->close_code, DISCONNECT_SLOW);
+    ck_assert_uint_eq(slow[3]->close_code, 0);
+    ck_assert_int_eq(g.metrics.unread_bytes, all / 2);
     edges_stop(&g);
 }
 END_TEST
@@ -144,4 +174,5 @@ END_TEST
 UNIT_MAIN("slow", a_slow_client_of_a_conflating_namespace_goes_on_with_the_newest,
           one_that_is_not_behind_when_its_socket_takes_bytes_again_misses_nothing,
           a_slow_client_elsewhere_reads_on_below_the_ring, a_subscription_that_was_told_a_position_is_never_conflated,
-          what_waits_at_slow_clients_is_counted, a_slow_client_that_goes_is_forgotten)
+          what_waits_at_slow_clients_is_counted, a_slow_client_that_goes_is_forgotten,
+          who_holds_more_than_an_even_share_of_what_is_unread_goes_when_it_is_too_much)
