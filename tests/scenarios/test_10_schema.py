@@ -459,6 +459,17 @@ def test_a_cell_that_does_not_say_how_many_partitions_keeps_what_it_has(db):
     assert one(db, "SELECT partitions FROM cellcast.cell WHERE name = 'a'") == 16
 
 
+def test_a_cell_whose_topic_is_not_said_keeps_what_it_has(db):
+    topic = "SELECT topic FROM cellcast.cell WHERE name = 'a'"
+    assert one(db, topic) == "cellcast.a"
+    db.execute("SELECT cellcast.apply(%s)", [json.dumps({**CONFIG, "cells": [{"name": "a", "topic": "prod.a"}, {"name": "b"}]})])
+    assert one(db, topic) == "prod.a"
+    version = one(db, "SELECT cellcast.apply(%s)", json.dumps({**CONFIG, "cells": [{"name": "a"}, {"name": "b"}]}))
+    assert one(db, topic) == "prod.a"
+    assert one(db, "SELECT cellcast.apply(%s)", json.dumps({**CONFIG, "cells": [{"name": "a", "topic": "cellcast.a"}, {"name": "b"}]})) == version + 1
+    assert one(db, topic) == "cellcast.a"
+
+
 def test_the_reserved_tenant_is_hosted_by_every_cell(db):
     tenants = {t["name"]: t["cells"] for t in one(db, "SELECT cellcast.config()")["tenants"]}
     assert tenants == {"cellcast": ["a", "b"], "default": ["a"], "acme": ["b"]}
