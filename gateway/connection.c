@@ -231,7 +231,7 @@ void connection_goto(struct connection *c, enum connection_state state)
 {
     struct gateway *g = c->gateway;
     assert(moves[c->state] & 1u << state);
-    if (c->state == CONNECTION_FRESH)
+    if (c->state == CONNECTION_FRESH && c->extras) /* one that was cut has none, and may still be heard */
         stranger_leave(g, &c->extras->stranger);
     if (connection_has_place(c) && state != CONNECTION_OPEN)
         leave_place(c);

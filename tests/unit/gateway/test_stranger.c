@@ -61,6 +61,29 @@ START_TEST(one_that_left_is_not_cut)
 }
 END_TEST
 
+/* What it had said before may be read after that. */
+START_TEST(one_that_was_cut_is_refused_like_any)
+{
+    gateway_options_default(&options);
+    options.strangers_max = 2;
+    options.connect_rate = options.connect_rate_start = 1;
+    options.connect_queue = 1;
+    edges_start_gated(&g, &options);
+    for (int i = 0; i < 3; i++)
+        edges_say(edges_connect(&g), "{\"id\":1,\"connect\":{}}"); /* nobody else is admitted now */
+    struct ws_socket *disconnected = edges_connect(&g), *refused = edges_connect(&g);
+    edges_connect(&g);
+    edges_connect(&g);
+    ck_assert(disconnected->cut && refused->cut);
+    edges_say(disconnected, "{\"id\":1,\"connect\":{\"token\":\"none\"}}");
+    ck_assert_uint_eq(disconnected->close_code, 3500);
+    edges_say(refused, "{\"id\":1,\"connect\":{}}");
+    ck_assert_int_eq(refused->connection->state, CONNECTION_REJECTED);
+    ck_assert_int_eq(g.metrics.strangers, 2);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(without_a_number_they_are_a_quarter_of_all_places)
 {
     start(0);
@@ -87,5 +110,5 @@ START_TEST(few_places_have_room_for_strangers_all_the_same)
 END_TEST
 
 UNIT_MAIN("gateway/stranger", beyond_their_number_the_longest_is_cut_without_a_code, who_has_connected_or_waits_for_it_is_none,
-          one_that_left_is_not_cut, without_a_number_they_are_a_quarter_of_all_places,
+          one_that_left_is_not_cut, one_that_was_cut_is_refused_like_any, without_a_number_they_are_a_quarter_of_all_places,
           few_places_have_room_for_strangers_all_the_same)

@@ -2,6 +2,7 @@
 import asyncio
 import hashlib
 import json
+import signal
 import time
 
 from client import Client, Refused, http, read_head
@@ -315,6 +316,20 @@ async def cuts_who_does_not_say_the_whole_of_a_request(c):
         writer.write(text)
     for reader, writer in pairs:
         eq(await ended(reader), b"")
+
+
+@test("--strangers-max=4")
+async def one_that_is_cut_just_as_it_says_who_it_is_takes_nobody_with_it(c):
+    friend = await connect(c, token(sub="42"))
+    strangers = [await Client.open(c.port) for _ in range(4)]
+    c.supervisor.process.send_signal(signal.SIGSTOP)  # so that all that follows is there in one turn of the loop
+    for stranger in strangers:
+        stranger.send({"id": 1, "connect": {"token": "none of ours"}})
+    await asyncio.sleep(0.1)
+    others = [await asyncio.open_connection("127.0.0.1", c.port) for _ in range(4)]
+    c.supervisor.process.send_signal(signal.SIGCONT)
+    eq(await friend.call(rpc={"method": "nothing"}), 108)
+    assert others
 
 
 @test("--strangers-max=10")
