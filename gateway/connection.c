@@ -251,6 +251,10 @@ void connection_goto(struct connection *c, enum connection_state state)
         start_life(c);
         attendance_came(c);
         break;
+    case CONNECTION_REJECTED: /* on the way here it may have been without one */
+        if (c->end_ns == 0)
+            c->end_ns = g->now_ns + g->options->stale_timeout * NS_PER_MS;
+        break;
     case CONNECTION_CLOSING:
         c->expires_ns = c->subs_expire_ns = c->leaves_ns = 0;
         c->end_ns = g->now_ns + g->options->close_timeout * NS_PER_MS;

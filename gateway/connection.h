@@ -80,7 +80,7 @@ struct connection {
     uint64_t granted; /* server_subs_print of what its token granted */
 
     struct wheel_timer timer; /* the earliest of these, ns of the loop clock, 0: none */
-    int64_t end_ns;  /* until connect: stale; open: the pong is missing; closing: the socket is cut */
+    int64_t end_ns;  /* until connect, and once that is refused: stale; open: the pong is missing; closing: the socket is cut */
     int64_t next_ns; /* waiting: refused; open: the next ping */
     int64_t expires_ns, subs_expire_ns;
     int64_t leaves_ns; /* the end of its lifetime */

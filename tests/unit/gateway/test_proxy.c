@@ -190,6 +190,21 @@ START_TEST(a_slow_application_makes_nobody_stale)
 }
 END_TEST
 
+START_TEST(who_was_refused_by_the_application_does_not_stay)
+{
+    start();
+    edges_say(s, "{\"id\":1,\"connect\":{}}");
+    edges_pass(&g, 20000);
+    ANSWER("{\"error\":{\"code\":1000,\"message\":\"no\"}}");
+    SAYS("{\"id\":1,\"error\"");
+    edges_pass(&g, 9900);
+    ck_assert_uint_eq(s->close_code, 0);
+    edges_pass(&g, 200);
+    ck_assert_uint_eq(s->close_code, DISCONNECT_STALE);
+    stop();
+}
+END_TEST
+
 START_TEST(who_waits_for_admission_keeps_what_was_granted)
 {
     gateway_options_default(&options);
@@ -537,7 +552,7 @@ END_TEST
 UNIT_MAIN("gateway/proxy", who_connects_is_whoever_the_application_says, the_application_subscribes_whom_it_lets_in,
           who_wishes_for_a_channel_with_connect_does_not_go_round_the_application, the_application_knows_the_client_before_it_is_there,
           a_refused_connect_is_told_the_applications_error_or_disconnect, without_an_answer_the_error_is_temporary,
-          a_slow_application_makes_nobody_stale, who_waits_for_admission_keeps_what_was_granted,
+          a_slow_application_makes_nobody_stale, who_was_refused_by_the_application_does_not_stay, who_waits_for_admission_keeps_what_was_granted,
           who_was_asked_about_while_the_tenant_went_elsewhere_follows_it, headers_that_can_not_be_are_a_bad_request,
           what_a_client_says_is_not_taken_for_what_its_request_had, the_application_is_told_whose_a_connection_is, who_leaves_is_not_waited_for,
           the_application_says_how_long_a_connection_goes_on, the_application_decides_who_subscribes,

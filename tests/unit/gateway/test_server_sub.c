@@ -137,6 +137,8 @@ START_TEST(what_is_granted_and_cannot_be_is_the_error_of_connect)
     ck_told(s, "{\"id\":1,\"error\":{\"code\":102,\"message\":\"unknown channel\"}}");
     ck_assert_int_eq(s->connection->state, CONNECTION_REJECTED);
     ck_assert_uint_eq(s->connection->n_subs, 0);
+    edges_pass(&g, options.stale_timeout + 100); /* it does not stay */
+    ck_assert_uint_eq(s->close_code, DISCONNECT_STALE);
     s = come("", "[\"acme/x\"]", "");
     ck_told(s, "{\"id\":1,\"error\":{\"code\":103,\"message\":\"permission denied\"}}");
     edges_stop(&g);
