@@ -162,6 +162,15 @@ void verb_subscribe(struct connection *c, const struct command *m)
 
 /* ---- unsubscribe */
 
+/* By what the client called it: its namespace may have been taken away since. */
+static struct sub *find_spelled(const struct connection *c, struct bytes spelling)
+{
+    for (uint32_t i = 0; i < c->n_subs; i++)
+        if (bytes_equal(channel_spelling(c->subs[i]->channel, c->subs[i]->full), spelling))
+            return c->subs[i];
+    return NULL;
+}
+
 void verb_unsubscribe(struct connection *c, const struct command *m)
 {
     const struct config *config = c->gateway->config;
@@ -169,6 +178,8 @@ void verb_unsubscribe(struct connection *c, const struct command *m)
     struct config_channel ch;
     bool known = tenant && config_resolve(config, tenant, m->channel, &ch) == 0;
     struct sub *s = known ? find(c, ch.full) : NULL;
+    if (!s)
+        s = find_spelled(c, m->channel);
     if (s)
         sub_leave(s);
     connection_reply_empty(c, m->id, REPLY_UNSUBSCRIBE); /* one that was not subscribed is fine, too */

@@ -57,6 +57,27 @@ START_TEST(commands_behind_a_subscribe_see_its_effect)
 }
 END_TEST
 
+START_TEST(who_unsubscribes_from_a_namespace_that_was_taken_away_hears_no_more_of_it)
+{
+    gateway_options_default(&options);
+    edges_start(&g, &options);
+    s = edges_reader(&g, "chat:x");
+    edges_configure_text(&g, "{\"cells\":[],\"api_keys\":[],\"tenants\":[{\"name\":\"default\",\"cells\":[\"a\"]}],\"namespaces\":[]}");
+    edges_say(s, "{\"id\":3,\"unsubscribe\":{\"channel\":\"chat:x\"}}");
+    ck_assert_uint_eq(s->connection->n_subs, 0);
+    edges_publish(&g, "default/chat:x", 1, 1, "1");
+    char *text = edges_take(s);
+    ck_assert_str_eq(text, "{\"id\":3,\"unsubscribe\":{}}");
+    free(text);
+    edges_configure(&g, true); /* it is there again */
+    edges_say(s, "{\"id\":4,\"subscribe\":{\"channel\":\"chat:x\"}}");
+    text = edges_take(s);
+    ck_assert_ptr_nonnull(strstr(text, "{\"id\":4,\"subscribe\":{"));
+    free(text);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(who_does_not_read_replies_is_heard_again_when_he_does)
 {
     start();
@@ -96,4 +117,5 @@ START_TEST(who_is_not_heard_since_he_does_not_read_has_to_take_something)
 END_TEST
 
 UNIT_MAIN("connection_hear", what_is_parked_is_bounded, commands_behind_a_subscribe_see_its_effect,
+          who_unsubscribes_from_a_namespace_that_was_taken_away_hears_no_more_of_it,
           who_does_not_read_replies_is_heard_again_when_he_does, who_is_not_heard_since_he_does_not_read_has_to_take_something)
