@@ -63,6 +63,15 @@ def test_nothing_but_the_clients_port_is_published_beyond_this_host():
     assert compose(POSTGRES_BIND="0.0.0.0")["postgres"]["ports"] == ["0.0.0.0:5432:5432/tcp"]
 
 
+def test_the_balancers_socket_lies_where_the_user_of_its_image_may_make_it():
+    """docker.io/haproxy runs as user haproxy since 2.4. /var/lib/haproxy is his in the image, and a new volume there takes that over."""
+    for name in ("haproxy", "follow"):
+        service = compose()[name]
+        assert service["environment"]["CELLCAST_ADMIN_SOCKET"].startswith("/var/lib/haproxy/"), name
+        assert any(volume.split(":")[:2] == ["haproxy", "/var/lib/haproxy"] for volume in service["volumes"]), name
+    assert "USER haproxy" in (REPO / "tests/docker/haproxy/Dockerfile").read_text()
+
+
 @pytest.mark.parametrize("more", [{}, {"CELLCAST_CELL_2": "cell-b:8000"}])
 def test_the_balancer_configuration_is_valid(more):
     done = run(shutil.which("haproxy") or "/usr/sbin/haproxy", "-c", "-f", "deploy/haproxy/haproxy.cfg", env={**os.environ, **more})
