@@ -35,7 +35,7 @@ static int take_hello(struct child *c, struct bytes body)
     if (m.version != WIRE_VERSION)
         return -EPROTO;
     c->greeted = true;
-    c->faulted = false;
+    c->faulted = 0;
     c->fault = NULL;
     c->port = m.port;
     c->origin = m.origin;
@@ -212,7 +212,7 @@ static void on_exit_of(struct ev_loop *loop, ev_child *w, int events)
     struct child *c = w->data;
     tell_end(c, w->rstatus);
     if (c->state != CHILD_ENDING)
-        c->faulted = false; /* a death of its own: no reason to spare others any longer */
+        c->faulted = 0; /* a death of its own: no reason to spare others any longer */
     forget_process(c);
     child_event(c, CHILD_ON_EXITED);
 }
@@ -275,8 +275,8 @@ static void do_let_go(struct child *c)
 
 static void do_kill(struct child *c)
 {
-    if (c->state == CHILD_ENDING)
-        c->faulted = true;
+    if (c->state == CHILD_ENDING && !c->faulted)
+        c->faulted = 1; /* again before it has greeted: that time goes on */
     kill(c->pid, SIGKILL);
 }
 

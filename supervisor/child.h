@@ -82,7 +82,7 @@ struct child {
     struct child_counts counts;
     char last_end[96]; /* how the last process ended, "" when none has */
     const char *fault; /* what it was killed for, or NULL: it lives, or it was silent */
-    bool faulted;      /* killed for a fault, and not greeted since */
+    unsigned faulted;  /* ticks of watch.h since it was killed for a fault, and has not greeted since; 0: it was not */
     bool roll_wanted;  /* roll.c: its turn in a rolling restart is to come */
     bool planned;      /* worker: stands in the partition map */
     bool second;       /* worker: listens on the second of its slot's two names (command.h) */

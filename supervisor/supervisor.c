@@ -219,8 +219,8 @@ static void watch_children(struct supervisor *s, int64_t now_ns)
     for cell_each (c, &s->cell) {
         bool runs = c->state == CHILD_STARTING || c->state == CHILD_UP || c->state == CHILD_WAITING;
         c->silent += runs;
-        all[n++] = (struct watched){.runs = runs, .greeted = c->greeted, .silent = c->silent,
-                                    .ending = c->state == CHILD_ENDING || c->faulted};
+        c->faulted += c->faulted > 0;
+        all[n++] = (struct watched){.runs = runs, .greeted = c->greeted, .silent = c->silent, .faulted = c->faulted};
     }
     bool away = config_postgres_away(&s->config, now_ns) || !kafka_watch_up(s->kafka);
     enum watch_verdict verdict =

@@ -13,7 +13,7 @@ enum watch_verdict watch_judge(const struct watched *all, size_t n, unsigned lim
     size_t silent = 0, running = 0, worst = 0, ending = 0;
     for (size_t i = 0; i < n; i++) {
         running += all[i].runs;
-        ending += all[i].ending;
+        ending += all[i].faulted && all[i].faulted < limit * START_ALLOWANCE;
         if (!is_silent(&all[i], limit))
             continue;
         if (silent == 0 || all[i].silent > all[worst].silent)

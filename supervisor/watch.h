@@ -11,7 +11,7 @@
 struct watched {
     bool runs;            /* has a process that is not on its way out */
     bool greeted;         /* its ctl_hello came */
-    bool ending;          /* killed for a fault, or back from it and not greeted yet */
+    unsigned faulted;     /* ticks since it was killed for a fault, if it has not greeted since; 0: it was not, or has */
     unsigned silent;      /* ticks since its last frame (since its start, before the first) */
 };
 
@@ -23,7 +23,8 @@ enum watch_verdict {
     WATCH_AWAY,       /* PostgreSQL or Kafka is known to be away */
 };
 
-/* limit: ticks; a process that has not greeted yet (it loads, it links) is given three times as many.
+/* limit: ticks; a process that has not greeted yet (it loads, it links) is given three times as many. For so long, and no
+ * longer, the others are spared for the sake of one that was killed: it may never come back.
  * -> the verdict; with WATCH_KILL the one that is silent for longest */
 enum watch_verdict watch_judge(const struct watched *all, size_t n, unsigned limit, bool away,
                                size_t *ret_index);

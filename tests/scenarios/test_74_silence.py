@@ -8,7 +8,7 @@ import signal
 import pytest
 import requests
 
-from stack import wait_until
+from stack import BUILD, wait_until
 
 PATIENCE = 5  # --canary-patience and --silence
 SLACK = 3  # a canary each second, a supervisor that looks each second, a machine with other work
@@ -65,6 +65,30 @@ async def test_a_wedged_child_that_is_not_replaced_is_blamed(stack):
             os.kill(pid, signal.SIGCONT)
             await asyncio.to_thread(stack.wait_ready, 15)
             assert stuck(stack) == {} and stack.pid(name) == pid
+    finally:
+        await asyncio.to_thread(stack.end, "cell", seconds=30)
+        stack.start_cell()
+        await asyncio.to_thread(stack.wait_ready)
+
+
+async def test_a_child_that_hangs_in_its_start_as_well_is_killed_again_and_holds_up_nobody(stack, tmp_path):
+    tmp_path.chmod(0o755)
+    hangs = tmp_path / "hangs"
+    for folder, name in (("gateway", "cellcast-gateway"), ("fanout-worker", "cellcast-fanout-worker")):
+        program = tmp_path / name
+        program.write_text(f'#!/bin/sh\ncase "$*" in *--port=*) [ ! -e {hangs} ] || exec sleep 1000 ;; esac\nexec {BUILD / folder / name} "$@"\n')
+        program.chmod(0o755)
+    killed = lambda name: (stack.log / "cell.log").read_text().count(f"event=child_silent child={name} ")
+    await asyncio.to_thread(stack.end, "cell", seconds=30)
+    stack.start_cell("--silence=2s", f"--bin-dir={tmp_path}")
+    try:
+        await asyncio.to_thread(stack.wait_ready)
+        before, pid = killed("gateway-2"), stack.pid("gateway-2")
+        hangs.touch()
+        os.kill(pid, signal.SIGSTOP)
+        await asyncio.to_thread(wait_until, lambda: killed("gateway-2") >= before + 2, 2 + 3 * 2 + SLACK, "what hangs in its start is killed")
+        hangs.unlink()
+        await asyncio.to_thread(stack.wait_ready, 20)
     finally:
         await asyncio.to_thread(stack.end, "cell", seconds=30)
         stack.start_cell()
