@@ -205,8 +205,9 @@ static void hand_over(struct child *from, struct child *to)
     to->counts = from->counts;
     to->set_aside = from->set_aside;
     to->planned = from->planned;
+    to->roll_wanted = from->roll_wanted; /* ordered while `to` was starting: it may be of the program of before */
     from->counts = (struct child_counts){0};
-    from->set_aside = from->planned = false;
+    from->set_aside = from->planned = from->roll_wanted = false;
 }
 
 struct child *cell_take_over(struct cell *cell, struct child *spare)

@@ -451,6 +451,26 @@ START_TEST(the_only_gateway_serves_until_the_next_one_is_ready)
 }
 END_TEST
 
+START_TEST(what_is_ordered_while_one_starts_replaces_that_one_too)
+{
+    setup();
+    START("--gateways=1", "--workers=1", "--canary-patience=10s");
+    wait_until(&r, is_ready());
+    order(&r, "gateway-1", "unready");
+    wait_until(&r, state_of("gateway-1", "waiting"));
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=gateways"), 200);
+    wait_until(&r, pid_of(&r, "gateway-1-next"));
+    pid_t of_the_first = pid_of(&r, "gateway-1-next");
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=all"), 200);
+    ck_assert_str_eq(r.answer.p, "{\"processes\":2}\n");
+    order(&r, "gateway-1", "");
+    wait_until(&r, says(&r, "/status", "\"roll\":{\"done\":3,\"of\":3,\"turn\":\"\",\"stopped\":\"\"}"));
+    ck_assert_int_ne(pid_of(&r, "gateway-1"), of_the_first);
+    ck_assert_uint_eq(told(&r, "gateway-1", "start "), 3);
+    teardown();
+}
+END_TEST
+
 static void rolls_and_stops(const char *order_of_the_first, const char *why)
 {
     pid_t before[2] = {pid_of(&r, "gateway-1"), pid_of(&r, "gateway-2")};
@@ -595,8 +615,9 @@ UNIT_MAIN("supervisor/supervisor",
           children_end_with_a_supervisor_that_is_killed,
           each_child_is_a_session_of_its_own,
           sighup_replaces_one_after_the_other_and_nobody_is_refused,
-          the_only_gateway_serves_until_the_next_one_is_ready,
+          the_only_gateway_serves_until_the_next_one_is_ready, what_is_ordered_while_one_starts_replaces_that_one_too,
           a_rolling_restart_stops_at_a_new_process_that_is_not_well_and_nothing_has_changed,
           a_worker_is_followed_by_one_that_listens_elsewhere_and_gateways_are_told_when_it_is_ready,
           a_gateway_that_is_set_aside_gets_nobody_until_it_is_taken_back,
-          scaling_adds_and_drains_while_the_cell_stays_ready, a_folder_belongs_to_one_supervisor)
+          scaling_adds_and_drains_while_the_cell_stays_ready,
+          a_folder_belongs_to_one_supervisor)
