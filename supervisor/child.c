@@ -228,8 +228,9 @@ static void do_spawn(struct child *c)
 {
     struct spawned s;
     struct command *command = c->handlers->command(c->owner, c);
-    int error = spawn(command->path, command->argv, command->env, c->role == ROLE_GATEWAY, &command->inherits,
-                      &s);
+    int error = c->role == ROLE_GATEWAY && command->inherits.listen < 0 ? command->inherits.listen : 0;
+    if (error == 0)
+        error = spawn(command->path, command->argv, command->env, c->role == ROLE_GATEWAY, &command->inherits, &s);
     command_free(command);
     c->started_ns = clock_mono_ns();
     if (error < 0) {

@@ -1,9 +1,11 @@
 #include "slot_port.h"
 
 #include "run/listener.h"
+#include "run/log.h"
 
 #include <assert.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
@@ -23,8 +25,10 @@ int slot_port_open(struct slot_ports *p, unsigned slot)
     if (*fd < 0) {
         snprintf(address, sizeof address, "127.0.0.1:%u", p->base + slot);
         *fd = listener_bind(address, BACKLOG, NULL);
+        if (*fd < 0)
+            log_error("slot_port", "address=%s errno=%s its gateway waits for it", address, strerror(-*fd));
     }
-    return *fd < 0 ? -1 : *fd;
+    return *fd;
 }
 
 void slot_port_close(struct slot_ports *p, unsigned slot)

@@ -7,12 +7,13 @@
 
 struct slot_ports {
     unsigned base;            /* slot n listens on 127.0.0.1, base + n */
-    int fds[SLOT_PORTS_MAX];  /* slot - 1; -1: closed */
+    int fds[SLOT_PORTS_MAX];  /* slot - 1; negative: closed */
 };
 
 void slot_ports_init(struct slot_ports *p, unsigned base);
 void slot_ports_fini(struct slot_ports *p);
-/* Opens it if need be. -> descriptor, borrowed; -1: it can't be had now, and the gateway is to try by itself and to say so */
+/* Opens it if need be. -> descriptor, borrowed; -errno: it can't be had now. A gateway that took it by itself could never be
+ * followed by another one beside it. */
 int slot_port_open(struct slot_ports *p, unsigned slot);
 void slot_port_close(struct slot_ports *p, unsigned slot); /* one that is closed is fine */
 

@@ -17,7 +17,7 @@ struct spawned {
 
 /* Borrowed descriptors that a child gets besides; -1: none. */
 struct inherits {
-    int listen; /* LISTEN_FD: the gateway slot's own listener */
+    int listen; /* LISTEN_FD: the gateway slot's own listener; a gateway's -errno: it can't be had, and no process is started */
     int tokens; /* TOKENS_FD: memory of tokens */
 };
 

@@ -3,6 +3,7 @@
 
 #include "unit.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -578,6 +579,26 @@ START_TEST(scaling_adds_and_drains_while_the_cell_stays_ready)
 }
 END_TEST
 
+START_TEST(a_gateway_waits_for_its_slots_port_so_that_it_can_be_followed_by_another_one)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof at;
+    char base[40];
+    int taken = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    ck_assert_int_eq(bind(taken, (struct sockaddr *)&at, n), 0);
+    ck_assert_int_eq(listen(taken, 1), 0);
+    ck_assert_int_eq(getsockname(taken, (struct sockaddr *)&at, &n), 0);
+    snprintf(base, sizeof base, "--slot-port-base=%d", ntohs(at.sin_port) - 1);
+    setup();
+    START("--gateways=1", base);
+    wait_until(&r, says(&r, "/status", "\"last_end\":\"not started: Address already in use\""));
+    ck_assert(state_of("gateway-1", "backoff"));
+    close(taken);
+    wait_until(&r, is_up("gateway-1"));
+    teardown();
+}
+END_TEST
+
 START_TEST(a_folder_belongs_to_one_supervisor)
 {
     setup();
@@ -620,4 +641,4 @@ UNIT_MAIN("supervisor/supervisor",
           a_worker_is_followed_by_one_that_listens_elsewhere_and_gateways_are_told_when_it_is_ready,
           a_gateway_that_is_set_aside_gets_nobody_until_it_is_taken_back,
           scaling_adds_and_drains_while_the_cell_stays_ready,
-          a_folder_belongs_to_one_supervisor)
+          a_gateway_waits_for_its_slots_port_so_that_it_can_be_followed_by_another_one, a_folder_belongs_to_one_supervisor)
