@@ -223,29 +223,27 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     publish(c, lane);
 }
 
-static void spare_pairs(struct canary *c, int64_t now_ns, bool replaced)
+/* What they saw before they were scaled away does not count. */
+void canary_spare(struct canary *c, unsigned gateways, unsigned workers, int64_t now_ns)
+{
+    for (unsigned w = 0; w < SLOTS_MAX; w++)
+        for (unsigned g = 0; g < SLOTS_MAX; g++)
+            if (w >= workers || g >= gateways)
+                c->seen_ns[w][g] = now_ns;
+}
+
+void canary_spare_replaced(struct canary *c, int64_t now_ns)
 {
     const struct cell *cell = c->cell;
     struct child *g;
     for (unsigned i = 0; i < cell->crews[ROLE_WORKER].wanted; i++) {
         struct child *w = cell_worker(cell, i);
         for cell_each_gateway (g, cell) {
-            int64_t *seen = &c->seen_ns[i][g->slot - 1];
             bool away = g->state == CHILD_REPLACING || (w && w->state == CHILD_REPLACING);
-            if (replaced ? away && is_fresh(c, i + 1, g->slot, now_ns) : *seen == 0)
-                *seen = now_ns;
+            if (away && is_fresh(c, i + 1, g->slot, now_ns))
+                c->seen_ns[i][g->slot - 1] = now_ns;
         }
     }
-}
-
-void canary_spare(struct canary *c, int64_t now_ns)
-{
-    spare_pairs(c, now_ns, false);
-}
-
-void canary_spare_replaced(struct canary *c, int64_t now_ns)
-{
-    spare_pairs(c, now_ns, true);
 }
 
 /* ---- seeing */

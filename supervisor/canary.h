@@ -67,8 +67,8 @@ void canary_replan(struct canary *c);
 void canary_greeted(struct canary *c, struct child *gateway); /* tells it what to listen to */
 /* ctl_canary_seen. -> 0, -EBADMSG */
 int canary_seen(struct canary *c, struct child *gateway, struct bytes body, int64_t now_ns);
-/* Slots that have seen nothing get the time of --canary-patience: while scaling, new ones do not make the cell unready. */
-void canary_spare(struct canary *c, int64_t now_ns);
+/* Slots beyond these get the time of --canary-patience: while scaling, new ones do not make the cell unready. */
+void canary_spare(struct canary *c, unsigned gateways, unsigned workers, int64_t now_ns);
 /* What is asked of a pair that is being replaced on purpose is nothing; called once a second. */
 void canary_spare_replaced(struct canary *c, int64_t now_ns);
 /* -> true when every pair is fresh; else appends to why: {"hop":"relay","text":"…"}, one per worker or pair, parted by

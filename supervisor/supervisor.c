@@ -160,12 +160,13 @@ static void on_config(void *owner)
 
 int supervisor_scale(struct supervisor *s, unsigned gateways, unsigned workers)
 {
+    unsigned had_gateways = s->cell.crews[ROLE_GATEWAY].wanted, had_workers = s->cell.crews[ROLE_WORKER].wanted;
     if (s->drain.state != DRAIN_RUNNING)
         return -EBUSY;
     cell_scale(&s->cell, gateways, workers);
     canary_replan(&s->canary);
     if (s->ready)
-        canary_spare(&s->canary, clock_mono_ns());
+        canary_spare(&s->canary, had_gateways, had_workers, clock_mono_ns());
     log_info("scaled", "gateways=%u workers=%u", s->cell.crews[ROLE_GATEWAY].wanted,
              s->cell.crews[ROLE_WORKER].wanted);
     return 0;

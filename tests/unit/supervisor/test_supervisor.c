@@ -599,6 +599,23 @@ START_TEST(a_gateway_waits_for_its_slots_port_so_that_it_can_be_followed_by_anot
 }
 END_TEST
 
+START_TEST(slots_that_are_wanted_again_do_not_make_the_cell_unready)
+{
+    setup();
+    START("--gateways=2", "--workers=1", "--canary-patience=1s");
+    wait_until(&r, is_ready());
+    ck_assert_int_eq(http(&r, "POST", "/scale?gateways=1"), 200);
+    wait_until(&r, state_of("gateway-2", "down"));
+    usleep(1500000); /* what it saw is older than that patience */
+    ck_assert(is_ready());
+    ck_assert_int_eq(http(&r, "POST", "/scale?gateways=2"), 200);
+    ck_assert(is_ready());
+    wait_until(&r, is_up("gateway-2"));
+    ck_assert(is_ready());
+    teardown();
+}
+END_TEST
+
 START_TEST(a_folder_belongs_to_one_supervisor)
 {
     setup();
@@ -641,4 +658,5 @@ UNIT_MAIN("supervisor/supervisor",
           a_worker_is_followed_by_one_that_listens_elsewhere_and_gateways_are_told_when_it_is_ready,
           a_gateway_that_is_set_aside_gets_nobody_until_it_is_taken_back,
           scaling_adds_and_drains_while_the_cell_stays_ready,
-          a_gateway_waits_for_its_slots_port_so_that_it_can_be_followed_by_another_one, a_folder_belongs_to_one_supervisor)
+          a_gateway_waits_for_its_slots_port_so_that_it_can_be_followed_by_another_one, slots_that_are_wanted_again_do_not_make_the_cell_unready,
+          a_folder_belongs_to_one_supervisor)
