@@ -85,6 +85,11 @@ static void on_reported(void *owner, struct child *c)
     acceptor_consider(&s->acceptor);
 }
 
+static bool has_ended(const struct child *c, enum child_state from)
+{
+    return c->pid == 0 || (from == CHILD_REPLACING && c->state == CHILD_STARTING); /* there is another one already */
+}
+
 static void on_moved(void *owner, struct child *c, enum child_state from)
 {
     struct supervisor *s = owner;
@@ -93,7 +98,7 @@ static void on_moved(void *owner, struct child *c, enum child_state from)
              child_state_name(c->state), BYTES_FMT(buf_bytes(&c->why)));
     if (c->state == CHILD_ENDING)
         s->metrics.faults_total++;
-    if (c->role == ROLE_GATEWAY && c->pid == 0) {
+    if (c->role == ROLE_GATEWAY && has_ended(c, from)) {
         control_gone(&s->control, c);
         usage_gone(&s->usage, c);
     }

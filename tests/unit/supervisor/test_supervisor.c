@@ -616,6 +616,25 @@ START_TEST(slots_that_are_wanted_again_do_not_make_the_cell_unready)
 }
 END_TEST
 
+START_TEST(nobody_waits_for_the_answer_of_one_that_has_ended_and_is_followed_at_once)
+{
+    char text[256];
+    setup();
+    order(&r, "gateway-2", "mute stubborn");
+    START("--gateways=2", "--call-timeout=60s");
+    wait_until(&r, is_up("gateway-1") && is_up("gateway-2"));
+    int fd = dial_only(&r, "call");
+    wait_until(&r, says(&r, "/metrics", "calls_total{cell=\"a\",process=\"supervisor\"} 1"));
+    ck_assert_int_eq(http(&r, "POST", "/scale?gateways=1"), 200);
+    ck_assert_int_eq(http(&r, "POST", "/scale?gateways=2"), 200);
+    ck_assert(state_of("gateway-2", "replacing"));
+    kill(pid_of(&r, "gateway-2"), SIGKILL);
+    hear_all(fd, text, sizeof text);
+    ck_assert_msg(strncmp(text, "asked 2 ", 8) == 0 && strstr(text, "gateway-1:info"), "%s", text);
+    teardown();
+}
+END_TEST
+
 START_TEST(a_folder_belongs_to_one_supervisor)
 {
     setup();
@@ -659,4 +678,4 @@ UNIT_MAIN("supervisor/supervisor",
           a_gateway_that_is_set_aside_gets_nobody_until_it_is_taken_back,
           scaling_adds_and_drains_while_the_cell_stays_ready,
           a_gateway_waits_for_its_slots_port_so_that_it_can_be_followed_by_another_one, slots_that_are_wanted_again_do_not_make_the_cell_unready,
-          a_folder_belongs_to_one_supervisor)
+          nobody_waits_for_the_answer_of_one_that_has_ended_and_is_followed_at_once, a_folder_belongs_to_one_supervisor)
