@@ -136,8 +136,27 @@ static enum stage stage_of(const json_t *where)
     return is_in_state(where, "leaving") ? STAGE_LEAVING : STAGE_DONE;
 }
 
+static bool is_live_in(const json_t *where, struct bytes name)
+{
+    const json_t *cell;
+    size_t i;
+    json_array_foreach(json_object_get(where, "cells"), i, cell) if (bytes_is(name, text(cell, "name")))
+        return strcmp(text(cell, "state"), "live") == 0;
+    return false;
+}
+
+/* Somebody else may cancel the move, order another one, or apply a file. -> CTL_DONE, CTL_FAILED, said */
+static int check_arrival(const char *tenant, const json_t *where, const struct bytes *cells, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!is_live_in(where, cells[i]))
+            return ctl_say("the move has been taken back, or another order has followed: %s is not live in %.*s", tenant,
+                           BYTES_FMT(cells[i]));
+    return CTL_DONE;
+}
+
 /* Until the new cells are live; with --watch until the last client has left the old ones. */
-static int follow(const struct ctl_options *o, const char *tenant)
+static int follow(const struct ctl_options *o, const char *tenant, const struct bytes *cells, size_t n)
 {
     int64_t left_ms = o->patience;
     int told = -1;
@@ -151,6 +170,8 @@ static int follow(const struct ctl_options *o, const char *tenant)
         bool late = where && stage == STAGE_JOINING && left_ms <= 0;
         if (late)
             code = give_up(o, tenant, where);
+        if (where && stage != STAGE_JOINING)
+            code = check_arrival(tenant, where, cells, n);
         json_decref(where);
         if (code != CTL_DONE || stage == STAGE_DONE || (stage == STAGE_LEAVING && !o->watch))
             return code;
@@ -170,7 +191,7 @@ static int move(const struct ctl_options *o, const char *tenant)
     snprintf(copy, sizeof copy, "%s", o->to);
     size_t n = split(copy, cells);
     int code = begin(o, tenant, cells, n);
-    return code == CTL_DONE ? follow(o, tenant) : code;
+    return code == CTL_DONE ? follow(o, tenant, cells, n) : code;
 }
 
 /* ---- spread */
@@ -197,8 +218,10 @@ static int spread(const struct ctl_options *o, const char *tenant)
         ctl_say("--cells=%zu: there are %zu to choose from", wanted, n);
     else
         code = begin(o, tenant, cells, wanted);
+    if (code == CTL_DONE)
+        code = follow(o, tenant, cells, wanted);
     buf_fini(&names);
-    return code == CTL_DONE ? follow(o, tenant) : code;
+    return code;
 }
 
 /* ---- cancel, show, map */

@@ -70,6 +70,16 @@ def test_a_move_to_a_dead_cell_is_said_and_changes_nothing(cells):
     assert cells.states("acme") == {"a": "live"}
 
 
+def test_a_move_that_somebody_else_takes_back_is_no_success(cells):
+    move = subprocess.Popen([BUILD / "supervisor/cellcastctl", f"--postgres={cells.a.pg}", "tenant", "move", "acme", "--to=dead"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: cells.states("acme") == {"a": "live", "dead": "joining"}, 10, "it has begun")
+    assert cells.ctl("tenant", "cancel", "acme").returncode == 0
+    _, said = move.communicate(timeout=20)
+    assert move.returncode == 1 and "acme is not live in dead" in said
+    assert cells.states("acme") == {"a": "live"}
+
+
 def test_a_tenant_is_spread_over_cells_that_its_name_chooses(cells):
     def spread(*flags):
         done = cells.ctl("tenant", "spread", "acme", *flags, "--watch")
