@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -77,5 +79,23 @@ START_TEST(one_supervisor_holds_it)
 }
 END_TEST
 
-UNIT_MAIN("supervisor/run_dir", the_folder_that_it_makes_and_the_lock_are_nobody_elses,
+START_TEST(a_full_disk_keeps_no_cell_from_starting)
+{
+    struct rlimit before, nothing;
+    setup();
+    close(run_dir_take(folder, &why));
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    nothing = (struct rlimit){.rlim_cur = 0, .rlim_max = before.rlim_max};
+    signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &nothing), 0);
+    int fd = run_dir_take(folder, &why);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(run_dir_take(folder, &why), -EBUSY);
+    close(fd);
+    teardown();
+}
+END_TEST
+
+UNIT_MAIN("supervisor/run_dir", a_full_disk_keeps_no_cell_from_starting, the_folder_that_it_makes_and_the_lock_are_nobody_elses,
           a_folder_that_is_there_keeps_its_mode_and_a_lock_that_others_could_read_does_not, one_supervisor_holds_it)
