@@ -63,10 +63,13 @@ static int adopt(struct config *c, struct bytes json, enum config_source source)
 static void keep_copy(struct config *c)
 {
     int error = config_save(c->path, buf_bytes(&c->json));
-    if (error < 0)
+    if (error < 0 && !c->unsaved)
         log_error("config_copy", "path=%s errno=%s after a restart without PostgreSQL an older "
                                  "configuration would be served",
                   c->path, strerror(-error));
+    if (error == 0 && c->unsaved)
+        log_info("config_copy", "path=%s version=%llu it is saved now", c->path, (unsigned long long)c->facts.version);
+    c->unsaved = error < 0;
 }
 
 static void load_copy(struct config *c)
@@ -159,7 +162,10 @@ static void ask(struct config *c)
 
 static void on_poll(struct ev_loop *loop, ev_timer *w, int events)
 {
-    ask(w->data);
+    struct config *c = w->data;
+    if (c->unsaved)
+        keep_copy(c);
+    ask(c);
 }
 
 static void on_up(void *owner, struct pg *p)

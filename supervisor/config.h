@@ -28,6 +28,7 @@ struct config {
     struct buf problem;  /* why it is not the newest, or not there; empty: it is */
     struct pg_params *params;
     bool asking;         /* a poll is under way */
+    bool unsaved;        /* the copy is an older one: tried again with each poll */
     bool fetch;          /* connected anew: the version alone proves nothing, it may be another database */
     int64_t asked_ns;    /* monotonic */
 };

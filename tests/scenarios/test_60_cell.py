@@ -1,6 +1,8 @@
 """The cell as its operator sees it: who gets a connection, what is counted, how it ends."""
 
 import asyncio
+import copy
+import json
 import re
 import shutil
 import subprocess
@@ -9,7 +11,7 @@ import pytest
 import requests
 
 from sdk import Person, Raw
-from stack import BUILD, REPO, wait_until
+from stack import BUILD, CONFIGURATION, REPO, wait_until
 
 
 async def test_connections_are_spread_over_the_gateways(stack):
@@ -126,6 +128,22 @@ async def test_one_that_is_written_past_it_makes_the_cell_not_ready_until_it_is_
         db.execute("delete from cellcast.namespace where tenant = 'default' and name = 'x'")
         good = version()
         await asyncio.to_thread(wait_until, lambda: not why() and proved(stack) == good, 30, "it is proved")
+
+
+def test_a_configuration_that_could_not_be_saved_is_saved_as_soon_as_it_can(stack):
+    kept, in_the_way = stack.run / "config.json", stack.run / "config.json.new"
+    in_the_way.mkdir()
+    try:
+        changed = copy.deepcopy(CONFIGURATION)
+        changed["api_keys"].append({"key": "for-a-while", "tenant": "default"})
+        stack.configure(changed)
+        version = lambda: stack.status()["config"]["version"]
+        wait_until(lambda: version() > json.loads(kept.read_text())["version"] and "event=config_copy" in (stack.log / "cell.log").read_text(), 10,
+                   "it is taken, and not saved")
+    finally:
+        in_the_way.rmdir()
+    wait_until(lambda: json.loads(kept.read_text())["version"] == version(), 5, "it is saved")
+    stack.configure(CONFIGURATION)
 
 
 async def test_an_idle_relay_holds_no_wal_back(stack):
