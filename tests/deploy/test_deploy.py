@@ -170,6 +170,13 @@ def test_a_daemon_holds_no_lock_of_whoever_started_it(tmp_path):
         assert kept.wait(20) == 0
 
 
+def test_each_of_nine_cells_on_this_machine_has_ports_of_its_own():
+    functions = "\n".join(re.findall(r"^cell_(?:port|slots)\(\) .*$", (REPO / "deploy/local").read_text(), re.M))
+    each = 'for n in {0..8}; do cell_port $n 0; cell_port $n 1; for i in {1..9}; do echo $(($(cell_slots $n) + i)); done; done'
+    ports = run("bash", "-euc", f"port=8000 slots=8100\n{functions}\n{each}").stdout.split() + [str(port) for port in range(8002, 8011)]
+    assert len(ports) == 9 * 11 + 9 and len(set(ports)) == len(ports)
+
+
 @pytest.mark.parametrize("offset, cells, whose", [(0, 1, "cell"), (7, 1, "kafka"), (102, 1, "cell"), (203, 2, "cell-b")])
 def test_a_port_that_is_taken_is_said_before_anything_is_started(tmp_path, offset, cells, whose):
     port = 18000 + os.getpid() % 400 * 10
