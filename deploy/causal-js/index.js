@@ -129,7 +129,7 @@ export class CausalStream {
     let n = 0; // so many go: the last one whose time is over, and everything below it
     for (let i = 0; i < this.#waiting.length; i++)
       if (this.#waiting[i].id <= passed || this.#waiting[i].at <= over) n = i + 1;
-    for (const item of this.#waiting.splice(0, n)) this.#release(item);
+    while (n-- > 0 && this.#waiting.length) this.#release(this.#waiting.shift()); // a listener may close the stream meanwhile
     if (this.#waiting.length === 0) return this.#stopTimer();
     const oldest = this.#waiting.reduce((least, { at }) => Math.min(least, at), Infinity);
     const settled = this.#settling - this.clock.now(); // then the shorter time counts again

@@ -217,6 +217,17 @@ test('a listener that throws takes nothing from the others', async () => {
   assert.deepEqual(thrown, ['mine', 'mine']);
 });
 
+test('a listener that closes the stream gets the rest in order', () => {
+  const { clock, stream, heard, a, b } = setting();
+  stream.onPublication(({ data }) => data === 1 && stream.close());
+  for (const id of [1, 2, 3]) a.publish(id);
+  clock.pass(50);
+  a.publish(4);
+  b.publish(5);
+  clock.pass(50);
+  assert.deepEqual(heard, [1, 2, 3, 4, 5]);
+});
+
 test('any arrival within the window comes out in order, each once', () => {
   let seed = 7;
   const random = n => (seed = (seed * 1103515245 + 12345) % 2147483648) % n;
