@@ -223,6 +223,9 @@ struct child *cell_take_over(struct cell *cell, struct child *spare)
     if (spare->role == ROLE_WORKER && spare->planned) {
         plan_renew(&cell->plan, now_ms());
         tell_map(cell, crew->wanted);
+    } else if (spare->role == ROLE_WORKER) { /* the one before it has never greeted */
+        spare->planned = true;
+        assign(cell, false);
     }
     return before;
 }

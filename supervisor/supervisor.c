@@ -107,6 +107,7 @@ static void on_moved(void *owner, struct child *c, enum child_state from)
     acceptor_consider(&s->acceptor);
     evacuation_moved(&s->evacuation);
     roll_moved(&s->roll, c);
+    canary_replan(&s->canary); /* a worker may have taken over */
     drain_moved(&s->drain);
 }
 

@@ -5,7 +5,8 @@
  *     lagging (its loop is late, it says)  verbose (its answers are 3 MiB, of which a client is shown the beginning)
  *     swept (the canaries that it publishes pass Kafka by)
  *     refusing (the configuration; it has none)  slow (to take it: never)  olden (says nothing of it, as programs of before)
- *     stillborn (ends at once)  late (never ready): these two only of a process that starts while the file says so
+ *     stillborn (ends at once)  late (never ready)  wordless (never says anything): these three only of a process that starts
+ *     while the file says so
  * What it was told lies in RUNDIR/told-NAME. A client that says "call" gets the answers of all gateways, with "call b" of
  * cell b, too, with "call one b" of one there alone; one that says
  * "peer" the address that was handed on with it, any other the name of the gateway. */
@@ -31,7 +32,7 @@ static struct {
     const char *run_dir;
     char doing[64];
     struct link *ctl;
-    bool mapped, configured, draining, late, clear;
+    bool mapped, configured, draining, late, wordless, clear;
     uint64_t version, refused; /* of the configuration that it goes by, and does not */
     uint64_t adopted;
     struct buf listen;
@@ -95,7 +96,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
     read_orders();
     if (doing("garbage"))
         link_send(f.ctl, CTL_STATUS, BYTES("x"));
-    if (!doing("silent"))
+    if (!doing("silent") && !f.wordless)
         send_status();
 }
 
@@ -333,10 +334,12 @@ int main(int argc, char **argv)
     if (doing("stillborn"))
         return 3;
     f.late = doing("late");
+    f.wordless = doing("wordless");
     struct ctl_hello hello = {.version = doing("version") ? 99 : WIRE_VERSION, .pid = (uint32_t)getpid(),
                               .port = f.port, .origin = 1};
     note("start", (unsigned long long)getpid(), BYTES(""));
-    LINK_SEND(f.ctl, CTL_HELLO, ctl_hello, &hello);
+    if (!f.wordless)
+        LINK_SEND(f.ctl, CTL_HELLO, ctl_hello, &hello);
     if (f.gateway) {
         make_canary_socket(loop);
         ev_io_init(&accepted, on_accept, ACCEPT_FD, EV_READ);

@@ -525,6 +525,23 @@ START_TEST(a_worker_is_followed_by_one_that_listens_elsewhere_and_gateways_are_t
 }
 END_TEST
 
+START_TEST(a_worker_that_never_said_a_word_is_followed_by_one_that_gets_a_share)
+{
+    setup();
+    START("--gateways=1", "--workers=1", "--canary-patience=10s");
+    wait_until(&r, is_ready());
+    order(&r, "worker-2", "wordless");
+    ck_assert_int_eq(http(&r, "POST", "/scale?workers=2"), 200);
+    wait_until(&r, told(&r, "worker-2", "start ") == 1);
+    ck_assert(says(&r, "/status", "\"owners\":[1,1,1,1,1,1,1,1]"));
+    order(&r, "worker-2", "");
+    ck_assert_int_eq(http(&r, "POST", "/restart?what=worker-2"), 200);
+    wait_until(&r, logged(&r, "event=roll_done"));
+    ck_assert(is_up("worker-2") && says(&r, "/status", "\"owners\":[1,1,1,1,2,2,2,2]"));
+    teardown();
+}
+END_TEST
+
 START_TEST(a_gateway_that_is_set_aside_gets_nobody_until_it_is_taken_back)
 {
     char who[64];
@@ -675,6 +692,7 @@ UNIT_MAIN("supervisor/supervisor",
           the_only_gateway_serves_until_the_next_one_is_ready, what_is_ordered_while_one_starts_replaces_that_one_too,
           a_rolling_restart_stops_at_a_new_process_that_is_not_well_and_nothing_has_changed,
           a_worker_is_followed_by_one_that_listens_elsewhere_and_gateways_are_told_when_it_is_ready,
+          a_worker_that_never_said_a_word_is_followed_by_one_that_gets_a_share,
           a_gateway_that_is_set_aside_gets_nobody_until_it_is_taken_back,
           scaling_adds_and_drains_while_the_cell_stays_ready,
           a_gateway_waits_for_its_slots_port_so_that_it_can_be_followed_by_another_one, slots_that_are_wanted_again_do_not_make_the_cell_unready,
