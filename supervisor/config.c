@@ -144,8 +144,10 @@ static void on_version(void *ctx, enum pg_status status, const struct pg_result 
         refused(c, r);
     if (status != PG_OK || pg_rows(r) != 1 || pg_is_null(r, 0, 0))
         return;
-    if (!c->fetch && (uint64_t)pg_i64(r, 0, 0) == c->facts.version)
+    if (!c->fetch && (uint64_t)pg_i64(r, 0, 0) == c->facts.version) {
+        buf_clear(&c->problem); /* of a poll before */
         return;
+    }
     c->asking = true;
     c->asked_ns = clock_mono_ns();
     pg_query(c->pg, "SELECT cellcast.config()::text", NULL, on_config, c);

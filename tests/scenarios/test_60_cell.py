@@ -146,6 +146,19 @@ def test_a_configuration_that_could_not_be_saved_is_saved_as_soon_as_it_can(stac
     stack.configure(CONFIGURATION)
 
 
+def test_a_problem_with_the_configuration_is_told_until_it_is_over(stack):
+    problem = lambda: stack.status()["config"]["problem"]
+    with stack.sql() as db:
+        db.execute("alter function cellcast.config_version() rename to config_version_away")
+        db.commit()
+        try:
+            wait_until(lambda: "not migrated" in problem(), 10, "it is told")
+        finally:
+            db.execute("alter function cellcast.config_version_away() rename to config_version")
+            db.commit()
+    wait_until(lambda: problem() == "", 10, "it is over")
+
+
 async def test_an_idle_relay_holds_no_wal_back(stack):
     with stack.sql(autocommit=True) as db:
         db.execute("create table if not exists noise (t text)")
