@@ -118,10 +118,12 @@ static void on_highest(void *ctx, enum pg_status status, const struct pg_result 
         id_clock_saw(&s->clock, (uint64_t)pg_i64(r, 0, 0));
 }
 
-/* Of the shards of others, too. */
+/* Of the shards of others, too. Not max() of the table: that walks over all versions of its rows (decision 0036). */
 static void ask_highest(struct sequencer *s)
 {
-    pg_query(s->reader, "SELECT max(last_id) FROM cellcast.shard", NULL, on_highest, s);
+    pg_query(s->reader,
+             "SELECT max(s.last_id) FROM generate_series(0::smallint, 63) w(shard), " NEWEST_SHARD("w.shard"),
+             NULL, on_highest, s);
 }
 
 /* A reader left behind on a former primary would say of committed messages that they are not

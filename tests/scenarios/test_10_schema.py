@@ -833,6 +833,30 @@ def test_a_takeover_waits_for_whatever_still_holds_a_shard_and_counts_it(db, con
         assert successor.result(10)[63]["batch"] == 1
 
 
+# ---- beside a long transaction
+
+
+def pages(db, sql, *args):
+    plan = one(db, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *args)[0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+def test_a_takeover_beside_a_long_transaction_walks_over_no_old_rows(db, conninfo):
+    asks = [(TAKE, [list(range(64)), 1, [], False]), ("SELECT cellcast.free_shards(%s::smallint[], 2, null)", [list(range(64))]),
+            ("SELECT cellcast.hand_over(%s::smallint[], 1, 1, pg_backend_pid())", [list(range(64))]), ("SELECT cellcast.sweep(1)", [])]
+    take(db)
+    db.execute("SET enable_seqscan = off; SET enable_bitmapscan = off")
+    before = [pages(db, sql, *args) for sql, args in asks]
+    with psycopg.connect(conninfo) as dump:
+        dump.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        dump.execute("SELECT count(*) FROM cellcast.cell")
+        db.execute("DO $$ BEGIN FOR i IN 1 .. 300 LOOP UPDATE cellcast.shard SET batch = batch + 1, era = (batch + 1) >> 5; COMMIT; END LOOP; END $$")
+        beside = [pages(db, sql, *args) for sql, args in asks]
+    print(before, beside)
+    for (sql, _), least, most in zip(asks, before, beside):
+        assert most < 4 * least + 1000, f"{most} pages instead of {least}: {sql}"
+
+
 # ---- partitions, sweeping
 
 
