@@ -4,6 +4,7 @@
 
 #include "core/clock.h"
 #include "run/log.h"
+#include "wire/newest.h"
 
 #include <inttypes.h>
 
@@ -71,7 +72,9 @@ static void on_swept(void *ctx, enum pg_status status, const struct pg_result *r
 {
     struct sequencer *s = ctx;
     s->upkeep.sweep_busy = false;
-    bool more = done(status, r, "sweep") && pg_i64(r, 0, 0) >= SWEEP_ROWS;
+    bool ok = done(status, r, "sweep"), more = ok && pg_rows(r) == 1 && pg_i64(r, 0, 0) >= SWEEP_ROWS;
+    if (ok && pg_rows(r) == 0)
+        pg_reset(s->upkeep.keeper);
     s->upkeep.sweep_ns = clock_mono_ns() + (more ? NS_PER_S : SWEEP_NS);
 }
 
@@ -79,7 +82,10 @@ static void sweep(struct sequencer *s)
 {
     s->upkeep.sweep_busy = true;
     pg_add_i32(s->params, SWEEP_ROWS);
-    pg_query(s->reader, "SELECT cellcast.sweep($1) + cellcast.sweep_removed($1)", s->params, on_swept, s);
+    pg_add_text(s->params, bytes_str(s->leader.identity));
+    pg_query(s->upkeep.keeper,
+             "SELECT cellcast.sweep($1) + cellcast.sweep_removed($1) WHERE cellcast.identity() = $2", s->params,
+             on_swept, s);
 }
 
 static void on_state(void *ctx, enum pg_status status, const struct pg_result *r)
@@ -142,7 +148,7 @@ void upkeep_tick(struct sequencer *s, int64_t now_ns)
         return;
     if (!u->partitions_busy && now_ns >= u->partitions_ns && pg_is_up(u->keeper))
         partitions(s);
-    if (!u->sweep_busy && now_ns >= u->sweep_ns)
+    if (!u->sweep_busy && now_ns >= u->sweep_ns && pg_is_up(u->keeper))
         sweep(s);
     if (!u->state_busy && now_ns >= u->state_ns)
         state(s);
@@ -171,7 +177,7 @@ static const struct pg_handlers handlers = {on_up, on_down, NULL};
 void upkeep_start(struct sequencer *s)
 {
     s->upkeep.keeper = pg_new(s->loop, s->options->postgres, s->options->name,
-                              "SET default_transaction_isolation = 'read committed'; "
+                              BY_INDEX "SET default_transaction_isolation = 'read committed'; "
                               "SET default_transaction_read_only = off; "
                               "SET statement_timeout = 0; SET idle_session_timeout = 0",
                               &handlers, s);

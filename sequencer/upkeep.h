@@ -1,7 +1,8 @@
 /* Keeping house while leading. On the reader: publish quotas as the configuration has them (its version is asked for each
- * second), used-up keys and receipts (each minute), and what the outbox looks like, for the metrics (each 5 s). On a
- * connection of its own, since no lookup may wait for their locks: partitions ahead of their day and past their retention
- * (at the start of leadership, then hourly; a minute later when one had to give way). Several sequencers may do it at once. */
+ * second), and what the outbox looks like, for the metrics (each 5 s). On a connection of its own, since no lookup and no row of
+ * the outbox may wait for their locks and their length: partitions ahead of their day and past their retention (at the start of
+ * leadership, then hourly; a minute later when one had to give way), used-up keys and receipts, removed histories (each
+ * minute, each second while there is more). Several sequencers may do it at once. */
 #ifndef SEQUENCER_UPKEEP_H
 #define SEQUENCER_UPKEEP_H
 
@@ -12,7 +13,7 @@ struct pg;
 struct sequencer;
 
 struct upkeep {
-    struct pg *keeper; /* of partitions */
+    struct pg *keeper; /* of partitions; sweeps */
     int64_t partitions_ns, sweep_ns, state_ns; /* CLOCK_MONOTONIC: when each is due */
     int64_t state_asked_ns;
     bool partitions_busy, sweep_busy, state_busy, quotas_busy;

@@ -582,3 +582,17 @@ def test_a_server_that_refuses_to_write_is_waited_for(start, connect, db):
     check_log(db, [g])
 
 
+
+
+def test_nobody_waits_while_it_sweeps(start, connect, db):
+    db.execute("INSERT INTO cellcast.history_floor (channel, epoch, seq, at) SELECT 'default/removed', epoch, 1, now() - interval '1 hour' FROM cellcast.log")
+    with psycopg.connect(db.info.dsn, autocommit=False) as holder:
+        holder.execute("SELECT FROM cellcast.history_floor FOR UPDATE")
+        s = start().ready()
+        g = connect(s).ready()
+        s.wait(lambda: rows(db, "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%%cellcast.sweep%%'"))
+        assert g.result(g.send("default/new"), 5)["code"] == 0
+        db.execute("SELECT cellcast.publish('also_new', '1')")
+        wait_for_messages(db, 2)
+        holder.rollback()
+    s.wait(lambda: one(db, "SELECT swept FROM cellcast.history_floor"))
