@@ -140,6 +140,8 @@ static void taken(struct sequencer *s, const struct pg_result *r)
     if (pg_rows(r) > 0)
         server_seen(s, r);
     heads_forget_shards(&s->inbox.heads, l->led & ~before); /* of an earlier time here */
+    if (l->led & ~before)
+        outbox_is_strange(s);
     s->lead.force = false;
     if (given & ~s->lead.given) /* what still lies in our sockets may have been committed by the one whom they were given to */
         gateways_drop(s->gateways);

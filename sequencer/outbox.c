@@ -20,10 +20,14 @@
 #define LOOK_SHARE 4 /* the same of scans that look for what is told */
 
 /* In front of the rows stands what was seen, as row 0 (pg/snapshot.h). */
-#define SEEN "SELECT 0::bigint, pg_current_snapshot()::text, 0::smallint, ''::bytea, NULL::text, NULL::text, NULL::text UNION ALL "
+#define SEEN_AS(ID)                                                                                                    \
+    "SELECT " ID ", pg_current_snapshot()::text, 0::smallint, ''::bytea, NULL::text, NULL::text, NULL::text UNION ALL "
+#define SEEN SEEN_AS("0::bigint")
+#define READ "SELECT id, channel, format, data, tags, after, key FROM cellcast.outbox_read($1, $2, $3, $5, $4)"
 
-static const char read_sql[] = SEEN "SELECT id, channel, format, data, tags, after, key FROM "
-                                    "cellcast.outbox_read($1, $2, $3, $5, $4)";
+static const char read_sql[] = SEEN READ;
+/* Row 0 has a transaction's number: whatever was in the WAL before has a lower one. */
+static const char read_strange_sql[] = SEEN_AS("pg_current_xact_id()::text::bigint") READ;
 
 static const char fetch_sql[] =
     SEEN "SELECT id, channel, format, data, tags, after, key FROM ("
@@ -134,6 +138,15 @@ static void strike_unseen(struct outbox *o, const struct pg_snapshot *seen)
         o->blurred = false;
 }
 
+/* Rows of transactions up to xid may be there beyond those that are told. */
+static void blur(struct outbox *o, uint32_t xid)
+{
+    if (!o->blurred || (int32_t)(xid - o->blurred_xid) > 0)
+        o->blurred_xid = xid;
+    o->blurred = true;
+    o->blurred_asked = false; /* a scan that is under way may not have seen it */
+}
+
 /* -> number of rows, or a negative one: it is no answer, and nothing was entered */
 static int enter_rows(struct sequencer *s, enum pg_status status, const struct pg_result *r, struct pg_snapshot *ret_seen)
 {
@@ -178,6 +191,10 @@ static void on_scanned(void *ctx, enum pg_status status, const struct pg_result 
     o->cut = rows < 0 || o->held_late || o->held + (size_t)rows >= (size_t)s->options->outbox_rows || are_many_bytes(s);
     if (rows < 0)
         return;
+    if (o->strange_asked) {
+        o->strange = false;
+        blur(o, (uint32_t)pg_i64(r, 0, 0));
+    }
     strike(s, o->cut ? NULL : &seen);
     if (!o->cut)
         strike_unseen(o, &seen);
@@ -262,8 +279,9 @@ static void scan(struct sequencer *s)
     pg_add_i64(p, s->options->outbox_bytes - (int64_t)late);
     begin_asking(s);
     o->again = false;
+    o->strange_asked = o->strange;
     o->scanned_ns = clock_mono_ns();
-    pg_query(s->reader, read_sql, p, on_scanned, s);
+    pg_query(s->reader, o->strange ? read_strange_sql : read_sql, p, on_scanned, s);
 }
 
 static void fetch(struct sequencer *s)
@@ -289,7 +307,7 @@ static bool may_fetch(const struct sequencer *s)
 {
     const struct outbox *o = &s->outbox;
     const struct inbox *i = &s->inbox;
-    return !o->again && !o->cut && o->n_unseen == 0 && !o->blurred && i->rows.count + o->n_told <= (size_t)s->options->outbox_rows &&
+    return !o->again && !o->cut && !o->strange && o->n_unseen == 0 && !o->blurred && i->rows.count + o->n_told <= (size_t)s->options->outbox_rows &&
            !outbox_is_cut_short(s) && list_is_empty(&i->quotas.late);
 }
 
@@ -317,6 +335,12 @@ static void look(struct sequencer *s)
 {
     s->outbox.look_now = true;
     outbox_go_on(s);
+}
+
+void outbox_is_strange(struct sequencer *s)
+{
+    s->outbox.strange = true;
+    s->outbox.strange_asked = false;
 }
 
 void outbox_wake(struct sequencer *s)
@@ -371,6 +395,7 @@ static void on_stream_up(void *owner, bool created, uint64_t start_lsn)
     s->outbox.stream_up = true;
     s->outbox.relation = 0;
     s->metrics.outbox_stream_up = 1;
+    outbox_is_strange(s);
     outbox_wake(s);
 }
 
@@ -419,9 +444,7 @@ static void remember_unseen(struct outbox *o)
         o->unseen[o->n_unseen++] = o->xid;
         return;
     }
-    o->blurred = true;
-    o->blurred_asked = false; /* a scan that is under way may not have seen it */
-    o->blurred_xid = o->xid;
+    blur(o, o->xid);
 }
 
 /* A row of a shard that is not led here is its leader's. */

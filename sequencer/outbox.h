@@ -42,6 +42,8 @@ struct outbox {
     size_t held;    /* rows then */
     bool held_late; /* some were left out, since they wait for their quota */
     bool cut;    /* the last scan did not return all, or did not return */
+    bool strange; /* rows may have been committed that were told to nobody here, and that can't be seen yet */
+    bool strange_asked; /* the scan that is under way says up to which transaction */
     struct outbox_told told[OUTBOX_TOLD_MAX]; /* decoded and not held yet */
     size_t n_told, told_asked; /* told_asked, unseen_asked: when the question that is under way began */
     /* Transactions with rows beyond those that no scan has seen yet; blurred: and others, up to blurred_xid */
@@ -62,6 +64,9 @@ struct outbox {
 void outbox_init(struct sequencer *s);
 void outbox_fini(struct sequencer *s);
 void outbox_wake(struct sequencer *s);  /* there may be rows */
+/* Shards were taken, or the stream begins: what was committed before is told to nobody, and where commits wait for a standby it can't
+ * be seen yet. Call it before outbox_wake. */
+void outbox_is_strange(struct sequencer *s);
 void outbox_go_on(struct sequencer *s); /* a batch has landed: with what waited for that */
 void outbox_late(struct sequencer *s); /* call it each QUOTA_LATE_MS while rows wait for their quota */
 bool outbox_is_cut_short(

@@ -4,6 +4,7 @@ for an answer that nobody believes any more."""
 import json
 import os
 import signal
+import subprocess
 import threading
 import time
 from hashlib import md5
@@ -67,6 +68,60 @@ def test_a_commit_that_waits_for_a_standby_is_not_overtaken_by_the_next_one(star
         finally:
             synchronous_standby(admin, "")
     written_in_order(db, n)
+
+
+class TakesButAppliesNothing:
+    """A standby that has everything on its disk: commits go on, but for those that wait until it has applied them."""
+
+    def __init__(self, conninfo, folder):
+        folder.mkdir()
+        bin = os.environ.get("PG_BIN", "/usr/lib/postgresql/15/bin")
+        self.process = subprocess.Popen([f"{bin}/pg_receivewal", "--synchronous", "-D", folder, "-d", f"{conninfo} application_name=keeps_wal"])
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def waits_for_the_standby(db, pid):
+    return rows(db, "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'", pid)
+
+
+@pytest.mark.parametrize("how", ["killed", "moved"])
+def test_a_commit_that_waits_while_shards_are_taken_is_not_overtaken_by_the_next_one(start, db, conninfo, tmp_path, how):
+    """It was told to who did not lead its shard, and is not there yet for the first look of who does."""
+    import psycopg
+    ports = free_port(), free_port()
+    peers = "--peers=" + ",".join(f"127.0.0.1:{port}" for port in ports)
+    one = start(peers, "--name=s1", f"--listen=127.0.0.1:{ports[0]}", port=ports[0])
+    one.wait(lambda: '"led":"0-63"' in one.get("/shards")[1])
+    two = start(peers, "--name=s2", f"--listen=127.0.0.1:{ports[1]}", port=ports[1])
+    two.wait(lambda: '"heard":true' in two.get("/shards")[1] and two.metric("outbox_stream_up") == 1)
+    standby = TakesButAppliesNothing(conninfo, tmp_path / "wal")
+    with psycopg.connect(conninfo, autocommit=True) as session:
+        try:
+            synchronous_standby(db, "keeps_wal")
+            two.wait(lambda: rows(db, "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
+            session.execute("SET synchronous_commit = remote_apply")
+            first = threading.Thread(target=publish, args=(session, 0))
+            first.start()
+            two.wait(lambda: waits_for_the_standby(db, session.info.backend_pid))
+            time.sleep(0.3)
+            if how == "killed":
+                one.kill()
+            else:
+                requests.post(f"http://127.0.0.1:{two.admin_port}/shards?take=0-63", timeout=5)
+            two.wait(lambda: '"led":"0-63"' in two.get("/shards")[1])
+            time.sleep(0.3)
+            assert first.is_alive()
+            db.execute("SELECT pg_cancel_backend(%s)", [session.info.backend_pid])
+            first.join()
+            session.execute("SET synchronous_commit = on")
+            publish(session, 1)
+            written_in_order(db, 2)
+        finally:
+            synchronous_standby(db, "")
+            standby.close()
 
 
 def shard(channel):
