@@ -136,6 +136,16 @@ static void end(struct sequencer *s, struct message *m, const struct outcome *o)
         outbox_delete(s, m);
 }
 
+/* The first of them leads the key now, the others follow it. */
+static void free_followers(struct sequencer *s, struct message *m)
+{
+    struct message *follower;
+    while ((follower = list_first(&m->followers, struct message, place))) {
+        inbox_leave(&s->inbox, follower);
+        inbox_enter(&s->inbox, follower);
+    }
+}
+
 void flow_finish(struct sequencer *s, struct message *m, const struct outcome *o)
 {
     struct outcome again = *o;
@@ -143,17 +153,26 @@ void flow_finish(struct sequencer *s, struct message *m, const struct outcome *o
     again.repeated = true;
     inbox_leave(&s->inbox, m);
     end(s, m, o);
+    if (o->code)
+        free_followers(s, m);
     while ((follower = list_first(&m->followers, struct message, place))) {
         inbox_leave(&s->inbox, follower);
-        if (o->code) {
-            inbox_enter(
-                &s->inbox,
-                follower); /* the first of them leads the key now, the others follow it */
-            continue;
-        }
         end(s, follower, &again);
         message_free(follower);
     }
+    message_free(m);
+}
+
+bool flow_is_given_up(const struct sequencer *s, const struct message *m, int64_t now_ns)
+{
+    return m->unsure && now_ns - m->arrived_ns >= s->options->unsure_max * NS_PER_MS;
+}
+
+void flow_give_up(struct sequencer *s, struct message *m)
+{
+    inbox_leave(&s->inbox, m);
+    free_followers(s, m);
+    s->metrics.forgotten_total++;
     message_free(m);
 }
 
@@ -293,12 +312,6 @@ void flow_turn(struct sequencer *s)
 
 /* ---- back */
 
-/* No gateway waits for its answer any more, and what told whether it was committed may have been swept. */
-static bool is_given_up(const struct sequencer *s, const struct message *m, int64_t now_ns)
-{
-    return m->unsure && now_ns - m->arrived_ns >= s->options->unsure_max * NS_PER_MS;
-}
-
 static void forget(struct sequencer *s, struct message *m)
 {
     s->metrics.forgotten_total++;
@@ -313,7 +326,7 @@ static void enter_all(struct sequencer *s, struct list *all)
         list_remove(&m->place);
         if (!message_is_from_gateway(m))
             message_free(m); /* its row tells whether it is still to be done */
-        else if (is_given_up(s, m, now_ns))
+        else if (flow_is_given_up(s, m, now_ns))
             forget(s, m);
         else
             inbox_enter(&s->inbox, m);

@@ -44,6 +44,9 @@ void flow_turn(struct sequencer *s);
 /* The end of a message, from wherever it stands: answers, deletes or buries its row, settles
  * its followers. */
 void flow_finish(struct sequencer *s, struct message *m, const struct outcome *o);
+/* It may have been committed, and what told whether may have been swept: no gateway waits for its answer any more. */
+bool flow_is_given_up(const struct sequencer *s, const struct message *m, int64_t now_ns);
+void flow_give_up(struct sequencer *s, struct message *m); /* the end of such a one, unanswered */
 /* Everything in flight goes back, in order. sure: what was in flight has been rolled back;
  * heads of other channels are still what they were. Otherwise outcomes are unknown, and nothing
  * is. */

@@ -84,11 +84,13 @@ static void heads_answered(struct lookup *k, const struct pg_result *r)
         inbox_advance(&s->inbox, held[i]);
 }
 
-/* Receipts and keys: who is found there was committed before, the others go on. */
+/* Receipts and keys: who is found there was committed before, the others go on; but none that has waited for so long (the reader
+ * was away) that its receipt may be gone. */
 static void first_results_answered(struct lookup *k, const struct pg_result *r)
 {
     struct sequencer *s = k->sequencer;
     struct outcome found[LOOKUP_MAX];
+    int64_t now_ns = clock_mono_ns();
     memset(found, 0, sizeof *found * k->n);
     for (int i = 0; i < pg_rows(r); i++)
         found[pg_i64(r, i, 0) - 1] = (struct outcome){
@@ -101,6 +103,8 @@ static void first_results_answered(struct lookup *k, const struct pg_result *r)
         struct message *m = k->items[i];
         if (found[i].repeated)
             flow_finish(s, m, &found[i]);
+        else if (k->kind == LOOKUP_RECEIPTS && flow_is_given_up(s, m, now_ns))
+            flow_give_up(s, m);
         else
             inbox_satisfy(&s->inbox, m);
     }

@@ -197,3 +197,20 @@ def test_a_head_that_is_looked_up_when_shards_move_is_looked_up_again(start, con
             one.wait(lambda: '"led":"32-63"' in one.get("/shards")[1])
         time.sleep(0.3)
     goes_on(g, counter, new)
+
+
+def test_what_waits_for_its_receipt_until_that_is_gone_is_not_published_again(start, connect, db):
+    s = start("--name=s1", "--unsure-max=1s").ready()
+    g = connect(s).ready()
+    counter = g.send("default/news")
+    assert g.result(counter)["code"] == 0
+    with SlowReader(db, "s1") as slow:
+        assert slow.pids
+        with g.lock:
+            g.results.pop(counter)
+            g._publish(counter, 1, channel="default/news")  # its answer was lost with the link
+        time.sleep(1.5)
+        db.execute("DELETE FROM cellcast.receipt")  # as sweep() does, of whatever sequencer, after three minutes
+    assert g.publish("default/other")["code"] == 0
+    time.sleep(0.5)
+    assert rows(db, "SELECT count(*) FROM cellcast.message WHERE channel = 'default/news'") == [(1,)] and counter not in g.results
