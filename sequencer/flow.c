@@ -362,6 +362,8 @@ void flow_recover(struct sequencer *s, bool sure)
 static int fate(struct sequencer *s, const struct message *m, int64_t now_ns)
 {
     unsigned shard = channel_place(m->channel).shard;
+    if (s->lead.returned >> shard & 1)
+        return -1;
     if (lead_may_accept(s, shard, now_ns))
         return 0;
     if (!message_is_from_gateway(m) || lead_has_given(s, shard))

@@ -143,6 +143,7 @@ static void taken(struct sequencer *s, const struct pg_result *r)
     if (l->led & ~before)
         outbox_is_strange(s);
     s->lead.force = false;
+    s->lead.returned |= given & ~s->lead.given;
     if (given & ~s->lead.given) /* what still lies in our sockets may have been committed by the one whom they were given to */
         gateways_drop(s->gateways);
     if (disturbed) {
@@ -196,6 +197,7 @@ static void on_taken(void *ctx, enum pg_status status, const struct pg_result *r
         return;
     gateways_announce(s->gateways);
     flow_sift(s);
+    s->lead.returned = 0;
     sequencer_check_reader(s);
 }
 

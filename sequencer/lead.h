@@ -32,6 +32,7 @@ struct lead {
     bool asking;
     bool again;       /* something changed while it was */
     uint64_t given;   /* shards that a peer has from us: gateways send there what we drop */
+    uint64_t returned; /* of them, those that this taking brought back: what waits may have been committed there */
     uint64_t claimed; /* shards that an operator wants here, until they are */
     bool failing; /* the server refuses batches: LEADING alone is no end of it, a commit is */
     int64_t lost_ns;  /* since when it has not been LEADING, or failing */

@@ -424,3 +424,33 @@ def test_a_publisher_waits_for_the_takeover_and_gets_its_one_result(two, channel
 
 def led_by_first(two):
     return requests.get(f"http://127.0.0.1:{two.sequencer_admin}/shards", timeout=5).json()["led"] == "0-63"
+
+
+def test_what_came_in_for_shards_that_were_given_away_is_forgotten_when_they_come_back(pair, connect, proxy, db):
+    """It lay in the socket when they went, and was taken in while nobody knew who led: the other one has published it."""
+    first, second = pair("--outage-grace=30s", second=["--shards=32-63"])
+    channel = next(f"default/c{n}" for n in range(999) if channel_shard(db, f"default/c{n}") >= 32)
+    requests.post(f"http://127.0.0.1:{second.admin_port}/shards?take=32-63", timeout=5)
+    first.wait(lambda: shards(first)["led"] == "0-31" and shards(second)["led"] == "32-63")
+    late, g = connect(first), None
+    proxy.cut(refusing=True)
+    first.wait(lambda: phase(first) == "away")
+    first.wait(lambda: late.socket)
+    time.sleep(0.3)
+    late._publish(1, 0, channel=channel)
+    g = connect(second, origin=late.origin).ready()
+    g._publish(1, 1, channel=channel)
+    assert g.result(1)["seq"] == 1
+    second.kill()
+    proxy.refusing = False
+    first.wait(lambda: shards(first)["led"] == "0-63")
+    with late.lock:
+        late.unanswered[1] = dict(channel=channel)
+    assert late.result(1)["seq"] == 1 and late.results[1]["repeated"]
+    time.sleep(0.5)
+    assert one(db, "SELECT count(*) FROM cellcast.message WHERE channel = %s", channel) == 1
+    check_log(db)
+
+
+def channel_shard(db, channel):
+    return one(db, "SELECT cellcast.channel_shard(%s)", channel)
