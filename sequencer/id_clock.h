@@ -11,12 +11,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define ID_CLOCK_MINUTES 12 /* that it remembers, the one under way among them */
+
 struct id_clock {
     int64_t step_ms;      /* from --clock-step */
     int64_t offset_ms;    /* what is followed, minus the monotonic clock */
     int64_t database_ms;  /* what was read, minus the monotonic clock */
     int64_t allowance_ms; /* by which offset_ms may grow now; step_ms at most */
     int64_t read_ms;      /* monotonic, of the newest reading */
+    int64_t least_ms[ID_CLOCK_MINUTES]; /* of offset_ms in each of the last minutes; by minute, modulo */
+    int64_t minute;       /* monotonic, of the newest of these */
     uint64_t jumps;       /* readings more than a second off the one before */
     uint64_t highest;     /* id of the newest message of any shard, as last read; 0: never */
     uint64_t given;       /* highest id of its own messages and of the shards that it took */
@@ -32,6 +36,9 @@ void id_clock_read(struct id_clock *c, int64_t database_ms, int64_t asked_ms, in
 void id_clock_forget(struct id_clock *c);
 /* -> ms since 1970, 0 while nothing was read */
 uint64_t id_clock_now(const struct id_clock *c, int64_t mono_ms);
+/* What it said ago_ms ago, ten minutes at most, or less: no id that was given since is below it, however far it has gone ahead
+ * since. As far as this process remembers. -> ms since 1970, 0 while nothing was read */
+uint64_t id_clock_was(const struct id_clock *c, int64_t mono_ms, int64_t ago_ms);
 /* How far the database's clock is ahead of what is followed, ms. */
 int64_t id_clock_held_back(const struct id_clock *c);
 /* The newest id of all shards, read from their rows. */

@@ -4,13 +4,11 @@
 
 #include "core/clock.h"
 #include "run/log.h"
-#include "wire/id.h"
 #include "wire/newest.h"
 
 #include <stdio.h>
 
 #define RETRY_MS 200
-#define KEYS_MS 600000 /* also in schema/0036, 0039 */
 #define REFERENCE_MAX (TENANT_MAX + 1 + CHANNEL_MAX + 1 + 19) /* bytes of channel@seq */
 
 /* n: 1 for the first item. Only what is found comes back, but for LOOKUP_AFTER: there each
@@ -240,13 +238,6 @@ static void reference_column(struct lookup *k, struct pg_params *p, int column)
     pg_array_close(p);
 }
 
-/* A key is good for ten minutes by the database's clock and by that of the ids, which a jump does not drag along. */
-static void add_oldest_id(const struct sequencer *s, struct pg_params *p)
-{
-    uint64_t now_ms = sequencer_now_ms(s);
-    pg_add_i64(p, now_ms > KEYS_MS ? (int64_t)id_floor(now_ms - KEYS_MS) : INT64_MAX);
-}
-
 static void ask(struct lookup *k)
 {
     struct sequencer *s = k->sequencer;
@@ -260,7 +251,7 @@ static void ask(struct lookup *k)
     } else if (k->kind == LOOKUP_KEYS) {
         text_column(k, p, false);
         text_column(k, p, true);
-        add_oldest_id(s, p);
+        pg_add_i64(p, (int64_t)sequencer_oldest_id(s, KEYS_MS)); /* by the database's clock or by this */
     } else {
         for (int column = 0; column < 3; column++)
             reference_column(k, p, column);

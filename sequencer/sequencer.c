@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "run/log.h"
+#include "wire/id.h"
 #include "wire/newest.h"
 
 #include <errno.h>
@@ -43,6 +44,11 @@ void sequencer_clock(struct sequencer *s, int64_t database_ms, int64_t asked_ns)
 uint64_t sequencer_now_ms(const struct sequencer *s)
 {
     return id_clock_now(&s->clock, clock_mono_ns() / NS_PER_MS);
+}
+
+uint64_t sequencer_oldest_id(const struct sequencer *s, int64_t ms)
+{
+    return id_floor(id_clock_was(&s->clock, clock_mono_ns() / NS_PER_MS, ms));
 }
 
 /* ---- the writer */

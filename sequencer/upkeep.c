@@ -83,8 +83,10 @@ static void sweep(struct sequencer *s)
     s->upkeep.sweep_busy = true;
     pg_add_i32(s->params, SWEEP_ROWS);
     pg_add_text(s->params, bytes_str(s->leader.identity));
+    pg_add_i64(s->params, (int64_t)sequencer_oldest_id(s, KEYS_MS));
+    pg_add_i64(s->params, (int64_t)sequencer_oldest_id(s, RECEIPTS_MS));
     pg_query(s->upkeep.keeper,
-             "SELECT cellcast.sweep($1) + cellcast.sweep_removed($1) WHERE cellcast.identity() = $2", s->params,
+             "SELECT cellcast.sweep($1, $3, $4) + cellcast.sweep_removed($1) WHERE cellcast.identity() = $2", s->params,
              on_swept, s);
 }
 

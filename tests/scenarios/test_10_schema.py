@@ -969,6 +969,19 @@ def test_a_clock_that_is_far_ahead_of_the_newest_id_makes_nobody_forget(db, writ
     assert one(db, "SELECT count(*) FROM cellcast.idempotency") == 1 and one(db, "SELECT count(*) FROM cellcast.receipt") == 2
 
 
+def test_a_step_of_the_ids_behind_a_jump_makes_nobody_forget(db, writer):
+    """The newest id has gone ahead by --clock-step; the sequencer says what was given when."""
+    shard = hashlib.md5(b"default/news").digest()[0] & 63
+    now = int(time.time() * 1000)
+    writer.commit(key="young")
+    age(db)
+    writer.commit(seq=2, prev=1, id=writer.id(shard, now + 5 * 60000))
+    ago = lambda minutes: writer.id(0, now - minutes * 60000)
+    assert one(db, "SELECT cellcast.sweep(1000, %s, %s)", ago(10), ago(3)) == 0
+    assert one(db, "SELECT count(*) FROM cellcast.idempotency") == 1 and one(db, "SELECT count(*) FROM cellcast.receipt") == 2
+    assert one(db, "SELECT cellcast.sweep(1000, %s, %s)", ago(-1), ago(-1)) == 2
+
+
 def test_used_up_keys_and_receipts_are_swept(db, writer):
     shard = hashlib.md5(b"default/news").digest()[0] & 63
     writer.commit(key="old", id=writer.id(shard, int(time.time() * 1000) - 11 * 60000))

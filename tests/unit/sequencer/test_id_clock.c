@@ -66,6 +66,21 @@ START_TEST(a_day_ahead_for_ten_minutes_leaves_it_a_quarter_of_an_hour_ahead_at_m
 }
 END_TEST
 
+START_TEST(says_what_it_said_before_it_went_ahead)
+{
+    struct id_clock c = clock_of(NOW, 0);
+    const int64_t ten_ms = 10 * 60 * 1000;
+    ck_assert_uint_eq(id_clock_was(&c, 60000, 60000), NOW);
+    for (int64_t mono_ms = 100; mono_ms <= ten_ms; mono_ms += 100)
+        id_clock_read(&c, NOW + mono_ms + DAY, mono_ms, mono_ms);
+    ck_assert_uint_gt(id_clock_now(&c, ten_ms), (uint64_t)(NOW + ten_ms + STEP));
+    ck_assert_uint_eq(id_clock_was(&c, ten_ms, ten_ms), NOW);
+    ck_assert_uint_ge(id_clock_was(&c, ten_ms, 60000), (uint64_t)(NOW + ten_ms + STEP));
+    id_clock_read(&c, NOW + DAY, DAY, DAY);
+    ck_assert_uint_eq(id_clock_was(&c, DAY, 60000), (uint64_t)(NOW + DAY - 60000));
+}
+END_TEST
+
 START_TEST(a_step_after_a_quiet_day_is_followed_no_further_than_any_other)
 {
     struct id_clock c = clock_of(NOW, 0);
@@ -174,6 +189,7 @@ END_TEST
 
 UNIT_MAIN("sequencer/id_clock", goes_on_by_itself_between_two_readings, follows_backwards_at_once,
           follows_small_steps_forwards_at_once,
+          says_what_it_said_before_it_went_ahead,
           a_day_ahead_for_ten_minutes_leaves_it_a_quarter_of_an_hour_ahead_at_most,
           a_step_after_a_quiet_day_is_followed_no_further_than_any_other,
           a_clock_that_was_behind_and_is_put_right_is_caught_up_with, another_server_is_believed_anew,
