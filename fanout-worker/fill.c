@@ -178,6 +178,16 @@ void fill_extend(struct routes *r, struct channel *ch, const struct page *page)
     }
 }
 
+/* Who was behind the ring may be in it now; PostgreSQL is asked for nobody else's sake. */
+void fill_warm(struct routes *r, struct channel *ch, const struct page *page)
+{
+    struct cursor *c;
+    fill_extend(r, ch, page);
+    list_for_each (c, &ch->cursors, channel_link)
+        if (c->state == CURSOR_BEHIND && c->sent + 1 >= ch->ring.first)
+            cursor_settle(r, c);
+}
+
 static void serve_behind(struct routes *r, struct channel *ch, const struct page *page)
 {
     struct cursor *c;

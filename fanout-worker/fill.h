@@ -22,6 +22,7 @@ void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose,
                const struct page *page);
 /* What reaches the ring from below goes into it: whoever comes later is served from memory. */
 void fill_extend(struct routes *r, struct channel *ch, const struct page *page);
+void fill_warm(struct routes *r, struct channel *ch, const struct page *page); /* the same, of a page that no cursor asked for */
 void fill_due(struct routes *r, struct channel *ch); /* a time came that somebody waited for */
 
 #endif

@@ -299,7 +299,7 @@ void routes_warm(struct routes *r, const struct page *page)
 {
     struct channel *ch = routes_channel(r, page->channel);
     if (ch && ch->epoch == page->epoch && ch->epoch == page->log_epoch)
-        fill_extend(r, ch, page);
+        fill_warm(r, ch, page);
 }
 
 /* ---- time */

@@ -11,6 +11,11 @@ static const struct routes_limits limits = {
     .sweep_ns = 20 * NS_PER_S,
 };
 static struct world w;
+static const struct routes_limits wide = {
+    .ring = {.messages = 16, .bytes = 100000},
+    .cache_bytes = 1000000,
+    .sweep_ns = 20 * NS_PER_S,
+};
 
 /* Channel 0 with one message, and taker 0 at its head. */
 static void begin(void)
@@ -121,6 +126,33 @@ START_TEST(a_lost_hole_is_no_matter_for_a_cursor_beyond_it)
     ck_assert_uint_eq(view(0)->lost, 1);
     ck_assert_uint_eq(view(1)->lost, 0);
     ck_assert_uint_eq(view(1)->seq, 6);
+    world_fini(&w);
+}
+END_TEST
+
+START_TEST(who_is_in_a_ring_that_a_history_read_filled_is_served_from_it)
+{
+    log_init("test", LOG_LEVEL_ERROR + 1);
+    world_init(&w, 1, &wide);
+    world_own(&w, true);
+    commit(19);
+    world_record(&w, 0, 7, world_commit(&w, 0), false); /* the ring has 20 alone */
+    for (int t = 0; t < WORLD_TAKERS; t++)
+        w.takers[t].pending_max = 1 << 20;
+    world_subscribe(&w, 0, 0, false, 7, 18);
+    world_answer(&w, 0); /* further down than was asked for, and too short */
+    ck_assert_uint_eq(w.n_questions, 1);
+    ck_assert_uint_eq(w.questions[0].since, 18);
+    world_subscribe(&w, 1, 0, false, 7, 8); /* the page under way is not for it */
+    world_warm(&w, 0);
+    ck_assert_uint_eq(w.n_questions, 2);
+    world_answer(&w, 1);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(1)->seq, 20);
+    world_answer(&w, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->seq, 20);
+    ck_assert_uint_eq(w.n_questions, 0);
     world_fini(&w);
 }
 END_TEST
@@ -303,6 +335,7 @@ UNIT_MAIN("fanout-worker/fill", a_hole_is_filled_before_what_stands_behind_it,
           a_hole_that_is_not_visible_yet_is_asked_for_again_a_little_later,
           a_hole_whose_rows_are_gone_is_announced_and_passed,
           a_lost_hole_is_no_matter_for_a_cursor_beyond_it, a_stub_is_read_from_its_row,
+          who_is_in_a_ring_that_a_history_read_filled_is_served_from_it,
           nobody_waits_for_a_hole_that_nobody_needs, what_postgresql_goes_on_denying_is_let_be,
           a_record_of_a_later_epoch_empties_the_ring_and_is_told,
           a_snapshot_of_an_earlier_epoch_says_nothing_of_this_one,

@@ -20,11 +20,12 @@ static const struct routes_limits limits = {
     .sweep_ns = 10 * NS_PER_S,
 };
 
-enum { LOSSES = 1, GENERATIONS = 2, RETENTION = 4, MAPS = 8 };
+enum { LOSSES = 1, GENERATIONS = 2, RETENTION = 4, MAPS = 8, WARMTH = 16, REMOVALS = 32, PASSERS = 64 };
 
 static void relay(struct world *w, int channel, int faults)
 {
-    uint64_t seq = world_commit(w, channel), epoch = world_log(w, channel)->epoch;
+    bool removes = (faults & REMOVALS) && world_dice(w, 30) == 0;
+    uint64_t seq = removes ? world_remove(w, channel) : world_commit(w, channel), epoch = world_log(w, channel)->epoch;
     if ((faults & LOSSES) && world_dice(w, 20) == 0)
         return;
     world_produce(w, channel, epoch, seq);
@@ -83,12 +84,16 @@ static void step(struct world *w, int faults)
             world_consume(w, channel);
         break;
     case 6:
-        if (world_dice(w, 3) == 0)
+        if ((faults & PASSERS) && world_dice(w, 10) == 0)
+            world_subscribe_passing(w, taker, channel);
+        else if (world_dice(w, 3) == 0)
             subscribe(w, taker, channel);
         else if (world_dice(w, 6) == 0)
             world_unsubscribe(w, taker, channel);
         break;
     case 7 ... 8:
+        if ((faults & WARMTH) && world_dice(w, 4) == 0)
+            world_warm(w, channel);
         if (w->n_questions)
             world_answer(w, world_dice(w, (uint32_t)w->n_questions));
         break;
@@ -112,7 +117,7 @@ static void play(uint64_t seed, int faults)
     log_init("test",
              LOG_LEVEL_ERROR + 1); /* thousands of holes are found here, as they should be */
     world_init(w, seed, &limits);
-    w->may_lose = faults & (GENERATIONS | RETENTION);
+    w->may_lose = faults & (GENERATIONS | RETENTION | REMOVALS);
     w->lag_ns = 20 * NS_PER_MS;
     world_own(w, true);
     for (int i = 0; i < STEPS; i++)
@@ -162,6 +167,27 @@ START_TEST(what_is_gone_is_announced)
 }
 END_TEST
 
+START_TEST(history_reads_fill_rings_under_cursors)
+{
+    for (uint64_t seed = 1; seed <= RUNS; seed++)
+        play(seed, LOSSES | WARMTH);
+}
+END_TEST
+
+START_TEST(what_is_removed_is_announced)
+{
+    for (uint64_t seed = 1; seed <= RUNS; seed++)
+        play(seed, LOSSES | WARMTH | REMOVALS | MAPS);
+}
+END_TEST
+
+START_TEST(who_has_no_position_beside_who_has_one)
+{
+    for (uint64_t seed = 1; seed <= RUNS; seed++)
+        play(seed, LOSSES | WARMTH | RETENTION | GENERATIONS | MAPS | PASSERS);
+}
+END_TEST
+
 UNIT_MAIN("fanout-worker/routes_random", a_late_and_repeating_kafka_costs_no_order,
           what_kafka_loses_comes_from_postgresql, a_map_that_changes_costs_nothing_but_a_resume,
-          what_is_gone_is_announced)
+          what_is_gone_is_announced, history_reads_fill_rings_under_cursors, what_is_removed_is_announced, who_has_no_position_beside_who_has_one)

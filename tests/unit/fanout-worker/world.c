@@ -1,5 +1,7 @@
 #include "world.h"
 
+#include "read.h"
+
 #include "core/clock.h"
 #include "wire/channel.h"
 
@@ -210,12 +212,38 @@ uint64_t world_commit(struct world *w, int channel)
     return log->head;
 }
 
+uint64_t world_remove(struct world *w, int channel)
+{
+    uint64_t seq = world_commit(w, channel);
+    world_log(w, channel)->removes[seq - 1] = true;
+    return seq;
+}
+
+void world_warm(struct world *w, int channel)
+{
+    const struct channel *ch = routes_channel(&w->routes, bytes_str(w->channels[channel].name));
+    struct fan_read what = {.reverse = 1, .limit = w->routes.limits.ring.messages};
+    if (!ch || w->n_questions > 32)
+        return;
+    uint64_t since = read_warms_since(&ch->ring, w->routes.limits.ring.messages, &what);
+    if (since < ch->ring.first - 1)
+        ask(w, (struct world_question){.warm = true, .channel = channel, .epoch = ch->epoch, .since = since, .until = ch->ring.first - 1});
+}
+
 void world_produce(struct world *w, int channel, uint64_t epoch, uint64_t seq)
 {
     struct world_channel *ch = &w->channels[channel];
     ck_assert_uint_lt(ch->produced, sizeof ch->topic / sizeof *ch->topic);
     ch->topic[ch->produced].epoch = epoch;
     ch->topic[ch->produced++].seq = seq;
+}
+
+static bool removes(const struct world_channel *ch, uint64_t epoch, uint64_t seq)
+{
+    for (int i = 0; i < ch->n_logs; i++)
+        if (ch->logs[i].epoch == epoch)
+            return seq <= WORLD_ROWS && ch->logs[i].removes[seq - 1];
+    return false;
 }
 
 static struct pub *pub_of(struct world *w, int channel, uint64_t epoch, uint64_t seq)
@@ -225,7 +253,10 @@ static struct pub *pub_of(struct world *w, int channel, uint64_t epoch, uint64_t
                      (unsigned long long)seq);
     return pub_new(
         bytes_str(w->channels[channel].name),
-        &(struct publication){.epoch = epoch, .seq = seq, .data = bytes_of(data, (size_t)n)});
+        &(struct publication){.epoch = epoch,
+                              .seq = seq,
+                              .format = removes(&w->channels[channel], epoch, seq) ? FORMAT_REMOVAL : 0,
+                              .data = bytes_of(data, (size_t)n)});
 }
 
 int world_record(struct world *w, int channel, uint64_t epoch, uint64_t seq, bool stub)
@@ -300,6 +331,38 @@ static uint64_t seen_head(const struct world_log *log, int64_t at_ns)
     return head;
 }
 
+/* The first row above `since` that is still there. */
+static uint64_t first_left(const struct world_log *log, uint64_t since, uint64_t head)
+{
+    uint64_t first = (since > log->gone ? since : log->gone) + 1;
+    for (uint64_t floor = head; floor > first; floor--)
+        if (log->removes[floor - 1])
+            return floor;
+    return first;
+}
+
+/* The newest first, as history reads ask for them; no more than a ring holds. */
+static void answer_warm(struct world *w, const struct world_question *q, int64_t at_ns)
+{
+    struct world_channel *ch = &w->channels[q->channel];
+    const struct world_log *log = log_of(ch, q->epoch), *now = world_log(w, q->channel);
+    struct pub *rows[WORLD_ROWS];
+    struct page page = {.channel = bytes_str(ch->name),
+                        .epoch = q->epoch,
+                        .since = q->since,
+                        .until = q->until,
+                        .log_epoch = now->epoch,
+                        .head = seen_head(now, at_ns),
+                        .reverse = true,
+                        .rows = rows};
+    uint64_t head = seen_head(log, at_ns), lowest = first_left(log, q->since, head);
+    for (uint64_t seq = q->until < head ? q->until : head; seq >= lowest; seq--)
+        rows[page.n++] = pub_of(w, q->channel, q->epoch, seq);
+    routes_warm(&w->routes, &page);
+    for (size_t i = 0; i < page.n; i++)
+        pub_unref(rows[i]);
+}
+
 static void answer_page(struct world *w, const struct world_question *q, int64_t at_ns)
 {
     struct world_channel *ch = &w->channels[q->channel];
@@ -312,8 +375,7 @@ static void answer_page(struct world *w, const struct world_question *q, int64_t
                         .log_epoch = now->epoch,
                         .head = seen_head(now, at_ns),
                         .rows = rows};
-    uint64_t seq = (q->since > log->gone ? q->since : log->gone) + 1,
-             head = seen_head(log, at_ns);
+    uint64_t head = seen_head(log, at_ns), seq = first_left(log, q->since, head);
     for (; seq <= head && seq <= q->until && page.n < WORLD_PAGE_ROWS; seq++)
         rows[page.n++] = pub_of(w, q->channel, q->epoch, seq);
     page.cut = seq <= head && seq <= q->until;
@@ -333,6 +395,8 @@ bool world_answer(struct world *w, size_t question)
     const struct world_log *now = world_log(w, q.channel);
     if (q.head)
         routes_head(&w->routes, bytes_str(ch->name), now->epoch, seen_head(now, at_ns));
+    else if (q.warm)
+        answer_warm(w, &q, at_ns);
     else
         answer_page(w, &q, at_ns);
     return true;
@@ -371,6 +435,8 @@ void world_check_complete(struct world *w)
             if (!v->wanted)
                 continue;
             ck_assert(v->answered);
+            if (v->passing)
+                continue;
             ck_assert_uint_eq(v->epoch, world_log(w, n)->epoch);
             ck_assert_uint_eq(v->seq, world_log(w, n)->head);
         }

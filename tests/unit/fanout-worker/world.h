@@ -18,6 +18,7 @@
 struct world_log {
     uint64_t epoch, head, gone;
     int64_t at_ns[WORLD_ROWS];
+    bool removes[WORLD_ROWS]; /* what is below it */
 };
 
 struct world_channel {
@@ -50,6 +51,7 @@ struct world_taker {
 
 struct world_question {
     bool head;
+    bool warm; /* nobody's cursor asks: a history read */
     int channel;
     enum page_purpose purpose;
     uint64_t epoch, since, until;
@@ -74,6 +76,8 @@ uint32_t world_dice(struct world *w, uint32_t sides); /* 0 … sides - 1 */
 void world_own(struct world *w,
                bool all); /* all partitions, or none; read up to the end at once */
 uint64_t world_commit(struct world *w, int channel);
+uint64_t world_remove(struct world *w, int channel); /* commits one that is for nobody, and before which nothing is */
+void world_warm(struct world *w, int channel); /* asks for what the ring has room for below */
 void world_produce(struct world *w, int channel, uint64_t epoch, uint64_t seq);
 bool world_consume(struct world *w, int channel); /* one record -> false when there is none */
 int world_record(struct world *w, int channel, uint64_t epoch, uint64_t seq, bool stub);
