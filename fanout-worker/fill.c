@@ -210,7 +210,7 @@ static void serve_behind(struct routes *r, struct channel *ch, const struct page
 void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose,
                const struct page *page)
 {
-    (purpose == PAGE_FILL ? &ch->fill_need : &ch->refill_need)->asked = false;
+    struct need *need = purpose == PAGE_FILL ? &ch->fill_need : &ch->refill_need;
     if (page->log_epoch > ch->epoch) {
         channel_epoch(r, ch, page->log_epoch, page->head);
     } else if (page->epoch == ch->epoch) {
@@ -224,6 +224,7 @@ void fill_page(struct routes *r, struct channel *ch, enum page_purpose purpose,
         else
             serve_behind(r, ch, &seen);
     }
+    need->asked = false; /* not before: who has gone on would ask for what the others are about to get */
     ask_hole(r, ch);
     fill_ask_behind(r, ch);
 }

@@ -143,6 +143,22 @@ START_TEST(what_the_ring_lacks_is_read_once_however_many_lack_it)
 }
 END_TEST
 
+START_TEST(several_behind_the_ring_cost_as_many_pages_as_one)
+{
+    size_t pages = 0;
+    begin();
+    publish(0, 100); /* the ring has 93 to 100 */
+    for (int t = 0; t < WORLD_TAKERS; t++)
+        world_subscribe(&w, t, 0, false, 7, 10);
+    for (; world_answer(&w, 0); pages++)
+        world_pass(&w, 0);
+    for (int t = 0; t < WORLD_TAKERS; t++)
+        ck_assert_uint_eq(view(t)->seq, 100);
+    ck_assert_uint_eq(pages, (92 - 10 + WORLD_PAGE_ROWS - 1) / WORLD_PAGE_ROWS);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(neighbours_behind_the_ring_read_on_together)
 {
     begin();
@@ -425,6 +441,7 @@ UNIT_MAIN("fanout-worker/cursor", from_the_head_gets_what_comes_next,
           nobody_is_answered_before_the_partition_has_caught_up,
           resumes_from_the_ring_alone_where_it_reaches,
           what_the_ring_lacks_is_read_once_however_many_lack_it,
+          several_behind_the_ring_cost_as_many_pages_as_one,
           neighbours_behind_the_ring_read_on_together, who_is_far_below_reads_alone, what_a_cold_ring_lacked_is_read_once_and_then_in_memory,
           above_the_head_is_fine_when_postgresql_is_there_too,
           above_postgresqls_head_is_asked_again_before_it_is_112,
