@@ -107,7 +107,7 @@ static void hole_skipped(struct routes *r, struct channel *ch, uint64_t next)
     struct cursor *c;
     channel_restart(r, ch, next);
     list_for_each (c, &ch->cursors, channel_link)
-        if (c->state != CURSOR_WAITING && c->sent + 1 < next)
+        if (c->state != CURSOR_WAITING && c->state != CURSOR_PASSING && c->sent + 1 < next)
             cursor_lose(r, c);
 }
 

@@ -157,6 +157,25 @@ START_TEST(who_is_in_a_ring_that_a_history_read_filled_is_served_from_it)
 }
 END_TEST
 
+START_TEST(a_lost_hole_is_no_matter_for_who_has_no_position)
+{
+    begin();
+    w.may_lose = true;
+    commit(5);
+    world_subscribe_passing(&w, 1, 0);
+    world_log(&w, 0)->gone = 3;
+    world_record(&w, 0, 7, 6, false);
+    world_answer(&w, 0);
+    world_pass(&w, 0);
+    ck_assert_uint_eq(view(0)->lost, 1);
+    struct pub *p = pub_new(bytes_str(w.channels[0].name), &(struct publication){.data = BYTES("{}")});
+    ck_assert_int_eq(routes_ephemeral(&w.routes, bytes_str(w.channels[0].name), p), 0);
+    pub_unref(p);
+    ck_assert_uint_eq(view(1)->got, 1);
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(a_stub_is_read_from_its_row)
 {
     begin();
@@ -335,6 +354,7 @@ UNIT_MAIN("fanout-worker/fill", a_hole_is_filled_before_what_stands_behind_it,
           a_hole_that_is_not_visible_yet_is_asked_for_again_a_little_later,
           a_hole_whose_rows_are_gone_is_announced_and_passed,
           a_lost_hole_is_no_matter_for_a_cursor_beyond_it, a_stub_is_read_from_its_row,
+          a_lost_hole_is_no_matter_for_who_has_no_position,
           who_is_in_a_ring_that_a_history_read_filled_is_served_from_it,
           nobody_waits_for_a_hole_that_nobody_needs, what_postgresql_goes_on_denying_is_let_be,
           a_record_of_a_later_epoch_empties_the_ring_and_is_told,
