@@ -44,6 +44,8 @@ static void cache(struct routes *r, struct channel *ch)
 void channel_drop(struct routes *r, struct channel *ch)
 {
     uncache(r, ch);
+    if (ch->head_need.asked)
+        r->ports->forget_head(r->owner, ch->name);
     map_remove(&r->channels, &ch->by_name);
     r->metrics->channels--;
     channel_free(ch);

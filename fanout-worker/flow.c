@@ -279,6 +279,11 @@ static void on_ask_head(void *owner, struct bytes channel)
     history_head(((struct worker *)owner)->history, channel);
 }
 
+static void on_forget_head(void *owner, struct bytes channel)
+{
+    history_forget_head(((struct worker *)owner)->history, channel);
+}
+
 static void on_filled(void *ctx, const struct page *page)
 {
     struct worker *w = ctx;
@@ -314,6 +319,7 @@ const struct routes_ports flow_ports = {
     .not_mine = on_not_mine,
     .wanted = on_wanted,
     .ask_head = on_ask_head,
+    .forget_head = on_forget_head,
     .ask_page = on_ask_page,
 };
 

@@ -25,7 +25,8 @@ struct history {
     struct list waiting; /* struct query::link, in the order of asking */
     struct list flying;  /* struct query::link, in flight */
     struct map queries;  /* struct query::by_key: the youngest of each */
-    struct list heads;   /* struct head_ask::link */
+    struct list heads;   /* struct head_ask::link, in the order of asking */
+    struct map by_channel; /* struct head_ask::by_channel: those on `heads` */
     ev_timer again;      /* active: PostgreSQL refused something just now */
 };
 
@@ -51,6 +52,7 @@ struct history_wait {
 };
 
 struct head_ask {
+    struct map_node by_channel; /* of struct history::by_channel while it waits */
     struct list link; /* of struct history::heads or struct head_batch::asks */
     struct bytes channel;
 };
@@ -243,13 +245,33 @@ static void send_page(struct history *h, struct query *q)
 
 /* ---- heads */
 
+static void head_waits(struct history *h, struct head_ask *a)
+{
+    list_append(&h->heads, &a->link);
+    map_insert(&h->by_channel, &a->by_channel, hash_bytes(a->channel));
+}
+
+static struct head_ask *head_waits_no_more(struct history *h, struct head_ask *a)
+{
+    list_remove(&a->link);
+    map_remove(&h->by_channel, &a->by_channel);
+    return a;
+}
+
 void history_head(struct history *h, struct bytes channel)
 {
     struct head_ask *a = calloc(1, sizeof *a + channel.n);
     assert(a);
     memcpy(a + 1, channel.p, channel.n);
     a->channel = bytes_of(a + 1, channel.n);
-    list_append(&h->heads, &a->link);
+    head_waits(h, a);
+}
+
+void history_forget_head(struct history *h, struct bytes channel)
+{
+    struct head_ask *a = map_find_bytes(&h->by_channel, channel, struct head_ask, by_channel, channel);
+    if (a)
+        free(head_waits_no_more(h, a));
 }
 
 static void batch_free(struct head_batch *b)
@@ -276,7 +298,7 @@ static void on_heads(void *ctx, enum pg_status status, const struct pg_result *r
         refused(h, "heads", status, r);
         while ((a = list_first(&b->asks, struct head_ask, link))) {
             list_remove(&a->link);
-            list_append(&h->heads, &a->link);
+            head_waits(h, a);
         }
     }
     for (int row = 0; status == PG_OK && rows_head(r, row, &channel, &epoch, &seq); row++)
@@ -295,8 +317,7 @@ static void send_heads(struct history *h)
     struct bytes channels[HISTORY_HEADS];
     size_t n = 0;
     while (n < HISTORY_HEADS && (a = list_first(&h->heads, struct head_ask, link))) {
-        list_remove(&a->link);
-        list_append(&b->asks, &a->link);
+        list_append(&b->asks, &head_waits_no_more(h, a)->link);
         channels[n++] = a->channel;
     }
     b->sent_ns = clock_mono_ns();
@@ -372,6 +393,7 @@ struct history *history_new(struct ev_loop *loop, const char *conninfo, const ch
     list_init(&h->flying);
     list_init(&h->heads);
     map_init(&h->queries);
+    map_init(&h->by_channel);
     h->params = pg_params_new();
     ev_timer_init(&h->again, on_again, REFUSED_S, 0.);
     h->again.data = h;
@@ -408,6 +430,7 @@ void history_free(struct history *h)
     struct head_ask *a, *next;
     list_for_each_safe (a, next, &h->heads, link)
         free(a);
+    map_fini(&h->by_channel);
     map_fini(&h->queries);
     free(h);
 }

@@ -48,6 +48,7 @@ void history_forget(struct history_wait *w); /* `done` will not be called */
 /* The head goes to the handler, sooner or later; what is asked for in one turn is asked
  * together, at its end. */
 void history_head(struct history *h, struct bytes channel);
+void history_forget_head(struct history *h, struct bytes channel); /* unless it has been asked; unknown is fine */
 void history_turn(struct history *h); /* the end of a turn */
 
 #endif

@@ -40,6 +40,7 @@ struct routes_ports {
     void (*wanted)(void *owner, struct bytes channel, bool wanted);
     /* Each is answered by routes_head or routes_page, however long it takes. */
     void (*ask_head)(void *owner, struct bytes channel);
+    void (*forget_head)(void *owner, struct bytes channel); /* nobody needs that answer any more; it may come all the same */
     void (*ask_page)(void *owner, struct bytes channel, enum page_purpose purpose,
                      uint64_t epoch, uint64_t since, uint64_t until);
 };

@@ -174,13 +174,13 @@ void worker_fini(struct worker *w)
     admin_free(w->admin);
     control_close(&w->control);
     source_free(w->source);
+    routes_fini(&w->routes);
     history_free(w->history);
     weights_fini(&w->weights);
     presence_fini(&w->presence);
     abroad_fini(&w->abroad);
     telling_fini(&w->telling);
     hosted_fini(&w->hosted);
-    routes_fini(&w->routes);
     ev_timer_stop(w->process.loop, &w->tick);
     ev_prepare_stop(w->process.loop, &w->turn);
     process_fini(&w->process);

@@ -66,6 +66,19 @@ START_TEST(an_unknown_channel_is_asked_for_once_however_many_want_it)
 }
 END_TEST
 
+START_TEST(a_channel_that_nobody_wants_any_more_is_asked_for_no_more)
+{
+    begin();
+    for (int n = 0; n < 100; n++) { /* PostgreSQL is away */
+        world_subscribe(&w, 0, 0, true, 0, 0);
+        ck_assert_uint_eq(w.n_questions, 1);
+        world_unsubscribe(&w, 0, 0);
+        ck_assert_uint_eq(w.n_questions, 0);
+    }
+    world_fini(&w);
+}
+END_TEST
+
 START_TEST(a_channel_without_messages_begins_at_0)
 {
     begin();
@@ -436,6 +449,7 @@ END_TEST
 
 UNIT_MAIN("fanout-worker/cursor", from_the_head_gets_what_comes_next,
           an_unknown_channel_is_asked_for_once_however_many_want_it,
+          a_channel_that_nobody_wants_any_more_is_asked_for_no_more,
           a_channel_without_messages_begins_at_0,
           what_comes_before_postgresql_answers_is_not_missed,
           nobody_is_answered_before_the_partition_has_caught_up,

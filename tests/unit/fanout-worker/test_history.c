@@ -249,6 +249,29 @@ START_TEST(heads_of_a_turn_go_together_and_those_that_come_meanwhile_next)
 }
 END_TEST
 
+START_TEST(a_head_that_is_forgotten_before_it_was_asked_is_not)
+{
+    begin(1);
+    up = false;
+    for (int n = 0; n < 1000; n++) {
+        history_head(h, BYTES("t/a"));
+        history_head(h, BYTES("t/b"));
+        history_forget_head(h, BYTES("t/a"));
+        history_forget_head(h, BYTES("t/c"));
+        if (n)
+            history_forget_head(h, BYTES("t/b"));
+    }
+    up = true;
+    history_turn(h);
+    ck_assert_uint_eq(n_questions, 1);
+    ck_assert_uint_eq(questions[0].n, 1);
+    history_forget_head(h, BYTES("t/b")); /* it is under way */
+    answer(0, PG_REFUSED);
+    history_forget_head(h, BYTES("t/b"));
+    end();
+}
+END_TEST
+
 START_TEST(while_it_is_away_the_impatient_fail_and_the_patient_wait)
 {
     begin(1);
@@ -343,6 +366,7 @@ UNIT_MAIN("fanout-worker/history", equal_questions_share_one_query,
           no_more_are_in_flight_than_allowed_and_the_others_wait_in_order,
           who_asks_anew_when_answered_gets_a_query_of_his_own,
           heads_of_a_turn_go_together_and_those_that_come_meanwhile_next,
+          a_head_that_is_forgotten_before_it_was_asked_is_not,
           while_it_is_away_the_impatient_fail_and_the_patient_wait,
           what_was_in_flight_is_asked_again_for_the_patient,
           what_is_refused_is_asked_again_after_a_second, who_is_gone_is_not_answered,

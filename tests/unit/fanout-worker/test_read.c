@@ -271,7 +271,7 @@ static void on_wanted(void *owner, struct bytes channel, bool wanted)
 {
 }
 
-static const struct routes_ports ports = {.subscribed = on_subscribed, .ask_head = on_ask_head, .wanted = on_wanted};
+static const struct routes_ports ports = {.subscribed = on_subscribed, .ask_head = on_ask_head, .forget_head = on_ask_head, .wanted = on_wanted};
 
 /* t/x stands at 100 of epoch 7, and nothing of it is in memory. */
 static void begin_cold(void)

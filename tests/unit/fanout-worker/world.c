@@ -132,6 +132,17 @@ static void on_ask_head(void *owner, struct bytes channel)
     ask(w, (struct world_question){.head = true, .channel = channel_number(w, channel)});
 }
 
+static void on_forget_head(void *owner, struct bytes channel)
+{
+    struct world *w = world_of(owner);
+    int n = channel_number(w, channel);
+    size_t i = 0;
+    while (i < w->n_questions && !(w->questions[i].head && w->questions[i].channel == n))
+        i++;
+    if (i < w->n_questions)
+        w->questions[i] = w->questions[--w->n_questions];
+}
+
 static void on_ask_page(void *owner, struct bytes channel, enum page_purpose purpose,
                         uint64_t epoch, uint64_t since, uint64_t until)
 {
@@ -160,6 +171,7 @@ static const struct routes_ports ports = {
     .not_mine = on_not_mine,
     .wanted = on_wanted,
     .ask_head = on_ask_head,
+    .forget_head = on_forget_head,
     .ask_page = on_ask_page,
 };
 
