@@ -9,7 +9,7 @@ uint32_t channels_partition(const struct routes *r, struct bytes name, uint32_t 
     return lanes_partition(&r->lanes, name, (struct channel_place){.partition_hash = hash}, r->hashed);
 }
 
-struct channel *channels_find(struct routes *r, struct bytes name)
+struct channel *channels_find(const struct routes *r, struct bytes name)
 {
     return map_find_bytes(&r->channels, name, struct channel, by_name, name);
 }

@@ -51,6 +51,13 @@ static void count_record(struct worker *w, int answer, bool stub)
     m->records_foreign_total += answer == ROUTES_NOT_MINE;
 }
 
+/* What has no number would be told twice, and a channel of which nothing is known any more would stand where it did then. */
+bool flow_wants_again(const struct worker *w, enum record_kind kind, struct bytes channel)
+{
+    const struct partition *p = routes_partition(&w->routes, channel);
+    return kind != RECORD_EPHEMERAL && !(p && p->caught_up && !routes_knows(&w->routes, channel));
+}
+
 void flow_record(struct worker *w, enum record_kind kind, struct bytes channel,
                  const struct publication *p)
 {

@@ -15,6 +15,8 @@ extern const struct presence_ports flow_presence;  /* owner: struct worker */
 /* from Kafka */
 void flow_record(struct worker *w, enum record_kind kind, struct bytes channel,
                  const struct publication *p);
+/* What is read may have been read before. -> whether such a record is of use */
+bool flow_wants_again(const struct worker *w, enum record_kind kind, struct bytes channel);
 void flow_unsaid(void *owner, struct bytes tenant); /* of struct abroad */
 void flow_news(struct worker *w, struct bytes channel, const struct presence_news *m);
 void flow_caught_up(struct worker *w, uint32_t partition);

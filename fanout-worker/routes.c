@@ -152,6 +152,12 @@ struct channel *routes_channel(struct routes *r, struct bytes channel)
     return ch;
 }
 
+bool routes_knows(const struct routes *r, struct bytes channel)
+{
+    const struct channel *ch = channels_find(r, channel);
+    return ch && ch->known;
+}
+
 /* ---- interest */
 
 static struct cursor *cursor_of(const struct channel *ch, const struct taker *t)

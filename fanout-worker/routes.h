@@ -103,6 +103,7 @@ void routes_each_wanted(const struct routes *r, void (*each)(void *owner, struct
 /* NULL when nothing is known, or its partition is not caught up: its ring and head may then
  * be old. */
 struct channel *routes_channel(struct routes *r, struct bytes channel);
+bool routes_knows(const struct routes *r, struct bytes channel); /* where it stands */
 const struct partition *routes_partition(const struct routes *r,
                                          struct bytes channel); /* NULL while there is no map */
 

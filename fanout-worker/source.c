@@ -22,13 +22,17 @@ static void on_record(void *owner, int32_t partition, int64_t offset, int64_t ti
     enum record_kind kind;
     struct publication p;
     struct presence_news news;
+    /* At the start, and again where a partition had lost its place. */
+    bool again = !kafka_consumer_is_new(s->consumer, partition, offset);
     s->worker->metrics.records_total++;
     if (record_decode(key, value, &kind, &p) == 0) {
-        flow_record(s->worker, kind, key, &p);
+        if (!again || flow_wants_again(s->worker, kind, key))
+            flow_record(s->worker, kind, key, &p);
         return;
     }
     if (record_news(key, value, &news) == 0) {
-        flow_news(s->worker, key, &news);
+        if (!again)
+            flow_news(s->worker, key, &news);
         return;
     }
     if (s->worker->metrics.records_malformed_total++ % 1000 == 0)

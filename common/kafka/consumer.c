@@ -119,7 +119,7 @@ static void leave(struct kafka_consumer *c)
         destroy(c);
 }
 
-static struct partition *find(struct kafka_consumer *c, int32_t number)
+static struct partition *find(const struct kafka_consumer *c, int32_t number)
 {
     for (size_t i = 0; i < c->n; i++)
         if (c->partitions[i].number == number)
@@ -456,6 +456,12 @@ void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, 
     c->tail_ms = tail_ms;
     if (count_unplaced(c) > 0)
         task_start(&c->task);
+}
+
+bool kafka_consumer_is_new(const struct kafka_consumer *c, int32_t partition, int64_t offset)
+{
+    const struct partition *p = find(c, partition);
+    return p && offset >= p->end;
 }
 
 bool kafka_consumer_reachable(const struct kafka_consumer *c)

@@ -33,6 +33,9 @@ void kafka_consumer_free(struct kafka_consumer *c); /* waits for a lookup under 
  * Looked up without blocking the loop (a thread of its own), tried again until Kafka answers. */
 void kafka_consumer_assign(struct kafka_consumer *c, const int32_t *partitions, size_t n, int64_t tail_records,
                            int64_t tail_ms);
+/* Whether that record lies behind the end that was seen when its partition was placed last; one before it may have been
+ * handed over before. */
+bool kafka_consumer_is_new(const struct kafka_consumer *c, int32_t partition, int64_t offset);
 bool kafka_consumer_reachable(const struct kafka_consumer *c);
 int64_t kafka_consumer_lag(const struct kafka_consumer *c); /* records behind the ends last seen, all partitions; -1 unknown */
 
