@@ -15,7 +15,7 @@ static bool is_wanted(const struct connection *c)
 
 struct bytes attendance_name(const struct connection *c, char *text)
 {
-    int n = snprintf(text, ATTENDANCE_MAX, "cellcast/client:%.*s:%.*s", BYTES_FMT(connection_tenant(c)),
+    int n = snprintf(text, ATTENDANCE_MAX, ATTENDANCE "%.*s:%.*s", BYTES_FMT(connection_tenant(c)),
                      BYTES_FMT(connection_client(c)));
     return bytes_of(text, (size_t)n);
 }

@@ -6,7 +6,8 @@
 
 #include "connection.h"
 
-#define ATTENDANCE_MAX (sizeof "cellcast/client::" + TENANT_MAX + CLIENT_BYTES) /* bytes of such a name */
+#define ATTENDANCE "cellcast/client:" /* what all their names begin with */
+#define ATTENDANCE_MAX (sizeof ATTENDANCE ":" + TENANT_MAX + CLIENT_BYTES) /* bytes of such a name */
 
 void attendance_came(struct connection *c); /* it is open */
 void attendance_went(struct connection *c); /* it is not any more; again is fine */

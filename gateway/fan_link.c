@@ -30,6 +30,7 @@ struct fan_peer {
     uint32_t slot;
     bool welcome;
     bool kept; /* by the new map */
+    bool disowns_clients; /* or some of them: they are told again soon */
 };
 
 struct fan_map {
@@ -44,7 +45,7 @@ struct fan_links {
     uint64_t generation;
     struct fan_map map;
     ev_timer beat;
-    struct wheel_timer astray; /* set while a worker disowned something */
+    struct wheel_timer astray; /* set while a worker has disowned something */
 };
 
 static struct fan_peer *owner_of(const struct fan_map *m, struct bytes full, struct channel_place place)
@@ -225,15 +226,18 @@ static int welcome_came(struct fan_peer *p, struct bytes body)
     return 0;
 }
 
-static int not_mine_came(struct fan_links *f, struct bytes body)
+static int not_mine_came(struct fan_peer *p, struct bytes body)
 {
+    struct fan_links *f = p->links;
     struct fan_not_mine m;
     if (wire_get_fan_not_mine(body, &m) < 0)
         return -EBADMSG;
     struct channel *c = flow_channel(f->g, m.channel);
+    bool client = bytes_starts(m.channel, BYTES(ATTENDANCE));
     if (c)
         c->astray = true;
-    if (c && !list_is_linked(&f->astray.link))
+    p->disowns_clients |= client;
+    if ((c || client) && !list_is_linked(&f->astray.link))
         wheel_set(&f->g->wheel, &f->astray, f->g->now_ns + ASTRAY_NS);
     return 0;
 }
@@ -264,7 +268,7 @@ static int frame_came(struct fan_peer *p, uint8_t type, struct bytes body)
     case FAN_PRESENCE:
         return HEAR(fan_presence, body, ops_presence_came(g, &m));
     case FAN_NOT_MINE:
-        return not_mine_came(p->links, body);
+        return not_mine_came(p, body);
     case FAN_JOIN:
         return HEAR(fan_join, body, flow_join(g, &m));
     case FAN_LEAVE:
@@ -322,12 +326,19 @@ static void find_astray(struct wheel_timer *t)
 {
     struct fan_links *f = container_of(t, struct fan_links, astray);
     struct channel *c;
+    struct fan_peer *p;
     map_for_each(c, &f->g->channels, by_name)
     {
         if (!c->astray)
             continue;
         c->astray = false; /* again, if it is disowned again */
         tell_channel(f, c);
+    }
+    list_for_each(p, &f->peers, link)
+    {
+        if (p->disowns_clients)
+            tell_clients(f, p);
+        p->disowns_clients = false;
     }
 }
 

@@ -186,6 +186,33 @@ async def test_a_killed_worker_invents_nothing_and_misses_nothing(hooks, stack, 
     await in_thread(stack.wait_ready)
 
 
+async def test_a_worker_that_learns_late_what_is_its_own_invents_nothing(hooks, stack, channel):
+    def scale(workers):
+        assert requests.post(f"http://127.0.0.1:{stack.admin_port}/scale?workers={workers}", timeout=10).status_code == 200
+
+    raws = [await hooks.enter(f"{channel}-{n}") for n in range(16)]
+    for _, client in raws:
+        await in_thread(hooks.hook.wait, [CONNECTED], client=client)
+    pid = stack.pid("worker-1")
+    os.kill(pid, signal.SIGSTOP)  # gateways have the new map first
+    try:
+        await in_thread(scale, 1)
+        await asyncio.sleep(0.5)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await asyncio.sleep(9)  # the linger is not below --presence-grace
+    try:
+        for n, (_, client) in enumerate(raws):
+            assert (hooks.hook.of(client=client), hooks.hook.of(channel=f"{channel}-{n}")) == ([CONNECTED], [OCCUPIED])
+    finally:
+        await in_thread(scale, 2)
+        await in_thread(stack.wait_ready)
+    for raw, client in raws:
+        await raw.close()
+    for _, client in raws:
+        await in_thread(hooks.hook.wait, [CONNECTED, DISCONNECTED], client=client)
+
+
 async def test_without_a_sender_and_without_the_database_events_wait(hooks, stack, channel):
     stack.kill("webhooks", signal.SIGKILL)
     raw, client = await hooks.enter(f"{channel}-1", gateway=1)

@@ -127,6 +127,22 @@ async def a_disowned_channel_is_told_again(c):
     eq((result["epoch"], len(tries)), ("1", 2))
 
 
+@test(config=dict(CONFIG, tenants=[dict(CONFIG["tenants"][0], options=dict(CONFIG["tenants"][0]["options"], webhook_url="http://app"))] + CONFIG["tenants"][1:]))
+async def a_disowned_client_is_told_again(c):
+    real, tries = c.worker.on_fan_presence_set, []
+
+    def disown(writer, m):
+        tries.append(m)
+        if len(tries) < 3:
+            writer.write(wire.frame("fan_not_mine", channel=m["channel"], generation=2))
+        else:
+            real(writer, m)
+    c.worker.on_fan_presence_set = disown
+    client = await connect(c)
+    await c.until(lambda: f"cellcast/client:default:{client.id}" in c.worker.presence)
+    eq([m["silent"] for m in tries], [0, 1, 1])
+
+
 @test()
 async def unanswered_publishes_are_sent_again_in_order_before_anything_new(c):
     client = await connect(c)
