@@ -138,14 +138,16 @@ static void release_all(struct page *p)
     page_end(p);
 }
 
-/* What they wait for does not exist any more. */
-static void gone(struct page *p)
+/* What they wait for does not exist any more: what is below `first` (0: nothing does). The others go on by themselves. */
+static void gone(struct page *p, uint64_t first)
 {
     struct sub *s;
     p->held = true;
     while ((s = first_of(&p->readers))) {
         page_leave(s);
-        if (s->live)
+        if (first && s->sent + 1 >= first)
+            wake(s);
+        else if (s->live)
             sub_insufficient(s);
         else
             join_unrecovered(s);
@@ -229,6 +231,13 @@ static int decode(struct page *p, struct bytes list)
     return more < 0 ? more : 0;
 }
 
+/* -> seq of the first row, when it is above what was asked for; or 0 */
+static uint64_t first_above(const struct page *p, struct bytes list)
+{
+    struct publication one;
+    return wire_next_publication(&list, &one) > 0 && one.seq > p->since ? one.seq : 0;
+}
+
 /* Puts what the ring lacks below it, when the page reaches it. -> whether it did */
 static bool join_ring(struct page *p)
 {
@@ -258,7 +267,7 @@ static void arrived(void *ctx, const struct ops_range *answer)
     struct channel *c = p->channel;
     p->ticket = 0;
     if (answer->code == 112 || (answer->code == 0 && answer->epoch > c->epoch)) {
-        gone(p);
+        gone(p, 0);
         return;
     }
     if (answer->code || answer->epoch < c->epoch || decode(p, answer->publications) < 0 || may_be_late(p, answer)) {
@@ -267,7 +276,7 @@ static void arrived(void *ctx, const struct ops_range *answer)
         return;
     }
     if (p->n == 0) {
-        gone(p);
+        gone(p, first_above(p, answer->publications));
         return;
     }
     p->loaded = true;

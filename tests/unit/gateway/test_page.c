@@ -129,6 +129,24 @@ START_TEST(a_cursor_whose_rows_are_gone_is_told_2500)
 }
 END_TEST
 
+START_TEST(who_shares_a_page_with_somebody_whose_rows_are_gone_reads_on)
+{
+    start();
+    struct ws_socket *below = back(50, 100), *at = back(54, 100), *above = back(57, 100);
+    ck_assert_int_eq(edges.reads, 1);
+    edges_range(&g, 0, 1, 100, 55, 64); /* what is below 55 was removed, or is too old */
+    char *text = edges_take(below);
+    ck_assert_ptr_nonnull(strstr(text, "\"was_recovering\":true"));
+    ck_assert_ptr_null(strstr(text, "\"recovered\":true"));
+    free(text);
+    while (edges_serve(&g, 1, 100))
+        ;
+    expect(at, 55, 100);
+    expect(above, 58, 100);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(rows_that_are_not_there_yet_are_waited_for_and_not_for_ever)
 {
     start();
@@ -383,6 +401,7 @@ END_TEST
 UNIT_MAIN("page", reads_on_page_by_page_until_it_is_in_the_ring, readers_of_the_same_part_share_a_page,
           a_page_that_reaches_the_ring_goes_into_it, a_page_that_fails_is_read_again_and_nothing_is_skipped,
           a_worker_that_is_away_is_asked_again, a_cursor_whose_rows_are_gone_is_told_2500,
+          who_shares_a_page_with_somebody_whose_rows_are_gone_reads_on,
           rows_that_are_not_there_yet_are_waited_for_and_not_for_ever,
           pages_are_bounded_and_further_cursors_wait_their_turn, a_page_that_only_full_sockets_wait_for_makes_room,
           who_waits_is_told_of_a_page_that_has_become_of_no_use, a_tenant_that_holds_all_places_gives_back_what_is_above_its_share,
