@@ -167,9 +167,24 @@ static void push_last(struct rings *r, struct channel *c, struct frame *f)
     trim(r, c);
 }
 
+uint64_t channel_floor(const struct channel *c)
+{
+    for (uint32_t i = c->removed ? c->count : 0; i-- > 0;)
+        if ((*channel_slot(c, i))->removal)
+            return channel_base(c) + i;
+    return channel_base(c);
+}
+
+void channel_forget(struct rings *r, struct channel *c, uint64_t seq)
+{
+    while (c->count && channel_base(c) < seq)
+        drop_first(r, c);
+}
+
 void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t head)
 {
     drop_all(r, c);
+    c->removed = false;
     c->state = CHANNEL_LIVE;
     c->epoch = epoch;
     c->head = head;
@@ -246,8 +261,7 @@ enum channel_appended channel_append(struct rings *r, struct channel *c, const s
     if (answer != CHANNEL_APPENDED)
         channel_stand(r, c, p->epoch, p->seq - 1);
     struct frame *f = frame_new(c, p, scratch);
-    if (f->removal)
-        drop_all(r, c);
+    c->removed |= f->removal;
     c->head = p->seq;
     push_last(r, c, f);
     return answer;

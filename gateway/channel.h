@@ -128,9 +128,10 @@ struct channel {
     bool deltas : 1;           /* its namespace wants them of every publication */
     bool conflates : 1;        /* who is slow goes on with the newest (slow.h) */
     bool astray : 1;           /* its worker says that it is not its own: told again soon */
+    bool removed : 1;          /* what is below a removal waits in the ring for those who have yet to be told of it */
     bool heard : 1;            /* a canary's: somebody of ours listens (canary.h) */
     bool escaped : 1;          /* the name is not its own JSON */
-    enum channel_state state : 8;
+    enum channel_state state : 7;
     uint16_t quoted_n;         /* bytes of the full name as JSON text, and `",` */
     struct pace pace;          /* what goes out to its subscribers */
     uint32_t due_ms;           /* loop clock, low bits: when its news went out last, or while batched goes next (batch.h) */
@@ -216,9 +217,11 @@ static inline struct frame *channel_frame(const struct channel *c, uint64_t seq)
     return i < c->count ? *channel_slot(c, (uint32_t)i) : NULL;
 }
 
+uint64_t channel_floor(const struct channel *c); /* lowest offset from which the ring recovers: what a removal is for is no history */
+void channel_forget(struct rings *r, struct channel *c, uint64_t seq); /* what is at that seq or below */
 /* The channel is live, at that position, with an empty ring. */
 void channel_stand(struct rings *r, struct channel *c, uint64_t epoch, uint64_t head);
-/* Only while live. A removal leaves itself alone in the ring. scratch: any buffer, cleared. */
+/* Only while live. What is below a removal stays until hub_forget_removed. scratch: any buffer, cleared. */
 enum channel_appended channel_append(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);
 /* An ephemeral one becomes the new head. Only while live. */
 void channel_pass(struct rings *r, struct channel *c, const struct publication *p, struct buf *scratch);

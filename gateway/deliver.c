@@ -269,6 +269,8 @@ static void spread(struct slice *slice, struct tenant *t)
     if (c->flush_at < c->n_subs)
         return;
     c->flush_at = 0;
+    if (c->removed)
+        hub_forget_removed(c);
     drr_leave(turn);
     if (c->flush_again)
         hub_queue(c);

@@ -148,8 +148,10 @@ int flow_publication(struct gateway *g, const struct fan_publication *m)
         hub_news(c);
         break;
     }
-    if (p.format & FORMAT_REMOVAL)
+    if (p.format & FORMAT_REMOVAL) {
+        hub_forget_removed(c);
         page_read_anew(c);
+    }
     if (c->heard)
         canary_heard(g, m);
     return 0;

@@ -74,6 +74,16 @@ void hub_release(struct channel *c)
         wheel_set(&g->wheel, &channel_extras(c)->linger, g->now_ns + g->options->channel_linger * NS_PER_MS);
 }
 
+void hub_forget_removed(struct channel *c)
+{
+    uint64_t floor = channel_floor(c), base = channel_base(c);
+    for (uint32_t i = 0; floor > base && i < c->n_subs; i++)
+        if (sub_is_behind(c->subs[i]) && c->subs[i]->sent >= base && c->subs[i]->sent < floor)
+            return;
+    channel_forget(&c->gateway->rings, c, floor);
+    c->removed = false;
+}
+
 void hub_queue(struct channel *c)
 {
     if (!batch_hold(c->gateway, c))

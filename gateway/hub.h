@@ -16,6 +16,9 @@ void hub_configure(struct channel *c);
 /* Its subscribers are walked by the next flushes, at once or a moment later (batch.h). */
 void hub_dirty(struct channel *c);
 void hub_news(struct channel *c); /* the same, since its head has moved */
+/* What is below a removal goes, unless somebody whose cursor is in the ring has yet to be told of it: then it is looked at again
+ * when all have had their turn. */
+void hub_forget_removed(struct channel *c);
 void hub_queue(struct channel *c); /* the same for one that is in no list */
 
 #endif

@@ -319,7 +319,7 @@ static enum outcome judge(struct sub *s)
         ask_head(s);
         return WAITS;
     }
-    return j->since.offset >= channel_base(c) || page_next(s) ? RECOVERED : WAITS;
+    return j->since.offset >= channel_floor(c) || page_next(s) ? RECOVERED : WAITS;
 }
 
 static void decide(struct sub *s)

@@ -53,6 +53,25 @@ async def test_what_was_before_is_gone_and_what_comes_after_is_not(stack, channe
     await live.close()
 
 
+async def test_what_is_removed_at_once_ends_nobodys_subscription(stack, channel):
+    live = [await Person(stack.ws(n)).connect() for n in (1, 2, 3)]
+    recorders = [await person.subscribe(channel) for person in live]
+
+    def say_and_remove():
+        with stack.sql() as sql:
+            sql.execute("select cellcast.publish(%s, '1')", (channel,))
+            sql.execute("select cellcast.history_remove(%s)", (channel,))
+
+    for _ in range(5):
+        await asyncio.to_thread(say_and_remove)
+    stack.publish(channel, 2)
+    for recorder in recorders:
+        await recorder.wait_for(6)
+        assert sorted(recorder.publications) == [1] * 5 + [2] and recorder.recovered == [(False, False)]
+    for person in live:
+        await person.close()
+
+
 async def test_rows_are_deleted_and_a_worker_that_starts_anew_shows_none(stack, channel):
     for n in range(5):
         place = stack.publish(channel, n)

@@ -1,6 +1,7 @@
 #include "join.h"
 
 #include "fake_edges.h"
+#include "flow.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -179,6 +180,50 @@ START_TEST(a_removal_is_for_nobody_and_makes_no_hole)
 }
 END_TEST
 
+/* In the turn of whatever follows. */
+static void publish_in_a_burst(const char *channel, uint64_t seq)
+{
+    struct buf b = {0};
+    wire_put_publication(&b, &(struct publication){.epoch = 3, .seq = seq, .id = seq, .data = BYTES("1")});
+    flow_publication(&g, &(struct fan_publication){.channel = bytes_str(channel), .publication = buf_bytes(&b)});
+    buf_fini(&b);
+}
+
+START_TEST(what_is_removed_at_once_is_told_to_who_is_there_and_to_nobody_else)
+{
+    start();
+    struct ws_socket *s = join("x", "", 3, 0), *full = join("x", "", 3, 0);
+    free(edges_take(s));
+    free(edges_take(full));
+    publish_in_a_burst("default/x", 1);
+    remove_history("default/x", 2);
+    ck_told(s, "{\"push\":{\"channel\":\"x\",\"pub\":{\"data\":1,\"offset\":1,\"tags\":{\"id\":\"1\"},\"epoch\":\"3\"}}}");
+    free(edges_take(full));
+    ck_assert_uint_eq(s->connection->subs[0]->channel->count, 1); /* the removal */
+    full->full = true;
+    edges_publish(&g, "default/x", 3, 3, "1");
+    free(edges_take(full));
+    publish_in_a_burst("default/x", 4);
+    remove_history("default/x", 5);
+    edges_publish(&g, "default/x", 3, 6, "1");
+    ck_assert_uint_eq(channel_base(s->connection->subs[0]->channel), 1); /* somebody still lacks 4 */
+    struct ws_socket *lacks = join("x", CLAIM(3), 3, 6);
+    ck_assert_ptr_nonnull(strstr(edges.asked.p, "read default/x since 3"));
+    edges_range(&g, 0, 3, 6, 5, 6);
+    ck_told(lacks, "{\"id\":2,\"subscribe\":{" PLACE ",\"offset\":6,\"was_recovering\":true}}");
+    free(edges_take(join("x", CLAIM(4), 3, 6)));
+    ck_assert_int_eq(edges.reads, 1);
+    full->full = false;
+    connection_writable(full->connection);
+    edges_pass(&g, 1);
+    ck_told(full, "{\"push\":{\"channel\":\"x\",\"pub\":{\"data\":1,\"offset\":4,\"tags\":{\"id\":\"4\"}}}}\n"
+                  "{\"push\":{\"channel\":\"x\",\"pub\":{\"data\":1,\"offset\":6,\"tags\":{\"id\":\"6\"}}}}");
+    edges_publish(&g, "default/x", 3, 7, "1");
+    ck_assert_uint_eq(channel_base(s->connection->subs[0]->channel), 4);
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(who_had_everything_recovers_over_a_removal_and_nobody_else)
 {
     start();
@@ -259,7 +304,8 @@ START_TEST(a_reply_to_a_full_socket_leaves_what_was_missed_to_the_cursor)
 }
 END_TEST
 
-UNIT_MAIN("join", a_reply_to_a_full_socket_leaves_what_was_missed_to_the_cursor, a_removal_is_for_nobody_and_makes_no_hole, who_had_everything_recovers_over_a_removal_and_nobody_else,
+UNIT_MAIN("join", a_reply_to_a_full_socket_leaves_what_was_missed_to_the_cursor, a_removal_is_for_nobody_and_makes_no_hole,
+          what_is_removed_at_once_is_told_to_who_is_there_and_to_nobody_else, who_had_everything_recovers_over_a_removal_and_nobody_else,
           what_was_being_read_is_read_anew_after_a_removal, a_cache_that_was_removed_is_none,
           who_rejects_to_be_unrecovered_gets_112_and_is_not_subscribed, the_flag_without_recover_is_an_ordinary_subscribe,
           a_cache_gives_the_newest_alone_whatever_was_missed, from_a_cache_who_has_the_newest_gets_nothing,
