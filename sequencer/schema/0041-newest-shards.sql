@@ -81,14 +81,10 @@ BEGIN
     RETURN v_given;
 END $$;
 
--- sweep() and drop_partitions(), which ask for the newest id.
+-- It asks for the newest id.
 DO $$
-DECLARE
-    v_function oid;
 BEGIN
-    FOR v_function IN SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'cellcast'::regnamespace AND p.proname IN ('sweep', 'drop_partitions') LOOP
-        EXECUTE replace(pg_get_functiondef(v_function), '(SELECT max(s.last_id) FROM cellcast.shard s)',
-                        '(SELECT max(s.last_id) FROM generate_series(0::smallint, 63) w(shard), '
-                        'LATERAL (SELECT * FROM cellcast.shard c WHERE c.shard = w.shard ORDER BY c.era DESC LIMIT 1) s)');
-    END LOOP;
+    EXECUTE replace(pg_get_functiondef('cellcast.drop_partitions(interval)'::regprocedure), '(SELECT max(s.last_id) FROM cellcast.shard s)',
+                    '(SELECT max(s.last_id) FROM generate_series(0::smallint, 63) w(shard), '
+                    'LATERAL (SELECT * FROM cellcast.shard c WHERE c.shard = w.shard ORDER BY c.era DESC LIMIT 1) s)');
 END $$;
