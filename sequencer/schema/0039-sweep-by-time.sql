@@ -1,7 +1,7 @@
 -- A clock that has jumped ahead makes nobody forget what was published a moment ago: an idempotency key and a receipt go when they are
 -- old by the database's clock and by their id. Ids follow a jump by --clock-step (5 minutes) at once, and then at twice the speed of
 -- time, so not by the newest one: the sequencer knows by a clock that does not jump which id was given how long ago.
-CREATE FUNCTION cellcast.sweep(most integer, p_keys_from bigint, p_receipts_from bigint) RETURNS bigint LANGUAGE plpgsql
+CREATE OR REPLACE FUNCTION cellcast.sweep(most integer, p_keys_from bigint, p_receipts_from bigint) RETURNS bigint LANGUAGE plpgsql
     SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     v_removed bigint;
