@@ -17,12 +17,25 @@ struct stream {
     bool cut;
 };
 
+/* What is shut down is readable. libwebsockets does not call for a write any more once one has failed, and would wait for what it
+ * keeps to be taken first, unless one has. */
+static void end_cut(struct stream *t)
+{
+    unsigned char b[WS_HEAD + 1] = {0};
+    struct lws *wsi = t->socket->wsi;
+    lws_write(wsi, b + WS_HEAD, 1, LWS_WRITE_HTTP);
+    lws_set_timeout(wsi, PENDING_TIMEOUT_CLOSE_SEND, LWS_TO_KILL_SYNC);
+}
+
 /* Its client has said everything in its request: what is readable now is the end, or something that it may not say. Of
  * a GET without its answer libwebsockets does not read, so that it would not see the end and spin. */
 static void on_readable(struct ev_loop *loop, ev_io *w, int events)
 {
     struct stream *t = w->data;
-    ws_stream_cut(t->socket);
+    if (t->cut)
+        end_cut(t);
+    else
+        ws_stream_cut(t->socket);
 }
 
 static void watch(struct stream *t)
@@ -118,7 +131,6 @@ void ws_stream_cut(struct ws_socket *s)
     if (s->stream->cut || fd < 0)
         return;
     s->stream->cut = true;
-    ev_io_stop(s->ws->g->loop, &s->stream->readable);
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &drop, sizeof drop);
     shutdown(fd, SHUT_RDWR);
     lws_callback_on_writable(s->wsi);

@@ -2,10 +2,12 @@
 import asyncio
 import hashlib
 import json
+import socket
+import struct
 
 from client import Client, Refused, http, read_head
 from fake_cluster import CONFIG
-from harness import eq, test, token
+from harness import connect, eq, test, token
 from stream import Stream
 
 STREAMS = ("http_stream", "sse")
@@ -24,6 +26,40 @@ async def refused(*args, **kw):
     except Refused as e:
         return e.status
     raise AssertionError("was let in")
+
+
+def reset(client):
+    sock = client.writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.writer.transport.abort()
+
+
+@test()
+async def one_whose_client_goes_while_it_is_written_to_goes_too(c):
+    busy = [await connect(c) for _ in range(40)]
+    streams = [await Stream.open(c.port, "uni_sse", {"token": token(sub="42", channels=["news"])}) for _ in range(30)]
+    for one in streams:
+        await one.connected()
+    for client in busy:  # turns of the loop take long: what goes in one is written to before that is seen
+        client.send(*({"id": n, "rpc": {"method": "nothing"}} for n in range(2, 2500)))
+    for one in streams:
+        reset(one)
+        c.worker.append("default/news", data="1")
+        await asyncio.sleep(0.002)
+    await c.until(lambda: c.supervisor.status["connections"] == len(busy))
+
+
+@test("--close-timeout=300ms")
+async def one_whose_client_goes_without_having_read_goes_too(c):
+    for name in STREAMS + ONE_WAY:
+        first = {"token": token(sub="42", channels=["news"])}
+        one = await Stream.open(c.port, name, first if name in ONE_WAY else ({"id": 1, "connect": first},))
+        await one.connected()
+        for _ in range(100):
+            c.worker.append("default/news", data=json.dumps("x" * 60000))
+        await asyncio.sleep(0.3)
+        reset(one)
+        await c.until(lambda: c.supervisor.status["connections"] == 0)
 
 
 @test()
