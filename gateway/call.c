@@ -306,6 +306,8 @@ bool call_page_add(struct call_page *p, const struct call_connection *c)
 void call_page_channel(struct call_page *p, struct bytes full)
 {
     struct buf *into = p->into;
+    if (into->n - p->start > CALL_PAGE_BYTES + CALL_ENTRY_BYTES)
+        return;
     if (into->p[into->n - 1] != '{')
         buf_append_char(into, ',');
     json_append_string(into, config_spelling(p->q->config, p->q->asker, full));

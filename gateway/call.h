@@ -50,6 +50,7 @@
 #include "want.h"
 
 #define CALL_PAGE_MOST 100000     /* connections or channels of one page, whatever --api-page-max says */
+#define CALL_ENTRY_BYTES (1 << 20) /* of one connection in it, about: of more channels the rest is not listed */
 #define CALL_PAGE_BYTES (1 << 16) /* of one gateway's part of it, about: 4 MiB of answers (supervisor/control.h) are 60 gateways' */
 
 enum call_kind {
@@ -126,8 +127,8 @@ struct call_page {
     bool more;
 };
 void call_page_begin(struct call_page *p, const struct call_question *q, struct buf *into);
-/* Begins one, whose channels follow by call_page_channel (full name); call_page_close ends it. -> false: the page is full,
- * it was not taken */
+/* Begins one, whose channels follow by call_page_channel (full name; those above CALL_ENTRY_BYTES are passed over); call_page_close
+ * ends it. -> false: the page is full, it was not taken */
 bool call_page_add(struct call_page *p, const struct call_connection *c);
 void call_page_channel(struct call_page *p, struct bytes full);
 void call_page_close(struct call_page *p);

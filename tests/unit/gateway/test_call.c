@@ -1,5 +1,6 @@
 #include "call.h"
 
+#include "core/json.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -226,6 +227,28 @@ START_TEST(the_pages_of_fifty_gateways_fit_into_what_is_put_together)
 }
 END_TEST
 
+START_TEST(a_connection_of_too_many_channels_fits_into_a_frame)
+{
+    setup();
+    struct call_question q;
+    struct call_page page;
+    struct buf into = {0};
+    ck_assert_int_eq(call_decode(&q, config, BYTES("connections"), BYTES(""), BYTES("{}")), 0);
+    struct call_connection c = {.who = {.tenant = BYTES("default"), .user = BYTES("u"), .client = BYTES("c1")}};
+    call_page_begin(&page, &q, &into);
+    ck_assert(call_page_add(&page, &c));
+    for (int i = 0; i < 500000; i++)
+        call_page_channel(&page, BYTES("default/news:of-a-channel-that-is-called-so"));
+    call_page_close(&page);
+    call_page_end(&page);
+    ck_assert_uint_lt(into.n, 2 << 20);
+    ck_assert_int_eq(json_check(buf_bytes(&into), 16, NULL), 0);
+    call_fini(&q);
+    buf_fini(&into);
+    config_unref(config);
+}
+END_TEST
+
 static void list(const char *tenant, const char *body, const char *want)
 {
     struct call_question q;
@@ -445,7 +468,7 @@ START_TEST(pages_become_one_that_does_not_pass_over_anybody)
 END_TEST
 
 UNIT_MAIN("gateway/call", a_subscribe_carries_what_is_wanted, a_page_ends_at_its_limit_and_knows_that_there_are_more,
-          the_pages_of_fifty_gateways_fit_into_what_is_put_together,
+          the_pages_of_fifty_gateways_fit_into_what_is_put_together, a_connection_of_too_many_channels_fits_into_a_frame,
           pages_become_one_that_does_not_pass_over_anybody, a_question_is_written_as_the_header_says,
           what_was_written_is_read_back, what_cannot_be_read_is_refused,
           a_question_means_those_whom_all_its_filters_name,
