@@ -141,7 +141,7 @@ static void taken(struct sequencer *s, const struct pg_result *r)
         server_seen(s, r);
     heads_forget_shards(&s->inbox.heads, l->led & ~before); /* of an earlier time here */
     if (l->led & ~before)
-        outbox_is_strange(s);
+        outbox_took(s);
     s->lead.force = false;
     s->lead.returned |= given & ~s->lead.given;
     if (given & ~s->lead.given) /* what still lies in our sockets may have been committed by the one whom they were given to */

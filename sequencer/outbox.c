@@ -97,7 +97,7 @@ static void look_later(struct sequencer *s, uint32_t ms)
 
 static bool looks_for_some(const struct outbox *o)
 {
-    return o->n_told || o->n_unseen || o->blurred;
+    return o->n_told || xids_are_there(&o->unseen);
 }
 
 /* What was decoded from the WAL and is not to be seen yet becomes visible within milliseconds,
@@ -126,25 +126,36 @@ static void strike(struct sequencer *s, const struct pg_snapshot *whole)
     o->n_told = left;
 }
 
-/* A whole scan has seen what nobody told of, as far as it saw its transactions. */
-static void strike_unseen(struct outbox *o, const struct pg_snapshot *seen)
+/* What no scan has seen. One that is under way may not have seen it. */
+static void more_is_unseen(struct outbox *o, uint32_t upto)
 {
-    size_t left = 0;
-    for (size_t i = 0; i < o->n_unseen; i++)
-        if (i >= o->unseen_asked || !pg_snapshot_sees(seen, o->unseen[i]))
-            o->unseen[left++] = o->unseen[i];
-    o->n_unseen = left;
-    if (o->blurred_asked && pg_snapshot_sees_up_to(seen, o->blurred_xid))
-        o->blurred = false;
+    xids_add_up_to(&o->unseen, upto);
+    o->more_asked = false;
 }
 
-/* Rows of transactions up to xid may be there beyond those that are told. */
-static void blur(struct outbox *o, uint32_t xid)
+void outbox_unseen(struct outbox *o, uint32_t xid)
 {
-    if (!o->blurred || (int32_t)(xid - o->blurred_xid) > 0)
-        o->blurred_xid = xid;
-    o->blurred = true;
-    o->blurred_asked = false; /* a scan that is under way may not have seen it */
+    o->more_asked &= xids_add(&o->unseen, xid);
+}
+
+/* They were told while others led their shards; the scan has seen the others. */
+static void claim_foreign(struct outbox *o, const struct pg_snapshot *seen)
+{
+    xids_strike(&o->foreign, o->foreign.n, true, seen);
+    for (size_t i = 0; i < o->foreign.n; i++)
+        outbox_unseen(o, o->foreign.at[i]);
+    if (o->foreign.more)
+        more_is_unseen(o, o->foreign.upto);
+    o->foreign.n = 0;
+    o->foreign.more = o->took = false;
+}
+
+/* A whole scan has seen what nobody told of, as far as it saw its transactions. */
+static void whole_scan(struct outbox *o, const struct pg_snapshot *seen)
+{
+    xids_strike(&o->unseen, o->unseen_asked, o->more_asked, seen);
+    if (o->took_asked)
+        claim_foreign(o, seen);
 }
 
 /* -> number of rows, or a negative one: it is no answer, and nothing was entered */
@@ -193,11 +204,11 @@ static void on_scanned(void *ctx, enum pg_status status, const struct pg_result 
         return;
     if (o->strange_asked) {
         o->strange = false;
-        blur(o, (uint32_t)pg_i64(r, 0, 0));
+        more_is_unseen(o, (uint32_t)pg_i64(r, 0, 0));
     }
     strike(s, o->cut ? NULL : &seen);
     if (!o->cut)
-        strike_unseen(o, &seen);
+        whole_scan(o, &seen);
     look_for_told(s);
     outbox_go_on(s);
 }
@@ -255,8 +266,8 @@ static void begin_asking(struct sequencer *s)
     o->look_now = false;
     o->generation = s->lookups.generation;
     o->told_asked = o->n_told;
-    o->unseen_asked = o->n_unseen;
-    o->blurred_asked = o->blurred;
+    o->unseen_asked = o->unseen.n;
+    o->more_asked = o->unseen.more;
     o->held = s->inbox.rows.count;
     o->held_late = !list_is_empty(&s->inbox.quotas.late);
 }
@@ -280,7 +291,9 @@ static void scan(struct sequencer *s)
     begin_asking(s);
     o->again = false;
     o->strange_asked = o->strange;
+    o->took_asked = o->took;
     o->scanned_ns = clock_mono_ns();
+    s->metrics.outbox_scans_total++;
     pg_query(s->reader, o->strange ? read_strange_sql : read_sql, p, on_scanned, s);
 }
 
@@ -293,6 +306,7 @@ static void fetch(struct sequencer *s)
         return;
     }
     begin_asking(s);
+    s->metrics.outbox_fetches_total++;
     pg_array_open(s->params, PG_ARRAY_I64);
     for (size_t i = 0; i < o->n_told; i++)
         pg_array_i64(s->params, o->told[i].row);
@@ -307,8 +321,8 @@ static bool may_fetch(const struct sequencer *s)
 {
     const struct outbox *o = &s->outbox;
     const struct inbox *i = &s->inbox;
-    return !o->again && !o->cut && !o->strange && o->n_unseen == 0 && !o->blurred && i->rows.count + o->n_told <= (size_t)s->options->outbox_rows &&
-           !outbox_is_cut_short(s) && list_is_empty(&i->quotas.late);
+    return !o->again && !o->cut && !o->strange && !o->took && !xids_are_there(&o->unseen) &&
+           i->rows.count + o->n_told <= (size_t)s->options->outbox_rows && !outbox_is_cut_short(s) && list_is_empty(&i->quotas.late);
 }
 
 static bool has_room(const struct sequencer *s)
@@ -331,16 +345,46 @@ void outbox_go_on(struct sequencer *s)
         fetch(s);
 }
 
-static void look(struct sequencer *s)
+void outbox_look(struct sequencer *s)
 {
     s->outbox.look_now = true;
     outbox_go_on(s);
 }
 
-void outbox_is_strange(struct sequencer *s)
+void outbox_took(struct sequencer *s)
 {
-    s->outbox.strange = true;
-    s->outbox.strange_asked = false;
+    s->outbox.took = true;
+    s->outbox.took_asked = false;
+}
+
+/* ---- while others lead */
+
+static void on_looked(void *ctx, enum pg_status status, const struct pg_result *r)
+{
+    struct sequencer *s = ctx;
+    struct outbox *o = &s->outbox;
+    struct pg_snapshot seen;
+    o->foreign_asked = false;
+    if (status != PG_OK || pg_rows(r) == 0 || pg_snapshot_parse(pg_bytes(r, 0, 1), &seen) < 0)
+        return;
+    if (o->strange_asked && pg_i64(r, 0, 0)) {
+        o->strange = o->strange_asked = false;
+        xids_add_up_to(&o->foreign, (uint32_t)pg_i64(r, 0, 0));
+    }
+    xids_strike(&o->foreign, o->foreign.n, true, &seen);
+}
+
+/* Who does not lead makes no scans. */
+void outbox_second(struct sequencer *s)
+{
+    struct outbox *o = &s->outbox;
+    bool strange = o->strange && s->lead.phase != LEADING;
+    if (o->foreign_asked || !pg_is_up(s->reader) || !(strange || xids_are_there(&o->foreign)))
+        return;
+    o->foreign_asked = true;
+    o->strange_asked |= strange;
+    pg_query(s->reader, strange ? "SELECT pg_current_xact_id()::text::bigint, pg_current_snapshot()::text" : "SELECT 0::bigint, pg_current_snapshot()::text",
+             NULL, on_looked, s);
 }
 
 void outbox_wake(struct sequencer *s)
@@ -372,125 +416,24 @@ static void on_look(struct ev_loop *loop, ev_timer *w, int events)
     struct sequencer *s = w->data;
     const struct outbox *o = &s->outbox;
     if (may_fetch(s) || clock_mono_ns() - o->scanned_ns >= LOOK_SHARE * o->scan_ns)
-        look(s);
+        outbox_look(s);
     else
         look_later(s, LOOK_MAX_MS);
 }
 
-static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
+void outbox_tick(struct sequencer *s)
 {
-    struct sequencer *s = w->data;
     struct outbox *o = &s->outbox;
     if (!o->stream_up || clock_mono_ns() - o->scanned_ns >= SCAN_SHARE * o->scan_ns)
         outbox_wake(s);
-    w->repeat = (o->stream_up ? SCAN_MS : SCAN_BLIND_MS) / 1000.0;
-    ev_timer_again(loop, w);
+    o->tick.repeat = (o->stream_up ? SCAN_MS : SCAN_BLIND_MS) / 1000.0;
+    ev_timer_again(s->loop, &o->tick);
 }
 
-/* ---- the stream that wakes */
-
-static void on_stream_up(void *owner, bool created, uint64_t start_lsn)
+static void on_tick(struct ev_loop *loop, ev_timer *w, int events)
 {
-    struct sequencer *s = owner;
-    s->outbox.stream_up = true;
-    s->outbox.relation = 0;
-    s->metrics.outbox_stream_up = 1;
-    outbox_is_strange(s);
-    outbox_wake(s);
+    outbox_tick(w->data);
 }
-
-static void on_stream_down(void *owner, const char *why)
-{
-    struct sequencer *s = owner;
-    s->outbox.stream_up = false;
-    s->metrics.outbox_stream_up = 0;
-    if (s->lead.phase != LEAVING)
-        on_tick(s->loop, &s->outbox.tick, 0);
-}
-
-static void relation_told(struct outbox *o, const struct pgoutput_event *e)
-{
-    if (!bytes_is(e->table, "outbox") || !bytes_is(e->schema, "cellcast"))
-        return;
-    o->shard_column = o->id_column = -1;
-    for (unsigned i = 0; i < e->n_columns; i++)
-        if (bytes_is(e->columns[i], "shard"))
-            o->shard_column = (int)i;
-        else if (bytes_is(e->columns[i], "id"))
-            o->id_column = (int)i;
-    o->relation = o->shard_column < 0 || o->id_column < 0 ? 0 : e->relation;
-}
-
-/* -> false: it is none */
-static bool number_of(const struct pgoutput_event *e, int column, size_t bytes, uint64_t *ret)
-{
-    if ((unsigned)column >= e->n_columns)
-        return false;
-    struct bytes value = e->columns[column];
-    if (!e->binary[column])
-        return bytes_u64(value, ret);
-    *ret = 0;
-    for (size_t i = 0; i < value.n; i++)
-        *ret = *ret << 8 | (unsigned char)value.p[i];
-    return value.n == bytes;
-}
-
-/* The transaction that is being decoded has a row that is not told. */
-static void remember_unseen(struct outbox *o)
-{
-    if (o->n_unseen > o->unseen_asked && o->unseen[o->n_unseen - 1] == o->xid)
-        return;
-    if (o->n_unseen < OUTBOX_UNSEEN_MAX) {
-        o->unseen[o->n_unseen++] = o->xid;
-        return;
-    }
-    blur(o, o->xid);
-}
-
-/* A row of a shard that is not led here is its leader's. */
-static void row_told(struct sequencer *s, const struct pgoutput_event *e)
-{
-    struct outbox *o = &s->outbox;
-    uint64_t shard, row;
-    if (e->relation != o->relation || !number_of(e, o->shard_column, sizeof(int16_t), &shard) ||
-        !number_of(e, o->id_column, sizeof(int64_t), &row) || shard >= SHARDS ||
-        !leader_has(&s->leader, (unsigned)shard))
-        return;
-    o->fresh = true;
-    if (o->n_told < OUTBOX_TOLD_MAX)
-        o->told[o->n_told++] = (struct outbox_told){.row = (int64_t)row, .xid = o->xid};
-    else
-        remember_unseen(o);
-}
-
-static void on_frame(void *owner, uint64_t lsn, struct bytes message)
-{
-    struct sequencer *s = owner;
-    struct pgoutput_event e;
-    if (pgoutput_decode(message, &e) < 0)
-        return; /* the scan of each second remains */
-    if (e.type == PGOUTPUT_BEGIN)
-        s->outbox.xid = e.xid;
-    if (e.type == PGOUTPUT_RELATION)
-        relation_told(&s->outbox, &e);
-    if (e.type == PGOUTPUT_INSERT)
-        row_told(s, &e);
-    if (e.type == PGOUTPUT_COMMIT) {
-        pg_stream_confirm(s->outbox.stream, e.lsn);
-        if (s->outbox.fresh)
-            look(s);
-        s->outbox.fresh = false;
-    }
-}
-
-static void on_keepalive(void *owner, uint64_t wal_end)
-{
-    struct sequencer *s = owner;
-    pg_stream_confirm(s->outbox.stream, wal_end);
-}
-
-static const struct pg_stream_handlers stream_handlers = {on_stream_up, on_frame, on_keepalive,
-                                                          on_stream_down};
 
 void outbox_init(struct sequencer *s)
 {
@@ -501,7 +444,7 @@ void outbox_init(struct sequencer *s)
     o->look.data = o->tick.data = s;
     ev_timer_start(s->loop, &o->tick);
     o->stream = pg_stream_new(s->loop, s->options->postgres, s->options->name,
-                              "cellcast_outbox", true, "cellcast_outbox", &stream_handlers, s);
+                              "cellcast_outbox", true, "cellcast_outbox", &outbox_stream_handlers, s);
 }
 
 void outbox_fini(struct sequencer *s)

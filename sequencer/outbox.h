@@ -7,7 +7,8 @@
  * What one session publishes after the other is to be held in that order, so nothing may be fetched
  * while there may be rows that nobody holds and nobody asks for. Then it is a scan that looks, which
  * finds them all: at the beginning, while the last one was cut, where more is told than may be held,
- * each 50 ms while the stream is not up, and each second to be sure. It reads by (shard,
+ * each 50 ms while the stream is not up, and each second to be sure. A commit that waits for its standby is told and can't be
+ * seen: who takes its shard meanwhile has remembered its transaction (xids.h), and scans until that is seen. It reads by (shard,
  * tenant, id), at most --outbox-rows of a tenant and --outbox-bytes in all are held at a time,
  * and never from `id > last`: transactions commit out of the order of their ids. It walks over
  * all rows that have gone since the oldest transaction of the database began, so beside a long
@@ -17,6 +18,7 @@
 
 #include "message.h"
 #include "pg/pgoutput.h"
+#include "xids.h"
 
 #include <ev.h>
 
@@ -24,7 +26,6 @@ struct sequencer;
 struct pg_stream;
 
 #define OUTBOX_TOLD_MAX 256
-#define OUTBOX_UNSEEN_MAX 64
 
 struct outbox_told {
     int64_t row;
@@ -42,15 +43,16 @@ struct outbox {
     size_t held;    /* rows then */
     bool held_late; /* some were left out, since they wait for their quota */
     bool cut;    /* the last scan did not return all, or did not return */
-    bool strange; /* rows may have been committed that were told to nobody here, and that can't be seen yet */
-    bool strange_asked; /* the scan that is under way says up to which transaction */
+    bool strange; /* the stream is new: rows may have been committed that it does not tell, and that can't be seen yet */
+    bool strange_asked; /* the question that is under way says up to which transaction */
+    bool took, took_asked; /* shards: what is in `foreign` may be theirs */
     struct outbox_told told[OUTBOX_TOLD_MAX]; /* decoded and not held yet */
     size_t n_told, told_asked; /* told_asked, unseen_asked: when the question that is under way began */
-    /* Transactions with rows beyond those that no scan has seen yet; blurred: and others, up to blurred_xid */
-    uint32_t unseen[OUTBOX_UNSEEN_MAX];
-    size_t n_unseen, unseen_asked;
-    bool blurred, blurred_asked;
-    uint32_t blurred_xid;
+    struct xids unseen; /* with rows beyond those, that no scan has seen yet */
+    size_t unseen_asked;
+    bool more_asked;
+    struct xids foreign; /* with rows of shards that others lead: who takes these was told of them before */
+    bool foreign_asked;
     uint32_t xid; /* that is being decoded */
     bool fresh;   /* it has some */
     uint32_t look_ms;  /* until the next look for them; 0: none */
@@ -64,14 +66,20 @@ struct outbox {
 void outbox_init(struct sequencer *s);
 void outbox_fini(struct sequencer *s);
 void outbox_wake(struct sequencer *s);  /* there may be rows */
-/* Shards were taken, or the stream begins: what was committed before is told to nobody, and where commits wait for a standby it can't
- * be seen yet. Call it before outbox_wake. */
-void outbox_is_strange(struct sequencer *s);
+void outbox_took(struct sequencer *s);  /* shards; call it before outbox_wake */
+void outbox_second(struct sequencer *s); /* call it each second, whoever leads */
 void outbox_go_on(struct sequencer *s); /* a batch has landed: with what waited for that */
 void outbox_late(struct sequencer *s); /* call it each QUOTA_LATE_MS while rows wait for their quota */
 bool outbox_is_cut_short(
     const struct sequencer *s); /* as much is held as may be: a commit makes room for more */
 void outbox_delete(struct sequencer *s, const struct message *m); /* its key was used before */
 void outbox_bury(struct sequencer *s, const struct message *m, uint32_t code, const char *why);
+
+/* ---- between outbox.c and outbox_stream.c */
+
+extern const struct pg_stream_handlers outbox_stream_handlers; /* owner: struct sequencer */
+void outbox_look(struct sequencer *s); /* for those that are told */
+void outbox_tick(struct sequencer *s); /* a scan, unless there was one */
+void outbox_unseen(struct outbox *o, uint32_t xid); /* it has a row that is not told */
 
 #endif

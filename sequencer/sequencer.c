@@ -196,6 +196,7 @@ static void on_second(struct ev_loop *loop, ev_timer *w, int events)
         flow_sift(s);
     upkeep_tick(s, now_ns);
     weights_tick(&s->weights, s->reader, now_ns);
+    outbox_second(s);
     inbox_weigh(&s->inbox, weight_of, &s->weights);
 }
 

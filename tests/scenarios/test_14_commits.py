@@ -87,16 +87,40 @@ def waits_for_the_standby(db, pid):
     return rows(db, "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND wait_event = 'SyncRep'", pid)
 
 
-@pytest.mark.parametrize("how", ["killed", "moved"])
-def test_a_commit_that_waits_while_shards_are_taken_is_not_overtaken_by_the_next_one(start, db, conninfo, tmp_path, how):
-    """It was told to who did not lead its shard, and is not there yet for the first look of who does."""
-    import psycopg
+def two_peers(start):
     ports = free_port(), free_port()
     peers = "--peers=" + ",".join(f"127.0.0.1:{port}" for port in ports)
     one = start(peers, "--name=s1", f"--listen=127.0.0.1:{ports[0]}", port=ports[0])
     one.wait(lambda: '"led":"0-63"' in one.get("/shards")[1])
     two = start(peers, "--name=s2", f"--listen=127.0.0.1:{ports[1]}", port=ports[1])
     two.wait(lambda: '"heard":true' in two.get("/shards")[1] and two.metric("outbox_stream_up") == 1)
+    return one, two
+
+
+def test_who_takes_over_beside_a_long_transaction_goes_on_by_ids(start, db, conninfo):
+    """Not by scans, which walk over all that has gone since it began: it has been told what may not be seen yet."""
+    import psycopg
+    one, two = two_peers(start)
+    time.sleep(1.5)  # its first look is behind it
+    with psycopg.connect(conninfo) as long, psycopg.connect(conninfo, autocommit=True) as session:
+        long.execute("SELECT pg_current_xact_id()")
+        publish(session, 0)
+        one.kill()
+        two.wait(lambda: '"led":"0-63"' in two.get("/shards")[1])
+        written_in_order(db, 1)
+        scans, fetches = two.metric("outbox_scans_total"), two.metric("outbox_fetches_total")
+        for n in range(1, 41):
+            publish(session, n)
+            time.sleep(0.05)
+        written_in_order(db, 41)
+        assert two.metric("outbox_fetches_total") - fetches > 20 and two.metric("outbox_scans_total") - scans < 15
+
+
+@pytest.mark.parametrize("how", ["killed", "moved"])
+def test_a_commit_that_waits_while_shards_are_taken_is_not_overtaken_by_the_next_one(start, db, conninfo, tmp_path, how):
+    """It was told to who did not lead its shard, and is not there yet for the first look of who does."""
+    import psycopg
+    one, two = two_peers(start)
     standby = TakesButAppliesNothing(conninfo, tmp_path / "wal")
     with psycopg.connect(conninfo, autocommit=True) as session:
         try:
