@@ -157,11 +157,12 @@ static void gone(struct page *p, uint64_t first)
 
 /* ---- places */
 
-static bool all_are_blocked(const struct page *p)
+/* A subscription that is at the head leaves it with the next publication only. */
+static bool nobody_reads(const struct page *p)
 {
     const struct sub_extras *e;
     list_for_each(e, &p->readers, page_link)
-        if (!is_blocked(e->sub))
+        if (!is_blocked(e->sub) && e->sub->sent < p->since + p->n)
             return false;
     return true;
 }
@@ -174,7 +175,7 @@ static bool waits_to_be_read_again(const struct page *p)
 /* Nobody can be served from it now. */
 static bool is_of_no_use(const struct page *p)
 {
-    return p->loaded ? budget_is_spent(p->channel) || all_are_blocked(p) : waits_to_be_read_again(p);
+    return p->loaded ? budget_is_spent(p->channel) || nobody_reads(p) : waits_to_be_read_again(p);
 }
 
 static bool may_be_put_out(const struct page *p)

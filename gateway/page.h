@@ -4,8 +4,9 @@
  * a cursor never skips. What is really gone ends the subscription with 2500.
  * Bounds: --pages-max pages of --page-messages publications, which their tenants share. Where none is free, a tenant that
  * holds its even share or more makes room among its own pages, and the others take from whoever holds more. Of itself a page
- * is put out that has served somebody, that nobody can be served from (all its readers' sockets are full, their tenant's
- * budget is spent), or that could not be read just now. Further cursors wait in tenant::page_waiters, tenants in turn. */
+ * is put out that has served somebody, that nobody can be served from (each of its readers has all of it or a socket that is
+ * full, or their tenant's budget is spent), or that could not be read just now. Further cursors wait in tenant::page_waiters,
+ * tenants in turn. */
 #ifndef GATEWAY_PAGE_H
 #define GATEWAY_PAGE_H
 

@@ -269,6 +269,22 @@ START_TEST(who_waits_is_told_of_a_page_that_has_become_of_no_use)
 }
 END_TEST
 
+START_TEST(who_waits_is_told_of_a_page_whose_readers_have_all_of_it)
+{
+    start_with_two_tenants(1);
+    g.rings.messages_max = 5; /* the page has no room in it */
+    struct ws_socket *first = back(90, 100), *second = client_of("default");
+    recover(second, "default", "y");
+    ck_assert(edges_serve_channel(&g, "default/x", 1, 100, NULL));
+    expect(first, 91, 100);
+    pages_tick(&g);
+    edges_pass(&g, 1);
+    ck_assert_msg(edges_serve_channel(&g, "default/y", 1, 100, NULL), "its page is not asked for");
+    ck_assert(is_recovered(second));
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(a_tenant_that_holds_all_places_gives_back_what_is_above_its_share)
 {
     start_with_two_tenants(4);
@@ -404,7 +420,8 @@ UNIT_MAIN("page", reads_on_page_by_page_until_it_is_in_the_ring, readers_of_the_
           who_shares_a_page_with_somebody_whose_rows_are_gone_reads_on,
           rows_that_are_not_there_yet_are_waited_for_and_not_for_ever,
           pages_are_bounded_and_further_cursors_wait_their_turn, a_page_that_only_full_sockets_wait_for_makes_room,
-          who_waits_is_told_of_a_page_that_has_become_of_no_use, a_tenant_that_holds_all_places_gives_back_what_is_above_its_share,
+          who_waits_is_told_of_a_page_that_has_become_of_no_use, who_waits_is_told_of_a_page_whose_readers_have_all_of_it,
+          a_tenant_that_holds_all_places_gives_back_what_is_above_its_share,
           a_page_that_cannot_be_read_now_makes_room, cursors_whose_worker_is_away_do_not_put_out_one_another_in_circles,
           who_waits_for_a_place_waits_in_turn_with_other_tenants, a_reader_may_leave_at_any_moment, a_newer_epoch_ends_all_reading,
           three_times_within_a_minute_is_too_much_and_three_times_in_longer_is_not)
