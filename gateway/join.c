@@ -256,7 +256,7 @@ static void head_said(void *ctx, const struct ops_head *answer)
     if (answer->code && j->answers != JOIN_PUSH) {
         join_fail(s, 100);
     } else if (answer->code == 0 && answer->epoch == s->channel->epoch && answer->head >= j->since.offset) {
-        j->head_confirmed = true;
+        j->confirmed_epoch = answer->epoch;
         join_decide_soon(s);
     } else if (s->channel->head >= j->since.offset) {
         join_decide_soon(s); /* it came here meanwhile */
@@ -315,7 +315,7 @@ static enum outcome judge(struct sub *s)
         return judge_newest(s);
     if (j->since.has_epoch && j->since.epoch != c->epoch)
         return UNRECOVERED;
-    if (j->since.offset > c->head && !j->head_confirmed) {
+    if (j->since.offset > c->head && j->confirmed_epoch != c->epoch) {
         ask_head(s);
         return WAITS;
     }

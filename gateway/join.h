@@ -34,7 +34,7 @@ struct joining {
     uint64_t settled_epoch;  /* the channel's then */
     struct bytes data;       /* for the client: JSON, or empty; owned */
     uint32_t ttl;            /* s, of the subscription token; 0: none */
-    bool head_confirmed;     /* offset is above our head and the worker said that it exists */
+    uint64_t confirmed_epoch; /* offset is above our head and the worker said that it exists in this one; 0: it has not */
     uint64_t ticket;         /* asks the worker, or 0 */
     struct invitation *invitation; /* that waits for it, or NULL */
     struct wheel_timer deadline;

@@ -282,6 +282,24 @@ START_TEST(a_head_of_another_epoch_says_nothing_of_an_offset_above_ours)
 }
 END_TEST
 
+/* What it waits for meanwhile is a page, since the head has come here as well. */
+START_TEST(an_offset_that_was_confirmed_is_none_of_the_next_epoch)
+{
+    start();
+    struct ws_socket *s = join("x", ",\"recover\":true,\"offset\":12", 3, 9);
+    flow_subscribed(&g, &(struct fan_subscribed){.channel = BYTES("default/x"), .epoch = 3, .seq = 20});
+    ops_head_came(&g, &(struct fan_head){.request = edges.request, .epoch = 3, .head = 20});
+    edges_pass(&g, 0);
+    ck_told(s, "");
+    edges_publish(&g, "default/x", 4, 1, "1");
+    ck_told(s, "");
+    ops_head_came(&g, &(struct fan_head){.request = edges.request, .epoch = 4, .head = 1});
+    edges_pass(&g, 0);
+    ck_told(s, "{\"id\":2,\"subscribe\":{\"recoverable\":true,\"epoch\":\"4\",\"positioned\":true,\"offset\":1,\"was_recovering\":true}}");
+    edges_stop(&g);
+}
+END_TEST
+
 START_TEST(a_reply_to_a_full_socket_leaves_what_was_missed_to_the_cursor)
 {
     start();
@@ -311,4 +329,4 @@ UNIT_MAIN("join", a_reply_to_a_full_socket_leaves_what_was_missed_to_the_cursor,
           a_cache_gives_the_newest_alone_whatever_was_missed, from_a_cache_who_has_the_newest_gets_nothing,
           from_a_cache_whose_newest_is_gone_nobody_recovers, what_comes_while_the_newest_is_read_takes_its_place,
           a_cache_is_given_to_whoever_subscribes_where_the_namespace_says_so, without_recovery_there_is_no_cache,
-          a_head_of_another_epoch_says_nothing_of_an_offset_above_ours)
+          a_head_of_another_epoch_says_nothing_of_an_offset_above_ours, an_offset_that_was_confirmed_is_none_of_the_next_epoch)
