@@ -162,6 +162,8 @@ int fan_ask_head(struct fan_links *f, const struct fan_ask_head *m)
         return -ENOTCONN;
     buf_printf(&edges.asked, "head %.*s at least %llu\n", BYTES_FMT(m->channel), (unsigned long long)m->at_least);
     edges.request = m->request;
+    edges.heads[m->request % EDGES_HEADS].request = m->request;
+    snprintf(edges.heads[m->request % EDGES_HEADS].channel, sizeof edges.heads[0].channel, "%.*s", BYTES_FMT(m->channel));
     return 1;
 }
 

@@ -40,6 +40,7 @@ struct edges_proxied {
     void *owner;
 };
 
+#define EDGES_HEADS 64
 struct edges {
     bool worker_away;          /* nothing can be asked of it */
     bool sequencer_full;
@@ -51,6 +52,10 @@ struct edges {
         char channel[40];
     } open[64];                /* reads without an answer, oldest first */
     int n_open;
+    struct {
+        uint64_t request;
+        char channel[40];
+    } heads[EDGES_HEADS];      /* the last heads asked for, each by its request */
     uint64_t publish_ticket;   /* of the last publish */
     int reads, publishes;
     int forgotten;             /* reads that it was told to forget */
