@@ -239,7 +239,7 @@ MUTATIONS = [
     },
     {
         "name": "a gateway's clients are not told again to a worker that is new",
-        "edits": [("gateway/fan_link.c", "    tell_clients(f, p);\n", "")],
+        "edits": [("gateway/fan_link.c", "    }\n    tell_clients(f, p);\n", "    }\n")],
         "scenarios": ["tests/scenarios/test_37_webhooks.py::test_a_killed_worker_invents_nothing_and_misses_nothing"],
     },
 ]
