@@ -6,7 +6,7 @@
 #include "routes.h"
 
 uint32_t channels_partition(const struct routes *r, struct bytes name, uint32_t hash); /* or lane; there is a map */
-struct channel *channels_find(const struct routes *r, struct bytes name);                    /* or NULL */
+struct channel *channels_find(const struct routes *r, struct bytes name);              /* or NULL */
 struct channel *channels_open(struct routes *r, struct bytes name);                    /* a new one, if there is none */
 
 void channel_drop(struct routes *r, struct channel *ch);    /* it has no cursors left */
