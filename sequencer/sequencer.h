@@ -65,8 +65,8 @@ void sequencer_fini(struct sequencer *s);
 /* Read with an answer to what was asked then. */
 void sequencer_clock(struct sequencer *s, int64_t database_ms, int64_t asked_ns);
 uint64_t sequencer_now_ms(const struct sequencer *s); /* what ids go by */
-#define KEYS_MS 600000     /* that an idempotency key is good for; also in schema/0036, 0041 */
-#define RECEIPTS_MS 180000 /* that a receipt is kept; also in schema/0041 */
+#define KEYS_MS 600000     /* that an idempotency key is good for; also in schema/0036, 0039 */
+#define RECEIPTS_MS 180000 /* that a receipt is kept; also in schema/0039 */
 /* Which no message of the last ms milliseconds is below, whatever the clock did; 0: not known. ms: ten minutes at most */
 uint64_t sequencer_oldest_id(const struct sequencer *s, int64_t ms);
 /* Nothing of ours reaches PostgreSQL while a peer does: our connections are given up, and with them

@@ -139,52 +139,51 @@ static void play(uint64_t seed, int faults)
     free(w);
 }
 
-START_TEST(a_late_and_repeating_kafka_costs_no_order)
+static void play_all(int faults)
 {
     for (uint64_t seed = 1; seed <= RUNS; seed++)
-        play(seed, 0);
+        play(seed, faults);
+}
+
+START_TEST(a_late_and_repeating_kafka_costs_no_order)
+{
+    play_all(0);
 }
 END_TEST
 
 START_TEST(what_kafka_loses_comes_from_postgresql)
 {
-    for (uint64_t seed = 1; seed <= RUNS; seed++)
-        play(seed, LOSSES);
+    play_all(LOSSES);
 }
 END_TEST
 
 START_TEST(a_map_that_changes_costs_nothing_but_a_resume)
 {
-    for (uint64_t seed = 1; seed <= RUNS; seed++)
-        play(seed, LOSSES | MAPS);
+    play_all(LOSSES | MAPS);
 }
 END_TEST
 
 START_TEST(what_is_gone_is_announced)
 {
-    for (uint64_t seed = 1; seed <= RUNS; seed++)
-        play(seed, LOSSES | RETENTION | GENERATIONS | MAPS);
+    play_all(LOSSES | RETENTION | GENERATIONS | MAPS);
 }
 END_TEST
 
 START_TEST(history_reads_fill_rings_under_cursors)
 {
-    for (uint64_t seed = 1; seed <= RUNS; seed++)
-        play(seed, LOSSES | WARMTH);
+    play_all(LOSSES | WARMTH);
 }
 END_TEST
 
 START_TEST(what_is_removed_is_announced)
 {
-    for (uint64_t seed = 1; seed <= RUNS; seed++)
-        play(seed, LOSSES | WARMTH | REMOVALS | MAPS);
+    play_all(LOSSES | WARMTH | REMOVALS | MAPS);
 }
 END_TEST
 
 START_TEST(who_has_no_position_beside_who_has_one)
 {
-    for (uint64_t seed = 1; seed <= RUNS; seed++)
-        play(seed, LOSSES | WARMTH | RETENTION | GENERATIONS | MAPS | PASSERS);
+    play_all(LOSSES | WARMTH | RETENTION | GENERATIONS | MAPS | PASSERS);
 }
 END_TEST
 

@@ -353,20 +353,26 @@ static uint64_t first_left(const struct world_log *log, uint64_t since, uint64_t
     return first;
 }
 
+static struct page empty_page(struct world *w, const struct world_question *q, struct pub **rows, int64_t at_ns)
+{
+    const struct world_log *now = world_log(w, q->channel);
+    return (struct page){.channel = bytes_str(w->channels[q->channel].name),
+                         .epoch = q->epoch,
+                         .since = q->since,
+                         .until = q->until,
+                         .log_epoch = now->epoch,
+                         .head = seen_head(now, at_ns),
+                         .rows = rows};
+}
+
 /* The newest first, as history reads ask for them; no more than a ring holds. */
 static void answer_warm(struct world *w, const struct world_question *q, int64_t at_ns)
 {
     struct world_channel *ch = &w->channels[q->channel];
-    const struct world_log *log = log_of(ch, q->epoch), *now = world_log(w, q->channel);
+    const struct world_log *log = log_of(ch, q->epoch);
     struct pub *rows[WORLD_ROWS];
-    struct page page = {.channel = bytes_str(ch->name),
-                        .epoch = q->epoch,
-                        .since = q->since,
-                        .until = q->until,
-                        .log_epoch = now->epoch,
-                        .head = seen_head(now, at_ns),
-                        .reverse = true,
-                        .rows = rows};
+    struct page page = empty_page(w, q, rows, at_ns);
+    page.reverse = true;
     uint64_t head = seen_head(log, at_ns), lowest = first_left(log, q->since, head);
     for (uint64_t seq = q->until < head ? q->until : head; seq >= lowest; seq--)
         rows[page.n++] = pub_of(w, q->channel, q->epoch, seq);
@@ -378,15 +384,9 @@ static void answer_warm(struct world *w, const struct world_question *q, int64_t
 static void answer_page(struct world *w, const struct world_question *q, int64_t at_ns)
 {
     struct world_channel *ch = &w->channels[q->channel];
-    const struct world_log *log = log_of(ch, q->epoch), *now = world_log(w, q->channel);
+    const struct world_log *log = log_of(ch, q->epoch);
     struct pub *rows[WORLD_PAGE_ROWS];
-    struct page page = {.channel = bytes_str(ch->name),
-                        .epoch = q->epoch,
-                        .since = q->since,
-                        .until = q->until,
-                        .log_epoch = now->epoch,
-                        .head = seen_head(now, at_ns),
-                        .rows = rows};
+    struct page page = empty_page(w, q, rows, at_ns);
     uint64_t head = seen_head(log, at_ns), seq = first_left(log, q->since, head);
     for (; seq <= head && seq <= q->until && page.n < WORLD_PAGE_ROWS; seq++)
         rows[page.n++] = pub_of(w, q->channel, q->epoch, seq);
